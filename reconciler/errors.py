@@ -1,5 +1,6 @@
 """The errors of this project: for the person, and never with a secret in them."""
 
+# ruff: noqa: N818 - the names say what happened: Missing, Refused, Unclear
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -16,6 +17,42 @@ class ServerError(ReconcilerError):
 
 class InstanceError(ReconcilerError):
     """One instance cannot be read or written; the others can."""
+
+
+class Missing(InstanceError):
+    """The instance does not exist on the server."""
+
+
+class Unauthorized(InstanceError):
+    """The key does not open this instance. If it opens none, the key is wrong: then a ServerError is due."""
+
+
+class Disabled(InstanceError):
+    """The server runs without its OpenAI integration."""
+
+
+class Refused(InstanceError):
+    """The server answered and said no; nothing was written.
+
+    status: of the answer. words: the server's own, one line, without secrets, 300 characters at most.
+    """
+
+    def __init__(self, sentence: str, status: int, words: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+        self.words = words
+
+
+class Unclear(InstanceError):
+    """A writing call whose outcome nobody knows: the instance has to be read again.
+
+    sent: whether the server may have seen the request at all. retry_after: seconds that it asked us to wait.
+    """
+
+    def __init__(self, sentence: str, *, sent: bool = True, retry_after: float | None = None) -> None:
+        super().__init__(sentence)
+        self.sent = sent
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True, order=True)

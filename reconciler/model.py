@@ -173,7 +173,6 @@ class Call(StrEnum):
     PARK = "park"  # an update that moves a bot out of another's way; a later update brings it to its place
     DELETE = "delete"
     FALLBACK = "fallback"  # points the settings' fallback to a bot that was made anew
-    SETTINGS = "settings"  # makes the settings row that a first create with a borrowed credential needs
 
 
 @dataclass(frozen=True, slots=True)

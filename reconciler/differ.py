@@ -1,0 +1,144 @@
+"""What a bot should be, field by field, and how that differs from what it is. Pure.
+
+Declared means managed: a field that the manifest leaves out is the server's, and never a difference. A
+create is complete: what the manifest leaves out is filled in from the instance's settings, else from the
+API's documented defaults, so that the plan shows the whole body and every version of the server takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler import identity
+from reconciler.kinds import OPENAI, Kind, Value
+from reconciler.model import DesiredBot, FieldChange, Fields, RemoteBot, RemoteSettings
+
+_NO_SETTINGS = RemoteSettings(exists=False, fields={})
+
+
+def same(before: Value | None, after: Value | None) -> bool:
+    """Whether two values mean the same to the server: null, "" and [] are all empty. 0 and false are not."""
+    if before is None or before in ("", ()):
+        return after is None or after in ("", ())
+    return before == after and type(before) is type(after)
+
+
+def equal(before: Fields, after: Fields) -> bool:
+    """Whether two bots are the same, field by field."""
+    return before == after or all(
+        same(before.get(name), after.get(name)) for name in before.keys() | after.keys()
+    )
+
+
+def create_target(
+    bot: DesiredBot,
+    creds_id: str,
+    owner: str,
+    settings: RemoteSettings | None,
+    old: Fields | None = None,
+    kind: Kind = OPENAI,
+) -> dict[str, Value]:
+    """The whole body of a create, in the order of the kind's table.
+
+    What has no meaning for the bot's type or trigger and is not declared is not sent. old: the fields of
+    the bot that is made anew, which keeps what the manifest leaves out.
+    """
+    settings, old = settings or _NO_SETTINGS, old or {}
+    declared = _declared(bot, creds_id)
+    target: dict[str, Value] = {}
+    for name, field in kind.fields.items():
+        value = declared.get(name)
+        if name == "description":
+            text = identity.human_text(str(old.get(name, "")), owner) if value is None else str(value)
+            value = identity.describe(text, owner, bot.name)
+        elif value is None and field.applies(declared["botType"], declared["triggerType"]):
+            stored = settings.fields.get(name) if field.from_settings and settings.exists else None
+            value = next((v for v in (old.get(name), stored, field.default) if v is not None), None)
+        if value is not None:
+            target[name] = value
+    return target
+
+
+def update_target(
+    bot: DesiredBot, creds_id: str, owner: str, remote: RemoteBot, kind: Kind = OPENAI
+) -> dict[str, Value]:
+    """Every field of the bot as it should be after an update: the declared ones over what is stored.
+
+    A human's text in the description is kept where none is declared. What a change of the trigger's or
+    the bot's type leaves behind without a meaning is cleared, as others would still collide with it.
+    """
+    declared = _declared(bot, creds_id)
+    target = {**remote.fields, **declared}
+    stored = str(remote.fields.get("description", ""))
+    if "description" in declared:
+        target["description"] = identity.describe(str(declared["description"]), owner, bot.name)
+    elif not identity.marked(stored, owner, bot.name):
+        target["description"] = identity.describe(identity.human_text(stored, owner), owner, bot.name)
+    if target["triggerType"] != remote.fields.get("triggerType"):
+        target = without_stale_trigger(bot, target, kind)
+    if target["botType"] != remote.fields.get("botType"):
+        for names in kind.keys.values():
+            for name in names:
+                if name not in declared and target.get(name) and isinstance(target[name], str):
+                    target[name] = ""
+    return target
+
+
+def without_stale_trigger(bot: DesiredBot, target: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+    """The target with a trigger value cleared that its triggerType does not use and nobody declares.
+
+    The operator stays, as the server cannot clear it; without a value it collides with nothing.
+    """
+    parts = kind.trigger_parts[str(target["triggerType"])]
+    if "triggerValue" in parts or "triggerValue" in bot.fields or not target.get("triggerValue"):
+        return dict(target)
+    return {**target, "triggerValue": ""}
+
+
+def changes(before: Fields, after: Fields, kind: Kind = OPENAI) -> tuple[FieldChange, ...]:
+    """The fields that differ, in the order of the kind's table."""
+    return tuple(
+        FieldChange(name, before.get(name), after.get(name))
+        for name in kind.fields
+        if not same(before.get(name), after.get(name))
+    )
+
+
+def update_body(before: Fields, after: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+    """What an update sends: what the server insists on whatever is stored, and what differs.
+
+    Fields that a PUT leaves out stay as they are.
+    """
+    insists = {
+        "enabled",
+        "openaiCredsId",
+        "botType",
+        "triggerType",
+        *kind.keys[str(after["botType"])],
+        *kind.trigger_parts[str(after["triggerType"])],
+        *(change.name for change in changes(before, after, kind)),
+    }
+    return {name: after[name] for name in kind.fields if name in insists and name in after}
+
+
+def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | None, Value | None]] | None:
+    """The differences inside a list of texts, by place: ("[1]", before, after). None for other values."""
+    if not (isinstance(before, tuple) or isinstance(after, tuple)):
+        return None
+    from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
+
+    old = list(before) if isinstance(before, tuple) else []
+    new = list(after) if isinstance(after, tuple) else []
+    delta = DeepDiff(old, new, view="tree")
+    found: list[tuple[int, str, Value | None, Value | None]] = []
+    for group in ("values_changed", "type_changes", "iterable_item_added", "iterable_item_removed"):
+        for node in delta.get(group, ()):
+            place = node.path(output_format="list")[-1]
+            gone, come = group == "iterable_item_added", group == "iterable_item_removed"
+            found.append((place, f"[{place}]", None if gone else node.t1, None if come else node.t2))
+    return [(place, was, now) for _, place, was, now in sorted(found, key=lambda item: item[0])]
+
+
+def _declared(bot: DesiredBot, creds_id: str) -> Mapping[str, Value]:
+    """What the manifest declares, the credential by its id."""
+    return bot.fields if bot.creds is None else {**bot.fields, "openaiCredsId": creds_id}

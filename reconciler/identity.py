@@ -1,0 +1,252 @@
+"""Which remote bot is which manifest's. Pure.
+
+A bot on the server has no name, only a description of at most 255 characters, so ownership is a marker
+in it: `Front desk [gitops:atendimento]`. A bot is matched by the first that fits:
+
+    our marker with its name           it is ours
+    our marker with a previous name    it is ours and was renamed
+    no marker, the server's own key    an adoption (assistantId, or model and maxTokens)
+    no marker, the same trigger        an adoption
+
+Two candidates are a conflict, never a guess. A bot with another owner's marker is nobody's to touch.
+The order in which the server lists its bots does not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from reconciler.kinds import OPENAI, Kind
+from reconciler.model import DesiredBot, DesiredInstance, Fields, RemoteBot
+from reconciler.rules import key_claim
+
+OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+"""What an owner may be called."""
+
+_MARKER = re.compile(rf"\[({OWNER.pattern}):([a-z0-9][a-z0-9-]*)\]")
+
+
+def _ours(owner: str) -> re.Pattern[str]:
+    """Our own marker is found even where a person has changed its case or spacing."""
+    return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]", re.IGNORECASE)
+
+
+def describe(text: str, owner: str, name: str, limit: int = 255) -> str:
+    """The description that is stored: the human's text, then the marker. What is too long costs the text."""
+    marker = f"[{owner}:{name}]"
+    text = text.rstrip()
+    if not text:
+        return marker
+    room = limit - len(marker) - 1
+    if len(text) > room:
+        text = text[: room - 1].rstrip() + "…"
+    return f"{text} {marker}"
+
+
+def human_text(description: str, owner: str) -> str:
+    """The description without our marker."""
+    return re.sub(r"[ \t]{2,}", " ", _ours(owner).sub(" ", description)).strip()
+
+
+def marked(description: str, owner: str, name: str) -> bool:
+    """Whether the description carries exactly our marker for this name, in the form that we write."""
+    return len(_ours(owner).findall(description)) == 1 and f"[{owner}:{name}]" in description
+
+
+class How(StrEnum):
+    """What a match rests on."""
+
+    MARKER = "marker"
+    RENAME = "rename"
+    KEY = "key"
+    TRIGGER = "trigger"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The remote bot that a declared one is, and how that is known."""
+
+    remote: RemoteBot
+    how: How
+    old_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ambiguous:
+    """Why a declared bot cannot be matched, and the ids that it is about."""
+
+    reason: str
+    ids: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Matches:
+    """Every remote bot of an instance is in exactly one of found, orphans and strangers.
+
+    found: by the declared bot's name. conflicts: by the name in the marker, declared or not; a declared
+    bot in neither is missing on the server. orphans: our marker, but nothing declares it: (name, bot).
+    strangers: everything else, with the reason why it is left alone.
+    """
+
+    found: dict[str, Found] = field(default_factory=dict)
+    conflicts: dict[str, Ambiguous] = field(default_factory=dict)
+    orphans: list[tuple[str, RemoteBot]] = field(default_factory=list)
+    strangers: list[tuple[str, RemoteBot]] = field(default_factory=list)
+
+
+def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kind: Kind = OPENAI) -> Matches:
+    """Match an instance's declared bots with the bots on the server."""
+    result = Matches()
+    ours: dict[str, list[RemoteBot]] = {}
+    unmarked: list[RemoteBot] = []
+    pattern = _ours(owner)
+    declared = {bot.name: bot.name for bot in desired.bots}
+    for bot_ in desired.bots:
+        declared |= {name: bot_.name for name in bot_.previously if name not in declared}
+    for bot in sorted(remote, key=lambda bot: bot.id):
+        description = str(bot.fields.get("description", ""))
+        if "[" not in description:
+            unmarked.append(bot)
+            continue
+        names = {name.lower() for name in pattern.findall(description)}
+        foreign = {o for o, _ in _MARKER.findall(description) if o.lower() != owner.lower()}
+        if foreign:
+            whose = f"the marker of the owner {', '.join(sorted(foreign))}"
+            result.strangers.append((f"it carries {whose}", bot))
+        elif len(names) > 1:
+            whose = f"the markers of {' and '.join(sorted(names))}"
+            result.strangers.append((f"it carries {whose}", bot))
+        elif names:
+            ours.setdefault(names.pop(), []).append(bot)
+        else:
+            unmarked.append(bot)
+        if foreign or len(names) > 1:
+            for name in names & declared.keys():
+                result.conflicts[declared[name]] = Ambiguous(
+                    f"bot {bot.id} carries its marker, but also {whose}: "
+                    "leave the right one in its description",
+                    (bot.id,),
+                )
+
+    _by_marker(desired, ours, result)
+    _by_key(desired, unmarked, result, kind)
+    for name in sorted(ours):
+        if len(ours[name]) == 1:
+            result.orphans.append((name, ours[name][0]))
+        else:
+            _twins(name, [(name, bot) for bot in ours[name]], result)
+    result.strangers.extend(("it carries no marker", bot) for bot in unmarked)
+    return result
+
+
+def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], result: Matches) -> None:
+    """Take what carries the name of a declared bot, or a previous one, out of ours."""
+    declared = {bot.name for bot in desired.bots}
+    for bot in desired.bots:
+        if bot.name in result.conflicts:
+            for candidate in ours.pop(bot.name, ()):
+                result.strangers.append(
+                    (f"it carries the marker of {bot.name} as another bot does", candidate)
+                )
+            continue
+        names = (
+            (bot.name,)
+            if bot.name in ours
+            else tuple(p for p in bot.previously if p in ours and p not in declared)
+        )
+        candidates = [(name, candidate) for name in names for candidate in ours[name]]
+        if len(candidates) > 1:
+            _twins(bot.name, candidates, result)
+        elif candidates:
+            [(name, candidate)] = candidates
+            how = How.MARKER if name == bot.name else How.RENAME
+            result.found[bot.name] = Found(candidate, how, name if how is How.RENAME else "")
+        for name in names:
+            del ours[name]
+
+
+def _twins(name: str, candidates: list[tuple[str, RemoteBot]], result: Matches) -> None:
+    """Several bots that carry one bot's marker: a conflict, and none of them is touched."""
+    ids = tuple(candidate.id for _, candidate in candidates)
+    result.conflicts[name] = Ambiguous(
+        f"bots {' and '.join(ids)} carry its marker: delete all but one, or take the marker out of the "
+        "others' descriptions",
+        ids,
+    )
+    for marker, candidate in candidates:
+        result.strangers.append((f"it carries the marker of {marker}, as another bot does", candidate))
+
+
+def _by_key(desired: DesiredInstance, unmarked: list[RemoteBot], result: Matches, kind: Kind) -> None:
+    """Adopt by the server's unique key, then by the trigger; what is adopted leaves unmarked."""
+    missing = [
+        bot for bot in desired.bots if bot.name not in result.found and bot.name not in result.conflicts
+    ]
+    triggers: dict[tuple[object, ...], list[RemoteBot]] = {}
+    keys: dict[tuple[object, ...], list[RemoteBot]] = {}
+    if missing and unmarked:
+        for stranger in unmarked:
+            if (trigger := _trigger(stranger.fields)) is not None:
+                triggers.setdefault(trigger, []).append(stranger)
+            if (key := key_claim(kind, stranger.fields)) is not None:
+                keys.setdefault(key, []).append(stranger)
+    taken: set[str] = set()
+
+    def adopt(bot: DesiredBot, candidates: list[RemoteBot], how: How) -> None:
+        # Candidates of a conflict are taken too: one fewer by another's adoption would settle it by chance.
+        taken.update(candidate.id for candidate in candidates)
+        if len(candidates) == 1:
+            result.found[bot.name] = Found(candidates[0], how)
+        elif candidates:
+            ids = tuple(candidate.id for candidate in candidates)
+            what = "key" if how is How.KEY else "trigger"
+            result.conflicts[bot.name] = Ambiguous(
+                f"bots {' and '.join(ids)} both have its {what} and no marker: put the marker into the "
+                "description of the right one, or delete the other",
+                ids,
+            )
+
+    for bot in missing:
+        key = key_claim(kind, bot.fields)
+        adopt(bot, keys.get(key, []) if key else [], How.KEY)
+    for bot in missing:
+        if bot.name in result.conflicts or (trigger := _trigger({"enabled": True, **bot.fields})) is None:
+            continue
+        candidates = [candidate for candidate in triggers.get(trigger, []) if candidate.id not in taken]
+        if bot.name not in result.found:
+            adopt(bot, candidates, How.TRIGGER)
+        elif candidates:
+            taken.update(candidate.id for candidate in candidates)
+            ids = (result.found.pop(bot.name).remote.id, *(candidate.id for candidate in candidates))
+            result.conflicts[bot.name] = Ambiguous(
+                f"bot {ids[0]} has its key and bot {' and '.join(ids[1:])} its trigger, both without a "
+                "marker: delete one, or change what is declared",
+                ids,
+            )
+    adopted = {found.remote.id for found in result.found.values()}
+    unmarked[:] = [stranger for stranger in unmarked if stranger.id not in adopted]
+
+
+def _trigger(fields: Fields) -> tuple[object, ...] | None:
+    """What makes a bot start, where that identifies it: none and a disabled all do not."""
+    match fields.get("triggerType"):
+        case "keyword":
+            return ("keyword", fields.get("triggerOperator"), fields.get("triggerValue"))
+        case "advanced":
+            return ("advanced", fields.get("triggerValue"))
+        case "all" if fields.get("enabled"):
+            return ("all",)
+    return None
+
+
+def needs_settings(
+    desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, *, replace: bool = False
+) -> bool:
+    """Whether a create may come, which is completed from the instance's settings."""
+    if replace or any(bot.on_drift == "replace" for bot in desired.bots):
+        return True
+    found: Mapping[str, Found] = match(desired, remote, owner).found
+    return any(bot.name not in found for bot in desired.bots)

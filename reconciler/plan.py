@@ -1,0 +1,301 @@
+"""From what is desired and what is there to a Plan. Pure.
+
+Every bot of an instance meets exactly one of these:
+
+    declared  on the server        then
+    ────────  ───────────────────  ─────────────────────────────────────────────────
+    yes       no                   create
+    yes       ours, the same       in sync
+    yes       ours, differs        update, or replace where that is asked for
+    yes       unmarked             adopt
+    yes       two, or in the way   conflict
+    no        ours                 orphan; delete when pruning, within the limits
+    no        not ours             unmanaged, never touched
+
+The order of calls is found in order.py; what has no order becomes a conflict here, before any call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from reconciler import differ
+from reconciler.errors import ReconcilerError
+from reconciler.identity import Found, How, Matches, match
+from reconciler.kinds import OPENAI, Kind, Value
+from reconciler.model import (
+    Call,
+    Change,
+    Desired,
+    DesiredBot,
+    DesiredInstance,
+    FieldChange,
+    Fields,
+    InstancePlan,
+    Observed,
+    ObservedInstance,
+    Plan,
+    RemoteBot,
+    RemoteSettings,
+    Step,
+    Verb,
+)
+from reconciler.order import Leg, Move, Order, order
+from reconciler.rules import Claim, holds, takes
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a plan may do. replace: make drifted bots anew. prune: delete orphans, within both limits.
+
+    max_deletes: in the whole run. max_delete_share: percent of the bots on an instance that are ours.
+    """
+
+    owner: str = "gitops"
+    replace: bool = False
+    prune: bool = False
+    max_deletes: int = 5
+    max_delete_share: int = 50
+
+
+class LimitError(ReconcilerError):
+    """The plan would delete more than the limits allow; nothing was done."""
+
+
+def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
+    """The plan for all instances, by name. Raises LimitError."""
+    plans = []
+    errors = []
+    deletes: list[Change] = []
+    for instance in sorted(desired.instances, key=lambda instance: instance.name):
+        seen = observed.instances[instance.name]
+        if seen.problem is not None:
+            plans.append(InstancePlan(instance.name, problem=seen.problem))
+            continue
+        matches = match(instance, seen.bots, options.owner, kind)
+        plan = _Instance(instance, seen, matches, options, kind).plan()
+        plans.append(plan)
+        gone = [change for change in plan.changes if change.verb is Verb.DELETE]
+        adopted = sum(change.verb is Verb.ADOPT for change in plan.changes)
+        ours = len(matches.found) - adopted + len(matches.orphans)
+        if len(gone) * 100 > ours * options.max_delete_share:
+            errors.append(
+                f"{instance.name}: {len(gone)} of {ours} bots would be deleted, more than "
+                f"{options.max_delete_share} percent ({_names(gone)})"
+            )
+        deletes += gone
+    if len(deletes) > options.max_deletes:
+        errors.append(
+            f"{len(deletes)} bots would be deleted, more than {options.max_deletes}: "
+            + _names(deletes, full=True)
+        )
+    if errors:
+        raise LimitError(
+            "Nothing was done: the plan deletes too much.\n"
+            + "\n".join(f"  {error}" for error in errors)
+            + "\nIf that is meant, allow it with --max-deletes and --max-delete-share."
+        )
+    return Plan(observed.server, options.owner, tuple(plans))
+
+
+def _names(changes: Iterable[Change], *, full: bool = False) -> str:
+    return ", ".join(f"{change.instance}/{change.bot}" if full else change.bot for change in changes)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """One declared bot on its way through the plan."""
+
+    bot: DesiredBot
+    found: Found | None
+    target: dict[str, Value]
+    anew: bool = False
+
+    @property
+    def remote(self) -> RemoteBot | None:
+        return self.found.remote if self.found else None
+
+    @property
+    def start(self) -> Fields:
+        return self.found.remote.fields if self.found else {}
+
+    @property
+    def drifted(self) -> bool:
+        return self.found is None or self.anew or not differ.equal(self.start, self.target)
+
+
+class _Instance:
+    """The plan of one instance, step by step."""
+
+    def __init__(
+        self,
+        desired: DesiredInstance,
+        observed: ObservedInstance,
+        matches: Matches,
+        options: Options,
+        kind: Kind,
+    ) -> None:
+        self.desired, self.observed, self.matches = desired, observed, matches
+        self.options, self.kind = options, kind
+        self.changes: list[Change] = []
+
+    def plan(self) -> InstancePlan:
+        """Targets, then what must be freed, then the order, then a change and its steps for each."""
+        wanted = self._wanted()
+        self._free_stale_triggers(wanted)
+        deletes = dict(self.matches.orphans) if self.options.prune else {}
+        fixed = self._fixed(deletes)
+        moves = {
+            name: Move(name, want.start or None, want.target, want.anew)
+            for name, want in wanted.items()
+            if want.drifted
+        }
+        moves |= {name: Move(name, bot.fields, None) for name, bot in deletes.items()}
+        found = Order()
+        if moves:
+            still = {name: want.start for name, want in wanted.items() if name not in moves}
+            others = {name: bot.fields for name, bot in fixed.items()}
+            found = order(moves, still, others, self.options.owner, self.kind)
+
+        moved = {leg.label for leg in found.legs}
+        for name, want in wanted.items():
+            if name in found.blocked:
+                reason, by = found.blocked[name]
+                bots = [want.remote, *(wanted[n].remote if n in wanted else fixed.get(n) for n in by)]
+                ids = dict.fromkeys(bot.id for bot in bots if bot is not None)
+                self._conflict(want.bot, f"the server would refuse it: {reason}", tuple(ids))
+            elif name in moved:
+                self.changes.append(self._change(want))
+        self._reports(deletes)
+        in_sync = sum(name not in moved and name not in found.blocked for name in wanted)
+        steps = self._steps(found.legs, wanted, deletes)
+        return InstancePlan(self.desired.name, tuple(self.changes), tuple(steps), in_sync)
+
+    # -- what each bot should be ---------------------------------------------------------------
+
+    def _wanted(self) -> dict[str, _Wanted]:
+        """Every declared bot that can be planned, by name; conflicts are noted for the others."""
+        wanted = {}
+        declared = {bot.name for bot in self.desired.bots}
+        for name, ambiguous in self.matches.conflicts.items():
+            if name not in declared:
+                self.changes.append(
+                    Change(self.desired.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids)
+                )
+        for bot in self.desired.bots:
+            if (conflict := self.matches.conflicts.get(bot.name)) is not None:
+                self._conflict(bot, conflict.reason, conflict.ids)
+                continue
+            credentials = self.observed.credentials or {}
+            creds_id = "" if bot.creds is None else credentials.get(bot.creds)
+            if creds_id is None:
+                names = ", ".join(sorted(credentials)) or "none"
+                reason = f"the instance has no credential named {bot.creds!r}; it has: {names}"
+                self._conflict(bot, reason, ())
+                continue
+            wanted[bot.name] = self._want(bot, creds_id)
+        return wanted
+
+    def _want(self, bot: DesiredBot, creds_id: str) -> _Wanted:
+        found, owner = self.matches.found.get(bot.name), self.options.owner
+        if found is not None:
+            want = _Wanted(bot, found, differ.update_target(bot, creds_id, owner, found.remote, self.kind))
+            # Only what is known to be ours is ever deleted for a replacement.
+            asked = self.options.replace or bot.on_drift == "replace"
+            if not (asked and found.how is How.MARKER and want.drifted):
+                return want
+        target = differ.create_target(
+            bot, creds_id, owner, self.observed.settings, found.remote.fields if found else None, self.kind
+        )
+        return _Wanted(bot, found, target, anew=found is not None)
+
+    def _free_stale_triggers(self, wanted: dict[str, _Wanted]) -> None:
+        """Clear what a bot does not use, where a bot that is written needs it."""
+        taken: dict[Claim, str] = {}
+        for name, want in wanted.items():
+            if want.drifted:
+                taken |= dict.fromkeys(takes(self.kind, want.target), name)
+        if not taken:
+            return
+        for name, want in wanted.items():
+            if any(taken.get(claim, name) != name for claim in holds(self.kind, want.target)):
+                want.target = differ.without_stale_trigger(want.bot, want.target, self.kind)
+
+    def _fixed(self, deletes: dict[str, RemoteBot]) -> dict[str, RemoteBot]:
+        """The bots of the instance that stay as they are, by what they are called in a sentence."""
+        fixed = {f"bot {bot.id} ({why})": bot for why, bot in self.matches.strangers}
+        for name, bot in self.matches.orphans:
+            if name not in deletes:
+                fixed[f"the orphan {name} (bot {bot.id})"] = bot
+        for change in self.changes:  # the conflicts, up to here
+            if (found := self.matches.found.get(change.bot)) is not None:
+                fixed[f"{change.bot} (bot {found.remote.id}), itself in conflict,"] = found.remote
+        return fixed
+
+    # -- what is said and done about it --------------------------------------------------------
+
+    def _change(self, want: _Wanted) -> Change:
+        verb = Verb.UPDATE
+        fields = differ.changes(want.start, want.target, self.kind)
+        match want.found:
+            case None:
+                verb, reason = Verb.CREATE, "it is missing on the server"
+                fields = tuple(FieldChange(name, None, value) for name, value in want.target.items())
+            case Found(how=How.KEY):
+                verb, reason = Verb.ADOPT, "a bot without a marker has its key: it becomes ours"
+            case Found(how=How.TRIGGER):
+                verb, reason = Verb.ADOPT, "a bot without a marker has its trigger: it becomes ours"
+            case Found(how=How.RENAME, old_name=old):
+                reason = f"it was named {old} before"
+            case _ if want.anew:
+                verb, reason = Verb.REPLACE, "it differs, and is made anew: its open sessions are lost"
+            case _ if fields:
+                reason = "it differs"
+            case _:
+                reason = "it is moved aside while another bot is written, and back"
+        ids = () if want.remote is None else (want.remote.id,)
+        return Change(
+            self.desired.name, want.bot.name, verb, reason, ids, fields, before=want.remote, at=want.bot.at
+        )
+
+    def _conflict(self, bot: DesiredBot, reason: str, ids: Sequence[str]) -> None:
+        self.changes.append(Change(self.desired.name, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at))
+
+    def _reports(self, deletes: dict[str, RemoteBot]) -> None:
+        """What nothing declares: deleted if that is asked for, else left alone."""
+        for name, bot in self.matches.orphans:
+            verb, reason = Verb.ORPHAN, "nothing declares it any more; --prune deletes it"
+            fields: tuple[FieldChange, ...] = ()
+            if name in deletes:
+                verb, reason = Verb.DELETE, "nothing declares it any more"
+                fields = differ.changes(bot.fields, {}, self.kind)
+            self.changes.append(Change(self.desired.name, name, verb, reason, (bot.id,), fields, before=bot))
+        for why, bot in self.matches.strangers:
+            self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, why, (bot.id,), before=bot))
+
+    def _steps(
+        self, legs: Sequence[Leg], wanted: dict[str, _Wanted], deletes: dict[str, RemoteBot]
+    ) -> list[Step]:
+        """The calls for the legs; after a replacement, the one that points the fallback to the new bot."""
+        steps: list[Step] = []
+        settings = self.observed.settings
+        for leg in legs:
+            remote = deletes[leg.label] if leg.label in deletes else wanted[leg.label].remote
+            id_ = remote.id if remote else None
+            if leg.after is None:
+                steps.append(Step(Call.DELETE, leg.label, id_, {}, leg.why))
+            elif leg.before is None:
+                steps.append(Step(Call.CREATE, leg.label, None, leg.after, leg.why))
+                if remote and settings and settings.fallback == remote.id:
+                    steps.append(_fallback(leg.label, settings))
+            else:
+                call = Call.PARK if leg.park else Call.UPDATE
+                body = differ.update_body(leg.before, leg.after, self.kind)
+                steps.append(Step(call, leg.label, id_, body, leg.why))
+        return steps
+
+
+def _fallback(label: str, settings: RemoteSettings) -> Step:
+    why = "it was the fallback of the instance's settings"
+    return Step(Call.FALLBACK, label, None, settings.fields, why)

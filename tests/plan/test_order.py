@@ -1,0 +1,201 @@
+"""A plan can be applied: for any two worlds, no call of it is refused, and a second plan is empty."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.model import Call, DesiredBot, RemoteBot, Verb
+from tests.plan.builders import bot, plan, remote
+from tests.plan.toy import Toy
+
+KEYS = ("a1", "a2", "a3", "m/1", "m/2", "m/3")
+TRIGGERS = ("all", "none", "equals:1", "equals:2", "contains:1", "adv:1", "adv:3", "regex:4")
+NAMES = ("ana", "bia", "caio", "dora", "edu")
+
+
+@st.composite
+def desired_bots(draw: st.DrawFn) -> list[DesiredBot]:
+    """A desired state that validation accepts."""
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=5))
+    keys = draw(st.permutations(KEYS))
+    bots: list[DesiredBot] = []
+    values: set[str] = set()
+    pairs: set[str] = set()
+    catch_all = False
+    for name, key in zip(names, keys, strict=False):
+        enabled = draw(st.booleans())
+        trigger = draw(st.sampled_from(TRIGGERS))
+        operator, _, value = trigger.partition(":")
+        if trigger == "all":
+            enabled, catch_all = enabled and not catch_all, catch_all or enabled
+        elif value:
+            clash = value in values if operator == "adv" else trigger in pairs or f"adv:{value}" in pairs
+            if clash:
+                continue
+            values.add(value)
+            pairs.add(trigger)
+        previously = (f"old-{name}",) if draw(st.booleans()) else ()
+        bots.append(
+            bot(
+                name,
+                key,
+                trigger,
+                previously=previously,
+                replace=draw(st.integers(0, 5)) == 0,
+                enabled=enabled,
+                expire=draw(st.sampled_from((1, 2))),
+            )
+        )
+    return bots
+
+
+@st.composite
+def remote_bots(draw: st.DrawFn) -> list[RemoteBot]:
+    """Any state that the server can come to be in: races make duplicates of everything."""
+    bots = []
+    owners = ("", "", "[gitops:{0}]", "[gitops:{0}]", "[gitops:{0}]", "[gitops:old-{0}]", "[other:{0}]")
+    for number in range(draw(st.integers(0, 6))):
+        owner = draw(st.sampled_from(owners)).format(draw(st.sampled_from(NAMES)))
+        stale = {}
+        if draw(st.booleans()):
+            stale = {
+                "triggerOperator": draw(st.sampled_from(("equals", "regex"))),
+                "triggerValue": draw(st.sampled_from(("1", "2", "3"))),
+            }
+        made = remote(
+            f"id{number}",
+            draw(st.sampled_from(KEYS)),
+            draw(st.sampled_from(TRIGGERS)),
+            owner,
+            enabled=draw(st.booleans()),
+            expire=draw(st.sampled_from((1, 2))),
+        )
+        bots.append(RemoteBot(made.id, {**stale, **made.fields}))
+    return bots
+
+
+@settings(max_examples=1500, deadline=None)
+@given(desired_bots(), remote_bots(), st.booleans())
+def test_no_call_is_refused_and_a_second_plan_is_empty(
+    desired: list[DesiredBot], there: list[RemoteBot], prune: bool
+) -> None:
+    first = plan(desired, there, prune=prune, max_deletes=100, max_delete_share=100)
+    ours = {c.ids[0] for c in first.changes() if c.verb.writes and c.ids}
+    untouched = [bot for bot in there if bot.id not in ours]
+
+    server = Toy(there)
+    server.run(first.instances[0])
+
+    second = plan(desired, server.remote(), prune=prune, max_deletes=100, max_delete_share=100)
+    assert not second.writes
+    after = {bot.id: bot for bot in server.remote()}
+    assert [after[bot.id] for bot in untouched] == untouched
+    conflicts = {c.bot for c in first.changes() if c.verb is Verb.CONFLICT}
+    assert {c.bot for c in second.changes() if c.verb is Verb.CONFLICT} == conflicts
+
+
+@settings(max_examples=500, deadline=None)
+@given(desired_bots(), remote_bots())
+def test_one_call_a_change_and_one_more_a_circle(desired: list[DesiredBot], there: list[RemoteBot]) -> None:
+    made = plan(desired, there)
+    writes = [change for change in made.changes() if change.verb.writes]
+    replaced = sum(change.verb is Verb.REPLACE for change in writes)
+    steps = made.instances[0].steps
+    parks = sum(step.call is Call.PARK for step in steps)
+    assert len(steps) == len(writes) + replaced + parks
+    assert parks * 2 <= len(writes)  # a circle has two changes at the least
+
+
+@settings(max_examples=500, deadline=None)
+@given(desired_bots(), remote_bots(), st.randoms())
+def test_the_order_of_the_servers_list_does_not_matter(
+    desired: list[DesiredBot], there: list[RemoteBot], random: st.DataObject
+) -> None:
+    shuffled = list(there)
+    random.shuffle(shuffled)  # type: ignore[attr-defined]  # hypothesis gives a random.Random
+    assert plan(desired, there) == plan(desired, shuffled)
+
+
+SWAP = ([("a", "x", "equals:1"), ("b", "y", "equals:2")], [("x", "equals:2"), ("y", "equals:1")])
+ROTATE = (
+    [("a", "x", "equals:1"), ("b", "y", "equals:2"), ("c", "z", "adv:3")],
+    [("x", "equals:2"), ("y", "adv:3"), ("z", "equals:1")],
+)
+TOKENS = ([("a", "m/1", "none"), ("b", "m/2", "none")], [("m/2", "none"), ("m/1", "none")])
+CHAIN = ([("a", "x", "equals:2"), ("b", "y", "equals:3")], [("x", "equals:1"), ("y", "equals:2")])
+ASSISTANTS = ([("a", "x", "equals:1"), ("b", "y", "equals:2")], [("y", "equals:1"), ("x", "equals:2")])
+CATCH_ALL = ([("a", "x", "all"), ("b", "y", "equals:1")], [("x", "equals:1"), ("y", "all")])
+
+
+@pytest.mark.parametrize(
+    ("case", "calls"),
+    [
+        pytest.param(SWAP, "park a, update b, update a", id="two swap triggers"),
+        pytest.param(ROTATE, "park a, update b, update c, update a", id="three rotate"),
+        pytest.param(TOKENS, "park a, update b, update a", id="two swap maxTokens"),
+        pytest.param(CHAIN, "update b, update a", id="a chain needs no parking"),
+        pytest.param(ASSISTANTS, "park a, update b, update a", id="two swap assistants"),
+        pytest.param(CATCH_ALL, "park a, update b, update a", id="a catch-all changes hands"),
+    ],
+)
+def test_circles_are_broken_by_parking_one(
+    case: tuple[list[tuple[str, str, str]], list[tuple[str, str]]], calls: str
+) -> None:
+    desired = [bot(*one) for one in case[0]]
+    there = [
+        remote(f"id-{name}", key, trigger, f"[gitops:{name}]")
+        for (name, _, _), (key, trigger) in zip(case[0], case[1], strict=True)
+    ]
+    made = plan(desired, there)
+    assert ", ".join(f"{step.call} {step.bot}" for step in made.instances[0].steps) == calls
+    server = Toy(there)
+    server.run(made.instances[0])
+    assert not plan(desired, server.remote()).writes
+
+
+@pytest.mark.parametrize("done", [1, 2])
+@pytest.mark.parametrize("case", [SWAP, ROTATE, TOKENS, ASSISTANTS, CATCH_ALL])
+def test_an_interrupted_parking_is_finished_by_the_next_plan(
+    case: tuple[list[tuple[str, str, str]], list[tuple[str, str]]], done: int
+) -> None:
+    desired = [bot(*one) for one in case[0]]
+    there = [  # unmarked, so that the first call must make the bot ours as well
+        remote(f"id-{name}", key, trigger)
+        for (name, _, _), (key, trigger) in zip(case[0], case[1], strict=True)
+    ]
+    server = Toy(there)
+    [instance] = plan(desired, there).instances
+    server.run(type(instance)(instance.name, steps=instance.steps[:done]))
+    server.run(plan(desired, server.remote()).instances[0])
+    last = plan(desired, server.remote())
+    assert (last.writes, last.problems, last.in_sync) == (False, 0, len(desired))
+    assert len(server.bots) == len(there)
+
+
+def test_a_disabled_catch_all_is_written_beside_the_enabled_one() -> None:
+    desired = [bot("holiday", "x", "all", enabled=False, expire=5), bot("shop", "y", "all", enabled=True)]
+    server = Toy([])
+    server.run(plan(desired, []).instances[0])
+    assert not plan(desired, server.remote()).writes
+    desired[0] = bot("holiday", "x", "all", enabled=False, expire=6)
+    made = plan(desired, server.remote())
+    assert [f"{step.call} {step.bot}" for step in made.instances[0].steps] == [
+        "park shop",
+        "update holiday",
+        "update shop",
+    ]
+    assert [change.reason for change in made.changes()] == [
+        "it differs",
+        "it is moved aside while another bot is written, and back",
+    ]
+    server.run(made.instances[0])
+    assert not plan(desired, server.remote()).writes
+
+
+def test_an_instance_of_five_hundred_bots_is_ordered_in_no_time() -> None:
+    desired = [bot(f"b{n}", f"m/{n + 1}", f"equals:{(n + 1) % 500}") for n in range(500)]
+    there = [remote(f"id{n}", f"m/{n + 1}", f"equals:{n}", f"[gitops:b{n}]") for n in range(500)]
+    steps = plan(desired, there).instances[0].steps
+    assert len(steps) == 501
