@@ -1,0 +1,191 @@
+"""Nodes → values: a scalar means what its field says it is, whatever YAML would make of it.
+
+Everything here reports what is wrong to its Source, with the place, and goes on, so that one run shows all
+errors. Knows types and merge keys, not fields; what is allowed to a field is manifest.py's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+
+from reconciler.errors import Position, Problem
+from reconciler.kinds import Type, Value
+from reconciler.yaml import MappingNode, Node, Places, ScalarNode, SequenceNode, index, tag
+
+MAX_PROBLEMS = 1000
+"""Errors of one file after which the rest of it is not looked at."""
+
+Entries = dict[str, tuple[Node, Node]]
+"""The keys of a mapping, merged ones included: the key's node and the value's."""
+
+_NULLS = frozenset({"null", "Null", "NULL", "~"})
+_INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
+
+
+class TooManyProblemsError(Exception):
+    """Enough of this file."""
+
+
+class Source:
+    """A manifest that is being read: its name for the person, its errors, and the files it includes.
+
+    include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
+    """
+
+    def __init__(self, file: str, text: str, include: Callable[[str], str]) -> None:
+        self.file = file
+        self.places = Places(text)
+        self.include = include
+        self.problems: set[Problem] = set()  # a set: what is wrong in an anchor is met at every alias
+
+    def at(self, node: Node) -> Position:
+        """Where the node begins."""
+        return Position(self.file, *self.places(index(node)))
+
+    def report(self, node: Node | None, message: str) -> None:
+        """Note an error; without a node it is the file's as a whole."""
+        if len(self.problems) == MAX_PROBLEMS:
+            raise TooManyProblemsError
+        self.problems.add(Problem(self.at(node) if node else Position(self.file, 1, 1), message))
+
+    def entries(self, node: Node, what: str) -> Entries | None:
+        """The keys of a mapping. Its own win over merged ones, an earlier merge over a later one."""
+        if not isinstance(node, MappingNode) or tag(node):
+            self.report(node, f"{what} must be a mapping (`name: value` lines), not {_described(node)}")
+            return None
+        found: Entries = {}
+        merge: tuple[Node, Node] | None = None
+        for pair in node.value:
+            key = pair[0]
+            if not isinstance(key, ScalarNode) or tag(key):
+                self.report(key, f"a key of {what} is a plain text, not {_described(key)}: write a name")
+            elif key.value == "<<" and not key.style:
+                if merge:
+                    self.report(key, "`<<` stands twice in a mapping: write `<<: [*one, *other]`")
+                merge = pair
+            elif key.value in found:
+                first = self.at(found[key.value][0])
+                self.report(
+                    key, f"{quoted(key.value)} stands twice, the first time at {first}: remove one of them"
+                )
+            else:
+                found[key.value] = pair
+        if merge:
+            items = merge[1].value if isinstance(merge[1], SequenceNode) else [merge[1]]
+            for item in items:
+                for name, pair in (self.entries(item, "what `<<` merges") or {}).items():
+                    found.setdefault(name, pair)
+        return found
+
+    def text(self, node: Node, name: str, *, files: bool = False) -> str | None:
+        """A scalar's text as it stands; `!file` puts a file's in its place. None when it is wrong."""
+        given = tag(node)
+        if not isinstance(node, ScalarNode):
+            self.report(node, f"{name} is a text, not {_described(node)}: write a text")
+        elif given == "!file" and files:
+            return self._included(node)
+        elif given == "!file":
+            self.report(node, f"{name} is short: write it here, without `!file`")
+        elif given:
+            self.report(node, f"the tag {quoted(given)} has no meaning here: leave it out")
+        elif not node.style and not node.value:
+            self.report(node, f'{name} has no value: write one ("" for an empty text), or leave it out')
+        elif not node.style and node.value in _NULLS:
+            self.report(
+                node,
+                f'{name} cannot be null: leave it out, or write "{node.value}" with quotes for that text',
+            )
+        elif "\0" in node.value:
+            self.report(node, f"{name} holds a NUL character, which the server cannot store: remove it")
+        else:
+            return str(node.value)
+        return None
+
+    def _included(self, node: ScalarNode) -> str | None:
+        try:
+            return self.include(node.value)
+        except ValueError as error:
+            self.report(node, f"!file {quoted(node.value)} {error}")
+            return None
+
+    def texts(self, node: Node, name: str, *, files: bool = False) -> tuple[str, ...] | None:
+        """A list of texts."""
+        if not isinstance(node, SequenceNode) or tag(node):
+            said = f"{name} is a list of texts, not {_described(node)}"
+            self.report(node, f"{said}: write {name}: [{_flow(node)}]")
+            return None
+        items = [self.text(item, f"an item of {name}", files=files) for item in node.value]
+        return None if None in items else tuple(item for item in items if item is not None)
+
+    def boolean(self, node: Node, name: str) -> bool | None:
+        """Plain true or false alone."""
+        if isinstance(node, ScalarNode) and not node.style and not tag(node):
+            if node.value == "true":
+                return True
+            if node.value == "false":
+                return False
+        said = f"{name} must be true or false, not {_described(node)}"
+        self.report(node, f"{said}: write one of the two, without quotes")
+        return None
+
+    def integer(self, node: Node, name: str) -> int | None:
+        """Plain decimal digits alone. More than any server stores is cut, and still too much."""
+        if isinstance(node, ScalarNode) and _INT.fullmatch(node.value) and not tag(node):
+            if not node.style:
+                return int(node.value[:12])
+            hint = "write it without quotes"
+        else:
+            hint = "write it in plain digits, such as 300"
+        self.report(node, f"{name} must be a whole number, not {_described(node)}: {hint}")
+        return None
+
+    def value(self, node: Node, name: str, kind: Type) -> Value | None:
+        """What the node says for a field of this type."""
+        match kind:
+            case Type.TEXT:
+                return self.text(node, name, files=True)
+            case Type.ENUM:
+                return self.text(node, name)
+            case Type.TEXTS:
+                return self.texts(node, name, files=True)
+            case Type.BOOL:
+                return self.boolean(node, name)
+            case Type.INT:
+                return self.integer(node, name)
+
+
+def quoted(text: str) -> str:
+    """A text of unknown origin, fit to be shown: on one line, without control characters, short."""
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def near(text: str, names: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` when one of the names is near, else nothing."""
+    folded = {name.casefold(): name for name in names}
+    close = get_close_matches(text[:64].casefold(), folded, 1)
+    return f" (did you mean {quoted(folded[close[0]])}?)" if close else ""
+
+
+def _described(node: Node) -> str:
+    """What stands there, for a sentence that says that something else should."""
+    if isinstance(node, MappingNode):
+        said = "a mapping"
+    elif isinstance(node, SequenceNode):
+        said = "a list"
+    elif not isinstance(node, ScalarNode) or not (node.style or node.value):
+        said = "nothing"
+    elif node.style in ('"', "'"):
+        said = f"the text {quoted(node.value)}"
+    else:
+        said = quoted(node.value)
+    given = tag(node)
+    return f"{said} with the tag {quoted(given)}" if given else said
+
+
+def _flow(node: Node) -> str:
+    """A scalar as it would stand in a list in brackets."""
+    if not isinstance(node, ScalarNode) or not (node.style or node.value):
+        return "..."
+    return f"!file {quoted(node.value)}" if tag(node) == "!file" else quoted(node.value)

@@ -1,0 +1,271 @@
+"""The text of a manifest → a tree of nodes, each of which knows its place.
+
+The only module that imports ruamel.yaml. It reads with the C composer and leaves every scalar the text
+that it is: what `1`, `no` or `0010` means is decided by the field it is given to, in nodes.py. A text
+that cannot be read ends in MalformedError; depth, aliases and cycles are limited here, so that whoever walks
+the tree may do so without a thought.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_left
+from dataclasses import dataclass
+
+from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # it is there, but not exported
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.tag import Tag
+
+__all__ = [
+    "MalformedError",
+    "MappingNode",
+    "Node",
+    "Places",
+    "ScalarNode",
+    "SequenceNode",
+    "compose",
+    "compose_json",
+    "index",
+    "tag",
+]
+
+MAX_DEPTH = 50
+MAX_EXPANDED = 20_000_000
+"""How large aliases may make a manifest: characters of its scalars, with 20 more for every node."""
+
+_UNTAGGED = Tag(suffix="")
+
+
+class MalformedError(Exception):
+    """The text is no manifest: a sentence, and the index of the character where that shows."""
+
+    def __init__(self, message: str, index: int) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+class Places:
+    """Lines and columns of a text, from 1, as an editor counts them: only LF (and CRLF) ends a line.
+
+    libyaml's own marks count Unicode's other line breaks too, so only its indexes are used.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._end = len(text)
+        self._last = len(text.rstrip())  # what is missing at the end is missing behind the last word
+        self._breaks = [match.start() for match in re.finditer("\n", text)]
+
+    def __call__(self, index: int) -> tuple[int, int]:
+        index = index if index < self._end else self._last
+        line = bisect_left(self._breaks, index)
+        return line + 1, index - (self._breaks[line - 1] if line else -1)
+
+
+def index(node: Node) -> int:
+    """The index of the character where the node begins."""
+    return int(node.start_mark.index)
+
+
+def tag(node: Node) -> str | None:
+    """The tag that the manifest gives to the node, None when it gives none."""
+    return None if node.ctag is _UNTAGGED else str(node.ctag).replace("tag:yaml.org,2002:", "!!")
+
+
+def compose(text: str) -> Node:
+    """The one document in a YAML text."""
+    composer = _Composer(text)
+    try:
+        root: Node | None = composer.get_single_node()
+    except MarkedYAMLError as error:
+        raise _explained(error, text) from None
+    except YAMLError as error:  # the reader's, which has an offset in bytes instead of a mark
+        before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
+        raise MalformedError(
+            "not valid YAML: a control character stands here: remove it, or write it as an escape such as "
+            r'"\x01" in double quotes',
+            len(before),
+        ) from None
+    if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
+        raise MalformedError("the file says nothing: begin with `bots:`, or remove the file", 0)
+    if "*" in text:
+        _measure(root)
+    return root
+
+
+class _Composer(CParser):  # type: ignore[misc]  # the C extension has no types
+    """The C composer with a resolver that leaves scalars alone, and that counts the depth instead."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.depth = 0
+
+    def descend_resolver(self, parent: Node | None, index: object) -> None:
+        self.depth += 1
+        if self.depth > MAX_DEPTH and parent is not None:
+            raise _too_deep(parent)
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
+
+    def resolve(self, kind: object, value: object, implicit: object) -> Tag:
+        return _UNTAGGED
+
+
+def _measure(root: Node) -> None:
+    """Refuse what aliases can do: a cycle, a nesting too deep, a bomb. Each node is visited once."""
+    opened: set[int] = set()
+    sizes: dict[int, tuple[int, int]] = {}  # characters and depth of what a node expands to
+    stack = [root]
+    while stack:
+        node = stack[-1]
+        children = _children(node)
+        if id(node) not in opened:
+            opened.add(id(node))
+            for child in children:
+                if id(child) not in opened:
+                    stack.append(child)
+                elif id(child) not in sizes:
+                    raise _malformed(child, "an alias in here leads back to the whole: write it out")
+            continue
+        stack.pop()
+        if id(node) in sizes:
+            continue
+        own = len(node.value) if isinstance(node, ScalarNode) else 0
+        size = 20 + own + sum(sizes[id(child)][0] for child in children)
+        depth = 1 + max((sizes[id(child)][1] for child in children), default=0)
+        if size > MAX_EXPANDED:
+            raise _malformed(node, "aliases make this too large: write it with fewer of them")
+        if depth > MAX_DEPTH:
+            raise _too_deep(node)
+        sizes[id(node)] = (size, depth)
+
+
+def _children(node: Node) -> list[Node]:
+    if isinstance(node, MappingNode):
+        return [child for pair in node.value for child in pair]
+    return node.value if isinstance(node, SequenceNode) else []
+
+
+def _malformed(node: Node, message: str) -> MalformedError:
+    return MalformedError(message, index(node))
+
+
+def _too_deep(node: Node) -> MalformedError:
+    return _malformed(node, f"the nesting is deeper than {MAX_DEPTH} levels: a manifest needs five at most")
+
+
+# -- errors of libyaml, for a person ----------------------------------------------------------
+
+_EXPLANATIONS = {
+    "mapping values are not allowed": "a `:` stands where no key can be: put a text that holds `: ` in "
+    "quotes, or correct the indentation",
+    "could not find expected ':'": "a key has no `:` after it: add it, or indent the lines of a long text",
+    "did not find expected key": "the line does not fit what stands above: correct its indentation, or "
+    "double the quote inside a quoted text",
+    "did not find expected '-' indicator": "the line is no item of the list above: begin it with `- `, or "
+    "correct its indentation",
+    "did not find expected ',' or ']'": "a `,` or the closing `]` of a list is missing: add it",
+    "did not find expected ',' or '}'": "a `,` or the closing `}` of a mapping is missing: add it",
+    "did not find expected node content": "a value or a closing bracket is missing: add it",
+    "found unexpected end of stream": "a quote is opened here and never closed: close it",
+    "found unexpected document indicator": "a quoted text holds a line of `---` or `...`: indent that line",
+    "found unknown escape character": "the backslash begins no escape that YAML knows: write two of them, "
+    "or use single quotes",
+    "found invalid Unicode character escape code": "the escape is no character (one half of a surrogate "
+    "pair is none): write the character itself",
+    "did not find expected hexdecimal number": "the escape needs hexadecimal digits: write the character "
+    "itself",
+    "found undefined alias": "no anchor of that name stands above: define it with `&name`, or put a text "
+    "that begins with `*` in quotes",
+    "found duplicate anchor": "an anchor of that name stands above: give this one another name",
+    "found undefined tag handle": "the tag is not known: leave it out; only `!file PATH` is",
+    "but found another document": "a second document begins here: give every instance a file of its own",
+    "incompatible YAML document": "the version is not known: remove the line with %YAML",
+    "did not find expected <document start>": "the line does not belong to what stands above: correct its "
+    "indentation",
+}
+
+
+def _explained(error: MarkedYAMLError, text: str) -> MalformedError:
+    mark = error.problem_mark or error.context_mark
+    problem = str(error.problem)
+    if "end of stream" in problem and error.context_mark is not None:
+        mark = error.context_mark
+    if problem == "found character that cannot start any token":
+        sign = text[mark.index : mark.index + 1]
+        said = (
+            "a tab stands where YAML wants spaces: indent with spaces"
+            if sign == "\t"
+            else f"a text cannot begin with `{sign}`: put it in quotes"
+        )
+    else:
+        whole = f"{error.context} {problem}"
+        known = (said for part, said in _EXPLANATIONS.items() if part in whole)
+        said = next(known, f"{problem} ({error.context}): correct it" if error.context else problem)
+    return MalformedError(f"not valid YAML: {said}", mark.index)
+
+
+# -- JSON -------------------------------------------------------------------------------------
+
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[][{}]|[^][{}\s,:"]++', re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Where a node of a JSON text begins, in the form of libyaml's marks."""
+
+    index: int
+
+
+def compose_json(text: str) -> Node:
+    """The value in a JSON text, as the same nodes.
+
+    libyaml takes most of JSON but not all of it (escaped surrogate pairs, keys on a line of their own,
+    DEL), so the syntax is json's to judge, and the nodes are made of the tokens.
+    """
+    if not text.strip():
+        raise MalformedError('the file says nothing: begin with {"bots": {}}, or remove the file', 0)
+    tokens = list(_TOKEN.finditer(text))
+    depth = 0
+    for token in tokens:
+        depth += (token[0] in "[{") - (token[0] in "]}")
+        if depth > MAX_DEPTH:
+            raise _too_deep(ScalarNode(_UNTAGGED, "", _Mark(token.start())))
+    try:
+        json.loads(text, parse_int=str, parse_float=str)
+    except json.JSONDecodeError as error:
+        said = error.msg[0].lower() + error.msg[1:]
+        raise MalformedError(f"not valid JSON: {said}: correct it", error.pos) from None
+    return _from_tokens(tokens)
+
+
+def _from_tokens(tokens: list[re.Match[str]]) -> Node:
+    """The tree that the tokens of a valid JSON text make."""
+    top: list[Node] = []
+    levels = [top]  # the items of every open list or object; an object's are keys and values in turn
+    opened: list[Node] = []
+    for token in tokens:
+        sign, at = token[0], _Mark(token.start())
+        if sign in ("[", "{"):
+            node: Node = (SequenceNode if sign == "[" else MappingNode)(_UNTAGGED, [], at)
+            levels[-1].append(node)
+            opened.append(node)
+            levels.append([])
+        elif sign in ("]", "}"):
+            items = levels.pop()
+            node = opened.pop()
+            node.value = items if sign == "]" else list(zip(items[::2], items[1::2], strict=True))
+        elif sign[0] == '"':
+            value = json.loads(sign)
+            node = ScalarNode(_UNTAGGED, value, at, style='"')
+            if _SURROGATE.search(value):
+                raise _malformed(node, "half of a surrogate pair is no character: write both halves")
+            levels[-1].append(node)
+        elif sign in ("NaN", "Infinity", "-Infinity"):  # json takes them, JSON does not
+            raise MalformedError(f"not valid JSON: {sign} is no value: write a number", token.start())
+        else:
+            levels[-1].append(ScalarNode(_UNTAGGED, sign, at, style=""))
+    return top[0]

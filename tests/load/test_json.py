@@ -1,0 +1,94 @@
+"""Manifests in JSON: all that JSON allows, and errors with their place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reconciler.kinds import Value
+from reconciler.yaml import MappingNode, Node, SequenceNode, compose_json
+from tests.load.writing import bot, marked, problems
+
+BOT = (
+    '{"openaiCreds":"c","botType":"assistant","assistantId":"x","triggerType":"keyword",'
+    '"triggerOperator"\n:"equals","triggerValue":VALUE}'
+)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('"\\/\\u00e7\\ud83d\\ude00\\t\\u001b"', "/ç😀\t\x1b"),
+        ('"😀\x7f\x85\u2028"', "😀\x7f\x85\u2028"),
+        ("1", "1"),
+        ("1.50", "1.50"),
+        ("true", "true"),
+        ('"null"', "null"),
+    ],
+)
+def test_texts(tmp_path: Path, written: str, meant: Value) -> None:
+    text = f'{{"bots":\t{{"a":{BOT.replace("VALUE", written)}}}}}'
+    assert bot(tmp_path, text, "a.json").fields["triggerValue"] == meant
+
+
+BROKEN = {
+    "empty": ("‸ \n", "says nothing"),
+    "no comma": ('{"bots": {} ‸"x": 1}', "not valid JSON"),
+    "single quotes": ("{‸'bots': {}}", "not valid JSON"),
+    "comment": ('{"bots": {}} ‸// x', "not valid JSON"),
+    "two values": ('{"bots": {}}\n‸{}', "not valid JSON"),
+    "unfinished": ('{"bots":‸ ', "not valid JSON"),
+    "open text": ('{"bots": ‸"a', "not valid JSON"),
+    "line break in a text": ('{"bots": "a‸\n"}', "not valid JSON"),
+    "NaN": ('{"bots":\n ‸NaN}', "not valid JSON"),
+    "half a pair": ('{"bots": {},\n "x-a": ‸"é\\ud83d"}', "surrogate"),
+    "deep": ("[" * 50 + "‸[" + "[" * 10_000, "nesting"),
+    "a list": ("‸[]", "must be a mapping"),
+    "key twice": ('{"bots": {},\n\t‸"bots": {}}', "stands twice", ":1:2: remove"),
+    "null": ('{"bots": ‸null}', "must be a mapping"),
+    "field null": (f'{{"bots": {{"a": {BOT.replace("VALUE", "‸null")}}}}}', "cannot be null"),
+    "number quoted": (
+        f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}"expire": ‸"1"}}}}}}',
+        "without quotes",
+    ),
+    "merge": (f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}‸"<<": {{}}}}}}}}', "'<<' is no field"),
+    "huge number": (
+        f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}"expire": ‸{"9" * 9999}}}}}}}',
+        "at most 2147483647",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), [pytest.param(r[0], r[1:], id=n) for n, r in BROKEN.items()])
+def test_place_and_words(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    text, place = marked(text)
+    found = problems(tmp_path, {"a.json": text})
+    assert len(found) == 1, found
+    assert found[0].startswith(f"a.json:{place}: ")
+    for word in words:
+        assert word in found[0]
+
+
+VALUES = st.recursive(
+    st.text(st.characters(exclude_categories=["Cs"])) | st.integers().map(str),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    max_leaves=20,
+)
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 1, "\t"]))
+@settings(suppress_health_check=[HealthCheck.too_slow])
+def test_any_json_is_read_as_it_is(value: object, ascii_only: bool, indent: int | str | None) -> None:
+    assert _plain(compose_json(json.dumps([value], ensure_ascii=ascii_only, indent=indent))) == [value]
+
+
+def _plain(node: Node) -> object:
+    if isinstance(node, MappingNode):
+        return {_plain(key): _plain(value) for key, value in node.value}
+    if isinstance(node, SequenceNode):
+        return [_plain(item) for item in node.value]
+    return node.value
