@@ -1,0 +1,108 @@
+"""A server that costs next to nothing: it answers every request after a fixed time, from memory.
+
+    python -m benchmarks.server MILLISECONDS BOTS
+
+prints its URL. `GET /openai/find/{instance}` gives BOTS bots as `plan.py` declares them,
+`GET /openai/creds/{instance}` the one credential that they name. It knows no other route.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def bot(number: int) -> dict[str, object]:
+    """A bot as the manifest of `plan.py` declares it, in the form in which the server stores it."""
+    return {
+        "id": f"cmwskt57500{number:014}",
+        "enabled": True,
+        "description": f"Bot {number} [gitops:bot-{number}]",
+        "botType": "chatCompletion",
+        "assistantId": None,
+        "functionUrl": None,
+        "model": "gpt-4o",
+        "systemMessages": [f"You are number {number} of the shop. " + "Be brief, be kind, answer. " * 20],
+        "assistantMessages": None,
+        "userMessages": None,
+        "maxTokens": 100 + number,
+        "expire": 300,
+        "keywordFinish": "#fim",
+        "delayMessage": 1000,
+        "unknownMessage": "Sorry, I dont understand",
+        "listeningFromMe": False,
+        "stopBotFromMe": True,
+        "keepOpen": False,
+        "debounceTime": 3,
+        "splitMessages": False,
+        "timePerChar": 50,
+        "ignoreJids": ["@g.us"],
+        "triggerType": "keyword",
+        "triggerOperator": "equals",
+        "triggerValue": str(number),
+        "createdAt": "2026-11-23T01:17:26.177Z",
+        "updatedAt": "2026-11-23T01:17:26.177Z",
+        "openaiCredsId": "cmwskpqe400034p7dxka4nrnh",
+        "instanceId": "c22def7d-036d-4bdf-80a5-60829d17abfc",
+    }
+
+
+CREDENTIALS = [{"id": "cmwskpqe400034p7dxka4nrnh", "name": "main", "apiKey": "none"}]
+
+
+def response(data: object) -> bytes:
+    """The whole answer as it goes out."""
+    body = json.dumps(data).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nConnection: keep-alive\r\n"
+        b"Keep-Alive: timeout=5\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+    )
+
+
+class Connection(asyncio.Protocol):
+    """One connection; requests have no bodies."""
+
+    def __init__(self, seconds: float, find: bytes, creds: bytes) -> None:
+        self.seconds, self.find, self.creds = seconds, find, creds
+        self.unread = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self.later = asyncio.get_running_loop().call_later
+
+    def data_received(self, data: bytes) -> None:
+        *requests, self.unread = (self.unread + data).split(b"\r\n\r\n")
+        for request in requests:
+            answer = self.creds if request.startswith(b"GET /openai/creds/") else self.find
+            self.later(self.seconds, self.transport.write, answer)
+
+
+async def serve(milliseconds: float, bots: int) -> None:
+    find = response([bot(number) for number in range(bots)])
+    creds = response(CREDENTIALS)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Connection(milliseconds / 1000, find, creds), "127.0.0.1", 0, backlog=512
+    )
+    print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
+    await server.serve_forever()
+
+
+@contextmanager
+def serving(milliseconds: float, bots: int) -> Iterator[str]:
+    """Runs the server as a process of its own; gives its URL."""
+    command = [sys.executable, "-m", "benchmarks.server", str(milliseconds), str(bots)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(float(sys.argv[1]), int(sys.argv[2])))

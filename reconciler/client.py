@@ -1,0 +1,274 @@
+"""The Evolution API's routes as methods: typed values in and out, refusals as errors of our own.
+
+Reads, PUT and DELETE are tried again after a dropped connection, a time-out and what a busy proxy answers;
+POST never is, because nobody can tell whether it was done. What a method raises:
+
+- ServerError: nothing can go on, whatever the instance. From a writing call: nothing was written.
+- Missing, Unauthorized, Disabled, Refused: the server answered and did not do it.
+- Unclear, from writing calls only: nobody knows. Read the instance again.
+
+The server's key goes out in a header and nowhere else. The OpenAI keys and instance tokens that the server
+returns in plain text are dropped as soon as they are read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, TypeVar
+from urllib.parse import quote, urlsplit
+
+from reconciler import __version__, answers
+from reconciler.answers import NotUnderstood
+from reconciler.errors import ReconcilerError
+from reconciler.kinds import OPENAI
+from reconciler.model import Fields, RemoteBot, RemoteSettings
+from reconciler.refusals import BUSY, Refusals, Request, without_secrets
+from reconciler.transport import Answer, NoAnswer, Wire, is_loopback
+
+TRIES = 4
+VERSION_TIMEOUT = 3.0
+"""Seconds for `GET /`, which stalls on a server without a way out to the internet."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where the server is and how to speak with it.
+
+    url: may have a path, for a server behind a prefix. timeout: seconds per try, from connecting to the last
+    byte. concurrency: requests at a time, over all instances; more than about 10 gains nothing on one Node
+    process. allow_http: plain http to another machine. retry_delay: seconds before the first retry, doubled
+    each time, give or take a half. patience: seconds after a call's first try in which another may begin.
+    """
+
+    url: str
+    api_key: str = field(repr=False)
+    timeout: float = 30.0
+    concurrency: int = 10
+    allow_http: bool = False
+    retry_delay: float = 0.25
+    patience: float = 60.0
+
+
+class Client:
+    """One server. An async context manager; its methods may be called side by side."""
+
+    def __init__(self, server: Server) -> None:
+        """Raises ReconcilerError for a URL or a key that cannot be used."""
+        self.url = _address(server)
+        self.concurrency = server.concurrency
+        self._key = _usable_key(server.api_key)
+        self._refusals = Refusals(self.url, self._key)
+        self.retry_delay = server.retry_delay
+        self._patience = server.patience
+        self._version_timeout = min(server.timeout, VERSION_TIMEOUT)
+        self._headers = {
+            "accept": "application/json",
+            "accept-encoding": "gzip",
+            "user-agent": f"evolution-reconciler/{__version__}",
+        }
+        try:
+            self._wire = Wire(
+                self.url,
+                {**self._headers, "apikey": self._key},
+                timeout=server.timeout,
+                concurrency=server.concurrency,
+            )
+        except ValueError as error:
+            raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
+
+    async def __aenter__(self) -> Self:
+        await self._wire.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self._wire.__aexit__(kind, error, traceback)
+
+    # -- the routes ---------------------------------------------------------------------------
+
+    async def version(self) -> str | None:
+        """The server's version, None when it does not tell it within a few seconds. Sent without the key."""
+        try:
+            answer = await self._wire.send("GET", "/", headers=self._headers, timeout=self._version_timeout)
+            return answers.version(answers.parse(answer.body))
+        except (NoAnswer, NotUnderstood):
+            return None
+
+    async def instances(self) -> tuple[str, ...]:
+        """The names of all instances. An instance's own token may not ask for them."""
+        request = Request("GET", "/instance/fetchInstances", "list the instances")
+        return await self._made(request, answers.instances)
+
+    async def find(self, instance: str) -> tuple[RemoteBot, ...]:
+        """All bots of an instance, in no order."""
+        return await self._made(_route("GET", "find", instance, "read the bots"), answers.bots)
+
+    async def credentials(self, instance: str) -> dict[str, str]:
+        """The credentials of an instance, name to id."""
+        return await self._made(_route("GET", "creds", instance, "read the credentials"), answers.credentials)
+
+    async def settings(self, instance: str) -> RemoteSettings:
+        """The settings of an instance, which a create copies into what it leaves out."""
+        return await self._made(
+            _route("GET", "fetchSettings", instance, "read the settings"), answers.settings
+        )
+
+    async def create(self, instance: str, body: Fields) -> RemoteBot:
+        """Makes a bot; returns it as the server stored it."""
+        return await self._made(_route("POST", "create", instance, "create a bot", body=body), answers.bot)
+
+    async def update(self, instance: str, id: str, body: Fields) -> RemoteBot:
+        """Changes what body names in a bot; returns it as the server stored it."""
+        request = _route("PUT", "update", instance, f"update the bot {id}", id=id, body=body)
+        return await self._made(request, answers.bot)
+
+    async def delete(self, instance: str, id: str) -> None:
+        """Deletes a bot and its sessions."""
+        request = _route("DELETE", "delete", instance, f"delete the bot {id}", id=id)
+        await self._made(request, lambda data: None)
+
+    async def save_settings(self, instance: str, body: Mapping[str, object]) -> RemoteSettings:
+        """Writes the settings of an instance; returns them as the server stored them."""
+        request = _route("POST", "settings", instance, "save the settings", body=body)
+        return await self._made(request, lambda data: answers.settings(data, saved=True))
+
+    # -- making a call ------------------------------------------------------------------------
+
+    async def _made(self, request: Request, read: Callable[[object], T]) -> T:
+        """Makes the call and reads the answer."""
+        answer, seen = await self._answer(request)
+        if answer.status >= 300:
+            raise self._refusals.refusal(request, answer, seen=seen)
+        try:
+            data = answers.parse(answer.body)
+        except NotUnderstood:
+            raise self._refusals.refusal(request, answer) from None
+        try:
+            return read(data)
+        except NotUnderstood as error:
+            raise self._refusals.not_understood(request, error) from None
+
+    async def _answer(self, request: Request) -> tuple[Answer, bool]:
+        """Makes the call, again where that is harmless and may help.
+
+        Returns the last answer, and whether the server may have seen a try before it.
+        """
+        start = time.monotonic()
+        seen = False
+        tries = 0
+        while True:
+            outcome = await self._try(request)
+            tries += 1
+            if request.method == "POST" or tries == TRIES or not _may_pass(request, outcome):
+                break
+            delay = self._delay(tries, outcome)
+            if time.monotonic() - start + delay > self._patience:
+                break
+            seen = seen or not isinstance(outcome, NoAnswer) or outcome.sent
+            await asyncio.sleep(delay)
+        if isinstance(outcome, NoAnswer):
+            raise self._refusals.unreachable(request, outcome, sent=seen or outcome.sent)
+        return outcome, seen
+
+    async def _try(self, request: Request) -> Answer | NoAnswer:
+        try:
+            return await self._wire.send(request.method, request.path, request.body)
+        except NoAnswer as failure:
+            return failure
+
+    def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
+        """Seconds before the next try, after so many."""
+        asked = None if isinstance(outcome, NoAnswer) else answers.retry_after(outcome.headers)
+        if asked is not None:
+            return asked
+        spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
+        return self.retry_delay * 2.0 ** (tries - 1) * spread
+
+
+def _route(
+    method: str,
+    action: str,
+    instance: str,
+    task: str,
+    *,
+    id: str | None = None,
+    body: Mapping[str, object] | None = None,
+) -> Request:
+    parts = [OPENAI.path, action, *([] if id is None else [segment(id)]), segment(instance)]
+    # Escaped to ASCII: whatever a text holds can be sent.
+    data = None if body is None else json.dumps(body).encode()
+    return Request(method, "/" + "/".join(parts), task, instance, data)
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path, every character but letters, digits, `-`, `_` and `~` encoded.
+
+    Dots too when the name is nothing else: `.` and `..` would be taken as steps in the path.
+    """
+    encoded = quote(name, safe="")
+    return encoded.replace(".", "%2E") if set(name) <= {"."} else encoded
+
+
+def _may_pass(request: Request, outcome: Answer | NoAnswer) -> bool:
+    """Whether it may be a passing trouble. A missing licence does not pass."""
+    if isinstance(outcome, NoAnswer):
+        return not outcome.lasting
+    busy = outcome.status in BUSY or (request.reads and outcome.status == 500)
+    return busy and b"LICENSE_REQUIRED" not in outcome.body
+
+
+# -- the server's address ---------------------------------------------------------------------
+
+
+def _address(server: Server) -> str:
+    """The server's URL without a slash at its end. Raises ReconcilerError for one that cannot be used."""
+    text = server.url.strip()
+    whole = f'"{answers.clean(without_secrets(text), server.api_key.strip())}"'
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if "@" in text:
+        raise ReconcilerError(
+            f"The server's URL {whole} must not carry a name or a password; the key is given on its own."
+        )
+    if not host or port == 0 or not _is_host(host) or parts.scheme not in ("http", "https"):
+        raise ReconcilerError(
+            f"The server's URL {whole} cannot be used: it looks like https://evolution.example.com."
+        )
+    if parts.query or parts.fragment or not text.isprintable() or " " in text:
+        raise ReconcilerError(f"The server's URL {whole} must have no query, fragment or blanks in it.")
+    if parts.scheme == "http" and not server.allow_http and not is_loopback(host):
+        raise ReconcilerError(
+            f"The server's URL {whole} is plain http: the key and all prompts would cross the network "
+            "unencrypted. Use https, or allow it with --allow-http."
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _is_host(host: str) -> bool:
+    return ":" in host or all(0 < len(label) < 64 for label in host.rstrip(".").split("."))
+
+
+def _usable_key(key: str) -> str:
+    key = key.strip()
+    if not key:
+        raise ReconcilerError("The server's api key is empty. Set EVOLUTION_API_KEY.")
+    if not key.isascii() or not key.isprintable():
+        raise ReconcilerError(
+            "The server's api key has characters that no key has: line breaks or non-ASCII."
+        )
+    return key

@@ -1,0 +1,126 @@
+"""The fetch stage: what the server has, for every instance that the manifests name.
+
+Reads only. Instances are read side by side, the reads of one instance one after the other. What is wrong
+with one instance becomes its problem; what is wrong with the server ends the fetch with one ServerError.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import unicodedata
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+
+from reconciler.client import Client
+from reconciler.errors import Disabled, InstanceError, Missing, ReconcilerError, ServerError, Unauthorized
+from reconciler.model import Desired, DesiredInstance, Observed, ObservedInstance, RemoteBot
+from reconciler.refusals import shown
+
+NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...]], bool]
+"""Whether an instance with these bots on the server will need a create, which copies from its settings."""
+
+NEAREST = 3
+"""Names that exist, at most, for one that does not."""
+
+MOST_HINTS = 20
+"""Missing instances, at most, for which similar names are searched; that takes time."""
+
+
+async def fetch(client: Client, desired: Desired, needs_settings: NeedsSettings) -> Observed:
+    """Reads the bots of every desired instance, and of what else only what the plan will look at.
+
+    Credentials where a bot names one; settings where needs_settings says so. Raises ServerError.
+    """
+    observed: dict[str, ObservedInstance] = {}
+    problems: dict[str, InstanceError] = {}
+    todo = iter(desired.instances)
+
+    async def work() -> None:
+        for instance in todo:
+            try:
+                observed[instance.name] = await _observe(client, instance, needs_settings)
+            except InstanceError as error:
+                problems[instance.name] = error
+
+    await _side_by_side(work, min(client.concurrency, len(desired.instances)))
+    if not observed:
+        _raise_if_common(client, problems.values())
+    sentences = await _sentences(client, problems)
+    for instance in desired.instances:
+        if instance.name in sentences:
+            observed[instance.name] = ObservedInstance(instance.name, problem=sentences[instance.name])
+    return Observed(client.url, {instance.name: observed[instance.name] for instance in desired.instances})
+
+
+async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers: int) -> None:
+    """Runs the work so many times over; the first error ends all of it."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(work())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _observe(
+    client: Client, instance: DesiredInstance, needs_settings: NeedsSettings
+) -> ObservedInstance:
+    bots = await client.find(instance.name)
+    credentials = None
+    if any(bot.creds is not None for bot in instance.bots):
+        credentials = await client.credentials(instance.name)
+    settings = await client.settings(instance.name) if needs_settings(instance, bots) else None
+    return ObservedInstance(instance.name, bots, credentials, settings)
+
+
+# -- what went wrong --------------------------------------------------------------------------
+
+
+def _raise_if_common(client: Client, problems: Collection[InstanceError]) -> None:
+    """When no instance could be read: one sentence for what the instances have in common."""
+    if any(isinstance(problem, Unauthorized) for problem in problems):
+        raise ServerError(
+            f"The server at {client.url} refuses the key (status 401). Check EVOLUTION_API_KEY: the server's "
+            "global key opens every instance, an instance's own token that instance only."
+        )
+    for problem in problems:
+        if isinstance(problem, Disabled):
+            raise ServerError(str(problem))
+
+
+async def _sentences(client: Client, problems: Mapping[str, InstanceError]) -> dict[str, str]:
+    """What to say of each instance that could not be read: of a missing one also the nearest names."""
+    sentences = {name: str(problem) for name, problem in problems.items()}
+    missing = [name for name, problem in problems.items() if isinstance(problem, Missing)][:MOST_HINTS]
+    if missing:
+        try:
+            names = await client.instances()
+        except ReconcilerError:
+            return sentences
+        sentences.update({name: f"{sentences[name]} {_hint(name, names)}" for name in missing})
+    return sentences
+
+
+def _hint(name: str, names: Sequence[str]) -> str:
+    """Which names that exist may be meant."""
+    twins = [other for other in names if _alike(other) == _alike(name)]
+    if twins:
+        return (
+            "One exists whose name differs only in capitals, blanks at its ends or Unicode form: "
+            f"{', '.join(map(_exactly, twins))}."
+        )
+    near = difflib.get_close_matches(name, names, NEAREST)
+    if near:
+        return f"The nearest names that exist: {', '.join(map(shown, near))}."
+    if not names:
+        return "The server has no instances at all."
+    return f"None of the server's {len(names)} instances has a similar name."
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+def _exactly(name: str) -> str:
+    """A name for a sentence, with its code points where they cannot be seen."""
+    return shown(name) if name.isascii() else f"{shown(name)} ({name!a})"

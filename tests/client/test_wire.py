@@ -1,0 +1,233 @@
+"""What stands on the wire: paths byte for byte, headers, how many at a time, which connections, proxies."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.client import Client, Server, segment
+from reconciler.errors import ServerError
+from reconciler.transport import KEEP_ALIVE
+from tests.client.scripted import KEY, NOWHERE, Act, asked, drop, raw, reply, serving
+
+NAMES = {
+    "loja-centro_1.2~x": "loja-centro_1.2~x",
+    "..": "%2E%2E",
+    ".": "%2E",
+    "a/b": "a%2Fb",
+    "a/../b": "a%2F..%2Fb",
+    "per%cent": "per%25cent",
+    "a%2Fb": "a%252Fb",
+    "q?x=1&y": "q%3Fx%3D1%26y",
+    "x#y": "x%23y",
+    " lead and trail ": "%20lead%20and%20trail%20",
+    "a+b;c:d@e,f!g$h*i'j(k)": "a%2Bb%3Bc%3Ad%40e%2Cf%21g%24h%2Ai%27j%28k%29",
+    'back\\slash"quote<>': "back%5Cslash%22quote%3C%3E",
+    "🤖": "%F0%9F%A4%96",
+    "cafe\u0301": "cafe%CC%81",
+    "caf\u00e9": "caf%C3%A9",
+}
+
+
+@pytest.mark.parametrize(("name", "encoded"), NAMES.items(), ids=NAMES.values())
+def test_names_and_ids_are_one_segment_each(name: str, encoded: str) -> None:
+    outcome, spy = asked(lambda client: client.find(name), reply(200, []))
+    assert outcome == ()
+    assert spy.requests[0].target == f"/openai/find/{encoded}"
+    outcome, spy = asked(lambda client: client.delete(name, name), reply(200, {}))
+    assert outcome is None
+    assert spy.requests[0].target == f"/openai/delete/{encoded}/{encoded}"
+    assert segment(name) == encoded
+
+
+def test_prefix_of_the_server_stands_before_every_path() -> None:
+    async def run() -> list[str]:
+        async with serving(reply(200, [])) as spy:
+            async with Client(Server(f" {spy.url}/evo%20api/v2// ", KEY)) as client:
+                await client.find("..")
+                await client.instances()
+                await client.version()
+            return [request.target for request in spy.requests]
+
+    prefix = "/evo%20api/v2"
+    assert asyncio.run(run()) == [
+        f"{prefix}/openai/find/%2E%2E",
+        f"{prefix}/instance/fetchInstances",
+        f"{prefix}/",
+    ]
+
+
+def test_request_of_a_writing_call() -> None:
+    bot = {"id": "b1", "ignoreJids": ["@g.us"]}
+    outcome, spy = asked(
+        lambda client: client.create("loja", {"enabled": False, "model": "olá", "ignoreJids": ("@g.us",)}),
+        reply(201, bot),
+    )
+    assert not isinstance(outcome, Exception)
+    request = spy.requests[0]
+    assert (request.method, request.target) == ("POST", "/openai/create/loja")
+    assert request.body == rb'{"enabled": false, "model": "ol\u00e1", "ignoreJids": ["@g.us"]}'
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["apikey"] == KEY
+    assert spy.url.endswith(request.headers["host"])
+
+
+def test_key_stands_once_and_nothing_is_sent_but_what_is_meant() -> None:
+    _, spy = asked(lambda client: client.find("loja"), reply(200, []))
+    assert spy.requests[0].headers.keys() == {"host", "accept", "accept-encoding", "user-agent", "apikey"}
+    assert spy.requests[0].body == b""
+
+
+def test_concurrency_is_never_exceeded() -> None:
+    async def many(client: Client) -> None:
+        await asyncio.gather(*(client.find(str(i)) for i in range(40)))
+
+    outcome, spy = asked(many, reply(200, [], slow=0.01), concurrency=7)
+    assert outcome is None
+    assert len(spy.requests) == 40
+    assert spy.most == 7
+    assert spy.connections == 7
+
+
+def test_connections_are_used_again() -> None:
+    async def one_by_one(client: Client) -> None:
+        for _ in range(5):
+            await client.find("loja")
+
+    _, spy = asked(one_by_one, reply(200, []))
+    assert spy.connections == 1
+
+
+def test_idle_connections_end_before_the_server_ends_them() -> None:
+    # The recorded server says Keep-Alive: timeout=5. A POST on a connection that is just being closed would
+    # have an unknown outcome.
+    assert KEEP_ALIVE < 5
+
+
+def test_each_call_is_one_request_even_when_a_used_connection_drops() -> None:
+    async def two(client: Client) -> None:
+        await client.find("loja")
+        await client.create("loja", {})
+
+    outcome, spy = asked(two, reply(200, []), drop, reply(201, {"id": "b1"}))
+    assert isinstance(outcome, Exception)
+    assert spy.methods == ["GET", "POST"]
+
+
+# -- proxies ----------------------------------------------------------------------------------
+
+
+def test_loopback_goes_to_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    outcome, _ = asked(lambda client: client.find("loja"), reply(200, []))
+    assert outcome == ()
+
+
+def through_proxy(
+    monkeypatch: pytest.MonkeyPatch, url: str, variable: str, answer: Act
+) -> tuple[object, list[tuple[str, str]], list[dict[str, str]]]:
+    """What comes of a find through a proxy that the environment names, and what the proxy saw."""
+
+    async def run() -> tuple[object, list[tuple[str, str]], list[dict[str, str]]]:
+        async with serving(answer) as spy:
+            monkeypatch.setenv(variable, spy.url.replace("http://", "http://me:secret@"))
+            outcome: object
+            async with Client(Server(url, KEY, allow_http=True, retry_delay=0.001)) as client:
+                try:
+                    outcome = await client.find("..")
+                except ServerError as error:
+                    outcome = error
+            seen = [(request.method, request.target) for request in spy.requests]
+            return outcome, seen, [request.headers for request in spy.requests]
+
+    return asyncio.run(run())
+
+
+def test_http_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, seen, headers = through_proxy(monkeypatch, "http://evo.test", "http_proxy", reply(200, []))
+    assert outcome == ()
+    assert seen == [("GET", "http://evo.test/openai/find/%2E%2E")]
+    assert headers[0]["proxy-authorization"].startswith("Basic ")
+
+
+def test_https_proxy_never_sees_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = raw(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
+    outcome, seen, headers = through_proxy(monkeypatch, "https://evo.test", "https_proxy", refusal)
+    assert isinstance(outcome, ServerError)
+    assert "the proxy refuses to connect to it (status 403)" in str(outcome)
+    assert "secret" not in str(outcome)
+    assert {method for method, _ in seen} == {"CONNECT"}
+    assert all("apikey" not in one for one in headers)
+
+
+def test_proxy_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "127.0.0.1:9")
+
+    async def run() -> None:
+        async with Client(Server("http://evo.test", KEY, allow_http=True, retry_delay=0.001)) as client:
+            await client.find("loja")
+
+    with pytest.raises(ServerError, match="the proxy that the environment names cannot be reached"):
+        asyncio.run(run())
+
+
+def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("no_proxy", NOWHERE)
+    outcome, seen, _ = through_proxy(monkeypatch, f"http://{NOWHERE}", "http_proxy", drop)
+    assert "host name is not known" in str(outcome)
+    assert seen == []
+
+
+# -- TLS --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody signed, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate")
+    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    command = (
+        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
+        "-addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        [*command.split(), "-keyout", str(key), "-out", str(pem)],
+        check=True,
+        capture_output=True,
+    )
+    return pem, key
+
+
+def find_over_tls(certificate: tuple[Path, Path]) -> object:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*certificate)
+
+    async def run() -> object:
+        async with serving(reply(200, []), tls=context) as spy, Client(Server(spy.url, KEY)) as client:
+            try:
+                return await client.find("loja")
+            except ServerError as error:
+                return error
+
+    return asyncio.run(run())
+
+
+def test_certificate_that_is_not_trusted(certificate: tuple[Path, Path]) -> None:
+    outcome = find_over_tls(certificate)
+    assert isinstance(outcome, ServerError)
+    assert "its TLS certificate is not trusted (self-signed certificate)" in str(outcome)
+
+
+def test_certificate_that_the_environment_trusts(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    assert find_over_tls(certificate) == ()
