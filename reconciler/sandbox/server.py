@@ -1,0 +1,170 @@
+"""Runs the sandbox, in a thread beside the caller. Loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine, Iterable, Mapping
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from reconciler.errors import ReconcilerError
+from reconciler.sandbox.app import Options, Served, application
+from reconciler.sandbox.instances import new_instance
+from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store, new_id
+
+HOST = "127.0.0.1"
+API_KEY = "sandbox"
+"""The key of a sandbox that was given none. It guards little: only its own machine reaches it."""
+
+_REMEMBERED = 100_000
+
+
+class Sandbox:
+    """An Evolution API server on a port of its own, for as long as the `with` block lasts.
+
+    The arguments are those of Options, which may be changed while it runs; port 0 is any that is free.
+    url, api_key: for its clients. calls: those that were answered, in order; the last 50,000 at least.
+    Raises ReconcilerError when the port or the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        db: Path | str = MEMORY,
+        port: int = 0,
+        api_key: str = API_KEY,
+        version: str = "2.3.6",
+        openai_enabled: bool = True,
+        latency: float = 0.0,
+        pause: float = 0.0,
+    ) -> None:
+        self.options = Options(api_key, version, openai_enabled, latency, pause)
+        self.calls: list[Served] = []
+        self._db = db
+        self._port = port
+
+    @property
+    def api_key(self) -> str:
+        """The server's global key."""
+        return self.options.api_key
+
+    @property
+    def writes(self) -> list[Served]:
+        """The answered calls that may have changed something."""
+        return [call for call in self.calls if call.writes]
+
+    def __enter__(self) -> Self:
+        started = threading.Event()
+
+        def ready() -> None:
+            self._loop = asyncio.get_running_loop()
+            started.set()
+
+        with ExitStack() as stack:
+            self._store = stack.enter_context(closing(_open(self._db)))
+            listening = stack.enter_context(_listen(self._port))
+            self.url = _url(listening)
+            self._server = _server(self.options, self._store, ready, self._served)
+            self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
+            self._thread.start()
+            self._resources = stack.pop_all()
+        started.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._resources.close()
+
+    def seed(self, instances: Mapping[str, Iterable[str]]) -> None:
+        """Makes the instances that are missing, and in each the credentials of these names that are missing.
+
+        Unlike on the real server, where a credential's name is unique among all instances, one name may be
+        made in several: so that manifests which all say `main` can be tried as they are.
+        Raises ReconcilerError for a name that no instance or credential can have.
+        """
+        self._run(lambda store: _seed(store, instances))
+
+    def clear(self) -> None:
+        """Empties the database and forgets the calls, as a new sandbox would be."""
+        self._run(_clear)
+        self.calls.clear()
+
+    def _served(self, call: Served) -> None:
+        self.calls.append(call)
+        if len(self.calls) > _REMEMBERED:
+            del self.calls[: _REMEMBERED // 2]
+
+    def _run(self, work: Callable[[Store], Coroutine[None, None, None]]) -> None:
+        """Does something in the server's thread, which has the database now."""
+        asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
+
+
+def _open(db: Path | str) -> Store:
+    try:
+        return Store(db)
+    except sqlite3.Error as error:
+        raise ReconcilerError(f"The sandbox cannot use {db} as its database: {error}.") from error
+
+
+def _server(
+    options: Options, store: Store, ready: Callable[[], None], served: Callable[[Served], None]
+) -> uvicorn.Server:
+    config = uvicorn.Config(
+        application(options, store, ready, served),
+        lifespan="on",
+        loop="asyncio",
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+    return uvicorn.Server(config)
+
+
+def _listen(port: int) -> socket.socket:
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is: 40 ms a call.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((HOST, port))
+    except OSError as error:
+        listening.close()
+        raise ReconcilerError(f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}.") from error
+    listening.listen(2048)
+    return listening
+
+
+def _url(listening: socket.socket) -> str:
+    return f"http://{HOST}:{listening.getsockname()[1]}"
+
+
+async def _seed(store: Store, instances: Mapping[str, Iterable[str]]) -> None:
+    for name, creds in instances.items():
+        try:
+            await _seed_instance(store, name, creds)
+        except DatabaseError as error:
+            raise ReconcilerError(f"The sandbox cannot make the instance {name!r}: {error}.") from error
+
+
+async def _seed_instance(store: Store, name: str, creds: Iterable[str]) -> None:
+    instance = await store.first("instances", name=name)
+    if instance is None:
+        instance = await store.insert("instances", new_instance(name))
+    for creds_name in creds:
+        if not await store.first("creds", name=creds_name, instanceId=instance["id"]):
+            key = SEEDED_KEY + new_id()
+            await store.insert("creds", {"name": creds_name, "apiKey": key, "instanceId": instance["id"]})
+
+
+async def _clear(store: Store) -> None:
+    store.clear()
