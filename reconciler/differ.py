@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from reconciler import identity
 from reconciler.kinds import OPENAI, Kind, Value
-from reconciler.model import DesiredBot, FieldChange, Fields, RemoteBot, RemoteSettings
+from reconciler.model import Cause, DesiredBot, FieldChange, Fields, RemoteBot, RemoteSettings
 
 _NO_SETTINGS = RemoteSettings(exists=False, fields={})
 
@@ -72,7 +72,9 @@ def update_target(
     stored = str(remote.fields.get("description", ""))
     if "description" in declared:
         target["description"] = identity.describe(str(declared["description"]), owner, bot.name)
-    elif not identity.marked(stored, owner, bot.name):
+    elif identity.marked(stored, owner, bot.name):
+        target["description"] = identity.unstamped(stored, owner)
+    else:
         target["description"] = identity.describe(identity.human_text(stored, owner), owner, bot.name)
     if target["triggerType"] != remote.fields.get("triggerType"):
         target = without_stale_trigger(bot, target, kind)
@@ -82,6 +84,31 @@ def update_target(
                 if name not in declared and target.get(name) and isinstance(target[name], str):
                     target[name] = ""
     return target
+
+
+def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> str:
+    """What is noted beside the marker of a bot that becomes the target."""
+    return identity.stamp([bot.creds, sorted(bot.fields.items())], _state(target, owner, kind))
+
+
+def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
+    """Who moved since the last apply: the bot on the server, its manifest, or both."""
+    was = identity.stamped(str(remote.fields.get("description", "")), owner)
+    if not was:
+        return ""
+    now = stamp(bot, remote.fields, owner, kind)
+    declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
+    return "drift" if declared else "pending" if state else "both"
+
+
+def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
+    """What a bot is, but for its marker, what is empty, and what has no meaning for its types."""
+    said = {**fields, "description": identity.human_text(str(fields.get("description", "")), owner)}
+    return [
+        (name, said[name])
+        for name, field in kind.fields.items()
+        if not same(None, said.get(name)) and field.applies(said["botType"], said["triggerType"])
+    ]
 
 
 def without_stale_trigger(bot: DesiredBot, target: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
@@ -127,16 +154,18 @@ def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | 
         return None
     from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
 
-    old = list(before) if isinstance(before, tuple) else []
-    new = list(after) if isinstance(after, tuple) else []
-    delta = DeepDiff(old, new, view="tree")
-    found: list[tuple[int, str, Value | None, Value | None]] = []
-    for group in ("values_changed", "type_changes", "iterable_item_added", "iterable_item_removed"):
+    old, new = (list(value) if isinstance(value, tuple) else [] for value in (before, after))
+    # Compared by number: deepdiff would diff the texts themselves too, which nobody asked for.
+    texts = list(dict.fromkeys(old + new))
+    numbers = {text: number for number, text in enumerate(texts)}
+    delta = DeepDiff([numbers[text] for text in old], [numbers[text] for text in new], view="tree")
+    found: list[tuple[int, Value | None, Value | None]] = []
+    for group in ("values_changed", "iterable_item_added", "iterable_item_removed"):
         for node in delta.get(group, ()):
-            place = node.path(output_format="list")[-1]
-            gone, come = group == "iterable_item_added", group == "iterable_item_removed"
-            found.append((place, f"[{place}]", None if gone else node.t1, None if come else node.t2))
-    return [(place, was, now) for _, place, was, now in sorted(found, key=lambda item: item[0])]
+            was = None if group == "iterable_item_added" else texts[node.t1]
+            now = None if group == "iterable_item_removed" else texts[node.t2]
+            found.append((node.path(output_format="list")[-1], was, now))
+    return [(f"[{place}]", was, now) for place, was, now in sorted(found, key=lambda item: item[0])]
 
 
 def _declared(bot: DesiredBot, creds_id: str) -> Mapping[str, Value]:

@@ -1,7 +1,8 @@
 """Which remote bot is which manifest's. Pure.
 
 A bot on the server has no name, only a description of at most 255 characters, so ownership is a marker
-in it: `Front desk [gitops:atendimento]`. A bot is matched by the first that fits:
+in it: `Front desk [gitops:atendimento]`, with a stamp of the last apply behind it. A bot is matched by the
+first that fits:
 
     our marker with its name           it is ours
     our marker with a previous name    it is ours and was renamed
@@ -14,10 +15,13 @@ The order in which the server lists its bots does not matter.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 
 from reconciler.kinds import OPENAI, Kind
 from reconciler.model import DesiredBot, DesiredInstance, Fields, RemoteBot
@@ -27,33 +31,73 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 """What an owner may be called."""
 
 _MARKER = re.compile(rf"\[({OWNER.pattern}):([a-z0-9][a-z0-9-]*)\]")
+LIMIT = 255
+"""Characters of a description."""
+
+STAMP_LENGTH = len("~") + 8
+_STAMP = r"(?:~([0-9a-f]{4})([0-9a-f]{4})\b)?"
 
 
+@cache
 def _ours(owner: str) -> re.Pattern[str]:
     """Our own marker is found even where a person has changed its case or spacing."""
-    return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]", re.IGNORECASE)
+    return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]{_STAMP}", re.IGNORECASE)
 
 
-def describe(text: str, owner: str, name: str, limit: int = 255) -> str:
-    """The description that is stored: the human's text, then the marker. What is too long costs the text."""
+def describe(text: str, owner: str, name: str) -> str:
+    """The description to be stored: the human's text, then the marker. What is too long costs the text.
+
+    There is always room left for a stamp, which comes with the next write.
+    """
     marker = f"[{owner}:{name}]"
     text = text.rstrip()
     if not text:
         return marker
-    room = limit - len(marker) - 1
+    room = LIMIT - STAMP_LENGTH - len(marker) - 1
     if len(text) > room:
         text = text[: room - 1].rstrip() + "…"
     return f"{text} {marker}"
 
 
+def with_stamp(description: str, owner: str, name: str, stamp: str) -> str:
+    """The description with a stamp behind our marker, in the place of the one that may be there."""
+    stamped = _ours(owner).sub(lambda _: f"[{owner}:{name}]{stamp}", description)
+    if len(stamped) <= LIMIT:
+        return stamped
+    return describe(human_text(description, owner), owner, name) + stamp
+
+
 def human_text(description: str, owner: str) -> str:
     """The description without our marker."""
+    if not _ours(owner).search(description):
+        return description.strip()
     return re.sub(r"[ \t]{2,}", " ", _ours(owner).sub(" ", description)).strip()
 
 
 def marked(description: str, owner: str, name: str) -> bool:
     """Whether the description carries exactly our marker for this name, in the form that we write."""
     return len(_ours(owner).findall(description)) == 1 and f"[{owner}:{name}]" in description
+
+
+def unstamped(description: str, owner: str) -> str:
+    """The description without the stamp after our marker."""
+    return _ours(owner).sub(lambda found: found[0].partition("~")[0], description)
+
+
+def stamp(declared: object, state: object) -> str:
+    """What is noted after the marker when a bot is written: what was declared, and what it became.
+
+    Four hex digits each: enough to tell who moved since, too few to be taken for more.
+    """
+    return "~" + "".join(
+        hashlib.sha256(json.dumps(each).encode()).hexdigest()[:4] for each in (declared, state)
+    )
+
+
+def stamped(description: str, owner: str) -> str:
+    """The stamp that a description carries; "" for none."""
+    found = _ours(owner).search(description)
+    return f"~{found[2]}{found[3]}".lower() if found and found[2] else ""
 
 
 class How(StrEnum):
@@ -111,7 +155,7 @@ def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kin
         if "[" not in description:
             unmarked.append(bot)
             continue
-        names = {name.lower() for name in pattern.findall(description)}
+        names = {name.lower() for name, *_ in pattern.findall(description)}
         foreign = {o for o, _ in _MARKER.findall(description) if o.lower() != owner.lower()}
         if foreign:
             whose = f"the marker of the owner {', '.join(sorted(foreign))}"

@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -93,10 +94,17 @@ def _load_file(path: Path, tree: _Tree, problems: set[Problem]) -> DesiredInstan
     except _UnreadableError as error:
         problems.add(Problem(Position(file, error.line, error.column), f"the manifest {error}"))
         return None
-    source = Source(file, text, lambda included: tree.included(path, included))
+    files = {path: None}
+
+    def include(name: str) -> str:
+        files[path.parent / name] = None
+        return tree.included(path, name)
+
+    source = Source(file, text, include)
     try:
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
-        return read(root, source, path.stem)
+        instance = read(root, source, path.stem)
+        return instance and replace(instance, files=tuple(map(str, files)))
     except MalformedError as error:
         problems.add(Problem(Position(file, *source.places(error.index)), str(error)))
     except TooManyProblemsError:

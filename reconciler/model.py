@@ -5,6 +5,8 @@ Frozen, comparable, without behaviour beyond reading themselves. No stage hands 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -41,11 +43,15 @@ class DesiredBot:
 
 @dataclass(frozen=True, slots=True)
 class DesiredInstance:
-    """The bots that one instance should have, in the order of the manifest."""
+    """The bots that one instance should have, in the order of the manifest.
+
+    files: the paths of every file that this was read from, the manifest first.
+    """
 
     name: str
     bots: tuple[DesiredBot, ...]
     at: Position
+    files: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +116,19 @@ class Observed:
 # -- what is to be done -----------------------------------------------------------------------
 
 
+Cause = Literal["drift", "pending", "both", ""]
+"""Who moved since the last apply: the bot on the server, its manifest, both; or it cannot be known."""
+
+
 class Verb(StrEnum):
-    """What a plan does with a bot. The last three are reports: no call is made."""
+    """What a plan does with a bot. The last four are reports: no call is made."""
 
     CREATE = "create"
     UPDATE = "update"
     ADOPT = "adopt"
     REPLACE = "replace"
     DELETE = "delete"
+    HELD = "held"  # it would be written, but nobody reviewed it
     CONFLICT = "conflict"
     ORPHAN = "orphan"
     UNMANAGED = "unmanaged"
@@ -128,7 +139,7 @@ class Verb(StrEnum):
         return self not in _REPORTS
 
 
-_REPORTS = frozenset({Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
+_REPORTS = frozenset({Verb.HELD, Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +158,8 @@ class Change:
     bot: the manifest's name, or for a bot that nothing declares the name in its marker, else "".
     ids: the bots on the server that it is about: none for a create, several for some conflicts.
     reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
-    before: the bot as the plan saw it. at: where the manifest declares it.
+    before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
+    apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
     """
 
     instance: str
@@ -158,6 +170,14 @@ class Change:
     fields: tuple[FieldChange, ...] = ()
     before: RemoteBot | None = None
     at: Position | None = None
+    cause: Cause = ""
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over what it would do and what that was computed against, and nothing else."""
+        fields = [(field.name, field.before, field.after) for field in self.fields]
+        before = self.before and (self.before.id, sorted(self.before.fields.items()))
+        return _digest(self.instance, self.bot, self.verb, self.ids, fields, before)
 
     @property
     def label(self) -> str:
@@ -230,13 +250,26 @@ class Plan:
 
     @property
     def problems(self) -> int:
-        """How many instances could not be planned and how many bots are in conflict."""
-        conflicts = sum(change.verb is Verb.CONFLICT for change in self.changes())
-        return conflicts + sum(instance.problem is not None for instance in self.instances)
+        """How many instances could not be planned, and how many bots are in conflict or held."""
+        stuck = sum(change.verb in {Verb.CONFLICT, Verb.HELD} for change in self.changes())
+        return stuck + sum(instance.problem is not None for instance in self.instances)
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over everything that the plan says."""
+        return _digest(
+            self.server,
+            self.owner,
+            [(i.name, i.problem, [(c.digest, c.reason) for c in i.changes]) for i in self.instances],
+        )
 
     def counts(self) -> Mapping[Verb, int]:
         """How many changes of each verb there are."""
         return Counter(change.verb for change in self.changes())
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 # -- what was done ----------------------------------------------------------------------------

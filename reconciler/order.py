@@ -9,8 +9,9 @@ to wait:
 
 Where the waiting goes round in a circle (two bots swap their triggers), one bot is parked: moved aside to
 a trigger that matches no message, or to a number of tokens that nobody uses, and brought to its target
-later. A bot in its place can be moved aside too and comes back. Nothing is parked twice, so it ends; what
-still waits then excludes each other, and is reported before any call.
+later; one that is made anew is deleted first. A bot in its place can be moved aside too and comes back.
+Nothing is parked twice, so it ends; what still waits then excludes each other, and is reported before any
+call.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ from typing import NamedTuple
 from reconciler.kinds import INT32_MAX, OPENAI, Kind, Value
 from reconciler.model import Fields
 from reconciler.rules import Claim, describe, holds, takes
+
+_PARKED = "(?!)parked"
+
+
+def is_parked(fields: Fields) -> bool:
+    """Whether a bot was left where parking put it."""
+    return str(fields.get("triggerValue", "")).startswith(_PARKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,21 +221,14 @@ class _Run:
     def _park_one(self) -> dict[str, Blocked]:
         """Break a circle of waiting by parking the bot on it that costs least; else who excludes whom."""
         circle = self._circle()
-        best: tuple[tuple[bool, bool, str], frozenset[Claim]] | None = None
+        candidates: dict[str, tuple[tuple[bool, ...], frozenset[Claim]]] = {}
         for waiting, blocker in circle:
-            claims = frozenset(
-                claim
-                for name, claim in self._waits_for(waiting)
-                if name == blocker and claim in self.held.of.get(blocker, ())
-            )
-            if not claims or blocker in self.parked or not self._movable(blocker):
-                continue
-            # A disabled bot answers nobody: parking it is not noticed. One that moves anyway costs one call.
-            rank = (bool(self.now[blocker].get("enabled")), blocker not in self.pending, blocker)
-            if best is None or rank < best[0]:
-                best = rank, claims
-        if best is not None:
-            self._park(best[0][2], best[1])
+            claims = takes(self.kind, self._target(waiting)) & self.held.of.get(blocker, frozenset())
+            if claims and blocker not in self.parked and self._movable(blocker):
+                candidates[blocker] = self._cost(waiting, blocker), claims
+        if candidates:
+            cheapest = min(candidates, key=lambda label: (candidates[label][0], label))
+            self._park(cheapest, candidates[cheapest][1])
             return {}
         names = " and ".join(sorted({name for pair in circle for name in pair}))
         claims = frozenset(
@@ -235,6 +236,21 @@ class _Run:
         )
         reason = f"{names} exclude each other: {_list(claims)}"
         return {waiting: Blocked(reason, (blocker,)) for waiting, blocker in circle}
+
+    def _cost(self, waiting: str, blocker: str) -> tuple[bool, ...]:
+        """What speaks against parking a bot that another one waits for, the strongest first.
+
+        Where its target is in the way too, the other goes on waiting. One that is made anew costs no call
+        more, one that moves anyway a single call. A disabled bot answers nobody: parking it goes unnoticed.
+        """
+        move = self.pending.get(blocker)
+        in_vain = holds(self.kind, self._target(waiting)) & self.wanted.of.get(blocker, frozenset())
+        anew = move is not None and move.anew
+        return bool(in_vain), not anew, bool(self.now[blocker].get("enabled")), move is None
+
+    def _target(self, label: str) -> Fields:
+        """What a pending bot that has to wait becomes; one that goes waits for nobody."""
+        return self.pending[label].target or {}
 
     def _circle(self) -> list[tuple[str, str]]:
         """Follow the waiting until it comes round, or to a bot in its place: pairs (who waits, for whom)."""
@@ -255,11 +271,19 @@ class _Run:
             # It must be able to come back: the server refuses it beside a bot that will not move.
             back = self.held.others(takes(self.kind, self.now[label]), label)
             return label in self.still and all(name in self.pending or name in self.still for name, _ in back)
-        return move.start is not None and move.target is not None and not move.anew
+        return move.start is not None and move.target is not None
 
     def _park(self, label: str, claims: frozenset[Claim]) -> None:
-        """Move a bot to where nobody needs anything of it, to come to its target, or back, later."""
+        """Move a bot to where nobody needs anything of it, to come to its target, or back, later.
+
+        One that is made anew is out of the way once it is deleted.
+        """
         before = self.now[label]
+        self.parked.add(label)
+        if label in self.pending and self.pending[label].anew:
+            self.legs.append(Leg(label, before, None, why=f"deleted first to free {_list(claims)}"))
+            self._place(label, None)
+            return
         after = self._aside(label, before, claims)
         target = dict(self.pending[label].target or {}) if label in self.pending else dict(before)
         if label in self.pending and "description" in target:
@@ -269,7 +293,6 @@ class _Run:
         target = {**{name: after[name] for name in ("triggerOperator",) if name in after}, **target}
         target.setdefault("triggerValue", "")
         self._expect(Move(label, before, target))
-        self.parked.add(label)
         self.legs.append(Leg(label, before, after, park=True, why=f"moved aside to free {_list(claims)}"))
         self._place(label, after)
 
@@ -289,7 +312,7 @@ class _Run:
             if any(claim[0] != "chatCompletion" for claim in claims):
                 after["triggerType"] = "keyword"
                 after["triggerOperator"] = "regex"
-                after["triggerValue"] = f"(?!)parked by {self.owner}: {label}"
+                after["triggerValue"] = f"{_PARKED} by {self.owner}: {label}"
             # What it keeps must not be another's already, or the server refuses this very call.
             claims = frozenset(claim for _, claim in self.held.others(takes(self.kind, after), label))
         return after

@@ -12,20 +12,23 @@ Every bot of an instance meets exactly one of these:
     no        ours                 orphan; delete when pruning, within the limits
     no        not ours             unmanaged, never touched
 
+A change that is not among the reviewed ones, where there was a review, is held instead of made.
+
 The order of calls is found in order.py; what has no order becomes a conflict here, before any call.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from reconciler import differ
+from reconciler import differ, identity
 from reconciler.errors import ReconcilerError
 from reconciler.identity import Found, How, Matches, match
 from reconciler.kinds import OPENAI, Kind, Value
 from reconciler.model import (
     Call,
+    Cause,
     Change,
     Desired,
     DesiredBot,
@@ -41,7 +44,7 @@ from reconciler.model import (
     Step,
     Verb,
 )
-from reconciler.order import Leg, Move, Order, order
+from reconciler.order import Leg, Move, Order, is_parked, order
 from reconciler.rules import Claim, holds, takes
 
 
@@ -50,6 +53,7 @@ class Options:
     """What a plan may do. replace: make drifted bots anew. prune: delete orphans, within both limits.
 
     max_deletes: in the whole run. max_delete_share: percent of the bots on an instance that are ours.
+    reviewed: the digests of the changes that may be made; all others are held. None: nobody reviews.
     """
 
     owner: str = "gitops"
@@ -57,6 +61,7 @@ class Options:
     prune: bool = False
     max_deletes: int = 5
     max_delete_share: int = 50
+    reviewed: frozenset[str] | None = None
 
 
 class LimitError(ReconcilerError):
@@ -74,7 +79,7 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
             plans.append(InstancePlan(instance.name, problem=seen.problem))
             continue
         matches = match(instance, seen.bots, options.owner, kind)
-        plan = _Instance(instance, seen, matches, options, kind).plan()
+        plan = _reviewed(instance, seen, matches, options, kind)
         plans.append(plan)
         gone = [change for change in plan.changes if change.verb is Verb.DELETE]
         adopted = sum(change.verb is Verb.ADOPT for change in plan.changes)
@@ -99,8 +104,35 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
     return Plan(observed.server, options.owner, tuple(plans))
 
 
+def _reviewed(
+    instance: DesiredInstance, seen: ObservedInstance, matches: Matches, options: Options, kind: Kind
+) -> InstancePlan:
+    """The plan of one instance, without the changes that nobody reviewed.
+
+    Planned again for each that is held, as it stands in the way of others, and they may need other calls.
+    """
+    held: dict[str, Change] = {}
+    while True:
+        plan = _Instance(instance, seen, matches, options, kind, held).plan()
+        if options.reviewed is None:
+            return plan
+        writes = [change for change in plan.changes if change.verb.writes]
+        unseen = {change.bot: change for change in writes if change.digest not in options.reviewed}
+        if not unseen:
+            return plan
+        held |= unseen
+
+
 def _names(changes: Iterable[Change], *, full: bool = False) -> str:
     return ", ".join(f"{change.instance}/{change.bot}" if full else change.bot for change in changes)
+
+
+_REASONS: dict[Cause, str] = {
+    "": "it differs",
+    "drift": "it was edited on the server",
+    "pending": "its manifest was edited",
+    "both": "its manifest was edited, and the bot on the server too",
+}
 
 
 @dataclass(slots=True)
@@ -108,6 +140,7 @@ class _Wanted:
     """One declared bot on its way through the plan."""
 
     bot: DesiredBot
+    owner: str
     found: Found | None
     target: dict[str, Value]
     anew: bool = False
@@ -118,7 +151,26 @@ class _Wanted:
 
     @property
     def start(self) -> Fields:
-        return self.found.remote.fields if self.found else {}
+        """What is there, without the stamp, which is nobody's to declare."""
+        if self.found is None:
+            return {}
+        fields = self.found.remote.fields
+        if "description" not in fields:
+            return fields
+        return {**fields, "description": identity.unstamped(str(fields["description"]), self.owner)}
+
+    @property
+    def cause(self) -> Cause:
+        """Who moved since the last apply, where the bot was applied before."""
+        if self.remote is None or differ.equal(self.start, self.target):
+            return ""
+        return differ.cause(self.bot, self.remote, self.owner)
+
+    @property
+    def stamped(self) -> str:
+        """The description that is written when the bot is at its target."""
+        stamp = differ.stamp(self.bot, self.target, self.owner)
+        return identity.with_stamp(str(self.target["description"]), self.owner, self.bot.name, stamp)
 
     @property
     def drifted(self) -> bool:
@@ -135,16 +187,21 @@ class _Instance:
         matches: Matches,
         options: Options,
         kind: Kind,
+        held: Mapping[str, Change],
     ) -> None:
         self.desired, self.observed, self.matches = desired, observed, matches
-        self.options, self.kind = options, kind
-        self.changes: list[Change] = []
+        self.options, self.kind, self.held = options, kind, held
+        self.changes = [
+            replace(change, verb=Verb.HELD, reason=f"nobody reviewed this {change.verb}: {change.reason}")
+            for change in held.values()
+        ]
 
     def plan(self) -> InstancePlan:
         """Targets, then what must be freed, then the order, then a change and its steps for each."""
         wanted = self._wanted()
         self._free_stale_triggers(wanted)
         deletes = dict(self.matches.orphans) if self.options.prune else {}
+        deletes = {name: bot for name, bot in deletes.items() if name not in self.held}
         fixed = self._fixed(deletes)
         moves = {
             name: Move(name, want.start or None, want.target, want.anew)
@@ -184,6 +241,8 @@ class _Instance:
                     Change(self.desired.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids)
                 )
         for bot in self.desired.bots:
+            if bot.name in self.held:
+                continue
             if (conflict := self.matches.conflicts.get(bot.name)) is not None:
                 self._conflict(bot, conflict.reason, conflict.ids)
                 continue
@@ -200,7 +259,9 @@ class _Instance:
     def _want(self, bot: DesiredBot, creds_id: str) -> _Wanted:
         found, owner = self.matches.found.get(bot.name), self.options.owner
         if found is not None:
-            want = _Wanted(bot, found, differ.update_target(bot, creds_id, owner, found.remote, self.kind))
+            want = _Wanted(
+                bot, owner, found, differ.update_target(bot, creds_id, owner, found.remote, self.kind)
+            )
             # Only what is known to be ours is ever deleted for a replacement.
             asked = self.options.replace or bot.on_drift == "replace"
             if not (asked and found.how is How.MARKER and want.drifted):
@@ -208,7 +269,7 @@ class _Instance:
         target = differ.create_target(
             bot, creds_id, owner, self.observed.settings, found.remote.fields if found else None, self.kind
         )
-        return _Wanted(bot, found, target, anew=found is not None)
+        return _Wanted(bot, owner, found, target, anew=found is not None)
 
     def _free_stale_triggers(self, wanted: dict[str, _Wanted]) -> None:
         """Clear what a bot does not use, where a bot that is written needs it."""
@@ -228,20 +289,21 @@ class _Instance:
         for name, bot in self.matches.orphans:
             if name not in deletes:
                 fixed[f"the orphan {name} (bot {bot.id})"] = bot
-        for change in self.changes:  # the conflicts, up to here
+        for change in self.changes:  # up to here, what is held and the conflicts
             if (found := self.matches.found.get(change.bot)) is not None:
-                fixed[f"{change.bot} (bot {found.remote.id}), itself in conflict,"] = found.remote
+                fixed[f"{change.bot} (bot {found.remote.id}), which stays as it is,"] = found.remote
         return fixed
 
     # -- what is said and done about it --------------------------------------------------------
 
     def _change(self, want: _Wanted) -> Change:
-        verb = Verb.UPDATE
+        verb, cause = Verb.UPDATE, want.cause
         fields = differ.changes(want.start, want.target, self.kind)
         match want.found:
             case None:
                 verb, reason = Verb.CREATE, "it is missing on the server"
-                fields = tuple(FieldChange(name, None, value) for name, value in want.target.items())
+                body = {**want.target, "description": want.stamped}
+                fields = tuple(FieldChange(name, None, value) for name, value in body.items())
             case Found(how=How.KEY):
                 verb, reason = Verb.ADOPT, "a bot without a marker has its key: it becomes ours"
             case Found(how=How.TRIGGER):
@@ -250,13 +312,16 @@ class _Instance:
                 reason = f"it was named {old} before"
             case _ if want.anew:
                 verb, reason = Verb.REPLACE, "it differs, and is made anew: its open sessions are lost"
-            case _ if fields:
-                reason = "it differs"
-            case _:
+            case _ if not fields:
                 reason = "it is moved aside while another bot is written, and back"
+            case _ if is_parked(want.start):
+                reason = "an interrupted run left it parked"
+            case _:
+                reason = _REASONS[cause]
         ids = () if want.remote is None else (want.remote.id,)
+        name, at = want.bot.name, want.bot.at
         return Change(
-            self.desired.name, want.bot.name, verb, reason, ids, fields, before=want.remote, at=want.bot.at
+            self.desired.name, name, verb, reason, ids, fields, before=want.remote, at=at, cause=cause
         )
 
     def _conflict(self, bot: DesiredBot, reason: str, ids: Sequence[str]) -> None:
@@ -265,6 +330,8 @@ class _Instance:
     def _reports(self, deletes: dict[str, RemoteBot]) -> None:
         """What nothing declares: deleted if that is asked for, else left alone."""
         for name, bot in self.matches.orphans:
+            if name in self.held:
+                continue
             verb, reason = Verb.ORPHAN, "nothing declares it any more; --prune deletes it"
             fields: tuple[FieldChange, ...] = ()
             if name in deletes:
@@ -286,16 +353,22 @@ class _Instance:
             if leg.after is None:
                 steps.append(Step(Call.DELETE, leg.label, id_, {}, leg.why))
             elif leg.before is None:
-                steps.append(Step(Call.CREATE, leg.label, None, leg.after, leg.why))
+                body = {**leg.after, "description": wanted[leg.label].stamped}
+                steps.append(Step(Call.CREATE, leg.label, None, body, leg.why))
                 if remote and settings and settings.fallback == remote.id:
-                    steps.append(_fallback(leg.label, settings))
-            else:
-                call = Call.PARK if leg.park else Call.UPDATE
+                    steps.append(_fallback(leg.label, settings, self.kind))
+            elif leg.park:
                 body = differ.update_body(leg.before, leg.after, self.kind)
-                steps.append(Step(call, leg.label, id_, body, leg.why))
+                steps.append(Step(Call.PARK, leg.label, id_, body, leg.why))
+            else:
+                after = {**leg.after, "description": wanted[leg.label].stamped}
+                body = differ.update_body({**leg.before, "description": ""}, after, self.kind)
+                steps.append(Step(Call.UPDATE, leg.label, id_, body, leg.why))
         return steps
 
 
-def _fallback(label: str, settings: RemoteSettings) -> Step:
+def _fallback(label: str, settings: RemoteSettings, kind: Kind) -> Step:
+    # The server insists on the whole row, and columns that are younger than the row are null in it.
+    defaults = {f.name: f.default for f in kind.fields.values() if f.from_settings and f.default is not None}
     why = "it was the fallback of the instance's settings"
-    return Step(Call.FALLBACK, label, None, settings.fields, why)
+    return Step(Call.FALLBACK, label, None, {**defaults, **settings.fields}, why)

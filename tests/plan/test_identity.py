@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.identity import How, describe, human_text, marked, match
+from reconciler.identity import (
+    STAMP_LENGTH,
+    How,
+    describe,
+    human_text,
+    marked,
+    match,
+    stamped,
+    unstamped,
+    with_stamp,
+)
 from reconciler.model import DesiredBot, DesiredInstance, RemoteBot
 from tests.plan.builders import AT, bot, remote
 
@@ -29,20 +39,20 @@ def conflicts(desired: list[DesiredBot], there: list[RemoteBot]) -> dict[str, tu
         ("", MARK),
         ("Front desk", f"Front desk {MARK}"),
         ("  indented, kept; the end not   ", f"  indented, kept; the end not {MARK}"),
-        ("x" * 255, "x" * 241 + f"… {MARK}"),
-        ("x" * 242, "x" * 242 + f" {MARK}"),
-        ("x" * 243, "x" * 241 + f"… {MARK}"),
+        ("x" * 255, "x" * 232 + f"… {MARK}"),
+        ("x" * 233, "x" * 233 + f" {MARK}"),
+        ("x" * 234, "x" * 232 + f"… {MARK}"),
     ],
 )
 def test_the_marker_is_never_what_is_cut(text: str, stored: str) -> None:
     assert describe(text, "gitops", "ana") == stored
-    assert len(stored) <= 255
+    assert len(stored) + STAMP_LENGTH <= 255
 
 
 @given(st.text(st.characters(exclude_characters="[]\0", exclude_categories=["Cs"])))
 def test_a_described_bot_is_marked_and_gives_its_text_back(text: str) -> None:
     stored = describe(text, "gitops", "ana")
-    assert len(stored) <= 255
+    assert len(with_stamp(stored, "gitops", "ana", "~0123abcd")) <= 255
     assert marked(stored, "gitops", "ana")
     again = describe(human_text(stored, "gitops"), "gitops", "ana")
     assert describe(human_text(again, "gitops"), "gitops", "ana") == again
@@ -58,11 +68,30 @@ def test_a_described_bot_is_marked_and_gives_its_text_back(text: str) -> None:
         "Front desk [ GitOps : ANA ]",
         f"{MARK} and again {MARK}",
         f"[obs: ligar] {MARK}",
+        f"{MARK}~0123abcd",
+        f"Front desk {MARK}~0123abcd edited",
+        f"{MARK}~torn",
     ],
 )
 def test_the_marker_is_found_wherever_people_left_it(description: str) -> None:
     there = [remote("i1", "other/1", "equals:9", description)]
     assert found([bot("ana", "m/1", "equals:1")], there) == {"ana": ("i1", How.MARKER)}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (MARK, f"{MARK}~0123abcd"),
+        (f"Oi {MARK}~89ef4567", f"Oi {MARK}~0123abcd"),
+        (f"{MARK} edited", f"{MARK}~0123abcd edited"),
+        ("x" * 240 + f" {MARK}", "x" * 232 + f"… {MARK}~0123abcd"),
+    ],
+)
+def test_a_stamp_stands_behind_the_marker(before: str, after: str) -> None:
+    assert with_stamp(before, "gitops", "ana", "~0123abcd") == after
+    assert stamped(after, "gitops") == "~0123abcd"
+    assert stamped(unstamped(after, "gitops"), "gitops") == ""
+    assert human_text(after, "gitops") == human_text(unstamped(after, "gitops"), "gitops")
 
 
 @pytest.mark.parametrize(

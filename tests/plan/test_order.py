@@ -187,10 +187,40 @@ def test_a_disabled_catch_all_is_written_beside_the_enabled_one() -> None:
         "update shop",
     ]
     assert [change.reason for change in made.changes()] == [
-        "it differs",
+        "its manifest was edited",
         "it is moved aside while another bot is written, and back",
     ]
     server.run(made.instances[0])
+    assert not plan(desired, server.remote()).writes
+
+
+def test_what_is_parked_is_what_does_not_go_on_being_in_the_way() -> None:
+    """They swap assistants, and the disabled `all` must be written before the enabled one."""
+    desired = [bot("holiday", "y", "all", enabled=False), bot("shop", "x", "all", enabled=True)]
+    there = [remote("i", "x", "all", "[gitops:holiday]"), remote("j", "y", "none", "[gitops:shop]")]
+    server = Toy(there)
+    [instance] = plan(desired, there).instances
+    assert [f"{step.call} {step.bot}" for step in instance.steps] == [
+        "park shop",
+        "update holiday",
+        "update shop",
+    ]
+    server.run(instance)
+    assert not plan(desired, server.remote()).writes
+
+
+def test_a_circle_is_broken_by_deleting_first_what_is_made_anew() -> None:
+    desired = [bot("a", "x", "equals:1", replace=True), bot("b", "y", "equals:2", replace=True)]
+    there = [remote("i", "x", "equals:2", "[gitops:a]"), remote("j", "y", "equals:1", "[gitops:b]")]
+    server = Toy(there)
+    [instance] = plan(desired, there).instances
+    assert [f"{step.call} {step.bot}" for step in instance.steps] == [
+        "delete a",
+        "delete b",
+        "create b",
+        "create a",
+    ]
+    server.run(instance)
     assert not plan(desired, server.remote()).writes
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reconciler import differ
+from reconciler.identity import unstamped
 from reconciler.kinds import Value
 from reconciler.model import Change, DesiredBot, FieldChange, RemoteBot, RemoteSettings, Verb
 from reconciler.plan import LimitError
@@ -57,9 +60,10 @@ def test_what_differs(declared: dict[str, Value], stored: dict[str, Value], diff
 def test_a_create_is_complete() -> None:
     change = only([bot("ana", "m/1", "equals:1", creds="main")], [], credentials={"main": "c9"})
     body = {field.name: field.after for field in change.fields}
+    assert unstamped(str(body["description"]), "gitops") == "[gitops:ana]"
     assert body == {
         **DEFAULTS,
-        "description": "[gitops:ana]",
+        "description": body["description"],
         "openaiCredsId": "c9",
         "botType": "chatCompletion",
         "model": "m",
@@ -140,7 +144,8 @@ def test_replace_keeps_what_is_not_declared_and_the_fallback() -> None:
     steps = made.instances[0].steps
     assert change.verb is Verb.REPLACE
     assert [str(step.call) for step in steps] == ["delete", "create", "fallback"]
-    assert (steps[1].body["description"], steps[1].body["timePerChar"]) == ("Oi [gitops:ana]", 9)
+    assert str(steps[1].body["description"]).startswith("Oi [gitops:ana]~")
+    assert steps[1].body["timePerChar"] == 9
     assert "triggerValue" not in steps[1].body
 
 
@@ -226,3 +231,115 @@ def test_deletes_stay_within_both_limits(count: int, of: int, limits: dict[str, 
 )
 def test_lists_are_compared_text_by_text(before: Value, after: Value, expected: object) -> None:
     assert differ.items(before, after) == expected
+
+
+def applied(desired: DesiredBot, **edits: Value) -> RemoteBot:
+    """The bot as an apply makes it, edited on the server afterwards."""
+    [step] = plan([desired], []).instances[0].steps
+    return RemoteBot("i1", {**step.body, **edits})
+
+
+@pytest.mark.parametrize(
+    ("edits", "declared", "cause", "reason"),
+    [
+        ({"expire": 7}, {"expire": 5}, "drift", "it was edited on the server"),
+        ({}, {"expire": 6}, "pending", "its manifest was edited"),
+        ({}, {"expire": 5, "timePerChar": 9}, "pending", "its manifest was edited"),
+        ({"expire": 7}, {"expire": 6}, "both", "its manifest was edited, and the bot on the server too"),
+        ({"keepOpen": True}, {"expire": 6}, "both", "its manifest was edited, and the bot on the server too"),
+        ({"description": "[gitops:ana]"}, {"expire": 6}, "", "it differs"),
+        (
+            {
+                "triggerType": "keyword",
+                "triggerOperator": "regex",
+                "triggerValue": "(?!)parked by gitops: ana",
+            },
+            {"expire": 5},
+            "drift",
+            "an interrupted run left it parked",
+        ),
+    ],
+)
+def test_who_moved_since_the_last_apply(
+    edits: dict[str, Value], declared: dict[str, int], cause: str, reason: str
+) -> None:
+    there = applied(bot("ana", "x", "none", expire=5), **edits)
+    change = only([bot("ana", "x", "none", **declared)], [there])  # type: ignore[arg-type]  # fields only
+    assert (change.cause, change.reason) == (cause, reason)
+    assert "description" not in {field.name for field in change.fields}
+
+
+def test_an_edited_description_is_drift_too() -> None:
+    there = applied(bot("ana", "x", description="Oi"))
+    text = str(there.fields["description"])
+    edited = RemoteBot("i1", {**there.fields, "description": text.replace("Oi", "Olá")})
+    change = only([bot("ana", "x", description="Oi")], [edited])
+    assert (change.cause, change.fields) == (
+        "drift",
+        (FieldChange("description", "Olá [gitops:ana]", "Oi [gitops:ana]"),),
+    )
+
+
+def test_every_write_leaves_a_new_stamp() -> None:
+    first = applied(bot("ana", "x", expire=5))
+    [step] = plan([bot("ana", "x", expire=6)], [first]).instances[0].steps
+    second = RemoteBot("i1", {**first.fields, **step.body})
+    assert second.fields["description"] != first.fields["description"]
+    assert only([bot("ana", "x", expire=7)], [second]).cause == "pending"
+    assert only([bot("ana", "x", expire=6, keepOpen=True)], [second]).cause == "pending"
+
+
+def test_only_what_was_reviewed_is_made() -> None:
+    desired = [bot("ana", "x", "none", expire=5), bot("bia", "y", "none", expire=5), bot("eva", "z")]
+    there = [remote("i1", "x", "none", "[gitops:ana]"), remote("i2", "y", "none", "[gitops:bia]")]
+    reviewed = frozenset(change.digest for change in plan(desired, there).changes())
+    moved = RemoteBot("i2", {**there[1].fields, "expire": 7})
+    assert verbs(desired, [there[0], moved], reviewed=reviewed) == [
+        ("held", "bia"),
+        ("update", "ana"),
+        ("create", "eva"),
+    ]
+    made = plan(desired, [there[0], moved], reviewed=reviewed)
+    assert ([step.bot for step in made.instances[0].steps], made.problems) == (["ana", "eva"], 1)
+    assert verbs(desired, there, reviewed=frozenset()) == [("held", "ana"), ("held", "bia"), ("held", "eva")]
+
+
+def test_a_reviewed_change_that_needs_an_unreviewed_one_is_a_conflict() -> None:
+    desired = [bot("ana", "x", "equals:2"), bot("bia", "y", "equals:3")]
+    there = [
+        remote("i1", "x", "equals:1", "[gitops:ana]"),
+        remote("i2", "y", "equals:2", "[gitops:bia]"),
+    ]
+    [ana, bia] = plan(desired, there).changes()
+    assert verbs(desired, there, reviewed=frozenset({ana.digest, bia.digest})) == [
+        ("update", "ana"),
+        ("update", "bia"),
+    ]
+    held, conflict = plan(desired, there, reviewed=frozenset({ana.digest})).changes()
+    assert (held.verb, conflict.verb, conflict.ids) == (Verb.HELD, Verb.CONFLICT, ("i1", "i2"))
+    assert conflict.reason == (
+        "the server would refuse it: bia (bot i2), which stays as it is, holds the trigger equals '2'"
+    )
+
+
+def test_an_orphan_is_deleted_only_if_that_was_reviewed() -> None:
+    desired, there = orphans(1, 3)
+    [delete] = plan(desired, there, prune=True).changes()
+    assert verbs(desired, there, prune=True, reviewed=frozenset({delete.digest})) == [("delete", "b0")]
+    assert verbs(desired, there, prune=True, reviewed=frozenset()) == [("held", "b0")]
+
+
+def test_a_digest_says_what_is_done_and_against_what_and_nothing_else() -> None:
+    desired = [bot("ana", "x", "none", expire=5)]
+    there = remote("i1", "x", "none", "[gitops:ana]")
+    first = only(desired, [there])
+    assert only(desired, [there]).digest == first.digest
+    assert replace(first, reason="another").digest == first.digest
+    others = [
+        only([bot("ana", "x", "none", expire=6)], [there]),
+        only(desired, [RemoteBot("i1", {**there.fields, "keepOpen": True})]),
+        only(desired, [RemoteBot("i2", there.fields)]),
+        replace(first, instance="other"),
+        replace(first, verb=Verb.REPLACE),
+    ]
+    assert len({first.digest, *(change.digest for change in others)}) == 6

@@ -1,0 +1,30 @@
+# The few commands that a contributor needs. `make setup` once, `make ci` before a pull request.
+.PHONY: setup test lint types format bench ci
+
+BIN = .venv/bin
+
+setup:
+	python3 -m venv .venv
+	$(BIN)/pip install --quiet --editable '.[dev]'
+
+test:
+	$(BIN)/pytest --numprocesses auto
+
+lint:
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types:
+	$(BIN)/mypy
+
+format:
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench:
+	$(BIN)/python -m benchmarks.load
+	$(BIN)/python -m benchmarks.transport
+	$(BIN)/python -m benchmarks.plan
+
+ci:
+	.ci/run

@@ -1,0 +1,308 @@
+"""The command line: options in, stages called, output and an exit code out. It decides nothing else.
+
+Only click is imported here, so that `--help` and a mistyped option cost little; what a command needs it
+imports itself. Exit codes: 0 done, 1 an error or anything not applied, 2 changes (plan
+--detailed-exitcode), 130 and 143 after Ctrl-C and SIGTERM.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from reconciler import __version__
+
+if TYPE_CHECKING:
+    from reconciler.pipeline import Request
+
+
+class _Main(click.Group):
+    """Ends every command in one of our exit codes, and every error in a sentence on stderr."""
+
+    def main(self, *args: Any, **extra: Any) -> NoReturn:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code, not a traceback
+                stream.reconfigure(errors="backslashreplace")
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except click.ClickException as error:  # a usage error too: 2 means changes
+            error.show()
+            code = 1
+        except click.Abort as abort:
+            code = 130 if isinstance(abort.__context__, KeyboardInterrupt) else 1
+        except Exception as error:
+            from reconciler import terminal
+
+            terminal.error(error)
+            code = 1
+        sys.exit(code)
+
+
+_bots = click.option(
+    "--bots",
+    type=click.Path(),
+    default="bots",
+    show_default=True,
+    metavar="DIR",
+    help="The directory of the manifests.",
+)
+
+_SHARED = (
+    _bots,
+    click.option(
+        "--instance",
+        multiple=True,
+        metavar="GLOB",
+        help="Only the instances whose names match, such as 'loja-*'. May be given more than once.",
+    ),
+    click.option(
+        "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
+    ),
+    click.option(
+        "--api-key",
+        envvar="EVOLUTION_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="The server's global key. Prefer the environment: other users see a command's options.",
+    ),
+    click.option(
+        "--sandbox",
+        is_flag=True,
+        help="Use the embedded server instead of --url. Its state is kept in .reconciler/sandbox.db.",
+    ),
+    click.option(
+        "--allow-http", is_flag=True, help="Allow plain http to another machine; the key is not encrypted."
+    ),
+    click.option(
+        "--owner",
+        envvar="EVOLUTION_RECONCILER_OWNER",
+        show_envvar=True,
+        default="gitops",
+        show_default=True,
+        metavar="NAME",
+        help="Whose bots these are. Two repositories that share a server need two owners.",
+    ),
+    click.option(
+        "--replace",
+        is_flag=True,
+        help="Delete and create what differs, instead of an update. Open sessions are lost.",
+    ),
+    click.option(
+        "--prune", is_flag=True, help="Delete bots with our marker that no manifest declares any more."
+    ),
+    click.option(
+        "--max-deletes",
+        type=click.IntRange(min=0),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Refuse to prune more bots than this in one run.",
+    ),
+    click.option(
+        "--max-delete-share",
+        type=click.IntRange(0, 100),
+        default=50,
+        show_default=True,
+        metavar="PERCENT",
+        help="Refuse to prune a larger share of an instance's bots than this.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 100),
+        default=20,
+        show_default=True,
+        metavar="N",
+        help="Requests at a time.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=30,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long one request may take.",
+    ),
+    click.option(
+        "--format",
+        type=click.Choice(["text", "json", "markdown"]),
+        default="text",
+        show_default=True,
+        help="What is printed: text for people, the documented JSON, or markdown for GitHub.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Also save the plan, or of an apply how it ended, for `show` and `apply`.",
+    ),
+)
+
+
+def _shared_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Gives a command the options that plan and apply share, gathered in a Request."""
+
+    @wraps(command)
+    def gathered(**given: Any) -> int:
+        from dataclasses import fields
+
+        from reconciler.pipeline import Request
+
+        return command(Request(**{field.name: given.pop(field.name) for field in fields(Request)}), **given)
+
+    for option in reversed(_SHARED):
+        gathered = option(gathered)
+    return gathered
+
+
+# The width that click takes at most; told it, click need not import what finds the terminal's.
+_SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
+
+
+@click.group(cls=_Main, context_settings=_SETTINGS)
+@click.version_option(__version__, prog_name="reconciler")
+def main() -> None:
+    """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them."""
+
+
+@main.command()
+@_bots
+@click.option(
+    "--format",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="How errors are told: to a person, or to GitHub, which puts them on the lines of the diff.",
+)
+def validate(bots: str, format: str) -> int:
+    """Check the manifests, offline: every error of every file, with its place."""
+    from pathlib import Path
+
+    from reconciler import terminal
+    from reconciler.errors import ManifestError
+    from reconciler.load import load
+
+    try:
+        terminal.valid(load(Path(bots)))
+    except ManifestError as error:
+        if format != "github":
+            raise
+        terminal.invalid(error)
+        return 1
+    return 0
+
+
+@main.command()
+@_shared_options
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, instead of with 0."
+)
+@click.option(
+    "--changed-since",
+    metavar="REF",
+    help="Only the instances whose files changed since HEAD and this branch or commit of git went apart.",
+)
+def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -> int:
+    """Show what differs between the manifests and the server. Writes nothing."""
+    from reconciler import pipeline, terminal
+
+    desired = pipeline.desired(request, changed_since)
+    with pipeline.server(request, desired) as server:
+        made = pipeline.plan(request, server, desired)
+    pipeline.save(request, made)
+    terminal.plan(made, request.format)
+    if made.problems:
+        return 1
+    return 2 if detailed_exitcode and made.writes else 0
+
+
+@main.command()
+@_shared_options
+@click.option("--yes", is_flag=True, help="Do not ask before applying.")
+@click.option(
+    "--reviewed",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Plan afresh, and make only the changes that this saved plan has, just so.",
+)
+@click.argument("saved", required=False, type=click.Path(dir_okay=False), metavar="[FILE]")
+def apply(request: Request, yes: bool, reviewed: str | None, saved: str | None) -> int:
+    """Make the server's bots what the manifests declare: show the plan, ask, and make its calls.
+
+    With a FILE that `plan --out` saved, make exactly the calls of that plan; the manifests are not read.
+    """
+    from reconciler import pipeline, terminal
+
+    with pipeline.planned(request, saved, reviewed) as (server, made):
+        if request.format == "text":
+            terminal.plan(made, request.format)
+        if made.writes and not yes:
+            terminal.agree(made, request.format)
+        with terminal.progress(made) as on_result:
+            results = pipeline.apply(server, made, on_result)
+    pipeline.save(request, made, results)
+    terminal.results(made, results, request.format)
+    if results.signal is not None:
+        return 128 + results.signal
+    return 0 if results.ok and not made.problems else 1
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False), metavar="FILE")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="How it is shown.",
+)
+@click.option(
+    "--max-chars",
+    type=click.IntRange(min=8192),
+    default=65536,
+    show_default=True,
+    metavar="N",
+    help="The longest markdown: what a comment of GitHub holds. A job's summary holds 1048576.",
+)
+@click.option(
+    "--more", default="", metavar="TEXT", help="Where the whole is, said where markdown had to be cut."
+)
+def show(file: str, format: str, max_chars: int, more: str) -> int:
+    """Show a saved plan, or how one ended."""
+    from pathlib import Path
+
+    from reconciler import saved, terminal
+
+    terminal.saved(saved.read(Path(file)), format, max_chars=max_chars, more=more)
+    return 0
+
+
+@main.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    required=True,
+    metavar="N",
+    help="The port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Keep the state in this file. Without it the state ends with the command.",
+)
+@click.option(
+    "--bots",
+    type=click.Path(),
+    metavar="DIR",
+    help="Start with the instances and credentials that the manifests in this directory name.",
+)
+def sandbox(port: int, db: str | None, bots: str | None) -> int:
+    """Run the embedded Evolution API server, to try the tool or to test against."""
+    from reconciler import pipeline
+
+    pipeline.serve(port, db, bots, say=click.echo)
+    return 0

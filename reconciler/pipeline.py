@@ -1,0 +1,204 @@
+"""The stages one after another, for a Request of the command line: load, fetch, plan, apply.
+
+The embedded server, where it is asked for, runs around them. Nothing is printed here, and what a stage
+decides is its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from reconciler import applier, changed, identity, saved
+from reconciler.client import Client, Server
+from reconciler.errors import ReconcilerError
+from reconciler.fetch import fetch
+from reconciler.load import load, select
+from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
+from reconciler.plan import Options, make
+
+SANDBOX_FILE = Path(".reconciler/sandbox.db")
+"""Where `--sandbox` keeps its state, from the current directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What plan and apply are asked for: the options that they share, by their names."""
+
+    bots: str
+    instance: tuple[str, ...]
+    url: str | None
+    api_key: str | None = field(repr=False)
+    sandbox: bool
+    allow_http: bool
+    owner: str
+    replace: bool
+    prune: bool
+    max_deletes: int
+    max_delete_share: int
+    concurrency: int
+    timeout: float
+    format: str
+    out: str | None = None
+
+
+def desired(request: Request, changed_since: str | None = None) -> Desired:
+    """What the selected manifests declare. Raises ReconcilerError."""
+    if not identity.OWNER.fullmatch(request.owner):
+        raise ReconcilerError(
+            "the owner can't be used: it has 1 to 32 letters, digits, dots, dashes and underscores, "
+            "and begins with a letter or digit."
+        )
+    selected = select(load(Path(request.bots)), request.instance)
+    return changed.since(changed_since, Path(request.bots), selected) if changed_since else selected
+
+
+@contextmanager
+def server(request: Request, desired: Desired) -> Iterator[Server]:
+    """The server that is asked for; the embedded one runs as long as the block."""
+    if request.sandbox:
+        from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
+
+        SANDBOX_FILE.parent.mkdir(exist_ok=True)
+        SANDBOX_FILE.with_name(".gitignore").write_text("*\n")
+        with Sandbox(SANDBOX_FILE) as embedded:
+            embedded.seed(seeds(desired))
+            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+        return
+    if not request.url:
+        raise ReconcilerError(
+            "no server is given: set EVOLUTION_API_URL or --url, or try --sandbox, the embedded server."
+        )
+    if not request.api_key:
+        raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
+    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+
+
+def seeds(desired: Desired) -> dict[str, set[str]]:
+    """What a sandbox starts with: the instances that the manifests name, and of each the credentials."""
+    return {
+        instance.name: {bot.creds for bot in instance.bots if bot.creds is not None}
+        for instance in desired.instances
+    }
+
+
+def plan(request: Request, server: Server, desired: Desired, reviewed: Plan | None = None) -> Plan:
+    """Read the server and compare. Raises ReconcilerError.
+
+    reviewed: the plan whose changes alone may be made.
+    """
+
+    def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
+        return identity.needs_settings(instance, bots, request.owner, replace=request.replace)
+
+    async def read() -> Observed:
+        async with Client(server) as client:
+            return await fetch(client, desired, settings)
+
+    options = Options(
+        owner=request.owner,
+        replace=request.replace,
+        prune=request.prune,
+        max_deletes=request.max_deletes,
+        max_delete_share=request.max_delete_share,
+        reviewed=None if reviewed is None else frozenset(c.digest for c in reviewed.changes()),
+    )
+    made = make(desired, asyncio.run(read()), options)
+    made = replace(made, server=name(request, server))
+    if reviewed is not None:
+        check_server(reviewed, made.server)
+        if reviewed.owner != made.owner:
+            raise ReconcilerError(f"the reviewed plan is of the owner {reviewed.owner}, not {made.owner}.")
+    return made
+
+
+@contextmanager
+def planned(request: Request, saved_plan: str | None, reviewed: str | None) -> Iterator[tuple[Server, Plan]]:
+    """The plan that is to be applied, and its server: made now, or read from a file."""
+    if saved_plan is None:
+        seen = saved.read(Path(reviewed)).plan if reviewed else None
+        wanted = desired(request)
+        with server(request, wanted) as running:
+            yield running, plan(request, running, wanted, seen)
+        return
+    if reviewed or request.instance or request.replace or request.prune:
+        raise ReconcilerError(
+            "a saved plan is applied as it is: --reviewed, --instance, --replace and --prune do not go with "
+            "it."
+        )
+    made = saved.read(Path(saved_plan)).plan
+    with server(request, Desired(())) as running:
+        check_server(made, name(request, running))
+        yield running, made
+
+
+def save(request: Request, made: Plan, results: Results | None = None) -> None:
+    """Write what --out asks for."""
+    if request.out:
+        saved.write(Path(request.out), made, results, manifests=Path(request.bots))
+
+
+def name(request: Request, server: Server) -> str:
+    """What the server is called in a plan: its address; the embedded one has another with each run."""
+    return "sandbox" if request.sandbox else Client(server).url
+
+
+def check_server(made: Plan, name: str) -> None:
+    """A plan is for one server. Raises ReconcilerError for another."""
+    if made.server != name:
+        raise ReconcilerError(f"the plan is for {made.server}, not for {name}.")
+
+
+def apply(server: Server, made: Plan, on_result: Callable[[Result], None]) -> Results:
+    """Make the plan's calls; Ctrl-C and SIGTERM end the run early. With nothing to do, no call is made."""
+    if not made.writes:
+        return Results(())
+
+    async def run(stop: applier.Stop) -> Results:
+        async with Client(server) as client:
+            return await applier.apply(client, made, on_result, stop)
+
+    with _stop_on_signals() as stop:
+        return asyncio.run(run(stop))
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[applier.Stop]:
+    """The first Ctrl-C or SIGTERM asks for a stop after the call in flight; a second one ends the process."""
+    names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+    stop = applier.Stop()
+
+    def ask(number: int, frame: object) -> None:
+        stop.signal, stop.reason = number, names[signal.Signals(number)]
+        for each in names:
+            signal.signal(each, signal.SIG_DFL)
+        # Not through the stream, which this handler may have interrupted.
+        os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
+
+    before = {each: signal.signal(each, ask) for each in names}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None]) -> None:
+    """Run the embedded server until Ctrl-C or SIGTERM. say: told how to reach it, as lines for a shell."""
+    from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
+
+    named = seeds(load(Path(bots))) if bots else {}
+    ended = threading.Event()
+    with Sandbox(Path(db) if db else ":memory:", port) as running:
+        running.seed(named)
+        for each in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(each, lambda number, frame: ended.set())
+        say(f"export EVOLUTION_API_URL={running.url}")
+        say(f"export EVOLUTION_API_KEY={running.api_key}")
+        ended.wait()

@@ -1,0 +1,111 @@
+"""Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json.
+
+Holds all of a Plan, steps included, so that it can be read back. Pure ASCII, so that it survives every
+terminal and pipe. A change of meaning is a new version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from reconciler.model import Change, InstancePlan, Outcome, Plan, RemoteBot, Result, Results, Step, Verb
+
+VERSION = 1
+FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
+
+Origin = Mapping[str, str | None]
+"""Where a saved document comes from: tool, created, commit. Empty for one that is only shown."""
+
+_NOWHERE: Origin = {}
+
+
+def plan(plan: Plan, origin: Origin = _NOWHERE) -> str:
+    """One JSON document, ending with a newline."""
+    return _dump({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+
+
+def results(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> str:
+    """One JSON document with the plan that was applied and how each of its changes ended."""
+    return _dump(
+        {
+            "format": FORMATS[1],
+            "version": VERSION,
+            **origin,
+            "plan": _plan(plan),
+            "signal": results.signal,
+            "summary": {
+                outcome.value: sum(result.outcome is outcome for result in results.results)
+                for outcome in Outcome
+            },
+            "results": [_result(result) for result in results.results],
+        }
+    )
+
+
+def _dump(document: Mapping[str, object]) -> str:
+    # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has.
+    return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
+
+
+def _plan(plan: Plan) -> Mapping[str, object]:
+    counts = plan.counts()
+    return {
+        "server": plan.server,
+        "owner": plan.owner,
+        "digest": plan.digest,
+        "writes": plan.writes,
+        "summary": {verb.value: counts.get(verb, 0) for verb in Verb}
+        | {"inSync": plan.in_sync, "problems": plan.problems},
+        "instances": [_instance(instance) for instance in plan.instances],
+    }
+
+
+def _instance(instance: InstancePlan) -> Mapping[str, object]:
+    return {
+        "name": instance.name,
+        "problem": instance.problem,
+        "inSync": instance.in_sync,
+        "changes": [_change(change) for change in instance.changes],
+        "steps": [_step(step) for step in instance.steps],
+    }
+
+
+def _change(change: Change) -> Mapping[str, object]:
+    return {
+        "bot": change.bot,
+        "verb": change.verb.value,
+        "reason": change.reason,
+        "cause": change.cause,
+        "digest": change.digest,
+        "ids": change.ids,
+        "fields": [asdict(field) for field in change.fields],
+        "before": None if change.before is None else _remote(change.before),
+        "at": None if change.at is None else asdict(change.at),
+    }
+
+
+def _remote(bot: RemoteBot) -> Mapping[str, object]:
+    return {"id": bot.id, "created": bot.created, "fields": dict(bot.fields)}
+
+
+def _step(step: Step) -> Mapping[str, object]:
+    return {
+        "call": step.call.value,
+        "bot": step.bot,
+        "id": step.id,
+        "body": dict(step.body),
+        "why": step.why,
+    }
+
+
+def _result(result: Result) -> Mapping[str, object]:
+    return {
+        "instance": result.change.instance,
+        "bot": result.change.bot,
+        "verb": result.change.verb.value,
+        "outcome": result.outcome.value,
+        "detail": result.detail,
+        "id": result.id,
+    }

@@ -1,0 +1,73 @@
+"""Untrusted text made safe to show: the one place that decides which characters may reach a terminal.
+
+Prompts, names and error texts come from manifests and servers. What moves the cursor, changes colours,
+reorders or hides characters is shown as a visible sign instead. Everything else stays as it is.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSAFE = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL and C1 controls, ESC and newline among them
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"  # shown as nothing
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, line separators, bidi controls
+    "\ud800-\udfff"  # lone surrogates, which no encoding takes
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # invisible as well
+    "]"
+)
+_COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")
+_JOINER = "\u200d"
+_SIGNS = {"\n": "⏎", "\t": "⇥", "\x7f": "␡"}
+
+
+def line(text: str) -> str:
+    """text as one line without a control character: a newline shows as ⏎, ESC as ␛, others as <U+202E>."""
+    return _UNSAFE.sub(_sign, text)
+
+
+def lines(text: str) -> str:
+    """The same, but newlines stay: for text of several lines, such as an error with a list."""
+    return "\n".join(line(part) for part in text.split("\n"))
+
+
+def inert(text: str) -> str:
+    """The text, no line of which GitHub's runner takes for a workflow command when it stands in a job's log.
+
+    The runner looks for `::name::` at a line's beginning, after any white space, and for `##[name]` anywhere.
+    """
+    return _COMMAND.sub(r"\1<U+003A>", text).replace("##[", "##<U+005B>")
+
+
+def cells(text: str) -> int:
+    """How many columns of a terminal a safe line takes: wide characters two, combining ones none."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0
+        if unicodedata.combining(character) or character in "\u200d\ufe0f"
+        else 1 + (unicodedata.east_asian_width(character) in "WF")
+        for character in text
+    )
+
+
+def _sign(match: re.Match[str]) -> str:
+    character = match[0]
+    if character == _JOINER and _joins_emoji(match.string, match.start()):
+        return character
+    if sign := _SIGNS.get(character):
+        return sign
+    code = ord(character)
+    return chr(0x2400 + code) if code < 0x20 else f"<U+{code:04X}>"
+
+
+def _joins_emoji(text: str, at: int) -> bool:
+    """Whether the zero-width joiner here makes one picture of two, as in a family or a profession."""
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    return _is_picture(before) and _is_picture(after)
+
+
+def _is_picture(character: str) -> bool:
+    return character == "\ufe0f" or (character != "" and unicodedata.category(character) in {"So", "Sk"})

@@ -1,0 +1,247 @@
+"""Plan and Results as text for a person at a terminal. Every foreign text goes through `safe`.
+
+Nothing that an apply changes is hidden: an update shows every changed line whole. Only what is unchanged,
+and the long texts of a bot that is made or deleted as it stands, are shortened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from textwrap import wrap
+
+import click
+
+from reconciler.kinds import Value
+from reconciler.model import Call, Change, FieldChange, InstancePlan, Outcome, Plan, Results, Step, Verb
+from reconciler.render import safe, values
+from reconciler.render.values import count
+
+__all__ = ["count", "counts", "endings", "needs_order", "plan", "results"]
+
+Paint = Callable[[str, str | None], str]
+"""Gives a text a colour (None: none), or leaves it, when there are no colours."""
+
+_LOOKS: dict[Verb, tuple[str, str | None]] = {
+    Verb.CREATE: ("+", "green"),
+    Verb.UPDATE: ("~", "yellow"),
+    Verb.ADOPT: (">", "yellow"),
+    Verb.REPLACE: ("-/+", "red"),
+    Verb.DELETE: ("-", "red"),
+    Verb.HELD: ("=", "cyan"),
+    Verb.HELD: ("!", "yellow"),
+    Verb.CONFLICT: ("!", "red"),
+    Verb.ORPHAN: ("?", "cyan"),
+    Verb.UNMANAGED: ("?", None),
+}
+_OUTCOMES = {
+    Outcome.APPLIED: "green",
+    Outcome.FAILED: "red",
+    Outcome.STALE: "yellow",
+    Outcome.SKIPPED: "yellow",
+    Outcome.NOT_ATTEMPTED: "yellow",
+}
+_SIGNS = {"@@": "cyan", "-": "red", "+": "green"}
+_SIGNALS = {2: "Ctrl-C", 15: "SIGTERM"}
+
+_FIELD = " " * 6  # where fields begin
+_BLOCK = " " * 8  # where the lines of long texts begin
+
+
+def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
+    """The counts, then what differs, instance by instance. width: columns of the terminal."""
+    paint = _painter(color)
+    shown = [paint(counts(plan), "bold")]
+    for instance in plan.instances:
+        if instance.changes or instance.problem:
+            shown += ["", *_instance(instance, paint, width)]
+    return safe.inert("\n".join(shown) + "\n")
+
+
+def counts(plan: Plan) -> str:
+    """The plan in one line."""
+    number = plan.counts()
+    broken = sum(instance.problem is not None for instance in plan.instances)
+    writes = [f"{number[verb]} to {verb}" for verb in Verb if verb.writes and number.get(verb)]
+    asides = [
+        (number.get(Verb.HELD, 0), "change", " held"),
+        (number.get(Verb.CONFLICT, 0), "conflict", ""),
+        (number.get(Verb.ORPHAN, 0), "orphan", ""),
+        (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
+        (broken, "instance", " with a problem"),
+    ]
+    aside = "".join(f"; {count(some, noun)}{rest}" for some, noun, rest in asides if some)
+    if writes:
+        return f"Plan: {', '.join(writes)}, {plan.in_sync} in sync{aside}"
+    read = count(len(plan.instances) - broken, "instance")
+    head = "Nothing to apply" if plan.problems else "No changes"
+    return f"{head}. {count(plan.in_sync, 'bot')} in sync on {read}{aside}."
+
+
+def results(results: Results, *, color: bool = False) -> str:
+    """A table of how each change ended, and the counts."""
+    paint = _painter(color)
+    rows = [
+        (safe.line(r.change.instance), safe.line(r.change.label), r.change.verb.value, r.outcome.value)
+        for r in results.results
+    ]
+    head = ("instance", "bot", "verb", "outcome")
+    widths = [max(map(safe.cells, column)) for column in zip(head, *rows, strict=True)]
+    shown = [paint(_row(head, widths) + "  detail", "bold")] if rows else []
+    for row, result in zip(rows, results.results, strict=True):
+        detail = f"{' ' * (widths[3] - len(row[3]))}  {safe.line(result.detail)}" if result.detail else ""
+        shown.append(f"{_row(row[:3], widths)}  {paint(row[3], _OUTCOMES[result.outcome])}{detail}")
+    return safe.inert("\n".join([*shown, *([""] if shown else []), *endings(results)]) + "\n")
+
+
+def endings(results: Results) -> Iterator[str]:
+    """How an apply ended: the counts in one line, then what ended it early."""
+    ended = [
+        f"{number} {outcome.value}"
+        for outcome in Outcome
+        if (number := sum(result.outcome is outcome for result in results.results))
+    ]
+    yield f"{count(len(results.results), 'change')}: {', '.join(ended) or 'nothing to do'}."
+    if results.signal is not None:
+        yield f"Stopped by {_SIGNALS.get(results.signal, f'signal {results.signal}')}."
+
+
+# -- an instance, a change --------------------------------------------------------------------
+
+
+def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]:
+    in_sync = f"  ({instance.in_sync} in sync)" if instance.in_sync else ""
+    yield paint(safe.line(instance.name), "bold") + in_sync
+    if instance.problem is not None:
+        yield from _sentence("  ! problem", "red", safe.line(instance.problem), paint, width)
+    for change in sorted(instance.changes, key=lambda change: not change.verb.writes):
+        yield from _change(change, paint, width)
+    if needs_order(instance):
+        yield "    calls, in this order:"
+        for number, step in enumerate(instance.steps, 1):
+            yield f"{number:>7}. {_step(step)}"
+
+
+_SPECIAL = frozenset({Call.PARK, Call.FALLBACK})
+
+
+def needs_order(instance: InstancePlan) -> bool:
+    """Whether the calls and their order say something that the changes do not."""
+    return any(step.why or step.call in _SPECIAL for step in instance.steps)
+
+
+def _step(step: Step) -> str:
+    why = f": {safe.line(step.why)}" if step.why else ""
+    return f"{step.call} {safe.line(step.bot)}{why}"
+
+
+def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:
+    sign, colour = _LOOKS[change.verb]
+    head = f"{sign:>3} {safe.line(change.label)}  {change.verb}"
+    # Of a bot that is written the reader wants the name; of one that is only reported, where to find it.
+    ids = [id for id in change.ids if id not in change.reason and id != change.label]
+    found = f" (id {safe.line(', '.join(ids))})" if ids and not change.verb.writes else ""
+    at = f" ({safe.line(str(change.at))})" if change.at and change.verb is Verb.CONFLICT else ""
+    yield from _sentence(head, colour, f"{safe.line(change.reason)}{found}{at}", paint, width)
+    if change.verb in {Verb.CREATE, Verb.DELETE}:
+        yield from _whole(change, width)
+    else:
+        inline = [safe.line(field.name) for field in change.fields if _fits(field, width)]
+        column = max(map(len, inline), default=0)
+        for field in change.fields:
+            yield from _field(field, column, paint, width)
+
+
+def _sentence(head: str, colour: str | None, text: str, paint: Paint, width: int) -> Iterator[str]:
+    """A painted head and what is said of it, on as many lines as it takes."""
+    whole = f"{head}: {text}"
+    first, *rest = (
+        wrap(whole, max(width, len(head) + 2), subsequent_indent=_FIELD, break_long_words=False)
+        if len(whole) > width
+        else [whole]
+    )
+    yield paint(head, colour) + first.removeprefix(head)
+    yield from rest
+
+
+# -- a bot that is made or deleted: all of it, short -------------------------------------------
+
+
+def _whole(change: Change, width: int) -> Iterator[str]:
+    whole = [
+        (safe.line(field.name), value)
+        for field in change.fields
+        if (value := field.after if change.verb is Verb.CREATE else field.before) is not None
+    ]
+    room = width - len(_FIELD)
+    short = [(name, value) for name, value in whole if not values.is_long(value, room - len(name) - 2)]
+    yield from _flow([f"{name} {values.inline(name, value)}" for name, value in short], room)
+    for name, value in whole:
+        if (name, value) not in short:
+            yield from _heads(name, value, width)
+
+
+def _flow(parts: Iterable[str], room: int) -> Iterator[str]:
+    """The parts one after another, as many on a line as there is room for."""
+    row = ""
+    for part in parts:
+        if row and safe.cells(row) + safe.cells(part) + 3 > room:
+            yield f"{_FIELD}{row},"
+            row = ""
+        row = f"{row}, {part}" if row else part
+    if row:
+        yield f"{_FIELD}{row}"
+
+
+def _heads(name: str, value: Value, width: int) -> Iterator[str]:
+    """The first line of each long text, and how many follow."""
+    for index, text in enumerate(value if isinstance(value, tuple) else (str(value),)):
+        place = f"{_FIELD}{name}[{index}]  " if isinstance(value, tuple) else f"{_FIELD}{name}  "
+        first, *rest = text.strip("\n").split("\n")
+        more = f"  (+{count(len(rest), 'line')})" if rest else ""
+        yield f"{place}{values.clip(safe.line(first), width - len(place) - len(more))}{more}"
+
+
+# -- a field that changes ----------------------------------------------------------------------
+
+
+def _field(field: FieldChange, column: int, paint: Paint, width: int) -> Iterator[str]:
+    if _fits(field, width):
+        before, after = (
+            values.inline(field.name, side) for side in values.told_apart(field.before, field.after)
+        )
+        yield f"{_FIELD}{safe.line(field.name):<{column}}  {before} → {after}"
+    else:
+        for title, old, new in values.texts(field):
+            yield f"{_FIELD}{title}"
+            for sign, line in values.diff(old, new, width - len(_BLOCK) - 2):
+                shown = f"{sign} {line}"
+                yield _BLOCK + (shown.rstrip() if sign == " " else paint(shown, _SIGNS[sign]))
+
+
+# -- values ------------------------------------------------------------------------------------
+
+
+def _fits(field: FieldChange, width: int) -> bool:
+    """Whether the change has its place on one line."""
+    room = width - len(_FIELD) - len(field.name) - len("   → ")
+    if values.is_long(field.before, room) or values.is_long(field.after, room):
+        return False
+    shown = values.inline(field.name, field.before) + values.inline(field.name, field.after)
+    return len(shown) <= room or not isinstance(field.before or field.after, str | tuple)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - safe.cells(text))
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(_pad(text, width) for text, width in zip(cells, widths, strict=False))
+
+
+def _painter(color: bool) -> Paint:
+    def paint(text: str, look: str | None) -> str:
+        if look is None or not color:
+            return text
+        return click.style(text, bold=True) if look == "bold" else click.style(text, fg=look)
+
+    return paint

@@ -1,0 +1,129 @@
+"""A bot's values for people, whatever the format: on one line where they fit, else as a diff of lines.
+
+What is shown here has been through `safe`; a format only puts its own marks around it.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+from reconciler import differ
+from reconciler.kinds import OPENAI, Type, Value
+from reconciler.model import FieldChange
+from reconciler.render import safe
+
+_CONTEXT = 2  # unchanged lines around a changed one
+_AROUND = 30  # unchanged characters around a change within a long line
+
+
+def count(number: int, noun: str) -> str:
+    """`1 bot`, `2 bots`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def clip(text: str, room: int) -> str:
+    """The text, or as much of it as `room` characters hold."""
+    return text if len(text) <= max(room, 1) else text[: max(room - 1, 0)] + "…"
+
+
+# -- on one line -------------------------------------------------------------------------------
+
+
+def is_long(value: Value | None, room: int) -> bool:
+    """Whether a value needs lines of its own. room: characters of a line."""
+    texts = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
+    return any("\n" in text for text in texts) or sum(len(text) + 4 for text in texts) > room
+
+
+def inline(name: str, value: Value | None) -> str:
+    """A value on one line, whole. Texts stand in quotes, so that "1" is not 1 and spaces are seen."""
+    if value is None:
+        return "(unset)"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    field = OPENAI.fields.get(name)
+    if isinstance(value, int):
+        unit = field.unit if field and field.unit and field.unit not in name.lower() else None
+        return count(value, unit.removesuffix("s")) if unit else str(value)
+    if isinstance(value, tuple):
+        return f"[{', '.join(_quoted(text) for text in value)}]"
+    return safe.line(value) if field and field.type is Type.ENUM else _quoted(value)
+
+
+def _quoted(text: str) -> str:
+    return f'"{safe.line(text)}"'
+
+
+def told_apart(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None]:
+    """The two sides; those that differ only in Unicode's normal form are shown by their code points."""
+    if (
+        isinstance(before, str)
+        and isinstance(after, str)
+        and unicodedata.normalize("NFC", before) == unicodedata.normalize("NFC", after)
+    ):
+        return ascii(before)[1:-1], ascii(after)[1:-1]
+    return before, after
+
+
+# -- as lines ----------------------------------------------------------------------------------
+
+
+def texts(field: FieldChange) -> Iterator[tuple[str, list[str], list[str]]]:
+    """What differs of a field, text by text: what it is called, its lines before and after.
+
+    Of a list of texts, those that stayed are left out.
+    """
+    parts = differ.items(field.before, field.after)
+    for place, was, now in [("", field.before, field.after)] if parts is None else parts:
+        what = "" if parts is None else " added" if was is None else " removed" if now is None else ""
+        old, new = told_apart(was, now)
+        yield f"{safe.line(field.name)}{place}{what}", _lines(old), _lines(new)
+
+
+def _lines(value: Value | None) -> list[str]:
+    return str(value).split("\n") if value else []
+
+
+def diff(before: Sequence[str], after: Sequence[str], room: int) -> Iterator[tuple[str, str]]:
+    """A unified diff: a sign ("@@", " ", "-", "+") and a line, changed ones whole but for equal parts.
+
+    room: characters, beyond which a line is cut where nothing changes.
+    """
+    for group in SequenceMatcher(None, before, after).get_grouped_opcodes(_CONTEXT):
+        first = group[0][3] + 1
+        if first > 1:
+            yield "@@", f"line {first}"
+        for tag, i1, i2, j1, j2 in group:
+            if tag == "equal":
+                yield from ((" ", clip(safe.line(line), room)) for line in before[i1:i2])
+                continue
+            gone, come = list(before[i1:i2]), list(after[j1:j2])
+            if len(gone) == len(come):
+                pairs = [_around(a, b, room) for a, b in zip(gone, come, strict=True)]
+                gone, come = [a for a, _ in pairs], [b for _, b in pairs]
+            yield from (("-", _with_ending(line)) for line in gone)
+            yield from (("+", _with_ending(line)) for line in come)
+
+
+def _around(before: str, after: str, room: int) -> tuple[str, str]:
+    """A changed line's two sides; when they are long, without what is equal far from the change."""
+    shorter = min(len(before), len(after))
+    start = next((i for i in range(shorter) if before[i] != after[i]), shorter)
+    end = next((i for i in range(shorter - start) if before[-1 - i] != after[-1 - i]), shorter - start)
+
+    def cut(line: str) -> str:
+        if len(line) <= room:
+            return line
+        head = "…" if start > _AROUND else ""
+        tail = "…" if end > _AROUND else ""
+        return head + line[max(0, start - _AROUND) : len(line) - max(0, end - _AROUND)] + tail
+
+    return cut(before), cut(after)
+
+
+def _with_ending(line: str) -> str:
+    """A changed line, its trailing spaces made visible."""
+    bare = line.rstrip(" ")
+    return safe.line(bare) + "·" * (len(line) - len(bare))

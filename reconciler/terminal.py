@@ -1,0 +1,119 @@
+"""What a person sees and is asked. Output goes to stdout; questions, progress and errors go to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.errors import ManifestError, ReconcilerError
+from reconciler.model import Desired, Plan, Results
+from reconciler.render import github, json, markdown, safe, text
+
+if TYPE_CHECKING:
+    from reconciler.saved import Saved
+
+
+def valid(desired: Desired) -> None:
+    """Say that the manifests are."""
+    bots = sum(len(instance.bots) for instance in desired.instances)
+    click.echo(f"Valid: {text.count(bots, 'bot')} on {text.count(len(desired.instances), 'instance')}.")
+
+
+def invalid(error: ManifestError) -> None:
+    """Put the errors of the manifests on the lines of a pull request's diff."""
+    click.echo(github.problems(error.problems), nl=False)
+
+
+def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
+    """Show a plan. max_chars, more: for markdown, see there."""
+    if format == "json":
+        click.echo(json.plan(made), nl=False)
+    elif format == "markdown":
+        click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
+    else:
+        width = get_terminal_size().columns if sys.stdout.isatty() else 120
+        click.echo(text.plan(made, color=_color(), width=width), nl=False, color=_color())
+
+
+def results(
+    made: Plan, ended: Results, format: str, *, max_chars: int = markdown.COMMENT, more: str = ""
+) -> None:
+    """Show how an apply ended."""
+    if format == "json":
+        click.echo(json.results(made, ended), nl=False)
+    elif format == "markdown":
+        click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
+    elif ended.results:
+        click.echo("\n" + text.results(ended, color=_color()), nl=False, color=_color())
+    if made.problems:
+        click.echo(f"Error: {text.count(made.problems, 'problem')} left; the plan says which.", err=True)
+
+
+def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
+    """Show what a file held, and where it came from."""
+    if found.results is None:
+        plan(found.plan, format, max_chars=max_chars, more=more)
+    else:
+        results(found.plan, found.results, format, max_chars=max_chars, more=more)
+    if format == "text":
+        commit = f", at commit {found.commit}" if found.commit else ""
+        origin = f"{found.created} by version {found.tool}, for {found.plan.server}{commit}."
+        click.echo(f"\nSaved {safe.line(origin)}")
+
+
+def agree(made: Plan, format: str) -> None:
+    """Ask whether to apply. Raises ReconcilerError where the answer is no, or nobody can be asked."""
+    if format != "text":
+        raise ReconcilerError(f"nothing was applied: with --format {format} changes need --yes.")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ReconcilerError("nothing was applied: without a terminal to ask on, changes need --yes.")
+    if not click.confirm(f"\nApply these changes to {safe.line(made.server)}?", err=True):
+        raise ReconcilerError("nothing was applied.")
+
+
+@contextmanager
+def progress(made: Plan) -> Iterator[Callable[[object], None]]:
+    """A bar that moves with each result, where somebody sees it."""
+    length = sum(change.verb.writes for change in made.changes())
+    hidden = not sys.stderr.isatty()
+    with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
+        yield lambda result: bar.update(1)
+
+
+def error(error: Exception) -> None:
+    """Tell the person about an error, and what to do about one that is ours."""
+    if isinstance(error, ManifestError):
+        for problem in error.problems:
+            click.echo(safe.line(str(problem)), err=True)
+        click.echo(f"{text.count(len(error.problems), 'error')} in the manifests.", err=True)
+    elif isinstance(error, ReconcilerError):
+        click.echo(f"Error: {safe.lines(str(error))}", err=True)
+    else:
+        click.echo(
+            f"Error: an unexpected {type(error).__name__}. This is a bug: please report it, with what "
+            "RECONCILER_DEBUG=1 shows.",
+            err=True,
+        )
+        if os.environ.get("RECONCILER_DEBUG"):
+            click.echo(_places(error), err=True)
+
+
+def _places(error: BaseException) -> str:
+    """The traceback without the errors' own texts, which may hold a key or a prompt."""
+    cause = error.__cause__ or error.__context__
+    inner = [cause] if cause else []
+    inner += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    here = "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
+    return "\n".join([*map(_places, inner), here])
+
+
+def _color() -> bool:
+    """Whether stdout shows colours, and the person has not said NO_COLOR."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

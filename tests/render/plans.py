@@ -1,0 +1,98 @@
+"""Plans for the renderers' tests, and a strategy for any plan."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from reconciler.errors import Position
+from reconciler.kinds import OPENAI, Value
+from reconciler.model import (
+    Call,
+    Change,
+    FieldChange,
+    InstancePlan,
+    Outcome,
+    Plan,
+    RemoteBot,
+    Result,
+    Results,
+    Step,
+    Verb,
+)
+
+
+def change(verb: Verb, *fields: tuple[str, Value | None, Value | None], bot: str = "menu") -> Change:
+    """A change of one bot of the instance `loja`, with the fields that differ."""
+    ids = () if verb is Verb.CREATE else ("cm1",)
+    changes = tuple(FieldChange(*field) for field in fields)
+    return Change("loja", bot, verb, "a reason", ids=ids, fields=changes)
+
+
+def plan(*changes: Change, in_sync: int = 0, steps: tuple[Step, ...] | None = None) -> Plan:
+    """A plan of the one instance `loja`; without steps given, a plain one for each change that writes."""
+    if steps is None:
+        calls = {Verb.CREATE: Call.CREATE, Verb.DELETE: Call.DELETE}
+        steps = tuple(
+            Step(calls.get(change.verb, Call.UPDATE), change.label, None, {})
+            for change in changes
+            if change.verb.writes
+        )
+    return Plan("http://127.0.0.1:8080", "gitops", (InstancePlan("loja", changes, steps, in_sync),))
+
+
+def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
+    """Any plan whose texts, all of them, are drawn from this strategy."""
+    instances = st.builds(
+        InstancePlan,
+        text,
+        st.lists(_changes(text), max_size=3).map(tuple),
+        st.lists(_steps(text), max_size=3).map(tuple),
+        st.integers(0, 3),
+        st.none() | text,
+    ).map(_at_home)
+    return st.builds(Plan, text, text, st.lists(instances, max_size=3).map(tuple))
+
+
+def results(text: st.SearchStrategy[str]) -> st.SearchStrategy[Results]:
+    """Any results, likewise."""
+    ended = st.builds(Result, _changes(text), st.sampled_from(Outcome), text, st.none() | text)
+    return st.builds(Results, st.lists(ended, max_size=4).map(tuple), st.none() | st.sampled_from([2, 15, 1]))
+
+
+def _changes(text: st.SearchStrategy[str]) -> st.SearchStrategy[Change]:
+    value = st.one_of(st.booleans(), st.integers(), text, st.lists(text, max_size=4).map(tuple))
+    fields = st.builds(FieldChange, _NAMES | text, st.none() | value, st.none() | value)
+    body = st.dictionaries(_NAMES, value, max_size=5)
+    return st.builds(
+        Change,
+        text,
+        text,
+        st.sampled_from(Verb),
+        text,
+        ids=st.lists(text, max_size=2).map(tuple),
+        fields=st.lists(fields, max_size=4).map(tuple),
+        before=st.none() | st.builds(RemoteBot, text, body, text),
+        at=st.none() | st.builds(Position, text, st.integers(1, 9), st.integers(1, 9)),
+        cause=st.sampled_from(["", "drift", "pending", "both"]),
+    )
+
+
+def _steps(text: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
+    value = text | st.integers()
+    body = st.dictionaries(_NAMES, value, max_size=5)
+    return st.builds(Step, st.sampled_from(Call), text, st.none() | text, body, text)
+
+
+def _at_home(instance: InstancePlan) -> InstancePlan:
+    """The instance's changes name it."""
+    changes = tuple(replace(change, instance=instance.name) for change in instance.changes)
+    return replace(instance, changes=changes)
+
+
+_NAMES = st.sampled_from([*OPENAI.fields, "fieldOfTomorrow"])
+_ANY = st.text(alphabet=st.characters(codec=None, exclude_categories=()), max_size=300)
+
+PLANS = plans(_ANY)
+RESULTS = results(_ANY)

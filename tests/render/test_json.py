@@ -1,0 +1,149 @@
+"""The JSON form: every document keeps its schema, and holds all of a plan."""
+
+from __future__ import annotations
+
+import json as stdlib_json
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from jsonschema import Draft202012Validator
+
+from reconciler.errors import Position
+from reconciler.model import (
+    Call,
+    Change,
+    FieldChange,
+    InstancePlan,
+    Outcome,
+    Plan,
+    RemoteBot,
+    Result,
+    Results,
+    Step,
+    Verb,
+)
+from reconciler.render import json
+from tests.render.plans import PLANS, RESULTS, change, plan
+
+_SCHEMA = stdlib_json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text())
+_VALIDATOR = Draft202012Validator(_SCHEMA)
+
+
+@settings(deadline=None)
+@given(PLANS, RESULTS)
+def test_every_document_keeps_the_schema(made: Plan, ended: Results) -> None:
+    for document in (json.plan(made), json.results(made, ended)):
+        _VALIDATOR.validate(stdlib_json.loads(document))
+        assert document.isascii()
+        assert not [c for c in document if c != "\n" and (c < " " or c == "\x7f")]
+        assert document.endswith("}\n")
+
+
+@settings(deadline=None)
+@given(PLANS)
+def test_a_plan_can_be_read_back(made: Plan) -> None:
+    assert _read(stdlib_json.loads(json.plan(made))) == made
+
+
+def test_results_name_their_changes() -> None:
+    made = plan(change(Verb.UPDATE), change(Verb.DELETE, bot="old"))
+    ended = Results(
+        (
+            Result(change(Verb.UPDATE), Outcome.APPLIED, id="cm1"),
+            Result(change(Verb.DELETE, bot="old"), Outcome.FAILED, "no"),
+        ),
+        signal=2,
+    )
+    document = stdlib_json.loads(json.results(made, ended))
+    whole = stdlib_json.loads(json.plan(made))
+    assert document["plan"] == {name: whole[name] for name in whole if name not in {"format", "version"}}
+    assert document["signal"] == 2
+    assert document["summary"] == {"applied": 1, "failed": 1, "stale": 0, "skipped": 0, "not attempted": 0}
+    assert document["results"] == [
+        {
+            "instance": "loja",
+            "bot": "menu",
+            "verb": "update",
+            "outcome": "applied",
+            "detail": "",
+            "id": "cm1",
+        },
+        {"instance": "loja", "bot": "old", "verb": "delete", "outcome": "failed", "detail": "no", "id": None},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "choices"),
+    [
+        (_SCHEMA["$defs"]["verb"]["enum"], Verb),
+        (_SCHEMA["$defs"]["step"]["properties"]["call"]["enum"], Call),
+        (
+            _SCHEMA["$defs"]["results"]["properties"]["results"]["items"]["properties"]["outcome"]["enum"],
+            Outcome,
+        ),
+    ],
+)
+def test_the_schema_has_the_words_of_the_model(place: list[str], choices: type[StrEnum]) -> None:
+    assert place == [choice.value for choice in choices]
+
+
+def test_a_saved_document_says_where_it_comes_from() -> None:
+    origin = {"tool": "0.1.0", "created": "2026-01-02T03:04:05+00:00", "commit": None}
+    for document in (json.plan(plan(), origin), json.results(plan(), Results(()), origin)):
+        read = stdlib_json.loads(document)
+        _VALIDATOR.validate(read)
+        assert {name: read[name] for name in origin} == origin
+        assert read["format"] in json.FORMATS
+
+
+def test_the_schema_is_one() -> None:
+    Draft202012Validator.check_schema(_SCHEMA)
+    assert not _VALIDATOR.is_valid({"format": "evolution-reconciler/plan", "version": 2})
+    assert not _VALIDATOR.is_valid(stdlib_json.loads(json.plan(plan())) | {"apiKey": "secret"})
+
+
+def _read(document: dict[str, Any]) -> Plan:
+    """A plan from its JSON form: nothing but what stands there."""
+    return Plan(
+        document["server"],
+        document["owner"],
+        tuple(
+            InstancePlan(
+                instance["name"],
+                tuple(_read_change(instance["name"], each) for each in instance["changes"]),
+                tuple(
+                    Step(Call(step["call"]), step["bot"], step["id"], _body(step["body"]), step["why"])
+                    for step in instance["steps"]
+                ),
+                instance["inSync"],
+                instance["problem"],
+            )
+            for instance in document["instances"]
+        ),
+    )
+
+
+def _read_change(instance: str, each: dict[str, Any]) -> Change:
+    before, at = each["before"], each["at"]
+    return Change(
+        instance,
+        each["bot"],
+        Verb(each["verb"]),
+        each["reason"],
+        tuple(each["ids"]),
+        tuple(FieldChange(f["name"], _value(f["before"]), _value(f["after"])) for f in each["fields"]),
+        before and RemoteBot(before["id"], _body(before["fields"]), before["created"]),
+        at and Position(at["file"], at["line"], at["column"]),
+        each["cause"],
+    )
+
+
+def _body(body: dict[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in body.items()}
+
+
+def _value(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

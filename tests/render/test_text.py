@@ -1,0 +1,366 @@
+"""The text that a person reads, exactly, for small plans; and what holds for any plan."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+from dataclasses import replace
+from textwrap import dedent
+
+import pytest
+from hypothesis import given, settings
+
+from reconciler.errors import Position
+from reconciler.model import (
+    Call,
+    Change,
+    FieldChange,
+    InstancePlan,
+    Outcome,
+    Plan,
+    Result,
+    Results,
+    Step,
+    Verb,
+)
+from reconciler.render import safe, text
+from tests.render.plans import PLANS, RESULTS, change, plan
+
+_PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
+_LONG = "Say good morning. " * 10
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (Plan("", "", ()), "No changes. 0 bots in sync on 0 instances."),
+        (plan(in_sync=1), "No changes. 1 bot in sync on 1 instance."),
+        (plan(change(Verb.CREATE)), "Plan: 1 to create, 0 in sync"),
+        (
+            plan(change(Verb.DELETE), change(Verb.UPDATE), change(Verb.UPDATE), in_sync=14),
+            "Plan: 2 to update, 1 to delete, 14 in sync",
+        ),
+        (
+            plan(change(Verb.ADOPT), change(Verb.REPLACE), change(Verb.CONFLICT), change(Verb.UNMANAGED)),
+            "Plan: 1 to adopt, 1 to replace, 0 in sync; 1 conflict; 1 unmanaged bot",
+        ),
+        (
+            plan(change(Verb.ORPHAN), change(Verb.ORPHAN), in_sync=2),
+            "No changes. 2 bots in sync on 1 instance; 2 orphans.",
+        ),
+        (plan(change(Verb.CONFLICT)), "Nothing to apply. 0 bots in sync on 1 instance; 1 conflict."),
+        (
+            Plan("", "", (InstancePlan("a", problem="gone"), InstancePlan("b", in_sync=3))),
+            "Nothing to apply. 3 bots in sync on 1 instance; 1 instance with a problem.",
+        ),
+    ],
+)
+def test_counts_come_first(made: Plan, line: str) -> None:
+    assert text.plan(made).splitlines()[0] == line
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        pytest.param(
+            change(Verb.UPDATE, ("maxTokens", 300, 400), ("expire", 0, 60), ("enabled", True, False)),
+            """
+              ~ menu  update: a reason
+                  maxTokens  300 → 400
+                  expire     0 minutes → 60 minutes
+                  enabled    true → false
+            """,
+            id="scalars, with their units",
+        ),
+        pytest.param(
+            change(
+                Verb.ADOPT, ("description", None, "[gitops:menu]"), ("triggerOperator", "equals", "regex")
+            ),
+            """
+              > menu  adopt: a reason
+                  description      (unset) → "[gitops:menu]"
+                  triggerOperator  equals → regex
+            """,
+            id="texts in quotes, choices without",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("triggerValue", "1", "01 "), ("keywordFinish", "x\x1b[2J", "não\u202e")),
+            """
+              ~ menu  update: a reason
+                  triggerValue   "1" → "01 "
+                  keywordFinish  "x␛[2J" → "não<U+202E>"
+            """,
+            id="hostile texts",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("keywordFinish", "na\u0303o", "n\u00e3o")),
+            r"""
+              ~ menu  update: a reason
+                  keywordFinish  "na\u0303o" → "n\xe3o"
+            """,
+            id="texts that look the same",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("ignoreJids", (), ("@g.us", "55@s.whatsapp.net"))),
+            """
+              ~ menu  update: a reason
+                  ignoreJids  [] → ["@g.us", "55@s.whatsapp.net"]
+            """,
+            id="a short list",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("unknownMessage", "one\ntwo", "one\ntwo ")),
+            """
+              ~ menu  update: a reason
+                  unknownMessage
+                      one
+                    - two
+                    + two·
+            """,
+            id="a space at the end",
+        ),
+        pytest.param(
+            change(
+                Verb.UPDATE,
+                ("systemMessages", (_PROMPT,), (_PROMPT.replace("line 6", "line six"), "new\nprompt")),
+            ),
+            """
+              ~ menu  update: a reason
+                  systemMessages[0]
+                    @@ line 4
+                      line 4
+                      line 5
+                    - line 6
+                    + line six
+                      line 7
+                      line 8
+                  systemMessages[1] added
+                    + new
+                    + prompt
+            """,
+            id="prompts as line diffs, message by message",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("systemMessages", ("kept", "line 1\nline 2\nline 3\nline 4"), ("kept",))),
+            """
+              ~ menu  update: a reason
+                  systemMessages[1] removed
+                    - line 1
+                    - line 2
+                    - line 3
+                    - line 4
+            """,
+            id="a prompt removed, shown whole",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("systemMessages", (_LONG + "Be kind.",), (_LONG + "Be quick.",))),
+            """
+              ~ menu  update: a reason
+                  systemMessages[0]
+                    - …morning. Say good morning. Be kind.
+                    + …morning. Say good morning. Be quick.
+            """,
+            id="a long line, cut to its change",
+        ),
+        pytest.param(
+            change(
+                Verb.CREATE,
+                ("enabled", None, True),
+                ("botType", None, "chatCompletion"),
+                ("model", None, "gpt-4o"),
+                ("systemMessages", None, (_PROMPT, _LONG, "short")),
+                ("triggerType", None, "keyword"),
+                ("triggerOperator", None, "equals"),
+                ("triggerValue", None, "1"),
+                ("expire", None, 300),
+            ),
+            """
+              + menu  create: a reason
+                  enabled true, botType chatCompletion, model "gpt-4o", triggerType keyword,
+                  triggerOperator equals, triggerValue "1", expire 300 minutes
+                  systemMessages[0]  line 1  (+11 lines)
+                  systemMessages[1]  Say good morning. Say good morning. Say good morning. Say good…
+                  systemMessages[2]  short
+            """,
+            id="a create: its whole body, short",
+        ),
+        pytest.param(
+            change(Verb.CREATE, ("unknownMessage", None, "a\nb\n")),
+            """
+              + menu  create: a reason
+                  unknownMessage  a  (+1 line)
+            """,
+            id="a create: a text of two lines",
+        ),
+        pytest.param(
+            change(Verb.UPDATE, ("unknownMessage", "::error::a\n##[x]", "::error::a\n##[x]\nb")),
+            """
+              ~ menu  update: a reason
+                  unknownMessage
+                      <U+003A>:error::a
+                      ##<U+005B>x]
+                    + b
+            """,
+            id="a line that a job's log would take for a command",
+        ),
+        pytest.param(
+            change(Verb.DELETE, ("model", "gpt-4o", None), ("maxTokens", 300, None)),
+            """
+              - menu  delete: a reason
+                  model "gpt-4o", maxTokens 300
+            """,
+            id="a delete",
+        ),
+        pytest.param(
+            change(Verb.REPLACE, ("model", "gpt-4", "gpt-4o")),
+            """
+            -/+ menu  replace: a reason
+                  model  "gpt-4" → "gpt-4o"
+            """,
+            id="a replace",
+        ),
+        pytest.param(
+            Change("loja", "", Verb.UNMANAGED, "nothing declares it", ids=("cm7",)),
+            "\n  ? cm7  unmanaged: nothing declares it\n",
+            id="unmanaged",
+        ),
+        pytest.param(
+            Change("loja", "old", Verb.ORPHAN, "nothing declares it", ids=("cm7",)),
+            "\n  ? old  orphan: nothing declares it (id cm7)\n",
+            id="an orphan",
+        ),
+        pytest.param(
+            Change(
+                "loja", "menu", Verb.CONFLICT, "cm1 and cm2", ("cm1", "cm2"), at=Position("bots/a.yaml", 3, 4)
+            ),
+            "\n  ! menu  conflict: cm1 and cm2 (bots/a.yaml:3:4)\n",
+            id="a conflict, and where it is declared",
+        ),
+    ],
+)
+def test_a_change(shown: Change, expected: str) -> None:
+    _, _, _, got = text.plan(plan(shown), width=88).split("\n", 3)
+    assert dedent(got) == dedent(expected).lstrip("\n")
+
+
+def test_an_instance() -> None:
+    """Its problem or its changes, reports last, then an order of calls that is not plain."""
+    made = Plan(
+        "http://127.0.0.1:8080",
+        "gitops",
+        (
+            InstancePlan(
+                "loja\x07",
+                (
+                    change(Verb.UNMANAGED, bot=""),
+                    change(Verb.UPDATE, bot="one"),
+                    change(Verb.UPDATE, bot="two"),
+                ),
+                (
+                    Step(Call.PARK, "one", "cm1", {}, "one and two swap their triggers"),
+                    Step(Call.UPDATE, "two", "cm2", {}),
+                    Step(Call.UPDATE, "one", "cm1", {}),
+                ),
+                in_sync=2,
+            ),
+            InstancePlan("calm", in_sync=5),
+            InstancePlan("gone", problem="no such instance\n"),
+        ),
+    )
+    assert text.plan(made) == dedent("""\
+        Plan: 2 to update, 7 in sync; 1 unmanaged bot; 1 instance with a problem
+
+        loja␇  (2 in sync)
+          ~ one  update: a reason
+          ~ two  update: a reason
+          ? cm1  unmanaged: a reason
+            calls, in this order:
+              1. park one: one and two swap their triggers
+              2. update two
+              3. update one
+
+        gone
+          ! problem: no such instance⏎
+        """)
+
+
+def test_long_sentences_are_wrapped() -> None:
+    made = plan(replace(change(Verb.CONFLICT), reason="too long a reason for a terminal as narrow as this"))
+    assert text.plan(made, width=40).splitlines()[3:] == [
+        "  ! menu  conflict: too long a reason",
+        "      for a terminal as narrow as this",
+        "      (id cm1)",
+    ]
+
+
+def test_results() -> None:
+    ended = Results(
+        (
+            Result(change(Verb.CREATE, bot="你好"), Outcome.APPLIED, id="cm1"),
+            Result(change(Verb.UPDATE), Outcome.FAILED, "the server said\n500: \x1b[2Jno"),
+            Result(change(Verb.DELETE, bot=""), Outcome.NOT_ATTEMPTED),
+        ),
+        signal=15,
+    )
+    assert text.results(ended) == dedent("""\
+        instance  bot   verb    outcome        detail
+        loja      你好  create  applied
+        loja      menu  update  failed         the server said⏎500: ␛[2Jno
+        loja      cm1   delete  not attempted
+
+        3 changes: 1 applied, 1 failed, 1 not attempted.
+        Stopped by SIGTERM.
+        """)
+    assert text.results(Results(())) == "0 changes: nothing to do.\n"
+    assert text.results(Results((), signal=2)).endswith("Stopped by Ctrl-C.\n")
+
+
+def test_colours_only_when_asked() -> None:
+    made = plan(change(Verb.CREATE), change(Verb.DELETE), change(Verb.UPDATE, ("model", "a\n", "b\n")))
+    coloured = text.plan(made, color=True)
+    assert "\x1b[32m  + menu  create\x1b[0m: a reason" in coloured
+    assert "\x1b[31m  - menu  delete\x1b[0m: a reason" in coloured
+    assert "\x1b[33m  ~ menu  update\x1b[0m: a reason" in coloured
+    assert "\x1b[31m- a\x1b[0m" in coloured
+    assert unstyled(coloured) == text.plan(made)
+    ended = Results((Result(change(Verb.CREATE), Outcome.FAILED),))
+    assert unstyled(text.results(ended, color=True)) == text.results(ended)
+
+
+@settings(deadline=None)
+@given(PLANS, RESULTS)
+def test_no_plan_moves_a_terminal(made: Plan, ended: Results) -> None:
+    """Whatever a server or a manifest says: newlines are ours, and no other control character is there."""
+    for shown in (text.plan(made), text.plan(made, width=20), text.results(ended)):
+        assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} and c != "\n"]
+    for width in (20, 100):
+        assert unstyled(text.plan(made, color=True, width=width)) == text.plan(made, width=width)
+
+
+@settings(deadline=None)
+@given(PLANS)
+def test_every_changed_line_of_an_update_is_seen(made: Plan) -> None:
+    for each in made.changes():
+        update = plan(replace(each, verb=Verb.UPDATE))
+        lines = text.plan(update, width=10_000)
+        for field in each.fields:
+            if isinstance(field.after, str) and field.before is None:
+                for part in field.after.split("\n"):
+                    assert safe.line(part.rstrip(" ")) in lines
+
+
+def test_two_thousand_changes_are_quick() -> None:
+    prompt = "\n".join(f"Rule {number}: be kind to the customer, always." for number in range(40))
+    fields = (
+        FieldChange("maxTokens", 300, 400),
+        FieldChange("systemMessages", (prompt,), (prompt.replace("Rule 7:", "Rule seven:"),)),
+    )
+    changes = tuple(Change("loja", f"bot-{n}", Verb.UPDATE, "r", (str(n),), fields) for n in range(2_000))
+    start = time.process_time()
+    assert text.plan(plan(*changes)).count("\n") > 12_000
+    assert time.process_time() - start < 5  # it takes 0.5, and some times that when coverage is measured
+
+
+def unstyled(shown: str) -> str:
+    return re.sub(r"\x1b\[\d*m", "", shown)
