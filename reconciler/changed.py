@@ -23,9 +23,7 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
     base = _git(directory, "merge-base", "HEAD", ref).strip()
     names = _git(directory, "diff", "--name-only", "--no-renames", "-z", base, "--").split("\0")
     names += _git(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-    changed = {(top / name).resolve() for name in names if name}
-    # A link is looked at twice: as what it is, and as what it leads to.
-    changed |= {top / name for name in names if name}
+    changed = {_place(top / name) for name in names if name}
     return Desired(
         tuple(
             instance
@@ -36,9 +34,14 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
 
 
 def _places(file: str) -> set[Path]:
-    """Where a file really is, and where it stands with the links in its own name left alone."""
-    path = Path(file)
-    return {path.resolve(), path.parent.resolve() / path.name}
+    """Every file or link that decides what is read there."""
+    path = Path(file).absolute()
+    return {path.resolve(), _place(path), *map(_place, path.parents)}
+
+
+def _place(path: Path) -> Path:
+    """Where a file stands, if it is a link the link itself."""
+    return path.parent.resolve() / path.name
 
 
 def _git(directory: Path, *arguments: str) -> str:

@@ -260,7 +260,14 @@ class Plan:
         return _digest(
             self.server,
             self.owner,
-            [(i.name, i.problem, [(c.digest, c.reason) for c in i.changes]) for i in self.instances],
+            [
+                (
+                    [i.name, i.problem, i.in_sync],
+                    [(c.digest, c.reason, c.cause) for c in i.changes],
+                    [(s.call, s.bot, s.id, sorted(s.body.items()), s.why) for s in i.steps],
+                )
+                for i in self.instances
+            ],
         )
 
     def counts(self) -> Mapping[Verb, int]:

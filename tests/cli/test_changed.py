@@ -1,0 +1,126 @@
+"""`plan --changed-since`: the instances whose files changed in git, and no others."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.changed import since
+from reconciler.errors import ReconcilerError
+from reconciler.load import load
+from tests.cli.conftest import Run
+from tests.support import World
+
+_BOTS = """\
+bots:
+  um:
+    botType: assistant
+    assistantId: a
+    openaiCredsId: c
+    triggerType: all
+    functionUrl: !file {prompt}
+"""
+
+
+def git(repo: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(repo), *identity, *arguments], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A checkout with three instances; two share a prompt, and one reads it by a link."""
+    repo = tmp_path / "repo"
+    bots = repo / "sub" / "bots"
+    (bots / "prompts").mkdir(parents=True)
+    for name in ("um", "olá mundo"):
+        (bots / "prompts" / f"{name}.md").write_text("x\n")
+    (bots / "prompts" / "link.md").symlink_to("um.md")
+    (bots / "a.yaml").write_text(_BOTS.format(prompt="prompts/um.md"))
+    (bots / "b.yaml").write_text(_BOTS.format(prompt="prompts/link.md"))
+    (bots / "ç c.yaml").write_text(_BOTS.format(prompt="'prompts/olá mundo.md'"))
+    git(tmp_path, "init", "-q", "-b", "main", "repo")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "first")
+    git(repo, "checkout", "-q", "-b", "work")
+    return repo
+
+
+def changed(repo: Path, ref: str = "main") -> list[str]:
+    bots = repo / "sub" / "bots"
+    return [instance.name for instance in since(ref, bots, load(bots)).instances]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    ("file", "text", "instances"),
+    [
+        ("a.yaml", "# new\n" + _BOTS.format(prompt="prompts/um.md"), ["a"]),
+        ("prompts/um.md", "y\n", ["a", "b"]),
+        ("prompts/olá mundo.md", "y\n", ["ç c"]),
+        ("new.yaml", _BOTS.format(prompt="prompts/um.md"), ["new"]),
+        ("prompts/unused.md", "y\n", []),
+        ("../other.txt", "y\n", []),
+    ],
+)
+def test_what_changed(repo: Path, file: str, text: str, instances: list[str], committed: bool) -> None:
+    (repo / "sub" / "bots" / file).write_text(text)
+    if committed:
+        git(repo, "add", "-A")
+        git(repo, "commit", "-q", "-m", "second")
+    assert changed(repo) == instances
+
+
+def test_a_link_that_leads_elsewhere_has_changed(repo: Path) -> None:
+    link = repo / "sub" / "bots" / "prompts" / "link.md"
+    link.unlink()
+    link.symlink_to("olá mundo.md")
+    assert changed(repo) == ["b"]
+
+
+def test_a_link_to_a_directory_that_leads_elsewhere_has_changed(repo: Path) -> None:
+    bots = repo / "sub" / "bots"
+    for name in ("x", "y"):
+        (bots / f"_{name}").mkdir()
+        (bots / f"_{name}" / "d.yaml").write_text(_BOTS.format(prompt="../prompts/um.md"))
+    (bots / "now").symlink_to("_x")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "a link")
+    git(repo, "branch", "linked")
+    (bots / "now").unlink()
+    (bots / "now").symlink_to("_y")
+    assert changed(repo, "linked") == ["d"]
+
+
+def test_what_changed_on_the_other_side_did_not_change_here(repo: Path) -> None:
+    git(repo, "checkout", "-q", "main")
+    (repo / "sub" / "bots" / "a.yaml").write_text("# theirs\n" + _BOTS.format(prompt="prompts/um.md"))
+    git(repo, "commit", "-q", "-a", "-m", "theirs")
+    git(repo, "checkout", "-q", "work")
+    assert changed(repo) == []
+
+
+@pytest.mark.parametrize("ref", ["nowhere", "--output=x", "-1", "a\nb", "HEAD --"])
+def test_what_git_does_not_know(repo: Path, ref: str) -> None:
+    with pytest.raises(ReconcilerError, match="--changed-since"):
+        changed(repo, ref)
+    assert not (repo / "x").exists()
+
+
+def test_outside_of_a_checkout(run: Run, world: World, bots: Path) -> None:
+    result = run("plan", "--bots", bots, "--changed-since", "main", env={"GIT_CEILING_DIRECTORIES": "/"})
+    assert result.exit_code == 1
+    assert "git cannot tell what changed" in result.stderr
+
+
+def test_the_option_limits_the_plan(run: Run, world: World, repo: Path) -> None:
+    for name in ("a", "b", "ç c"):
+        world.instance(name)
+    (repo / "sub" / "bots" / "a.yaml").write_text("# new\n" + _BOTS.format(prompt="prompts/um.md"))
+    bots = repo / "sub" / "bots"
+    assert run("plan", "--bots", bots).stdout.startswith("Plan: 3 to create")
+    assert run("plan", "--bots", bots, "--changed-since", "main").stdout.startswith("Plan: 1 to create")
+    git(repo, "checkout", "-q", ".")
+    assert run("plan", "--bots", bots, "--changed-since", "main").stdout.startswith("No changes.")

@@ -1,0 +1,179 @@
+"""Plans as files: saved, shown, applied as they are, and used as the review of a fresh plan."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import validate
+
+from reconciler.sandbox import Sandbox
+from tests.cli.conftest import ROOT, Run
+from tests.support import World
+
+_SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text())
+
+
+@pytest.fixture
+def loja(world: World) -> World:
+    world.instance("loja", "main")
+    return world
+
+
+def _by_value(world: World, value: str) -> Any:
+    [bot] = [bot for bot in world.bots("loja") if bot["triggerValue"] == value]
+    return bot
+
+
+def test_a_plan_is_saved_shown_and_applied_as_it_is(
+    run: Run, server: Sandbox, loja: World, bots: Path, tmp_path: Path
+) -> None:
+    printed = run("plan", "--bots", bots, "--out", "plan.json")
+    document = json.loads((tmp_path / "plan.json").read_text())
+    validate(document, _SCHEMA)
+    assert document["tool"]
+    assert document["commit"] is None
+    assert document["server"] == server.url
+
+    shown = run("show", "plan.json")
+    assert shown.stdout.startswith(printed.stdout)
+    assert re.search(r"\nSaved 20\d\d-.* by version .*, for http://127\.0\.0\.1:\d+\.\n$", shown.stdout)
+    for form in ("json", "markdown"):
+        assert (
+            run("show", "plan.json", "--format", form).stdout
+            == run("plan", "--bots", bots, "--format", form).stdout
+        )
+
+    (bots / "loja.yaml").write_text("not even read")
+    applied = run("apply", "plan.json", "--yes", "--out", "results.json")
+    assert (applied.exit_code, applied.stdout.endswith("2 changes: 2 applied.\n")) == (0, True)
+    assert [bot["maxTokens"] for bot in loja.bots("loja")] in ([100, 200], [200, 100])
+    validate(json.loads((tmp_path / "results.json").read_text()), _SCHEMA)
+    assert "2 changes: 2 applied." in run("show", "results.json").stdout
+    assert "**2 changes: 2 applied.**" in run("show", "results.json", "--format", "markdown").stdout
+
+
+def test_a_saved_change_whose_bot_moved_is_stale_and_the_others_go_on(
+    run: Run, loja: World, bots: Path
+) -> None:
+    run("apply", "--bots", bots, "--yes")
+    text = (bots / "loja.yaml").read_text()
+    (bots / "loja.yaml").write_text(
+        text.replace('"Sim."', '"Sim!"').replace("triggerValue: 2", "triggerValue: 9")
+    )
+    run("plan", "--bots", bots, "--out", "plan.json")
+    loja.change("loja", _by_value(loja, "1"), keywordFinish="by hand")
+    applied = run("apply", "plan.json", "--yes")
+    assert applied.exit_code == 1
+    assert "stale    it changed since the plan was made: keywordFinish" in applied.stdout
+    assert "2 changes: 1 applied, 1 stale." in applied.stdout
+    assert _by_value(loja, "1")["systemMessages"] == ["Sim."]
+    assert _by_value(loja, "9")
+
+
+def test_only_reviewed_changes_are_applied(run: Run, server: Sandbox, loja: World, bots: Path) -> None:
+    """Reviewed: a changes, b changes. Since then a moved, and c was added; b alone is as it was."""
+    run("apply", "--bots", bots, "--yes")
+    text = (bots / "loja.yaml").read_text()
+    (bots / "loja.yaml").write_text(
+        text.replace('"Sim."', '"Sim!"').replace("triggerValue: 2", "triggerValue: 9")
+    )
+    run("plan", "--bots", bots, "--out", "plan.json")
+
+    loja.change("loja", _by_value(loja, "1"), keywordFinish="by hand")
+    with (bots / "loja.yaml").open("a") as manifest:
+        manifest.write("  tres: {maxTokens: 300, triggerValue: 3}\n")
+    server.calls.clear()
+    applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
+    assert applied.exit_code == 1
+    assert applied.stdout.startswith("Plan: 1 to update, 0 in sync; 2 changes held\n")
+    assert "um  held: nobody reviewed this update: its manifest was edited" in applied.stdout
+    assert "tres  held: nobody reviewed this create: it is missing on the server" in applied.stdout
+    assert applied.stdout.endswith("1 change: 1 applied.\n")
+    assert applied.stderr == "Error: 2 problems left; the plan says which.\n"
+    assert [call.method for call in server.writes] == ["PUT"]
+    assert _by_value(loja, "9")
+    assert _by_value(loja, "1")["systemMessages"] == ["Sim."]
+
+
+def test_a_reviewed_change_that_is_done_already_is_no_error(run: Run, loja: World, bots: Path) -> None:
+    run("plan", "--bots", bots, "--out", "plan.json")
+    assert run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes").exit_code == 0
+    again = run("apply", "--bots", bots, "--reviewed", "plan.json")
+    assert (again.exit_code, again.stdout) == (0, "No changes. 2 bots in sync on 1 instance.\n")
+
+
+def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) -> None:
+    run("apply", "--bots", bots, "--yes")
+    (bots / "loja.yaml").write_text((bots / "loja.yaml").read_text().replace('"Sim."', '"Sim!"'))
+    run("plan", "--bots", bots, "--out", "plan.json")
+    loja.change("loja", _by_value(loja, "2"), maxTokens=250)
+    applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
+    assert applied.exit_code == 1
+    assert "dois  held: nobody reviewed this update: it was edited on the server" in applied.stdout
+    assert _by_value(loja, "1")["systemMessages"] == ["Sim!"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"version": 2}, "version 2 of the format"),
+        ({"format": "other"}, "its format is another"),
+        ({"owner": "eve"}, "was altered after it was written"),
+        ({"server": "https://other.example.com"}, "was altered after it was written"),
+        ({"instances": [{"name": "loja"}]}, "is no saved plan"),
+        ({"instances": 7}, "is no saved plan"),
+        ({"instances": []}, "was altered after it was written"),
+        ({"digest": None}, "was altered after it was written"),
+    ],
+)
+def test_what_is_no_plan_of_ours_is_not_applied(
+    run: Run, server: Sandbox, loja: World, bots: Path, tmp_path: Path, change: dict[str, Any], sentence: str
+) -> None:
+    run("plan", "--bots", bots, "--out", "plan.json")
+    document = json.loads((tmp_path / "plan.json").read_text()) | change
+    (tmp_path / "plan.json").write_text(json.dumps(document))
+    server.calls.clear()
+    for command in (["show", "plan.json"], ["apply", "plan.json", "--yes"]):
+        result = run(*command)
+        assert result.exit_code == 1
+        assert sentence in result.stderr
+    assert server.writes == []
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "Invalid JSON"),
+        (b"[]", "is no saved plan"),
+        (b"\xff", "not ASCII"),
+        (b"[" * 9999, "Invalid JSON"),
+    ],
+)
+def test_other_files(run: Run, tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "plan.json").write_bytes(content)
+    result = run("show", "plan.json")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert sentence in result.stderr
+
+
+def test_files_that_cannot_be_read_or_written(run: Run, loja: World, bots: Path) -> None:
+    assert "cannot be read: No such file" in run("show", "nowhere.json").stderr
+    assert "cannot be read" in run("apply", "nowhere.json", "--yes").stderr
+    assert "cannot be written" in run("plan", "--bots", bots, "--out", "no/where.json").stderr
+
+
+def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Path) -> None:
+    run("plan", "--bots", bots, "--out", "plan.json")
+    other = run("apply", "--sandbox", "plan.json", "--yes")
+    assert "the plan is for http://127.0.0.1:" in other.stderr
+    assert "not for sandbox" in other.stderr
+    assert "not for sandbox" in run("apply", "--bots", bots, "--sandbox", "--reviewed", "plan.json").stderr
+    owner = run("apply", "--bots", bots, "--owner", "team-b", "--reviewed", "plan.json", "--yes")
+    assert (owner.exit_code, loja.bots("loja")) == (1, [])
+    assert "the reviewed plan is of the owner gitops, not team-b." in owner.stderr
+    both = run("apply", "plan.json", "--prune", "--yes")
+    assert "--prune do not go with it" in both.stderr
