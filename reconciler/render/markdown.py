@@ -40,12 +40,7 @@ _WARNINGS = {
 }
 _PROBLEM = "An instance with a problem is left as it is."
 _COLUMNS = (Verb.CREATE, Verb.UPDATE, Verb.ADOPT, Verb.REPLACE, Verb.DELETE, Verb.CONFLICT)
-_CAUSES = {
-    "drift": "edited on the server since the last apply",
-    "pending": "its manifest was edited",
-    "both": "edited on the server and in its manifest since the last apply",
-}
-
+_CAUSES = {"": "", "drift": " · drift", "pending": " · pending", "both": " · drift and pending"}
 _SIDES = {Verb.CREATE: (("after",), slice(1, None)), Verb.DELETE: (("before",), slice(1))}
 _INLINE = 120  # characters of a value in a table; what is longer is shown as a diff
 _LINE = 240  # characters of a diff's line, beyond which it is cut where nothing changes
@@ -239,8 +234,7 @@ def _blocks(plan: Plan) -> list[_Block]:
 
 def _block(change: Change) -> _Block:
     """Why, and every field that differs: short ones in a table, long texts as diffs."""
-    cause = f" ({_CAUSES[change.cause]})" if change.cause else ""
-    title = f"<b>{change.verb}</b> {_code(change.instance)} / {_code(change.label)}{cause}"
+    title = f"<b>{change.verb}</b> {_code(change.instance)} / {_code(change.label)}{_CAUSES[change.cause]}"
     facts = [_code(change.reason)]
     facts += [f"declared at {_code(str(change.at))}"] if change.at else []
     facts += [f"on the server {_code(id)}" for id in change.ids]

@@ -106,7 +106,7 @@ def test_a_plan() -> None:
         <p>1 instance more in sync.</p>
 
         <details>
-        <summary><b>update</b> <code>loja</code> / <code>menu</code> (edited on the server and in its manifest since the last apply)</summary>
+        <summary><b>update</b> <code>loja</code> / <code>menu</code> · drift and pending</summary>
         <p><code>a reason</code>, declared at <code>bots/loja.yaml:7:3</code>, on the server <code>cm1</code></p>
         <table>
         <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -206,7 +206,7 @@ def test_a_plan() -> None:
         pytest.param(
             replace(change(Verb.ADOPT, ("keywordFinish", "não", "não\x1b[2J")), cause="drift"),
             """
-            <summary><b>adopt</b> <code>loja</code> / <code>menu</code> (edited on the server since the last apply)</summary>
+            <summary><b>adopt</b> <code>loja</code> / <code>menu</code> · drift</summary>
             <p><code>a reason</code>, on the server <code>cm1</code></p>
             <table>
             <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -218,7 +218,7 @@ def test_a_plan() -> None:
         pytest.param(
             replace(change(Verb.HELD, ("</code>@x", "a", "b")), cause="pending"),
             """
-            <summary><b>held</b> <code>loja</code> / <code>menu</code> (its manifest was edited)</summary>
+            <summary><b>held</b> <code>loja</code> / <code>menu</code> · pending</summary>
             <p><code>a reason</code>, on the server <code>cm1</code></p>
             <table>
             <tr><th>field</th><th>before</th><th>after</th></tr>
