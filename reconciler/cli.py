@@ -224,12 +224,13 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
 @click.option("--yes", is_flag=True, help="Do not ask before applying.")
 @click.option(
     "--reviewed",
+    multiple=True,
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Plan afresh, and make only the changes that this saved plan has, just so.",
+    help="Plan afresh, and make only the changes that this saved plan has, just so. May be given again.",
 )
 @click.argument("saved", required=False, type=click.Path(dir_okay=False), metavar="[FILE]")
-def apply(request: Request, yes: bool, reviewed: str | None, saved: str | None) -> int:
+def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | None) -> int:
     """Make the server's bots what the manifests declare: show the plan, ask, and make its calls.
 
     With a FILE that `plan --out` saved, make exactly the calls of that plan; the manifests are not read.

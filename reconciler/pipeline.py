@@ -10,7 +10,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -88,10 +88,10 @@ def seeds(desired: Desired) -> dict[str, set[str]]:
     }
 
 
-def plan(request: Request, server: Server, desired: Desired, reviewed: Plan | None = None) -> Plan:
+def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[Plan] = ()) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
-    reviewed: the plan whose changes alone may be made.
+    reviewed: the plans whose changes alone may be made, if there are any.
     """
 
     def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
@@ -107,22 +107,24 @@ def plan(request: Request, server: Server, desired: Desired, reviewed: Plan | No
         prune=request.prune,
         max_deletes=request.max_deletes,
         max_delete_share=request.max_delete_share,
-        reviewed=None if reviewed is None else frozenset(c.digest for c in reviewed.changes()),
+        reviewed=frozenset(c.digest for each in reviewed for c in each.changes()) if reviewed else None,
     )
     made = make(desired, asyncio.run(read()), options)
     made = replace(made, server=name(request, server))
-    if reviewed is not None:
-        check_server(reviewed, made.server)
-        if reviewed.owner != made.owner:
-            raise ReconcilerError(f"the reviewed plan is of the owner {reviewed.owner}, not {made.owner}.")
+    for each in reviewed:
+        check_server(each, made.server)
+        if each.owner != made.owner:
+            raise ReconcilerError(f"the reviewed plan is of the owner {each.owner}, not {made.owner}.")
     return made
 
 
 @contextmanager
-def planned(request: Request, saved_plan: str | None, reviewed: str | None) -> Iterator[tuple[Server, Plan]]:
+def planned(
+    request: Request, saved_plan: str | None, reviewed: Sequence[str]
+) -> Iterator[tuple[Server, Plan]]:
     """The plan that is to be applied, and its server: made now, or read from a file."""
     if saved_plan is None:
-        seen = saved.read(Path(reviewed)).plan if reviewed else None
+        seen = [saved.read(Path(file)).plan for file in reviewed]
         wanted = desired(request)
         with server(request, wanted) as running:
             yield running, plan(request, running, wanted, seen)

@@ -212,7 +212,7 @@ def test_a_plan() -> None:
             <tr><th>field</th><th>before</th><th>after</th></tr>
             <tr><td><code>keywordFinish</code></td><td><code>"não"</code></td><td><code>"não␛[2J"</code></td></tr>
             </table>
-            """,  # noqa: E501
+            """,
             id="escapes that are seen",
         ),
         pytest.param(

@@ -1,0 +1,411 @@
+"""github.py against the stand-in: what it writes, what it leaves alone, and where the token goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.workflows.hub import BOT, REPOSITORY, Hub
+from tests.workflows.project import FORK, ROOT, commit, git
+from tests.workflows.runner import obeyed
+
+SCRIPT = ROOT / ".github" / "actions" / "reconciler" / "github.py"
+TOKEN = "token-canary"
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    with Hub(tmp_path / "git") as hub:
+        every = ("contents", "actions", "issues", "pull-requests")
+        hub.permissions[TOKEN] = dict.fromkeys(every, "write")
+        yield hub
+
+
+@pytest.fixture
+def run(hub: Hub, tmp_path: Path) -> Run:
+    """Runs the script. The token may never be shown."""
+
+    def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+        given = {
+            "PATH": os.environ["PATH"],
+            "GITHUB_API_URL": hub.url,
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_TOKEN": TOKEN,
+            "GITHUB_OUTPUT": str(tmp_path / "output"),
+            **env,
+        }
+        command = [sys.executable, "-I", SCRIPT, *args]
+        ended = subprocess.run(
+            command, env=given, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert TOKEN not in ended.stdout + ended.stderr
+        assert "Traceback" not in ended.stderr
+        return ended
+
+    return run
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text.md"
+    path.write_text("What we say.\n")
+    return path
+
+
+def written(hub: Hub) -> list[str]:
+    return [str(call).replace(f"/repos/{REPOSITORY}", "") for call in hub.writes]
+
+
+class TestComment:
+    def test_it_is_made_once_and_then_edited(self, hub: Hub, run: Run, text: Path) -> None:
+        comment = ("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert run(*comment).returncode == 0
+        assert run(*comment).returncode == 0  # nothing new to say
+        text.write_text("Something else.\n")
+        assert run(*comment).returncode == 0
+        assert written(hub) == ["POST /issues/7/comments", "PATCH /issues/comments/1"]
+        assert [each["body"] for each in hub.comments[7]] == ["<!-- reconciler-plan -->\nSomething else.\n"]
+
+    def test_other_people_s_comments_are_not_ours(self, hub: Hub, run: Run, text: Path) -> None:
+        marked = "<!-- reconciler-plan -->\nWhat they say."
+        theirs: list[dict[str, Any]] = [
+            {"id": 1001, "user": {"login": "mallory", "type": "User"}, "body": marked},
+            {"id": 1002, "user": {"login": "github-actions", "type": "User"}, "body": marked},
+            {"id": 1003, "user": None, "body": marked},
+            {"id": 1004, "user": BOT, "body": f"> {marked}"},
+            {"id": 1005, "user": BOT, "body": "<!-- reconciler-apply -->\nAnother of ours."},
+            {"id": 1006, "user": BOT, "body": None},
+        ]
+        hub.comments[7] = list(theirs)
+        assert run("comment", "--pull", "7", "--marker", "plan", "--text", text).returncode == 0
+        assert written(hub) == ["POST /issues/7/comments"]
+        assert hub.comments[7][:-1] == theirs
+
+    def test_it_is_found_on_a_later_page(self, hub: Hub, run: Run, text: Path) -> None:
+        talk = [{"id": 1000 + n, "user": {"login": "someone"}, "body": "Hm."} for n in range(250)]
+        ours = {"id": 2000, "user": BOT, "body": "<!-- reconciler-plan -->\nBefore."}
+        hub.comments[7] = [*talk, ours]
+        assert run("comment", "--pull", "7", "--marker", "plan", "--text", text).returncode == 0
+        assert written(hub) == ["PATCH /issues/comments/2000"]
+
+    def test_a_pull_request_that_moved_on_keeps_its_comment(self, hub: Hub, run: Run, text: Path) -> None:
+        hub.pulls[7] = {"head": {"sha": "a" * 40}}
+        old = run("comment", "--pull", "7", "--head", "b" * 40, "--marker", "plan", "--text", text)
+        assert (old.returncode, written(hub)) == (0, [])
+        run("comment", "--pull", "7", "--head", "a" * 40, "--marker", "plan", "--text", text)
+        assert written(hub) == ["POST /issues/7/comments"]
+
+    def test_several_and_none(self, hub: Hub, run: Run, text: Path) -> None:
+        run("comment", "--marker", "apply", "--text", text, "--pull", "7", "8")
+        run("comment", "--marker", "apply", "--text", text, "--pull")
+        assert written(hub) == ["POST /issues/7/comments", "POST /issues/8/comments"]
+
+
+class TestIssue:
+    def test_its_life(self, hub: Hub, run: Run, text: Path) -> None:
+        issue = ("issue", "--marker", "drift", "--label", "drift")
+        assert run(*issue, "--close", "Well again.").returncode == 0
+        assert written(hub) == []
+        shown = (*issue, "--title", "Drift", "--text", text)
+        run(*shown)
+        run(*shown)
+        text.write_text("More of it.\n")
+        run(*shown)
+        [number] = hub.issues
+        assert hub.issues[number]["body"] == "<!-- reconciler-drift -->\nMore of it.\n"
+        run(*issue, "--close", "Well again.")
+        assert hub.issues[number]["state"] == "closed"
+        run(*issue, "--close", "Well again.")
+        assert written(hub) == [
+            "POST /labels",
+            "POST /issues",
+            f"PATCH /issues/{number}",
+            f"PATCH /issues/{number}",
+            f"POST /issues/{number}/comments",
+        ]
+        run(*shown)
+        assert [each["state"] for each in hub.issues.values()] == ["closed", "open"]
+
+    def test_other_people_s_issues_are_not_ours(self, hub: Hub, run: Run, text: Path) -> None:
+        about = {"state": "open", "labels": [{"name": "drift"}], "body": "<!-- reconciler-drift -->\nTheirs."}
+        hub.issues[3] = {**about, "number": 3, "user": {"login": "mallory"}}
+        run("issue", "--marker", "drift", "--label", "drift", "--close", "Well again.")
+        assert written(hub) == []
+
+
+class TestReviewed:
+    """main has the merge of #7, whose plan was kept by run 70 as artifact 700."""
+
+    @pytest.fixture
+    def main(self, hub: Hub, tmp_path: Path) -> str:
+        directory = tmp_path / "git"
+        directory.mkdir()
+        git(directory, "init", "--quiet", "--initial-branch=main")
+        self.first = commit(directory, "first")
+        git(directory, "checkout", "--quiet", "-b", "edit")
+        self.head = commit(directory, "edit")
+        git(directory, "checkout", "--quiet", "main")
+        git(directory, "merge", "--quiet", "--no-ff", "--message", "merge", "edit")
+        merged = git(directory, "rev-parse", "HEAD")
+        hub.introduced = {merged: [7], self.head: [7]}
+        hub.pulls[7] = {
+            "number": 7,
+            "merged_at": "2026-01-01T00:00:00Z",
+            "head": {"sha": self.head, "ref": "edit", "repo": {"full_name": REPOSITORY}},
+            "base": {"ref": "main"},
+            "files": ["README.md", "bots/loja.yaml"],
+        }
+        hub.runs[70] = {
+            "path": ".github/workflows/plan.yml",
+            "event": "pull_request",
+            "conclusion": "success",
+            "head_sha": self.head,
+            "head_branch": "edit",
+            "repository": {"full_name": REPOSITORY},
+            "head_repository": {"full_name": REPOSITORY},
+        }
+        hub.artifacts[700] = (self._about(700, 70), self._zip({"plan.json": b"the plan"}))
+        return merged
+
+    def _about(self, number: int, run: int) -> dict[str, Any]:
+        name = f"plan-7-{self.head}"
+        return {"id": number, "name": name, "expired": False, "workflow_run": {"id": run}}
+
+    def _zip(self, files: Mapping[str, bytes]) -> bytes:
+        content = BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in files.items():
+                archive.writestr(name, data)
+        return content.getvalue()
+
+    def _ask(self, run: Run, tmp_path: Path, commit: str, before: str = "0" * 40) -> tuple[int, str, str]:
+        ended = run(
+            *("reviewed", "--commit", commit, "--branch", "main", "--before", before),
+            *("--out", tmp_path / "reviewed"),
+        )
+        output = tmp_path / "output"
+        return ended.returncode, output.read_text() if output.exists() else "", ended.stdout
+
+    def test_the_plan_is_fetched(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=7\nplans=7\n", "")
+        assert (tmp_path / "reviewed" / "7.json").read_bytes() == b"the plan"
+        assert written(hub) == []
+
+    def test_the_storage_does_not_see_the_token(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        self._ask(run, tmp_path, main, self.first)
+        [call] = hub.stored
+        assert TOKEN not in str(call)
+        assert all(TOKEN in str(call.headers) for call in hub.calls)
+
+    def test_without_a_commit_before(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        assert self._ask(run, tmp_path, main)[1] == "pulls=7\nplans=7\n"
+
+    @pytest.mark.parametrize(
+        ("what", "value"),
+        [
+            ("path", ".github/workflows/evil.yml"),
+            ("event", "push"),
+            ("event", "pull_request_target"),
+            ("conclusion", "failure"),
+            ("conclusion", None),
+            ("head_sha", "e" * 40),
+            ("head_branch", "another"),
+            ("repository", {"full_name": FORK}),
+            ("head_repository", {"full_name": FORK}),
+        ],
+    )
+    def test_a_run_that_is_not_the_plan_s(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path, what: str, value: object
+    ) -> None:
+        hub.runs[70][what] = value
+        code, outputs, said = self._ask(run, tmp_path, main, self.first)
+        assert (code, outputs) == (0, "pulls=7\nplans=\n")
+        assert [kind for kind, _ in obeyed(said)] == ["warning"]
+        assert hub.stored == []
+
+    def test_a_fork_s_pull_request(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        for repo in ({"full_name": FORK}, None):
+            hub.pulls[7]["head"]["repo"] = repo
+            assert self._ask(run, tmp_path, main, self.first)[1].endswith("pulls=7\nplans=\n")
+        assert hub.stored == []
+
+    def test_a_pull_request_on_other_things(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.artifacts.clear()
+        hub.pulls[7]["files"] = ["README.md", "docs/bots/loja.yaml"]
+        assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=\nplans=\n", "")
+
+    def test_an_expired_plan(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.artifacts[700][0]["expired"] = True
+        assert self._ask(run, tmp_path, main, self.first)[1] == "pulls=7\nplans=\n"
+
+    def test_pull_requests_that_do_not_count(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.pulls[8] = {**hub.pulls[7], "number": 8, "merged_at": None}
+        hub.pulls[9] = {**hub.pulls[7], "number": 9, "base": {"ref": "another"}}
+        hub.introduced[main] += [8, 9]
+        assert self._ask(run, tmp_path, main, self.first)[1] == "pulls=7\nplans=7\n"
+
+    def test_the_newest_of_several_plans(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.artifacts[699] = (self._about(699, 70), self._zip({"plan.json": b"an older plan"}))
+        hub.runs[71] = {**hub.runs[70], "conclusion": "failure"}
+        hub.artifacts[701] = (self._about(701, 71), self._zip({"plan.json": b"of a failed run"}))
+        self._ask(run, tmp_path, main, self.first)
+        assert (tmp_path / "reviewed" / "7.json").read_bytes() == b"the plan"
+
+    def test_what_was_dropped_since_the_last_good_apply(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path
+    ) -> None:
+        """The runs for #7 and #8 were dropped or failed; the one for the commit after them makes it good."""
+        about = {"path": ".github/workflows/apply.yml", "head_branch": "main"}
+        hub.runs[50] = {**about, "conclusion": "success", "head_sha": self.first}
+        hub.runs[51] = {**about, "conclusion": "failure", "head_sha": main}
+        directory = tmp_path / "git"
+        newest = commit(directory, "squashed")
+        hub.introduced[newest] = [8]
+        hub.pulls[8] = {**hub.pulls[7], "number": 8}
+        assert self._ask(run, tmp_path, newest, main)[1] == "pulls=7 8\nplans=7\n"
+        asked = [call.path.rpartition("/commits/")[2] for call in hub.calls if "/commits/" in call.path]
+        assert asked == [f"{newest}/pulls", f"{main}/pulls"]  # and not the commits of merged branches
+
+    @pytest.mark.parametrize("rewritten", [False, True])
+    def test_never_back(self, hub: Hub, run: Run, main: str, tmp_path: Path, rewritten: bool) -> None:
+        """An old run that is run again, or a branch that was rewritten."""
+        about = {"path": ".github/workflows/apply.yml", "head_branch": "main", "conclusion": "success"}
+        hub.runs[50] = {**about, "head_sha": main}
+        at = self.first
+        if rewritten:
+            git(tmp_path / "git", "checkout", "--quiet", "--detach", self.first)
+            at = commit(tmp_path / "git", "another history")
+        code, outputs, said = self._ask(run, tmp_path, at, self.first)
+        assert (code, outputs) == (1, "")
+        assert "This run would go back" in said
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"no zip",
+            pytest.param({"other.json": b""}, id="another file"),
+            pytest.param({"../plan.json": b"", "/plan.json": b""}, id="paths that lead out"),
+        ],
+    )
+    def test_an_archive_that_is_none(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path, content: bytes | dict[str, bytes]
+    ) -> None:
+        archive = content if isinstance(content, bytes) else self._zip(content)
+        hub.artifacts[700] = (hub.artifacts[700][0], archive)
+        code, outputs, said = self._ask(run, tmp_path, main, self.first)
+        assert (code, outputs) == (1, "")
+        assert "not a zip with a plan.json in it" in said
+        assert not list((tmp_path / "reviewed").iterdir())
+
+    def test_a_storage_that_is_less_safe(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.storage = "file:///etc/passwd?"
+        code, outputs, said = self._ask(run, tmp_path, main, self.first)
+        assert (code, outputs) == (1, "")
+        assert "not reached as safely" in said
+
+
+class TestTheApi:
+    def test_a_read_is_tried_again(self, hub: Hub, run: Run, text: Path) -> None:
+        hub.faults = [502]
+        assert run("comment", "--pull", "7", "--marker", "plan", "--text", text).returncode == 0
+        assert len(hub.comments[7]) == 1
+
+    def test_a_post_is_not(self, hub: Hub, run: Run, text: Path) -> None:
+        """Whether the comment was made nobody knows; the next run will find it."""
+        hub.pulls[7] = {"head": {"sha": "a" * 40}}
+        hub.permissions[TOKEN] = {"pull-requests": "read"}
+        ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert ended.returncode == 1
+        assert written(hub) == ["POST /issues/7/comments"]
+        assert "answered 403 (Resource not accessible by integration)" in ended.stdout
+
+    @pytest.mark.parametrize("status", [301, 302, 307, 308])
+    def test_a_redirect_is_not_followed(self, hub: Hub, run: Run, text: Path, status: int) -> None:
+        hub.faults = [status]
+        ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert (ended.returncode, len(hub.calls), hub.stored) == (1, 1, [])
+
+    def test_a_message_cannot_command(self, hub: Hub, run: Run, text: Path) -> None:
+        hub.refusal = "no\n::add-mask::x"
+        hub.faults = [422]
+        ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert [kind for kind, _ in obeyed(ended.stdout)] == ["error"]
+
+    def test_nobody_there(self, run: Run, text: Path) -> None:
+        ended = run(
+            "comment", "--pull", "7", "--marker", "plan", "--text", text, GITHUB_API_URL="http://127.0.0.1:1"
+        )
+        assert ended.returncode == 1
+        assert "did not answer" in ended.stdout
+
+    @pytest.mark.parametrize("sha", ["main", "a" * 39, "A" * 40, "../x", f"{'a' * 40}/../x"])
+    def test_a_commit_is_a_sha(self, hub: Hub, run: Run, sha: str, tmp_path: Path) -> None:
+        ended = run("reviewed", "--commit", sha, "--branch", "main", "--out", tmp_path)
+        assert (ended.returncode, hub.calls) == (2, [])
+
+
+class TestInert:
+    HOSTILE = (
+        "::add-mask::a",
+        "  ::error::b",
+        "##[warning]c",
+        "text ##[group]d",
+        "::stop-commands::e",
+        "::e::",
+        "::set-env name=PATH::f",
+    )
+
+    def test_what_it_prints_is_text(self, run: Run) -> None:
+        ended = run("inert", "printf", "%s\\n", *self.HOSTILE)
+        assert ended.returncode == 0
+        assert all(line in ended.stdout.splitlines() for line in self.HOSTILE)
+        assert obeyed(ended.stdout) == []
+        assert obeyed("\n".join(self.HOSTILE[:4])) != []  # without it they are obeyed
+
+    def test_errors_too(self, run: Run) -> None:
+        ended = run("inert", "sh", "-c", "printf '::error::x\\n::warning::no end of line' >&2; exit 7")
+        assert (ended.returncode, obeyed(ended.stdout), ended.stderr) == (7, [], "")
+
+    def test_the_word_is_another_each_time(self, run: Run) -> None:
+        words = {re.findall("::stop-commands::(.*)", run("inert", "true").stdout)[0] for _ in range(3)}
+        assert len(words) == 3
+        assert all(len(word) == 64 for word in words)
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_a_signal_is_handed_on_once(self, number: signal.Signals, tmp_path: Path) -> None:
+        """As the runner sends it, to one process alone; the second one comes before the first is done."""
+        child = (
+            "import signal, sys, time\n"
+            "got = []\n"
+            "for each in (signal.SIGINT, signal.SIGTERM): signal.signal(each, lambda n, f: got.append(n))\n"
+            "open('ready', 'w').close()\n"
+            "while not got: time.sleep(0.01)\n"
+            "time.sleep(0.5)\n"
+            "print(got)\n"
+            "sys.exit(128 + got[0])\n"
+        )
+        command = [sys.executable, "-I", str(SCRIPT), "inert", sys.executable, "-c", child]
+        with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+            while not (tmp_path / "ready").exists():
+                time.sleep(0.01)
+            process.send_signal(number)
+            time.sleep(0.1)
+            process.send_signal(signal.SIGTERM)
+            said, _ = process.communicate(timeout=30)
+        assert process.returncode == 128 + number
+        assert json.dumps([int(number)]) in said
+        assert obeyed(said) == []

@@ -1,0 +1,97 @@
+"""What must hold of every workflow and action by its text alone. The linters are run by .ci/workflows."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from ruamel.yaml import YAML
+
+from tests.workflows.project import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+FILES = [*WORKFLOWS, ROOT / ".github" / "actions" / "reconciler" / "action.yml"]
+
+
+def _yaml(text: str) -> Any:
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _steps(file: Any) -> Iterator[Any]:
+    for job in file["jobs"].values() if "jobs" in file else [file["runs"]]:
+        yield from job["steps"]
+
+
+def test_there_are_workflows() -> None:
+    assert {path.stem for path in WORKFLOWS} >= {"plan", "apply", "drift"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+class TestEveryFile:
+    def test_actions_are_pinned(self, path: Any) -> None:
+        used = re.findall(r"^\s*(?:- )?uses:\s*(.*)$", path.read_text(), re.MULTILINE)
+        assert used or path.stem == "action"
+        for each in used:
+            assert re.fullmatch(r"\./\S+|[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
+
+    def test_no_expression_in_a_script(self, path: Any) -> None:
+        for step in _steps(_yaml(path.read_text())):
+            assert "${{" not in step.get("run", "")
+            assert "github-script" not in step.get("uses", "")
+
+    def test_what_shows_others_texts_is_inert(self, path: Any) -> None:
+        """The renderer lets no command through either; two locks on one door."""
+        for step in _steps(_yaml(path.read_text())):
+            script = " ".join(step.get("run", "").split())
+            for found in re.finditer(r"(?<!`)\breconciler (plan|apply)\b", script):
+                assert script[: found.start()].endswith("github.py inert "), script
+
+    def test_a_checkout_leaves_no_token_behind(self, path: Any) -> None:
+        for step in _steps(_yaml(path.read_text())):
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+    def test_secrets_are_for_single_steps(self, path: Any) -> None:
+        """Neither a whole job nor an action from elsewhere is given one."""
+        file = _yaml(path.read_text())
+        for outer in [file, *file.get("jobs", {}).values()]:
+            assert "secrets." not in str(outer.get("env", ""))
+        for step in _steps(file):
+            assert "secrets." not in str(step.get("with", ""))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+class TestEveryWorkflow:
+    def test_nothing_is_permitted_but_by_a_job(self, path: Any) -> None:
+        file = _yaml(path.read_text())
+        assert file["permissions"] == {}
+        for job in file["jobs"].values():
+            assert set(job["permissions"].values()) <= {"read", "write"}
+            assert job["permissions"].get("contents") == "read"
+
+    def test_no_trigger_gives_a_stranger_the_repository_s_rights(self, path: Any) -> None:
+        on = set(_yaml(path.read_text())["on"])
+        assert on <= {"push", "pull_request", "schedule", "workflow_dispatch"}
+
+    def test_every_job_ends(self, path: Any) -> None:
+        for job in _yaml(path.read_text())["jobs"].values():
+            assert job["timeout-minutes"] <= 60
+
+
+def test_an_apply_is_never_cancelled() -> None:
+    concurrency = _yaml((ROOT / ".github" / "workflows" / "apply.yml").read_text())["concurrency"]
+    assert concurrency == {"group": "apply", "cancel-in-progress": False}
+
+
+def test_the_lock_holds_what_the_project_needs() -> None:
+    text = (ROOT / ".github" / "actions" / "reconciler" / "requirements.txt").read_text()
+    locked = dict(re.findall(r"^([\w.-]+)==(\S+)", text, re.MULTILINE))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for line in [*project["project"]["dependencies"], *project["build-system"]["requires"]]:
+        needed = Requirement(line)
+        assert needed.specifier.contains(locked[needed.name.replace(".", "-")]), line
+    assert len(re.findall("--hash=sha256:[0-9a-f]{64}", text)) >= len(locked)

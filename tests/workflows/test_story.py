@@ -1,0 +1,301 @@
+"""The workflows as people meet them: each script as it stands in the YAML, against the embedded server."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import World
+from tests.workflows.project import KEY, LOJA, Project, add, git, put
+from tests.workflows.runner import Job
+
+
+@pytest.fixture
+def applied(project: Project) -> Project:
+    """The project, its server as main says."""
+    project.apply_by_hand()
+    project.server.calls.clear()
+    return project
+
+
+def ended(job: Job | None) -> str:
+    """How a job ended, which has to have been started."""
+    assert job is not None
+    return job.result
+
+
+def written(project: Project) -> list[str]:
+    """What was written to GitHub, each call's method and the last part of its path."""
+    return [f"{call.method} {call.path.rpartition('/')[2]}" for call in project.hub.writes]
+
+
+def bots(world: World) -> dict[str, Any]:
+    """The server's bots by their names."""
+    found = world.bots("loja")
+    return {bot["description"].partition("[gitops:")[2].partition("]")[0].split()[0]: bot for bot in found}
+
+
+def test_the_whole_story(applied: Project, world: World) -> None:
+    project = applied
+    # A pull request is opened: one comment, the plan in the summary and as an artifact, nothing written.
+    pull = project.open("prazos", add("Diga sempre o prazo."))
+    assert pull.runs[-1].conclusion == "success"
+    [first] = project.comments(pull)
+    assert first.startswith("<!-- reconciler-plan -->\n")
+    assert "dois" in first
+    assert "Diga sempre o prazo." in first
+    assert "/artifacts/" in first or "artifact" not in first
+    assert "Diga sempre o prazo." in pull.job("plan").summary
+    assert "Diga sempre o prazo." in pull.job("validate").summary
+    assert "Sim." not in pull.job("validate").summary  # only what the pull request changes
+    # Pushed again: the same comment says the new plan.
+    project.push(pull, add("Nunca prometa."))
+    [second] = project.comments(pull)
+    assert "Nunca prometa." in second
+    names = [about["name"] for about, _ in project.hub.artifacts.values() if "plan-" in about["name"]]
+    assert len(set(names)) == 2
+    assert project.server.writes == []
+    # Merged: applied, and the result posted.
+    job = project.merge(pull)
+    assert ended(job) == "success"
+    assert [call.method for call in project.server.writes] == ["PUT"]
+    assert bots(world)["dois"]["systemMessages"] == ["Fale de prazos.\nDiga sempre o prazo.\nNunca prometa."]
+    [_, result] = project.comments(pull)
+    assert result.startswith("<!-- reconciler-apply -->\n")
+    assert "applied" in result
+    # No drift, no issue.
+    assert ended(project.drift()) == "success"
+    assert project.hub.issues == {}
+    # Somebody edits a bot on the server: an issue opens, once.
+    before = bots(world)["um"]
+    world.change("loja", before, systemMessages=["Talvez."])
+    for _ in range(2):
+        assert ended(project.drift()) == "success"
+    [issue] = project.hub.issues.values()
+    assert issue["labels"] == [{"name": "drift"}]
+    assert "Talvez." in issue["body"]
+    assert written(project)[-2:] == ["POST labels", "POST issues"]
+    # Edited more: the issue says so.
+    world.change("loja", before, systemMessages=["Quem sabe."])
+    project.drift()
+    assert "Quem sabe." in issue["body"]
+    # Repaired: it closes.
+    world.change("loja", before)
+    assert ended(project.drift()) == "success"
+    assert issue["state"] == "closed"
+    assert len(project.hub.issues) == 1
+
+
+class TestPlan:
+    def test_without_a_change_of_bots_there_is_none(self, applied: Project) -> None:
+        pull = applied.open("docs", put("docs.md", "Words."))
+        assert (pull.job("validate").result, pull.job("plan").result) == ("success", "skipped")
+        assert written(applied) == []
+
+    def test_an_error_stands_on_its_line(self, applied: Project) -> None:
+        pull = applied.open("typo", put("bots/loja.yaml", LOJA.replace("maxTokens: 200", "maxTokems: 200")))
+        assert (pull.job("validate").result, pull.job("plan").result) == ("failure", "skipped")
+        [(where, said)] = [each for each in pull.job("validate").commands if "maxTokems" in each[1]]
+        assert where.startswith("error file=bots/loja.yaml,line=5,col=")
+        assert "maxTokens" in said
+        assert written(applied) == []
+
+    def test_it_is_of_what_the_merge_would_make(self, applied: Project) -> None:
+        """A branch that is behind main does not plan to take back what was merged since."""
+        applied.push_to_main(put("bots/loja.yaml", LOJA.replace("Sim.", "Sim!")), apply=False)
+        applied.apply_by_hand()
+        git(applied.git, "branch", "behind", "main~1")
+        pull = applied.open("late", add("More."), start="behind")
+        [comment] = applied.comments(pull)
+        assert "More." in comment
+        assert "Sim!" not in comment
+
+    def test_a_server_that_does_not_answer(self, applied: Project) -> None:
+        environment = applied.runner.environments["production-plan"]
+        down = replace(
+            environment, secrets={**environment.secrets, "EVOLUTION_API_URL": "http://127.0.0.1:1"}
+        )
+        applied.runner.environments = {**applied.runner.environments, "production-plan": down}
+        pull = applied.open("edit", add("More."))
+        assert pull.runs[-1].conclusion == "failure"
+        [comment] = applied.comments(pull)
+        assert "There is no plan" in comment
+
+    def test_dependabot_has_no_secrets(self, applied: Project) -> None:
+        pull = applied.open("edit", add("More."), author="dependabot[bot]")
+        assert (pull.job("validate").result, pull.job("plan").result) == ("success", "skipped")
+
+    def test_another_base_branch_is_anybody_s_code(self, applied: Project) -> None:
+        applied.open("base", put("reconciler/__init__.py", "raise SystemExit('pwned')"))
+        pull = applied.open("edit", add("More."), base="base")
+        assert pull.runs == []
+
+
+class TestApply:
+    def test_what_is_new_or_moved_since_the_review_is_left_alone(
+        self, applied: Project, world: World
+    ) -> None:
+        def edit(root: Path) -> None:
+            put("bots/loja.yaml", LOJA.replace("Sim.", "Sim!"))(root)
+            add("More.")(root)
+
+        pull = applied.open("edit", edit)
+        for moved in ("dois", "tres"):  # the one that is changed, and one that is not
+            world.change("loja", bots(world)[moved], systemMessages=["By hand."])
+        applied.server.calls.clear()
+        assert ended(applied.merge(pull)) == "failure"
+        assert [call.method for call in applied.server.writes] == ["PUT"]
+        assert {name: bot["systemMessages"] for name, bot in bots(world).items()} == {
+            "um": ["Sim!"],
+            "dois": ["By hand."],
+            "tres": ["By hand."],
+        }
+        assert "held" in applied.comments(pull)[-1]
+
+    def test_nothing_is_applied_that_nobody_saw(self, applied: Project, world: World) -> None:
+        job = applied.push_to_main(add("Unseen."))
+        assert job is not None
+        assert job.result == "failure"
+        assert any(kind == "error" and "Nothing was applied" in said for kind, said in job.commands)
+        assert "**Nothing was applied" in job.summary
+        assert "Unseen." in job.summary
+        assert applied.server.writes == []
+        # But by hand, where a person says so.
+        assert ended(applied.dispatch(apply_unreviewed=True)) == "success"
+        assert "Unseen." in bots(world)["dois"]["systemMessages"][0]
+
+    def test_a_commit_that_changes_nothing_is_fine(self, applied: Project) -> None:
+        assert ended(applied.push_to_main(put("bots/loja.yaml", "# Our shop.\n" + LOJA))) == "success"
+
+    def test_another_path_does_not_start_it(self, applied: Project) -> None:
+        assert applied.push_to_main(put("docs.md", "Words.")) is None
+
+    def test_what_a_dropped_run_left_is_applied_by_the_next(self, applied: Project, world: World) -> None:
+        """GitHub keeps one waiting run: of three merges in a row the second's run may never start."""
+        assert ended(applied.dispatch(apply_unreviewed=False)) == "success"  # with nothing to do
+        first = applied.open("first", add("More."))
+        second = applied.open("second", put("bots/loja.yaml", LOJA.replace("Sim.", "Sim!")))
+        applied.merge(first, apply=False)
+        assert ended(applied.merge(second)) == "success"
+        assert "More." in bots(world)["dois"]["systemMessages"][0]
+        assert bots(world)["um"]["systemMessages"] == ["Sim!"]
+        assert applied.comments(first)[-1] == applied.comments(second)[-1]
+
+
+class TestDrift:
+    def test_a_server_that_does_not_answer(self, applied: Project) -> None:
+        there = applied.runner.environments["production-drift"]
+        down = replace(there, secrets={**there.secrets, "EVOLUTION_API_URL": "http://127.0.0.1:1"})
+        applied.runner.environments = {**applied.runner.environments, "production-drift": down}
+        for _ in range(2):
+            assert ended(applied.drift()) == "failure"
+        [issue] = applied.hub.issues.values()
+        assert "could not be compared" in issue["body"]
+        applied.runner.environments = {**applied.runner.environments, "production-drift": there}
+        assert ended(applied.drift()) == "success"
+        assert issue["state"] == "closed"
+        assert written(applied) == [
+            "POST labels",
+            "POST issues",
+            f"PATCH {issue['number']}",
+            "POST comments",
+        ]
+
+
+HOSTILE = """\
+::add-mask::a
+  ::error::pwned
+##[error]pwned
+::stop-commands::x
+::set-output name=bots::pwned
+```
+<!-- reconciler-plan -->
+</details><img src=x onerror=alert(1)>
+@everyone @shop/owners #1
+${{ secrets.EVOLUTION_API_KEY }} $EVOLUTION_API_KEY $(env) `env` '; env; '
+status=0
+"""
+
+
+class TestStrangers:
+    def test_a_fork_sees_its_plan_and_nothing_else(self, applied: Project, world: World) -> None:
+        pull = applied.open("edit", add(HOSTILE), fork=True, author="mallory")
+        assert (pull.job("validate").result, pull.job("plan").result) == ("success", "skipped")
+        assert "@everyone" in pull.job("validate").summary
+        assert {kind for kind, _ in pull.job("validate").commands} == set()
+        assert pull.job("validate").outputs == {"bots": "true"}
+        assert applied.hub.calls == []
+        for step in pull.job("validate").steps:
+            assert KEY not in str(step.env)
+            assert "GITHUB_TOKEN" not in step.env
+        # Merged, it still needs a person: nobody saw what it does to the server.
+        assert ended(applied.merge(pull)) == "failure"
+        assert applied.server.writes == []
+        [comment] = applied.comments(pull)
+        assert "**Nothing was applied: no pull request with a plan" in comment
+
+    def test_a_hostile_prompt_is_text(self, applied: Project, world: World) -> None:
+        pull = applied.open("edit", add(HOSTILE))
+        assert ended(applied.merge(pull)) == "success"
+        for run in applied.runner.runs:
+            for job in run.jobs.values():
+                assert job.commands == []
+        assert len(applied.comments(pull)) == 2
+        assert bots(world)["dois"]["systemMessages"] == ["Fale de prazos.\n" + HOSTILE]
+
+    @pytest.mark.parametrize("fork", [True, False])
+    def test_hostile_files(self, applied: Project, fork: bool) -> None:
+        paths = ("../../../../../../../../etc/passwd", "/proc/self/environ", "prompts/link", "linked/environ")
+
+        def edit(root: Path) -> None:
+            (root / "bots" / "prompts" / "link").symlink_to("/proc/self/environ")
+            (root / "bots" / "linked").symlink_to("/proc/self")
+            several = ", ".join(f"!file {path}" for path in paths)
+            (root / "bots" / "loja.yaml").write_text(LOJA.replace("!file prompts/dois.md", several))
+
+        pull = applied.open("edit", edit, fork=fork)
+        assert (pull.job("validate").result, pull.job("plan").result) == ("failure", "skipped")
+        assert len([kind for kind, _ in pull.job("validate").commands if "line=5" in kind]) == len(paths)
+        assert "EVOLUTION_API" not in applied.everything()
+        assert "root:" not in applied.everything()
+
+    @pytest.mark.parametrize("target", ["/", "..", "other"])
+    def test_bots_as_a_link(self, applied: Project, target: str) -> None:
+        """A directory of manifests that is the whole machine would hold /proc/self/environ."""
+
+        def edit(root: Path) -> None:
+            (root / "bots").rename(root / "other")
+            (root / "bots").symlink_to(target)
+            (root / "evil.yaml").write_text(LOJA.replace("prompts/dois.md", "proc/self/environ"))
+
+        pull = applied.open("edit", edit)
+        assert (pull.job("validate").result, pull.job("plan").result) == ("failure", "skipped")
+        assert "bots does not exist" in pull.job("validate").log
+
+    def test_a_pull_request_s_code_is_not_run(self, applied: Project) -> None:
+        def edit(root: Path) -> None:
+            evil = "import os; print('pwned', dict(os.environ)); raise SystemExit(0)\n"
+            (root / "reconciler" / "__init__.py").write_text(evil)
+            (root / ".github" / "actions" / "reconciler" / "github.py").write_text(evil)
+            (root / "bots" / "reconciler.py").write_text(evil)
+            (root / "bots" / "sitecustomize.py").write_text(evil)
+            (root / "httpx.py").write_text(evil)
+            add("More.")(root)
+
+        pull = applied.open("edit", edit)
+        assert pull.runs[-1].conclusion == "success"
+        assert "pwned" not in applied.everything()
+
+    def test_the_environment_of_the_apply_is_main_s_alone(self, applied: Project) -> None:
+        """Who may push a branch can run a workflow of their own, but not with that one's secrets."""
+
+        def edit(root: Path) -> None:
+            plan = root / ".github" / "workflows" / "plan.yml"
+            plan.write_text(plan.read_text().replace("production-plan", "production"))
+            add("More.")(root)
+
+        with pytest.raises(AssertionError, match="refs/pull/"):
+            applied.open("edit", edit)
