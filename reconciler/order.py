@@ -16,8 +16,10 @@ call.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from reconciler.kinds import INT32_MAX, OPENAI, Kind, Value
@@ -221,14 +223,16 @@ class _Run:
     def _park_one(self) -> dict[str, Blocked]:
         """Break a circle of waiting by parking the bot on it that costs least; else who excludes whom."""
         circle = self._circle()
-        candidates: dict[str, tuple[tuple[bool, ...], frozenset[Claim]]] = {}
-        for waiting, blocker in circle:
-            claims = takes(self.kind, self._target(waiting)) & self.held.of.get(blocker, frozenset())
-            if claims and blocker not in self.parked and self._movable(blocker):
-                candidates[blocker] = self._cost(waiting, blocker), claims
+        candidates = [
+            blocker
+            for waiting, blocker in circle
+            if takes(self.kind, self._target(waiting)) & self.held.of.get(blocker, frozenset())
+            and blocker not in self.parked
+            and self._movable(blocker)
+        ]
         if candidates:
-            cheapest = min(candidates, key=lambda label: (candidates[label][0], label))
-            self._park(cheapest, candidates[cheapest][1])
+            candidates.sort(key=self._cost)
+            self._park(next((one for one in candidates if not self._in_vain(one)), candidates[0]))
             return {}
         names = " and ".join(sorted({name for pair in circle for name in pair}))
         claims = frozenset(
@@ -237,16 +241,33 @@ class _Run:
         reason = f"{names} exclude each other: {_list(claims)}"
         return {waiting: Blocked(reason, (blocker,)) for waiting, blocker in circle}
 
-    def _cost(self, waiting: str, blocker: str) -> tuple[bool, ...]:
-        """What speaks against parking a bot that another one waits for, the strongest first.
+    def _cost(self, label: str) -> tuple[bool, bool, bool, str]:
+        """What speaks against parking this one, the strongest first; the last tells equals apart.
 
-        Where its target is in the way too, the other goes on waiting. One that is made anew costs no call
-        more, one that moves anyway a single call. A disabled bot answers nobody: parking it goes unnoticed.
+        One that is made anew costs no call more, one that moves anyway a single call. A disabled bot answers
+        nobody: parking it goes unnoticed.
         """
-        move = self.pending.get(blocker)
-        in_vain = holds(self.kind, self._target(waiting)) & self.wanted.of.get(blocker, frozenset())
+        move = self.pending.get(label)
         anew = move is not None and move.anew
-        return bool(in_vain), not anew, bool(self.now[blocker].get("enabled")), move is None
+        return not anew, bool(self.now[label].get("enabled")), move is None, label
+
+    def _in_vain(self, parked: str) -> bool:
+        """Whether those on the circle would wait in another one if this one were parked."""
+        graph: dict[str, set[str]] = {}
+        labels = [min(self.pending)]
+        while labels:
+            label = labels.pop()
+            if label not in graph:
+                target = self._target(label)
+                held = {name for name, _ in self.held.others(takes(self.kind, target), label)} - {parked}
+                wanted = {name for name, _ in self.wanted.others(holds(self.kind, target), label)}
+                graph[label] = held | wanted
+                labels += graph[label] & self.pending.keys()
+        try:
+            TopologicalSorter(graph).prepare()
+        except CycleError:
+            return True
+        return False
 
     def _target(self, label: str) -> Fields:
         """What a pending bot that has to wait becomes; one that goes waits for nobody."""
@@ -273,12 +294,13 @@ class _Run:
             return label in self.still and all(name in self.pending or name in self.still for name, _ in back)
         return move.start is not None and move.target is not None
 
-    def _park(self, label: str, claims: frozenset[Claim]) -> None:
+    def _park(self, label: str) -> None:
         """Move a bot to where nobody needs anything of it, to come to its target, or back, later.
 
         One that is made anew is out of the way once it is deleted.
         """
         before = self.now[label]
+        claims = frozenset(c for c in self.held.of[label] if self.wanted.by.get(c, set()) - {label})
         self.parked.add(label)
         if label in self.pending and self.pending[label].anew:
             self.legs.append(Leg(label, before, None, why=f"deleted first to free {_list(claims)}"))
@@ -308,14 +330,21 @@ class _Run:
             if any(claim[0] == "chatCompletion" for claim in claims):
                 after["maxTokens"] = self._unused_tokens(before)
             if any(claim[0] == "assistant" for claim in claims):
-                after["assistantId"] = f"parked-{self.owner}-{label}"
+                after["assistantId"] = self._unheld("assistant", text=f"parked-{self.owner}-{label}")
             if any(claim[0] != "chatCompletion" for claim in claims):
                 after["triggerType"] = "keyword"
                 after["triggerOperator"] = "regex"
-                after["triggerValue"] = f"{_PARKED} by {self.owner}: {label}"
+                after["triggerValue"] = self._unheld(
+                    "trigger", "regex", text=f"{_PARKED} by {self.owner}: {label}"
+                )
             # What it keeps must not be another's already, or the server refuses this very call.
             claims = frozenset(claim for _, claim in self.held.others(takes(self.kind, after), label))
         return after
+
+    def _unheld(self, *claim: str, text: str) -> str:
+        """The text, numbered where a bot has it already: one that was parked and then lost its marker."""
+        texts = itertools.chain([text], (f"{text} {number}" for number in itertools.count(2)))
+        return next(each for each in texts if not self.held.by.get((*claim, each)))
 
     def _unused_tokens(self, before: Fields) -> int:
         """The nearest number of tokens that no bot has or will have with this model."""

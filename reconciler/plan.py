@@ -19,13 +19,13 @@ The order of calls is found in order.py; what has no order becomes a conflict he
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler import differ, identity
-from reconciler.errors import ReconcilerError
 from reconciler.identity import Found, How, Matches, match
 from reconciler.kinds import OPENAI, Kind, Value
+from reconciler.limits import check_deletes
 from reconciler.model import (
     Call,
     Cause,
@@ -45,7 +45,7 @@ from reconciler.model import (
     Verb,
 )
 from reconciler.order import Leg, Move, Order, is_parked, order
-from reconciler.rules import Claim, holds, takes
+from reconciler.rules import Claim, describe, holds, key_claim, takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,43 +64,17 @@ class Options:
     reviewed: frozenset[str] | None = None
 
 
-class LimitError(ReconcilerError):
-    """The plan would delete more than the limits allow; nothing was done."""
-
-
 def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
     """The plan for all instances, by name. Raises LimitError."""
     plans = []
-    errors = []
-    deletes: list[Change] = []
     for instance in sorted(desired.instances, key=lambda instance: instance.name):
         seen = observed.instances[instance.name]
         if seen.problem is not None:
             plans.append(InstancePlan(instance.name, problem=seen.problem))
             continue
         matches = match(instance, seen.bots, options.owner, kind)
-        plan = _reviewed(instance, seen, matches, options, kind)
-        plans.append(plan)
-        gone = [change for change in plan.changes if change.verb is Verb.DELETE]
-        adopted = sum(change.verb is Verb.ADOPT for change in plan.changes)
-        ours = len(matches.found) - adopted + len(matches.orphans)
-        if len(gone) * 100 > ours * options.max_delete_share:
-            errors.append(
-                f"{instance.name}: {len(gone)} of {ours} bots would be deleted, more than "
-                f"{options.max_delete_share} percent ({_names(gone)})"
-            )
-        deletes += gone
-    if len(deletes) > options.max_deletes:
-        errors.append(
-            f"{len(deletes)} bots would be deleted, more than {options.max_deletes}: "
-            + _names(deletes, full=True)
-        )
-    if errors:
-        raise LimitError(
-            "Nothing was done: the plan deletes too much.\n"
-            + "\n".join(f"  {error}" for error in errors)
-            + "\nIf that is meant, allow it with --max-deletes and --max-delete-share."
-        )
+        plans.append(_reviewed(instance, seen, matches, options, kind))
+    check_deletes(plans, options.max_deletes, options.max_delete_share)
     return Plan(observed.server, options.owner, tuple(plans))
 
 
@@ -121,10 +95,6 @@ def _reviewed(
         if not unseen:
             return plan
         held |= unseen
-
-
-def _names(changes: Iterable[Change], *, full: bool = False) -> str:
-    return ", ".join(f"{change.instance}/{change.bot}" if full else change.bot for change in changes)
 
 
 _REASONS: dict[Cause, str] = {
@@ -224,7 +194,7 @@ class _Instance:
                 self._conflict(want.bot, f"the server would refuse it: {reason}", tuple(ids))
             elif name in moved:
                 self.changes.append(self._change(want))
-        self._reports(deletes)
+        self._reports(deletes, {key_claim(self.kind, want.target): name for name, want in wanted.items()})
         in_sync = sum(name not in moved and name not in found.blocked for name in wanted)
         steps = self._steps(found.legs, wanted, deletes)
         return InstancePlan(self.desired.name, tuple(self.changes), tuple(steps), in_sync)
@@ -327,8 +297,8 @@ class _Instance:
     def _conflict(self, bot: DesiredBot, reason: str, ids: Sequence[str]) -> None:
         self.changes.append(Change(self.desired.name, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at))
 
-    def _reports(self, deletes: dict[str, RemoteBot]) -> None:
-        """What nothing declares: deleted if that is asked for, else left alone."""
+    def _reports(self, deletes: dict[str, RemoteBot], keys: Mapping[Claim | None, str]) -> None:
+        """What nothing declares: deleted if that is asked for, else left alone. keys: of what is declared."""
         for name, bot in self.matches.orphans:
             if name in self.held:
                 continue
@@ -339,7 +309,10 @@ class _Instance:
                 fields = differ.changes(bot.fields, {}, self.kind)
             self.changes.append(Change(self.desired.name, name, verb, reason, (bot.id,), fields, before=bot))
         for why, bot in self.matches.strangers:
-            self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, why, (bot.id,), before=bot))
+            claim, reason = key_claim(self.kind, bot.fields), why
+            if claim and (twin := keys.get(claim)):
+                reason += f", and has {describe(claim)}, as {twin} has: the server refuses a change of either"
+            self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, reason, (bot.id,), before=bot))
 
     def _steps(
         self, legs: Sequence[Leg], wanted: dict[str, _Wanted], deletes: dict[str, RemoteBot]

@@ -209,6 +209,25 @@ def test_what_is_parked_is_what_does_not_go_on_being_in_the_way() -> None:
     assert not plan(desired, server.remote()).writes
 
 
+def test_what_is_parked_is_what_is_on_all_circles() -> None:
+    desired = [bot("ana", "a2", "all"), bot("bia", "a1", "equals:1"), bot("dora", "m/1", "equals:2")]
+    there = [
+        remote("i", "a1", "all", "[gitops:ana]"),
+        remote("j", "m/1", "none", "[gitops:bia]"),
+        remote("k", "a2", "equals:1", "[gitops:dora]"),
+    ]
+    server = Toy(there)
+    [instance] = plan(desired, there).instances
+    assert [f"{step.call} {step.bot}" for step in instance.steps] == [
+        "park bia",
+        "update dora",
+        "update ana",
+        "update bia",
+    ]
+    server.run(instance)
+    assert not plan(desired, server.remote()).writes
+
+
 def test_a_circle_is_broken_by_deleting_first_what_is_made_anew() -> None:
     desired = [bot("a", "x", "equals:1", replace=True), bot("b", "y", "equals:2", replace=True)]
     there = [remote("i", "x", "equals:2", "[gitops:a]"), remote("j", "y", "equals:1", "[gitops:b]")]
@@ -229,3 +248,20 @@ def test_an_instance_of_five_hundred_bots_is_ordered_in_no_time() -> None:
     there = [remote(f"id{n}", f"m/{n + 1}", f"equals:{n}", f"[gitops:b{n}]") for n in range(500)]
     steps = plan(desired, there).instances[0].steps
     assert len(steps) == 501
+
+
+def test_a_place_to_park_that_is_taken_is_not_waited_for() -> None:
+    """A bot that was parked, and whose marker somebody removed, still has the parked values."""
+    desired = [bot("a", "x", "equals:1"), bot("b", "y", "equals:2")]
+    there = [
+        remote("i1", "y", "equals:2", "[gitops:a]"),
+        remote("i2", "x", "equals:1", "[gitops:b]"),
+        remote("i3", "parked-gitops-a", "regex:(?!)parked by gitops: a"),
+    ]
+    steps = plan(desired, there).instances[0].steps
+    assert [str(step.call) for step in steps] == ["park", "update", "update"]
+    assert steps[0].body["triggerValue"] == "(?!)parked by gitops: a 2"
+    assert steps[0].body["assistantId"] == "parked-gitops-a 2"
+    server = Toy(there)
+    server.run(plan(desired, there).instances[0])
+    assert not plan(desired, server.remote()).writes

@@ -9,8 +9,8 @@ import pytest
 from reconciler import differ
 from reconciler.identity import unstamped
 from reconciler.kinds import Value
+from reconciler.limits import LimitError
 from reconciler.model import Change, DesiredBot, FieldChange, RemoteBot, RemoteSettings, Verb
-from reconciler.plan import LimitError
 from tests.plan.builders import DEFAULTS, bot, plan, remote
 
 
@@ -343,3 +343,13 @@ def test_a_digest_says_what_is_done_and_against_what_and_nothing_else() -> None:
         replace(first, verb=Verb.REPLACE),
     ]
     assert len({first.digest, *(change.digest for change in others)}) == 6
+
+
+def test_a_twin_of_ours_is_reported_as_one() -> None:
+    ours = remote("i1", "m/1", "none", "[gitops:ana]")
+    change = only([bot("ana", "m/1")], [ours, remote("i2", "m/1")])
+    assert (change.verb, change.ids) == (Verb.UNMANAGED, ("i2",))
+    assert change.reason == (
+        "it carries no marker, and has model 'm' with maxTokens 1, as ana has: "
+        "the server refuses a change of either"
+    )
