@@ -214,6 +214,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
         made = pipeline.plan(request, server, desired)
     pipeline.save(request, made)
     terminal.plan(made, request.format)
+    terminal.problems(made)
     if made.problems:
         return 1
     return 2 if detailed_exitcode and made.writes else 0

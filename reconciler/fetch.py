@@ -29,7 +29,8 @@ MOST_HINTS = 20
 async def fetch(client: Client, desired: Desired, needs_settings: NeedsSettings) -> Observed:
     """Reads the bots of every desired instance, and of what else only what the plan will look at.
 
-    Credentials where a bot names one; settings where needs_settings says so. Raises ServerError.
+    Credentials where a bot names one or the settings are still to be made; settings where needs_settings
+    says so. Raises ServerError.
     """
     observed: dict[str, ObservedInstance] = {}
     problems: dict[str, InstanceError] = {}
@@ -70,6 +71,9 @@ async def _observe(
     if any(bot.creds is not None for bot in instance.bots):
         credentials = await client.credentials(instance.name)
     settings = await client.settings(instance.name) if needs_settings(instance, bots) else None
+    if settings is not None and not settings.exists and credentials is None:
+        # The first create makes the settings, and needs a credential of the instance's own.
+        credentials = await client.credentials(instance.name)
     return ObservedInstance(instance.name, bots, credentials, settings)
 
 

@@ -31,6 +31,9 @@ OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 """What an owner may be called."""
 
 _MARKER = re.compile(rf"\[({OWNER.pattern}):([a-z0-9][a-z0-9-]*)\]")
+NO_MARKER = "it carries no marker"
+"""Why most strangers are left alone."""
+
 LIMIT = 255
 """Characters of a description."""
 
@@ -182,7 +185,7 @@ def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kin
             result.orphans.append((name, ours[name][0]))
         else:
             _twins(name, [(name, bot) for bot in ours[name]], result)
-    result.strangers.extend(("it carries no marker", bot) for bot in unmarked)
+    result.strangers.extend((NO_MARKER, bot) for bot in unmarked)
     return result
 
 

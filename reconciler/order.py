@@ -38,13 +38,14 @@ def is_parked(fields: Fields) -> bool:
 class Move:
     """One bot's way from start to target; None where it does not exist.
 
-    anew: it is deleted and created, rather than updated.
+    anew: it is deleted and created, rather than updated. early: it goes before others that could go too.
     """
 
     label: str
     start: Fields | None
     target: Fields | None
     anew: bool = False
+    early: bool = False
 
 
 class Leg(NamedTuple):
@@ -193,7 +194,8 @@ class _Run:
     def play(self) -> dict[str, Blocked]:
         """Make every pending move; what cannot be made is returned, and then the legs mean nothing."""
         while self.pending:
-            ready = next((label for label in sorted(self.pending) if not self._waits_for(label)), None)
+            queue = sorted(self.pending, key=lambda label: (not self.pending[label].early, label))
+            ready = next((label for label in queue if not self._waits_for(label)), None)
             if ready is not None:
                 self._finish(ready)
             elif stuck := self._park_one():

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler import differ, identity
-from reconciler.identity import Found, How, Matches, match
+from reconciler.identity import NO_MARKER, Found, How, Matches, match
 from reconciler.kinds import OPENAI, Kind, Value
 from reconciler.limits import check_deletes
 from reconciler.model import (
@@ -174,7 +174,7 @@ class _Instance:
         deletes = {name: bot for name, bot in deletes.items() if name not in self.held}
         fixed = self._fixed(deletes)
         moves = {
-            name: Move(name, want.start or None, want.target, want.anew)
+            name: Move(name, want.start or None, want.target, want.anew, self._is_early(want))
             for name, want in wanted.items()
             if want.drifted
         }
@@ -191,7 +191,9 @@ class _Instance:
                 reason, by = found.blocked[name]
                 bots = [want.remote, *(wanted[n].remote if n in wanted else fixed.get(n) for n in by)]
                 ids = dict.fromkeys(bot.id for bot in bots if bot is not None)
-                self._conflict(want.bot, f"the server would refuse it: {reason}", tuple(ids))
+                renamed = [name for name, bot in self.matches.orphans if bot.id in ids and want.found is None]
+                hint = f"; if it is {renamed[0]} renamed, add `previously: [{renamed[0]}]`" if renamed else ""
+                self._conflict(want.bot, f"the server would refuse it: {reason}{hint}", tuple(ids))
             elif name in moved:
                 self.changes.append(self._change(want))
         self._reports(deletes, {key_claim(self.kind, want.target): name for name, want in wanted.items()})
@@ -241,6 +243,12 @@ class _Instance:
         )
         return _Wanted(bot, owner, found, target, anew=found is not None)
 
+    def _is_early(self, want: _Wanted) -> bool:
+        """The first create makes the settings row, which takes no credential that another instance's has."""
+        settings, own = self.observed.settings, self.observed.credentials or {}
+        first = want.found is None and settings is not None and not settings.exists
+        return first and want.target["openaiCredsId"] in own.values()
+
     def _free_stale_triggers(self, wanted: dict[str, _Wanted]) -> None:
         """Clear what a bot does not use, where a bot that is written needs it."""
         taken: dict[Claim, str] = {}
@@ -274,8 +282,10 @@ class _Instance:
                 verb, reason = Verb.CREATE, "it is missing on the server"
                 body = {**want.target, "description": want.stamped}
                 fields = tuple(FieldChange(name, None, value) for name, value in body.items())
-            case Found(how=How.KEY):
-                verb, reason = Verb.ADOPT, "a bot without a marker has its key: it becomes ours"
+            case Found(how=How.KEY, remote=remote):
+                claim = key_claim(self.kind, remote.fields)
+                its = describe(claim) if claim else "its key"
+                verb, reason = Verb.ADOPT, f"a bot without a marker has {its}: it becomes ours"
             case Found(how=How.TRIGGER):
                 verb, reason = Verb.ADOPT, "a bot without a marker has its trigger: it becomes ours"
             case Found(how=How.RENAME, old_name=old):
@@ -283,7 +293,9 @@ class _Instance:
             case _ if want.anew:
                 verb, reason = Verb.REPLACE, "it differs, and is made anew: its open sessions are lost"
             case _ if not fields:
-                reason = "it is moved aside while another bot is written, and back"
+                reason = (
+                    "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
+                )
             case _ if is_parked(want.start):
                 reason = "an interrupted run left it parked"
             case _:
@@ -308,7 +320,10 @@ class _Instance:
                 verb, reason = Verb.DELETE, "nothing declares it any more"
                 fields = differ.changes(bot.fields, {}, self.kind)
             self.changes.append(Change(self.desired.name, name, verb, reason, (bot.id,), fields, before=bot))
+        named = {id for conflict in self.matches.conflicts.values() for id in conflict.ids}
         for why, bot in self.matches.strangers:
+            if bot.id in named and why != NO_MARKER:
+                continue  # its conflict says it all
             claim, reason = key_claim(self.kind, bot.fields), why
             if claim and (twin := keys.get(claim)):
                 reason += f", and has {describe(claim)}, as {twin} has: the server refuses a change of either"

@@ -14,7 +14,7 @@ import click
 
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.model import Desired, Plan, Results
-from reconciler.render import github, json, markdown, safe, text
+from reconciler.render import github, json, markdown, safe, text, values
 
 if TYPE_CHECKING:
     from reconciler.saved import Saved
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def valid(desired: Desired) -> None:
     """Say that the manifests are."""
     bots = sum(len(instance.bots) for instance in desired.instances)
-    click.echo(f"Valid: {text.count(bots, 'bot')} on {text.count(len(desired.instances), 'instance')}.")
+    click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
 def invalid(error: ManifestError) -> None:
@@ -52,8 +52,13 @@ def results(
         click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
     elif ended.results:
         click.echo("\n" + text.results(ended, color=_color()), nl=False, color=_color())
+    problems(made)
+
+
+def problems(made: Plan) -> None:
+    """Say that there are some, where the plan went to a file."""
     if made.problems:
-        click.echo(f"Error: {text.count(made.problems, 'problem')} left; the plan says which.", err=True)
+        click.echo(f"Error: {values.count(made.problems, 'problem')} left; the plan says which.", err=True)
 
 
 def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
@@ -92,7 +97,7 @@ def error(error: Exception) -> None:
     if isinstance(error, ManifestError):
         for problem in error.problems:
             click.echo(safe.line(str(problem)), err=True)
-        click.echo(f"{text.count(len(error.problems), 'error')} in the manifests.", err=True)
+        click.echo(f"{values.count(len(error.problems), 'error')} in the manifests.", err=True)
     elif isinstance(error, ReconcilerError):
         click.echo(f"Error: {safe.lines(str(error))}", err=True)
     else:

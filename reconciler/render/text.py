@@ -16,8 +16,6 @@ from reconciler.model import Call, Change, FieldChange, InstancePlan, Outcome, P
 from reconciler.render import safe, values
 from reconciler.render.values import count
 
-__all__ = ["count", "counts", "endings", "needs_order", "plan", "results"]
-
 Paint = Callable[[str, str | None], str]
 """Gives a text a colour (None: none), or leaves it, when there are no colours."""
 
@@ -27,7 +25,6 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.ADOPT: (">", "yellow"),
     Verb.REPLACE: ("-/+", "red"),
     Verb.DELETE: ("-", "red"),
-    Verb.HELD: ("=", "cyan"),
     Verb.HELD: ("!", "yellow"),
     Verb.CONFLICT: ("!", "red"),
     Verb.ORPHAN: ("?", "cyan"),

@@ -105,7 +105,7 @@ def test_one_call_a_change_and_one_more_a_circle(desired: list[DesiredBot], ther
     steps = made.instances[0].steps
     parks = sum(step.call is Call.PARK for step in steps)
     assert len(steps) == len(writes) + replaced + parks
-    assert parks * 2 <= len(writes)  # a circle has two changes at the least
+    assert parks < max(1, len(writes))  # three that all wait for each other take two
 
 
 @settings(max_examples=500, deadline=None)
@@ -188,7 +188,7 @@ def test_a_disabled_catch_all_is_written_beside_the_enabled_one() -> None:
     ]
     assert [change.reason for change in made.changes()] == [
         "its manifest was edited",
-        "it is moved aside while another bot is written, and back",
+        "it is moved aside while another bot is written, and back: it answers nobody meanwhile",
     ]
     server.run(made.instances[0])
     assert not plan(desired, server.remote()).writes

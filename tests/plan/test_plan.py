@@ -353,3 +353,19 @@ def test_a_twin_of_ours_is_reported_as_one() -> None:
         "it carries no marker, and has model 'm' with maxTokens 1, as ana has: "
         "the server refuses a change of either"
     )
+
+
+@pytest.mark.parametrize(("exists", "first"), [(False, "bia"), (True, "ana")])
+def test_a_credential_of_its_own_makes_the_settings(exists: bool, first: str) -> None:
+    desired = [bot("ana", "x", openaiCredsId="borrowed"), bot("bia", "y", openaiCredsId="own")]
+    made = plan(desired, [], credentials={"main": "own"}, settings=RemoteSettings(exists, {}))
+    assert made.instances[0].steps[0].bot == first
+
+
+def test_an_orphan_in_the_way_may_be_the_same_bot_renamed() -> None:
+    there = [remote("i1", "m/1", "none", "[gitops:vendas]")]
+    conflict, orphan = plan([bot("pedidos", "m/1")], there).changes()
+    assert (conflict.verb, orphan.verb) == (Verb.CONFLICT, Verb.ORPHAN)
+    assert conflict.reason.endswith("; if it is vendas renamed, add `previously: [vendas]`")
+    renamed = only([bot("pedidos", "m/1", previously=("vendas",))], there)
+    assert (renamed.verb, renamed.reason) == (Verb.UPDATE, "it was named vendas before")
