@@ -172,9 +172,9 @@ class _Instance:
         self._free_stale_triggers(wanted)
         deletes = dict(self.matches.orphans) if self.options.prune else {}
         deletes = {name: bot for name, bot in deletes.items() if name not in self.held}
-        fixed = self._fixed(deletes)
+        fixed, early = self._fixed(deletes), self._early(wanted)
         moves = {
-            name: Move(name, want.start or None, want.target, want.anew, self._is_early(want))
+            name: Move(name, want.start or None, want.target, want.anew, name in early)
             for name, want in wanted.items()
             if want.drifted
         }
@@ -243,11 +243,18 @@ class _Instance:
         )
         return _Wanted(bot, owner, found, target, anew=found is not None)
 
-    def _is_early(self, want: _Wanted) -> bool:
-        """The first create makes the settings row, which takes no credential that another instance's has."""
-        settings, own = self.observed.settings, self.observed.credentials or {}
-        first = want.found is None and settings is not None and not settings.exists
-        return first and want.target["openaiCredsId"] in own.values()
+    def _early(self, wanted: Mapping[str, _Wanted]) -> frozenset[str]:
+        """Creates that go first: where one borrows a credential, those that do not.
+
+        The first create makes the settings row, which takes no credential that another instance's row has.
+        """
+        settings, own = self.observed.settings, set((self.observed.credentials or {}).values())
+        if settings is None or settings.exists:
+            return frozenset()
+        creates = {
+            name: want.target["openaiCredsId"] in own for name, want in wanted.items() if not want.found
+        }
+        return frozenset(name for name in creates if creates[name] and not all(creates.values()))
 
     def _free_stale_triggers(self, wanted: dict[str, _Wanted]) -> None:
         """Clear what a bot does not use, where a bot that is written needs it."""
