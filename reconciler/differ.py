@@ -64,8 +64,8 @@ def update_target(
 ) -> dict[str, Value]:
     """Every field of the bot as it should be after an update: the declared ones over what is stored.
 
-    A human's text in the description is kept where none is declared. What a change of the trigger's or
-    the bot's type leaves behind without a meaning is cleared, as others would still collide with it.
+    A human's text in the description is kept where none is declared. A value that a change of the
+    triggerType leaves behind without a meaning is cleared, as others would still collide with it.
     """
     declared = _declared(bot, creds_id)
     target = {**remote.fields, **declared}
@@ -78,11 +78,6 @@ def update_target(
         target["description"] = identity.describe(identity.human_text(stored, owner), owner, bot.name)
     if target["triggerType"] != remote.fields.get("triggerType"):
         target = without_stale_trigger(bot, target, kind)
-    if target["botType"] != remote.fields.get("botType"):
-        for names in kind.keys.values():
-            for name in names:
-                if name not in declared and target.get(name) and isinstance(target[name], str):
-                    target[name] = ""
     return target
 
 

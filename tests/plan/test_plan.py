@@ -106,8 +106,8 @@ def test_what_has_no_meaning_is_sent_only_if_declared() -> None:
     [
         (remote("i1", "x", "equals:1", "[gitops:ana]"), bot("ana", "x", "all"), {"triggerValue": ""}),
         (remote("i1", "x", "equals:1", "[gitops:ana]"), bot("ana", "x", "adv:1"), {}),
-        (remote("i1", "x", "none", "[gitops:ana]"), bot("ana", "m/1"), {"assistantId": ""}),
-        (remote("i1", "m/1", "none", "[gitops:ana]"), bot("ana", "x"), {"model": ""}),
+        (remote("i1", "x", "none", "[gitops:ana]"), bot("ana", "m/1"), {}),
+        (remote("i1", "m/1", "none", "[gitops:ana]"), bot("ana", "x"), {}),
         (
             remote("i1", "m/1", "none", "[gitops:ana]"),
             bot("ana", "x", model="kept"),
@@ -115,7 +115,7 @@ def test_what_has_no_meaning_is_sent_only_if_declared() -> None:
         ),
     ],
 )
-def test_what_a_change_of_type_leaves_behind_is_cleared_in_the_same_call(
+def test_a_trigger_value_that_is_left_behind_is_cleared_in_the_same_call(
     before: RemoteBot, declared: DesiredBot, cleared: dict[str, Value]
 ) -> None:
     [step] = plan([declared], [before]).instances[0].steps
