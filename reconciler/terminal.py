@@ -96,10 +96,10 @@ def error(error: Exception) -> None:
     """Tell the person about an error, and what to do about one that is ours."""
     if isinstance(error, ManifestError):
         for problem in error.problems:
-            click.echo(safe.line(str(problem)), err=True)
+            click.echo(safe.inert(safe.line(str(problem))), err=True)
         click.echo(f"{values.count(len(error.problems), 'error')} in the manifests.", err=True)
     elif isinstance(error, ReconcilerError):
-        click.echo(f"Error: {safe.lines(str(error))}", err=True)
+        click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
     else:
         click.echo(
             f"Error: an unexpected {type(error).__name__}. This is a bug: please report it, with what "

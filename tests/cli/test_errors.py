@@ -130,3 +130,16 @@ def test_a_port_that_is_taken(run: Run, server: Sandbox) -> None:
     result = run("sandbox", "--port", server.url.rpartition(":")[2])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: ")
+
+
+def test_no_error_is_a_workflow_command(run: Run, world: World, bots: Path) -> None:
+    """A job's log obeys lines that begin with ::, also after spaces, as an instance in this list would."""
+    name = "::error::x"
+    ids = world.instance(name, "main")
+    for tokens in (1, 2, 3):
+        world.bot(name, ids["main"], maxTokens=tokens, description=f"[gitops:b{tokens}]")
+    (bots / "loja.yaml").write_text(f"instance: '{name}'\nbots: {{}}\n")
+    result = run("plan", "--bots", bots, "--prune")
+    assert result.exit_code == 1
+    assert "3 of 3 bots would be deleted" in result.stderr
+    assert not [line for line in result.stderr.splitlines() if line.lstrip().startswith("::")]

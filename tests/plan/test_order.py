@@ -243,7 +243,7 @@ def test_a_circle_is_broken_by_deleting_first_what_is_made_anew() -> None:
     assert not plan(desired, server.remote()).writes
 
 
-def test_an_instance_of_five_hundred_bots_is_ordered_in_no_time() -> None:
+def test_a_circle_of_five_hundred_bots_needs_one_parking() -> None:
     desired = [bot(f"b{n}", f"m/{n + 1}", f"equals:{(n + 1) % 500}") for n in range(500)]
     there = [remote(f"id{n}", f"m/{n + 1}", f"equals:{n}", f"[gitops:b{n}]") for n in range(500)]
     steps = plan(desired, there).instances[0].steps
