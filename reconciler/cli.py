@@ -113,7 +113,7 @@ _SHARED = (
     click.option(
         "--concurrency",
         type=click.IntRange(1, 100),
-        default=20,
+        default=32,
         show_default=True,
         metavar="N",
         help="Requests at a time.",

@@ -51,7 +51,7 @@ class Server:
     url: str
     api_key: str = field(repr=False)
     timeout: float = 30.0
-    concurrency: int = 20
+    concurrency: int = 32
     allow_http: bool = False
     retry_delay: float = 0.25
     patience: float = 60.0
