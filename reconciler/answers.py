@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from reconciler.kinds import OPENAI, Type, Value
-from reconciler.model import RemoteBot, RemoteSettings
+from reconciler.model import RemoteBot, RemoteCredential, RemoteSettings
 
 LONGEST_WORDS = 300
 LONGEST_WAIT = 30.0
@@ -114,18 +114,18 @@ def bot(data: object) -> RemoteBot:
     return RemoteBot(ident, _fields(one), created if isinstance(created, str) else "")
 
 
-def credentials(data: object) -> dict[str, str]:
-    """Credentials, name to id. The keys that come with them are dropped here."""
+def credentials(data: object) -> dict[str, RemoteCredential]:
+    """Credentials by name. The keys that come with them are dropped here."""
     if data is None:
         return {}
-    ids: dict[str, str] = {}
+    found: dict[str, RemoteCredential] = {}
     for one in _list(data, "the list of credentials"):
         match one:
             case {"id": str(ident), "name": str(name)}:
-                ids[name] = ident
+                found[name] = RemoteCredential(ident)
             case _:
                 raise NotUnderstood("a credential has no id or no name")
-    return ids
+    return found
 
 
 def settings(data: object, *, saved: bool = False) -> RemoteSettings:

@@ -27,7 +27,7 @@ from reconciler import __version__, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI
-from reconciler.model import Fields, RemoteBot, RemoteSettings
+from reconciler.model import Fields, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.refusals import BUSY, Refusals, Request, without_secrets
 from reconciler.transport import Answer, NoAnswer, Wire, is_loopback
 
@@ -115,8 +115,8 @@ class Client:
         """All bots of an instance, in no order."""
         return await self._made(_route("GET", "find", instance, "read the bots"), answers.bots)
 
-    async def credentials(self, instance: str) -> dict[str, str]:
-        """The credentials of an instance, name to id."""
+    async def credentials(self, instance: str) -> dict[str, RemoteCredential]:
+        """The credentials of an instance, by name."""
         return await self._made(_route("GET", "creds", instance, "read the credentials"), answers.credentials)
 
     async def settings(self, instance: str) -> RemoteSettings:

@@ -63,12 +63,14 @@ class Kind:
     """A kind of chatbot.
 
     path: of its routes, `/{path}/find/{instance}`. fields: in the order in which they are shown and sent.
+    settings: those of an instance's settings: the fields that a create copies from them, and their own.
     keys: per botType, the fields that no two bots of one instance may share. trigger_parts: per
     triggerType, the fields that must be given with it.
     """
 
     path: str
     fields: Mapping[str, Field]
+    settings: Mapping[str, Field]
     keys: Mapping[str, tuple[str, ...]]
     trigger_parts: Mapping[str, tuple[str, ...]]
 
@@ -235,9 +237,19 @@ _FIELDS = (
     ),
 )
 
+_SETTINGS = (
+    Field(
+        "speechToText",
+        Type.BOOL,
+        "Whether voice messages are turned into text, with the settings' credential.",
+        default=False,
+    ),
+)
+
 OPENAI = Kind(
     path="openai",
     fields={field.name: field for field in _FIELDS},
+    settings={field.name: field for field in (*(f for f in _FIELDS if f.from_settings), *_SETTINGS)},
     keys={"assistant": ("assistantId",), "chatCompletion": ("model", "maxTokens")},
     trigger_parts={
         "all": (),

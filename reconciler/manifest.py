@@ -20,7 +20,7 @@ from reconciler.clashes import clashes
 from reconciler.errors import Position
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Type
 from reconciler.model import DesiredBot, DesiredInstance
-from reconciler.nodes import Entries, Source, near, quoted
+from reconciler.nodes import Entries, Origin, Source, near, quoted
 from reconciler.yaml import Node
 
 _MARKER = re.compile(r"\[\s*[a-z0-9_.-]+\s*:\s*[a-z0-9][a-z0-9-]*\s*\]", re.IGNORECASE)  # of any owner
@@ -255,6 +255,10 @@ def _desired(name: str, bot: _Bot, source: Source) -> DesiredBot:
         at=source.at(bot.key),
         previously=values.get("previously", ()),
         on_drift=values.get("onDrift", "update"),
+        origins={
+            key: Origin(source, *pair, "bot" if key in bot.own else "defaults")
+            for key, pair in bot.nodes.items()
+        },
     )
 
 

@@ -11,10 +11,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from reconciler.errors import Position
 from reconciler.kinds import Value
+
+if TYPE_CHECKING:
+    from reconciler.nodes import Origin
 
 Fields = Mapping[str, Value]
 """Fields of a bot by the API's names, in the order of the kind's table."""
@@ -31,6 +34,9 @@ class DesiredBot:
     creds: the credential's name, or None when fields has openaiCredsId.
     previously: names that this bot had before, for a rename.
     on_drift: what is done when the bot on the server differs.
+    lender: the instance whose credential creds is, None for the bot's own.
+    silenced: ids of lint rules that are not to speak of this bot.
+    origins: where each declared key comes from, by the manifest's name of it.
     """
 
     name: str
@@ -39,18 +45,70 @@ class DesiredBot:
     at: Position
     previously: tuple[str, ...] = ()
     on_drift: Literal["update", "replace"] = "update"
+    lender: str | None = None
+    silenced: frozenset[str] = frozenset()
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where an api key is found, never the key itself.
+
+    tag: env, a variable of the environment; secret-file, a file. name: the variable's name, or the path from
+    the current directory.
+    """
+
+    tag: Literal["env", "secret-file"]
+    name: str
+
+    def __str__(self) -> str:
+        return f"!{self.tag} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCredential:
+    """An OpenAI credential that an instance should have.
+
+    name: as the bots name it. On the server a rotated one is called NAME@2, NAME@3 and so on.
+    """
+
+    name: str
+    key: SecretRef
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredSettings:
+    """The settings that an instance should have. What is None, or not in fields, belongs to the server.
+
+    fields: of the kind's table of settings. creds: the name of a credential of the instance's own.
+    fallback: the name of the bot that answers when no other does, "" for none.
+    merge_jids: ignoreJids are added to those that the server has, instead of replacing them.
+    origins: where each declared key comes from.
+    """
+
+    fields: Fields
+    at: Position
+    creds: str | None = None
+    fallback: str | None = None
+    merge_jids: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredInstance:
-    """The bots that one instance should have, in the order of the manifest.
+    """The bots that one instance should have, in the order of the manifest; its credentials and settings.
 
+    settings: None when nothing is declared of them. silenced: ids of lint rules that are not to speak of it.
     files: the paths of every file that this was read from, the manifest first.
     """
 
     name: str
     bots: tuple[DesiredBot, ...]
     at: Position
+    credentials: tuple[DesiredCredential, ...] = ()
+    settings: DesiredSettings | None = None
+    silenced: frozenset[str] = frozenset()
     files: tuple[str, ...] = field(default=(), compare=False)
 
 
@@ -82,7 +140,7 @@ class RemoteSettings:
     """An instance's settings, which a create copies into what it leaves out.
 
     exists: whether the server has a row for it; without one it answers with defaults of its own.
-    fields: those of the kind's table that are not null, openaiCredsId among them.
+    fields: those of the kind's table of settings that are not null, and openaiCredsId.
     fallback: the id of the bot that answers when no other does.
     """
 
@@ -92,16 +150,33 @@ class RemoteSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ObservedInstance:
-    """One instance of the server. What was not asked is None: credentials (name to id), settings.
+class RemoteCredential:
+    """A credential as the server has it, without its key.
 
+    same: whether its key is the one that is declared for it; None where that is not known.
+    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    """
+
+    id: str
+    same: bool | None = None
+    users: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedInstance:
+    """One instance of the server. What was not asked is None: credentials by name, settings.
+
+    lent: the credentials of the instances that lend to this one, by instance and name.
+    clashes: for declared credentials that the server would refuse to make, why, a sentence.
     problem: why it could not be read, a sentence; then nothing else is known.
     """
 
     name: str
     bots: tuple[RemoteBot, ...] = ()
-    credentials: Mapping[str, str] | None = None
+    credentials: Mapping[str, RemoteCredential] | None = None
     settings: RemoteSettings | None = None
+    lent: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
+    clashes: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -120,6 +195,14 @@ Cause = Literal["drift", "pending", "both", ""]
 """Who moved since the last apply: the bot on the server, its manifest, both; or it cannot be known."""
 
 
+class Of(StrEnum):
+    """What a change is about."""
+
+    BOT = "bot"
+    CREDENTIAL = "credential"
+    SETTINGS = "settings"
+
+
 class Verb(StrEnum):
     """What a plan does with a bot. The last four are reports: no call is made."""
 
@@ -127,6 +210,7 @@ class Verb(StrEnum):
     UPDATE = "update"
     ADOPT = "adopt"
     REPLACE = "replace"
+    ROTATE = "rotate"  # a credential: its key is made anew under another name, and all is moved to it
     DELETE = "delete"
     HELD = "held"  # it would be written, but nobody reviewed it
     CONFLICT = "conflict"
@@ -153,10 +237,12 @@ class FieldChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to one bot, and why.
+    """What happens to one bot, one credential or an instance's settings, and why.
 
-    bot: the manifest's name, or for a bot that nothing declares the name in its marker, else "".
-    ids: the bots on the server that it is about: none for a create, several for some conflicts.
+    bot: the manifest's name, or for a bot that nothing declares the name in its marker, else ""; of a
+    credential its name as the manifest has it. of: what it is about.
+    ids: the bots on the server that it is about: none for a create, several for some conflicts; of a rotated
+    credential those of the old ones. Of settings, before has the row, and fallbackId among its fields.
     reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
     before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
@@ -171,17 +257,25 @@ class Change:
     before: RemoteBot | None = None
     at: Position | None = None
     cause: Cause = ""
+    of: Of = Of.BOT
 
     @property
     def digest(self) -> str:
         """32 hex digits over what it would do and what that was computed against, and nothing else."""
         fields = [(field.name, field.before, field.after) for field in self.fields]
         before = self.before and (self.before.id, sorted(self.before.fields.items()))
-        return _digest(self.instance, self.bot, self.verb, self.ids, fields, before)
+        return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before)
 
     @property
     def label(self) -> str:
-        """What the change is called where space is short: the bot's name, else its id."""
+        """What the change is called where space is short: the bot's name, else its id.
+
+        No bot can be named as credentials and settings are labelled here: no bot's name has a space.
+        """
+        if self.of is Of.CREDENTIAL:
+            return f"credential {self.bot}"
+        if self.of is Of.SETTINGS:
+            return "the settings"
         return self.bot or (self.ids[0] if self.ids else "?")
 
 
@@ -192,16 +286,42 @@ class Call(StrEnum):
     UPDATE = "update"
     PARK = "park"  # an update that moves a bot out of another's way; a later update brings it to its place
     DELETE = "delete"
-    FALLBACK = "fallback"  # points the settings' fallback to a bot that was made anew
+    NEW_CREDENTIAL = "new credential"
+    OLD_CREDENTIAL = "old credential"  # deletes it, when nothing uses it any more
+    MOVE = "move"  # an update of nothing but the credential that a bot uses
+    SETTINGS = "settings"
+    FALLBACK = "fallback"  # points the settings' fallback to a bot, or to none
+
+    @property
+    def phase(self) -> int:
+        """Every instance's steps of one phase are done before any instance begins with the next.
+
+        Credentials are made before anybody uses them, and go after everybody has left them: bots of other
+        instances may use them too, and deleting a credential deletes its bots.
+        """
+        return {Call.NEW_CREDENTIAL: 0, Call.OLD_CREDENTIAL: 2}.get(self, 1)
+
+
+NEW_CREDENTIAL = "new credential "
+"""Stands with its name in the place of the id of a credential that the plan makes."""
+
+NEW_BOT = "new bot "
+"""Stands with its name in the place of the id of a bot that the plan makes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One writing call, in the order in which the server accepts them.
 
-    bot: the name of the change that it belongs to (Change.label). id: the bot that is written, None for a
-    create and for what follows a create of the same bot. body: what is sent. why: a sentence, for steps
-    that are not plain.
+    bot: the label of the change that it belongs to (Change.label). id: the bot or the credential that is
+    written, None for what is made, for settings, and for what follows a create of the same bot.
+    why: a sentence, for steps that are not plain.
+
+    body: what is sent. Of a new credential only its name: the key is read where `secret` says when the step
+    is made. Of an old credential its name. Of settings only what changes: the server insists on the whole
+    row, which is completed with what is there then. Of a fallback `fallbackId` alone, "" for none. Ids that are
+    not known yet are NEW_CREDENTIAL or NEW_BOT with a name.
+    merge: ignoreJids are added to those that are there then.
     """
 
     call: Call
@@ -209,6 +329,12 @@ class Step:
     id: str | None
     body: Fields
     why: str = ""
+    secret: SecretRef | None = None
+    merge: bool = False
+
+
+Standing = Literal["missing", "present", "different", "not compared"]
+"""Of a declared credential; its key is compared in memory, and not compared where it is not at hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +342,7 @@ class InstancePlan:
     """One instance's changes, and the calls for them in order.
 
     in_sync: how many declared bots need nothing. problem: why the instance cannot be planned.
+    credentials: of each declared one how it stands, by name.
     """
 
     name: str
@@ -223,6 +350,7 @@ class InstancePlan:
     steps: tuple[Step, ...] = ()
     in_sync: int = 0
     problem: str | None = None
+    credentials: Mapping[str, Standing] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +378,7 @@ class Plan:
 
     @property
     def problems(self) -> int:
-        """How many instances could not be planned, and how many bots are in conflict or held."""
+        """How many instances could not be planned, and how many changes are in conflict or held."""
         stuck = sum(change.verb in {Verb.CONFLICT, Verb.HELD} for change in self.changes())
         return stuck + sum(instance.problem is not None for instance in self.instances)
 
@@ -264,15 +392,18 @@ class Plan:
                 (
                     [i.name, i.problem, i.in_sync],
                     [(c.digest, c.reason, c.cause) for c in i.changes],
-                    [(s.call, s.bot, s.id, sorted(s.body.items()), s.why) for s in i.steps],
+                    [
+                        (s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge)
+                        for s in i.steps
+                    ],
                 )
                 for i in self.instances
             ],
         )
 
-    def counts(self) -> Mapping[Verb, int]:
-        """How many changes of each verb there are."""
-        return Counter(change.verb for change in self.changes())
+    def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
+        """How many changes of bots there are of each verb, or of what else."""
+        return Counter(change.verb for change in self.changes() if change.of is of)
 
 
 def _digest(*parts: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from reconciler.errors import Position, Problem
@@ -28,14 +29,34 @@ class TooManyProblemsError(Exception):
     """Enough of this file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the value of a key comes from.
+
+    value: its node in source. layer: in whose words: the bot's own mapping, which a merge key or an alias
+    may bring in from elsewhere in the file, the manifest's `defaults`, or those of a folder.
+    """
+
+    source: Source
+    key: Node
+    value: Node
+    layer: str
+
+    @property
+    def at(self) -> Position:
+        """Where the value stands."""
+        return self.source.at(self.value)
+
+
 class Source:
     """A manifest that is being read: its name for the person, its errors, and the files it includes.
 
-    include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
+    raw: its text. include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
     """
 
     def __init__(self, file: str, text: str, include: Callable[[str], str]) -> None:
         self.file = file
+        self.raw = text
         self.places = Places(text)
         self.include = include
         self.problems: set[Problem] = set()  # a set: what is wrong in an anchor is met at every alias

@@ -219,13 +219,13 @@ class _Instance:
                 self._conflict(bot, conflict.reason, conflict.ids)
                 continue
             credentials = self.observed.credentials or {}
-            creds_id = "" if bot.creds is None else credentials.get(bot.creds)
-            if creds_id is None:
+            known = None if bot.creds is None else credentials.get(bot.creds)
+            if bot.creds is not None and known is None:
                 names = ", ".join(sorted(credentials)) or "none"
                 reason = f"the instance has no credential named {bot.creds!r}; it has: {names}"
                 self._conflict(bot, reason, ())
                 continue
-            wanted[bot.name] = self._want(bot, creds_id)
+            wanted[bot.name] = self._want(bot, "" if known is None else known.id)
         return wanted
 
     def _want(self, bot: DesiredBot, creds_id: str) -> _Wanted:
@@ -248,7 +248,7 @@ class _Instance:
 
         The first create makes the settings row, which takes no credential that another instance's row has.
         """
-        settings, own = self.observed.settings, set((self.observed.credentials or {}).values())
+        settings, own = self.observed.settings, {c.id for c in (self.observed.credentials or {}).values()}
         if settings is None or settings.exists:
             return frozenset()
         creates = {

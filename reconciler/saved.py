@@ -112,6 +112,7 @@ def _plan(document: dict[str, Any]) -> Plan:
             "steps": instance["steps"],
             "in_sync": instance["inSync"],
             "problem": instance["problem"],
+            "credentials": instance["credentials"],
         }
         for instance in document["instances"]
     ]
@@ -121,13 +122,18 @@ def _plan(document: dict[str, Any]) -> Plan:
 
 
 def _results(document: dict[str, Any], plan: Plan) -> Results:
-    changes = {(change.instance, change.label): change for change in plan.changes() if change.verb.writes}
+    changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
     return TypeAdapter(Results).validate_python(
         {
             "signal": document["signal"],
             "results": [
-                {**result, "change": changes[result["instance"], result["bot"] or result["id"]]}
+                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
                 for result in document["results"]
             ],
         }
     )
+
+
+def _name(result: dict[str, Any]) -> str:
+    """The name of a change, or its label where it has none: the settings, or a bot that nothing declares."""
+    return str(result["bot"] or ("the settings" if result["of"] == "settings" else result["id"]))

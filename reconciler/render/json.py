@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from reconciler.model import Change, InstancePlan, Outcome, Plan, RemoteBot, Result, Results, Step, Verb
+from reconciler.model import Change, InstancePlan, Of, Outcome, Plan, RemoteBot, Result, Results, Step, Verb
 
 VERSION = 1
 FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
@@ -56,10 +56,15 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         "owner": plan.owner,
         "digest": plan.digest,
         "writes": plan.writes,
-        "summary": {verb.value: counts.get(verb, 0) for verb in Verb}
+        "summary": {verb.value: counts.get(verb, 0) for verb in Verb if verb is not Verb.ROTATE}
+        | {of.value: _writes(plan, of) for of in (Of.CREDENTIAL, Of.SETTINGS)}
         | {"inSync": plan.in_sync, "problems": plan.problems},
         "instances": [_instance(instance) for instance in plan.instances],
     }
+
+
+def _writes(plan: Plan, of: Of) -> int:
+    return sum(number for verb, number in plan.counts(of).items() if verb.writes)
 
 
 def _instance(instance: InstancePlan) -> Mapping[str, object]:
@@ -67,6 +72,7 @@ def _instance(instance: InstancePlan) -> Mapping[str, object]:
         "name": instance.name,
         "problem": instance.problem,
         "inSync": instance.in_sync,
+        "credentials": dict(instance.credentials),
         "changes": [_change(change) for change in instance.changes],
         "steps": [_step(step) for step in instance.steps],
     }
@@ -74,6 +80,7 @@ def _instance(instance: InstancePlan) -> Mapping[str, object]:
 
 def _change(change: Change) -> Mapping[str, object]:
     return {
+        "of": change.of.value,
         "bot": change.bot,
         "verb": change.verb.value,
         "reason": change.reason,
@@ -97,12 +104,15 @@ def _step(step: Step) -> Mapping[str, object]:
         "id": step.id,
         "body": dict(step.body),
         "why": step.why,
+        "secret": None if step.secret is None else asdict(step.secret),
+        "merge": step.merge,
     }
 
 
 def _result(result: Result) -> Mapping[str, object]:
     return {
         "instance": result.change.instance,
+        "of": result.change.of.value,
         "bot": result.change.bot,
         "verb": result.change.verb.value,
         "outcome": result.outcome.value,

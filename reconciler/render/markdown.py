@@ -30,10 +30,11 @@ SUMMARY = 1024 * 1024
 LEAST = 4096
 """The smallest page that can be asked for: the counts and the digest are always there."""
 
-_STANDS_OUT = (Verb.DELETE, Verb.REPLACE, Verb.ADOPT, Verb.HELD, Verb.CONFLICT)
+_STANDS_OUT = (Verb.DELETE, Verb.REPLACE, Verb.ROTATE, Verb.ADOPT, Verb.HELD, Verb.CONFLICT)
 _WARNINGS = {
     Verb.DELETE: "Open sessions of a bot that is deleted are lost.",
     Verb.REPLACE: "Open sessions of a bot that is replaced are lost.",
+    Verb.ROTATE: "The old key of a credential that is rotated is deleted when nothing uses it any more.",
     Verb.ADOPT: "A bot that is adopted was made by somebody else; the manifests take it over.",
     Verb.HELD: "What is held was not reviewed, and is not applied.",
     Verb.CONFLICT: "A bot in conflict is left as it is.",
@@ -58,7 +59,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
     markdown that says where the whole plan is; shown when something is left out.
     """
     limit, more = _limit(max_chars, more)
-    number = plan.counts()
+    number = Counter(change.verb for change in plan.changes())
     warnings = [_WARNINGS[verb] for verb in _STANDS_OUT if number.get(verb)]
     broken = [instance for instance in plan.instances if instance.problem is not None]
     rows = [
@@ -66,7 +67,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
         *(_broken(instance) for instance in broken),
     ]
     head = [
-        f"**{text.counts(plan)}**",
+        "\n".join([f"**{text.counts(plan)}**", *text.credentials(plan)]),
         _warning([*warnings, _PROBLEM] if broken else warnings),
         _table(("", "instance", "bot", "why"), rows, limit // 4),
         _instances(plan, limit // 4),
@@ -203,7 +204,7 @@ def _broken(instance: InstancePlan) -> tuple[str, ...]:
 
 def _instances(plan: Plan, room: int) -> str:
     """How many changes of each verb every instance has that has any; the others are counted."""
-    number = plan.counts()
+    number = Counter(change.verb for change in plan.changes())
     columns = [verb for verb in Verb if verb in _COLUMNS or number.get(verb)]
     rows = []
     for instance in plan.instances:
@@ -273,7 +274,7 @@ def _calls(instance: InstancePlan) -> _Block:
     items = []
     for step in instance.steps:
         why = f": {_code(step.why)}" if step.why else ""
-        items.append(f"<li>{step.call} {_code(step.bot)}{why}</li>")
+        items.append(f"<li>{step.call} {_code(text.subject(step))}{why}</li>")
     title = f"calls on {_code(instance.name)}, in this order"
     body = "\n".join(["<ol>", *items, "</ol>"])
     stub = f"<p>The calls on {_code(instance.name, _NAME)} are too long to be shown here.</p>"

@@ -6,13 +6,25 @@ and the long texts of a bot that is made or deleted as it stands, are shortened.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from textwrap import wrap
 
 import click
 
 from reconciler.kinds import Value
-from reconciler.model import Call, Change, FieldChange, InstancePlan, Outcome, Plan, Results, Step, Verb
+from reconciler.model import (
+    Call,
+    Change,
+    FieldChange,
+    InstancePlan,
+    Of,
+    Outcome,
+    Plan,
+    Results,
+    Step,
+    Verb,
+)
 from reconciler.render import safe, values
 from reconciler.render.values import count
 
@@ -24,6 +36,7 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.UPDATE: ("~", "yellow"),
     Verb.ADOPT: (">", "yellow"),
     Verb.REPLACE: ("-/+", "red"),
+    Verb.ROTATE: ("@", "yellow"),
     Verb.DELETE: ("-", "red"),
     Verb.HELD: ("!", "yellow"),
     Verb.CONFLICT: ("!", "red"),
@@ -47,7 +60,7 @@ _BLOCK = " " * 8  # where the lines of long texts begin
 def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
     """The counts, then what differs, instance by instance. width: columns of the terminal."""
     paint = _painter(color)
-    shown = [paint(counts(plan), "bold")]
+    shown = [paint(counts(plan), "bold"), *credentials(plan)]
     for instance in plan.instances:
         if instance.changes or instance.problem:
             shown += ["", *_instance(instance, paint, width)]
@@ -56,14 +69,20 @@ def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
 
 def counts(plan: Plan) -> str:
     """The plan in one line."""
-    number = plan.counts()
+    number, keys, settings = (plan.counts(of) for of in (Of.BOT, Of.CREDENTIAL, Of.SETTINGS))
     broken = sum(instance.problem is not None for instance in plan.instances)
     writes = [f"{number[verb]} to {verb}" for verb in Verb if verb.writes and number.get(verb)]
+    writes += [
+        f"{count(keys[verb], 'credential')} to {verb}" for verb in Verb if verb.writes and keys.get(verb)
+    ]
+    if changed := sum(settings[verb] for verb in settings if verb.writes):
+        writes.append(f"settings of {count(changed, 'instance')} to write")
     asides = [
-        (number.get(Verb.HELD, 0), "change", " held"),
-        (number.get(Verb.CONFLICT, 0), "conflict", ""),
+        (sum(each.get(Verb.HELD, 0) for each in (number, keys, settings)), "change", " held"),
+        (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
+        (keys.get(Verb.UNMANAGED, 0), "old credential", " kept"),
         (broken, "instance", " with a problem"),
     ]
     aside = "".join(f"; {count(some, noun)}{rest}" for some, noun, rest in asides if some)
@@ -72,6 +91,14 @@ def counts(plan: Plan) -> str:
     read = count(len(plan.instances) - broken, "instance")
     head = "Nothing to apply" if plan.problems else "No changes"
     return f"{head}. {count(plan.in_sync, 'bot')} in sync on {read}{aside}."
+
+
+def credentials(plan: Plan) -> Iterator[str]:
+    """How the declared credentials stand, in one line where there are any."""
+    stand = Counter(standing for instance in plan.instances for standing in instance.credentials.values())
+    if stand:
+        parts = [f"{number} {standing}" for standing, number in sorted(stand.items())]
+        yield f"Credentials: {', '.join(parts)}."
 
 
 def results(results: Results, *, color: bool = False) -> str:
@@ -106,8 +133,9 @@ def endings(results: Results) -> Iterator[str]:
 
 
 def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]:
-    in_sync = f"  ({instance.in_sync} in sync)" if instance.in_sync else ""
-    yield paint(safe.line(instance.name), "bold") + in_sync
+    notes = [f"{instance.in_sync} in sync"] if instance.in_sync else []
+    notes += [f"credential {safe.line(name)} {standing}" for name, standing in instance.credentials.items()]
+    yield paint(safe.line(instance.name), "bold") + (f"  ({'; '.join(notes)})" if notes else "")
     if instance.problem is not None:
         yield from _sentence("  ! problem", "red", safe.line(instance.problem), paint, width)
     for change in sorted(instance.changes, key=lambda change: not change.verb.writes):
@@ -118,7 +146,7 @@ def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]
             yield f"{number:>7}. {_step(step)}"
 
 
-_SPECIAL = frozenset({Call.PARK, Call.FALLBACK})
+_SPECIAL = frozenset({Call.PARK, Call.FALLBACK, Call.MOVE, Call.OLD_CREDENTIAL})
 
 
 def needs_order(instance: InstancePlan) -> bool:
@@ -128,7 +156,21 @@ def needs_order(instance: InstancePlan) -> bool:
 
 def _step(step: Step) -> str:
     why = f": {safe.line(step.why)}" if step.why else ""
-    return f"{step.call} {safe.line(step.bot)}{why}"
+    return f"{step.call} {safe.line(subject(step))}{why}"
+
+
+def subject(step: Step) -> str:
+    """What a call is about."""
+    match step.call:
+        case Call.NEW_CREDENTIAL | Call.OLD_CREDENTIAL:
+            return str(step.body.get("name", step.bot))
+        case Call.MOVE:
+            return f"bot {step.id} to {step.body.get('openaiCredsId', step.bot)}"
+        case Call.FALLBACK:
+            return str(step.body.get("fallbackId", step.bot)) or "none"
+        case Call.SETTINGS:
+            return ", ".join(step.body)
+    return step.bot
 
 
 def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import pytest
 
 from reconciler import answers
 from reconciler.answers import NotUnderstood
-from reconciler.model import Fields, RemoteBot, RemoteSettings
+from reconciler.model import Fields, RemoteBot, RemoteCredential, RemoteSettings
 
 # As recorded from 2.3.6.
 STORED = {
@@ -105,7 +104,7 @@ def test_bot_without_a_time() -> None:
 
 def test_credentials_without_their_keys() -> None:
     data = [{"id": "c1", "name": "main", "apiKey": "sk-1"}, {"id": "c2", "name": "café", "apiKey": "sk-2"}]
-    assert answers.credentials(data) == {"main": "c1", "café": "c2"}
+    assert answers.credentials(data) == {"main": RemoteCredential("c1"), "café": RemoteCredential("c2")}
     assert answers.credentials(None) == {}
 
 
@@ -242,4 +241,4 @@ def test_licence() -> None:
 
 def test_no_key_stays_in_what_is_returned() -> None:
     data = [{"id": "c1", "name": "main", "apiKey": "sk-1"}]
-    assert "sk-1" not in json.dumps(answers.credentials(data))
+    assert "sk-1" not in repr(answers.credentials(data))

@@ -10,7 +10,7 @@ import pytest
 from reconciler.client import Client, Server
 from reconciler.errors import Position, ServerError
 from reconciler.fetch import fetch
-from reconciler.model import Desired, DesiredBot, DesiredInstance, Observed, RemoteBot
+from reconciler.model import Desired, DesiredBot, DesiredInstance, Observed, RemoteBot, RemoteCredential
 from reconciler.sandbox import Sandbox
 from tests.client.scripted import KEY, Act, Request, Spy, page, refusal, reply, serving, stall
 from tests.support import World
@@ -69,7 +69,7 @@ def test_reads_what_the_plan_looks_at_and_no_more(sandbox: Sandbox, world: World
     assert [found.id for found in one.bots] == [bot["id"]]
     assert one.bots[0].fields["description"] == "Front desk [gitops:desk]"
     assert one.bots[0].fields["ignoreJids"] == ("@g.us",)
-    assert one.credentials == ids
+    assert one.credentials == {name: RemoteCredential(id) for name, id in ids.items()}
     assert one.settings is not None
     assert one.settings.exists
     assert (other.bots, other.credentials, other.settings, other.problem) == ((), None, None, None)
@@ -86,7 +86,7 @@ def test_names_of_any_kind_are_found(sandbox: Sandbox, world: World, name: str) 
     bot = world.bot(name, ids["main"])
     observed = fetched(at(sandbox), instance(name, "main")).instances[name]
     assert [found.id for found in observed.bots] == [bot["id"]]
-    assert observed.credentials == ids
+    assert observed.credentials == {name: RemoteCredential(id) for name, id in ids.items()}
 
 
 @pytest.mark.parametrize(

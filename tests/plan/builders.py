@@ -14,6 +14,7 @@ from reconciler.model import (
     ObservedInstance,
     Plan,
     RemoteBot,
+    RemoteCredential,
     RemoteSettings,
 )
 from reconciler.plan import Options, make
@@ -93,7 +94,12 @@ def plan(
     **options: object,
 ) -> Plan:
     """The plan of one instance, loja."""
-    observed = ObservedInstance("loja", tuple(there), credentials, settings)
+    observed = ObservedInstance(
+        "loja",
+        tuple(there),
+        None if credentials is None else {name: RemoteCredential(id) for name, id in credentials.items()},
+        settings,
+    )
     return make(
         Desired((DesiredInstance("loja", tuple(desired), AT),)),
         Observed("http://127.0.0.1:8080", {"loja": observed}),

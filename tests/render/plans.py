@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 from hypothesis import strategies as st
 
@@ -13,11 +14,14 @@ from reconciler.model import (
     Change,
     FieldChange,
     InstancePlan,
+    Of,
     Outcome,
     Plan,
     RemoteBot,
     Result,
     Results,
+    SecretRef,
+    Standing,
     Step,
     Verb,
 )
@@ -51,6 +55,7 @@ def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
         st.lists(_steps(text), max_size=3).map(tuple),
         st.integers(0, 3),
         st.none() | text,
+        st.dictionaries(text, st.sampled_from(get_args(Standing)), max_size=2),
     ).map(_at_home)
     return st.builds(Plan, text, text, st.lists(instances, max_size=3).map(tuple))
 
@@ -76,13 +81,17 @@ def _changes(text: st.SearchStrategy[str]) -> st.SearchStrategy[Change]:
         before=st.none() | st.builds(RemoteBot, text, body, text),
         at=st.none() | st.builds(Position, text, st.integers(1, 9), st.integers(1, 9)),
         cause=st.sampled_from(["", "drift", "pending", "both"]),
+        of=st.sampled_from(Of),
     )
 
 
 def _steps(text: st.SearchStrategy[str]) -> st.SearchStrategy[Step]:
     value = text | st.integers()
     body = st.dictionaries(_NAMES, value, max_size=5)
-    return st.builds(Step, st.sampled_from(Call), text, st.none() | text, body, text)
+    secret = st.none() | st.builds(SecretRef, st.sampled_from(["env", "secret-file"]), text)
+    return st.builds(
+        Step, st.sampled_from(Call), text, st.none() | text, body, text, secret=secret, merge=st.booleans()
+    )
 
 
 def _at_home(instance: InstancePlan) -> InstancePlan:

@@ -11,17 +11,20 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
+from reconciler import saved
 from reconciler.errors import Position
 from reconciler.model import (
     Call,
     Change,
     FieldChange,
     InstancePlan,
+    Of,
     Outcome,
     Plan,
     RemoteBot,
     Result,
     Results,
+    SecretRef,
     Step,
     Verb,
 )
@@ -65,13 +68,22 @@ def test_results_name_their_changes() -> None:
     assert document["results"] == [
         {
             "instance": "loja",
+            "of": "bot",
             "bot": "menu",
             "verb": "update",
             "outcome": "applied",
             "detail": "",
             "id": "cm1",
         },
-        {"instance": "loja", "bot": "old", "verb": "delete", "outcome": "failed", "detail": "no", "id": None},
+        {
+            "instance": "loja",
+            "of": "bot",
+            "bot": "old",
+            "verb": "delete",
+            "outcome": "failed",
+            "detail": "no",
+            "id": None,
+        },
     ]
 
 
@@ -115,11 +127,20 @@ def _read(document: dict[str, Any]) -> Plan:
                 instance["name"],
                 tuple(_read_change(instance["name"], each) for each in instance["changes"]),
                 tuple(
-                    Step(Call(step["call"]), step["bot"], step["id"], _body(step["body"]), step["why"])
+                    Step(
+                        Call(step["call"]),
+                        step["bot"],
+                        step["id"],
+                        _body(step["body"]),
+                        step["why"],
+                        step["secret"] and SecretRef(**step["secret"]),
+                        step["merge"],
+                    )
                     for step in instance["steps"]
                 ),
                 instance["inSync"],
                 instance["problem"],
+                instance["credentials"],
             )
             for instance in document["instances"]
         ),
@@ -138,6 +159,7 @@ def _read_change(instance: str, each: dict[str, Any]) -> Change:
         before and RemoteBot(before["id"], _body(before["fields"]), before["created"]),
         at and Position(at["file"], at["line"], at["column"]),
         each["cause"],
+        Of(each["of"]),
     )
 
 
@@ -147,3 +169,18 @@ def _body(body: dict[str, Any]) -> dict[str, Any]:
 
 def _value(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def test_results_of_credentials_and_settings_can_be_read_back(tmp_path: Path) -> None:
+    """They have no bot's name, and may be called as a bot is."""
+    changes = (
+        change(Verb.UPDATE, bot="main"),
+        Change("loja", "main", Verb.ROTATE, "", ids=("c1",), of=Of.CREDENTIAL),
+        Change("loja", "", Verb.CREATE, "", of=Of.SETTINGS),
+        change(Verb.DELETE, bot=""),
+    )
+    made = plan(*changes)
+    ended = Results(tuple(Result(each, Outcome.APPLIED, id="cm1") for each in changes))
+    saved.write(tmp_path / "results.json", made, ended)
+    found = saved.read(tmp_path / "results.json")
+    assert (found.plan, found.results) == (made, ended)

@@ -239,7 +239,7 @@ def test_what_stands_out_comes_in_this_order() -> None:
     made = plan(*(change(verb, bot=verb.value) for verb in Verb))
     head, _, _ = markdown.plan(made).partition("<details>")
     rows = re.findall("<tr><td><b>(.*?)</b>", head)
-    assert rows == ["delete", "replace", "adopt", "held", "conflict"]
+    assert rows == ["delete", "replace", "rotate", "adopt", "held", "conflict"]
     assert "<th>held</th>" in head
     assert "<th>orphan</th>" in head
 

@@ -17,10 +17,12 @@ from reconciler.model import (
     Change,
     FieldChange,
     InstancePlan,
+    Of,
     Outcome,
     Plan,
     Result,
     Results,
+    SecretRef,
     Step,
     Verb,
 )
@@ -364,3 +366,42 @@ def test_two_thousand_changes_are_quick() -> None:
 
 def unstyled(shown: str) -> str:
     return re.sub(r"\x1b\[\d*m", "", shown)
+
+
+def test_credentials_and_settings_beside_the_bots() -> None:
+    rotate = Change("loja", "main", Verb.ROTATE, "its key is another now", ids=("c1",), of=Of.CREDENTIAL)
+    fields = (FieldChange("speechToText", False, True), FieldChange("fallbackId", None, "menu"))
+    row = Change("loja", "", Verb.UPDATE, "they differ", fields=fields, of=Of.SETTINGS)
+    kept = Change("loja", "old", Verb.UNMANAGED, "bot cm9 uses it", ids=("c0",), of=Of.CREDENTIAL)
+    steps = (
+        Step(Call.NEW_CREDENTIAL, rotate.label, None, {"name": "main@2"}, secret=SecretRef("env", "KEY")),
+        Step(Call.SETTINGS, row.label, None, {"speechToText": True}),
+        Step(Call.MOVE, rotate.label, "cm1", {"openaiCredsId": "new credential main@2"}),
+        Step(Call.FALLBACK, row.label, None, {"fallbackId": "new bot menu"}),
+        Step(Call.OLD_CREDENTIAL, rotate.label, "c1", {"name": "main"}),
+    )
+    instance = InstancePlan(
+        "loja", (rotate, row, change(Verb.CREATE), kept), steps, 2, credentials={"main": "different"}
+    )
+    head, rest = text.plan(Plan("", "", (instance,))).split("\n", 1)
+    assert head == (
+        "Plan: 1 to create, 1 credential to rotate, settings of 1 instance to write, 2 in sync; "
+        "1 old credential kept"
+    )
+    assert rest == dedent("""\
+        Credentials: 1 different.
+
+        loja  (2 in sync; credential main different)
+          @ credential main  rotate: its key is another now
+          ~ the settings  update: they differ
+              speechToText  false → true
+              fallbackId    (unset) → "menu"
+          + menu  create: a reason
+          ? credential old  unmanaged: bot cm9 uses it (id c0)
+            calls, in this order:
+              1. new credential main@2
+              2. settings speechToText
+              3. move bot cm1 to new credential main@2
+              4. fallback new bot menu
+              5. old credential main
+    """)

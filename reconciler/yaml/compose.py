@@ -1,9 +1,8 @@
 """The text of a manifest → a tree of nodes, each of which knows its place.
 
-The only module that imports ruamel.yaml. It reads with the C composer and leaves every scalar the text
-that it is: what `1`, `no` or `0010` means is decided by the field it is given to, in nodes.py. A text
-that cannot be read ends in MalformedError; depth, aliases and cycles are limited here, so that whoever walks
-the tree may do so without a thought.
+It reads with the C composer and leaves every scalar the text that it is: what `1`, `no` or `0010` means is
+decided by the field it is given to, in nodes.py. A text that cannot be read ends in MalformedError; depth,
+aliases and cycles are limited here, so that whoever walks the tree may do so without a thought.
 """
 
 from __future__ import annotations
@@ -17,19 +16,6 @@ from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # it is the
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
-
-__all__ = [
-    "MalformedError",
-    "MappingNode",
-    "Node",
-    "Places",
-    "ScalarNode",
-    "SequenceNode",
-    "compose",
-    "compose_json",
-    "index",
-    "tag",
-]
 
 MAX_DEPTH = 50
 MAX_EXPANDED = 20_000_000
@@ -66,6 +52,11 @@ class Places:
 def index(node: Node) -> int:
     """The index of the character where the node begins."""
     return int(node.start_mark.index)
+
+
+def end(node: Node) -> int:
+    """The index behind the node's last character; of block styles it may be behind the line break."""
+    return int(node.end_mark.index)
 
 
 def tag(node: Node) -> str | None:

@@ -1,0 +1,30 @@
+"""Reading and writing YAML: the only package that imports ruamel.yaml.
+
+compose: a text to nodes that know their places. emit: values to a text.
+"""
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from reconciler.yaml.compose import (
+    MalformedError,
+    Places,
+    compose,
+    compose_json,
+    end,
+    index,
+    tag,
+)
+
+__all__ = [
+    "MalformedError",
+    "MappingNode",
+    "Node",
+    "Places",
+    "ScalarNode",
+    "SequenceNode",
+    "compose",
+    "compose_json",
+    "end",
+    "index",
+    "tag",
+]
