@@ -319,8 +319,8 @@ class Step:
 
     body: what is sent. Of a new credential only its name: the key is read where `secret` says when the step
     is made. Of an old credential its name. Of settings only what changes: the server insists on the whole
-    row, which is completed with what is there then. Of a fallback `fallbackId` alone, "" for none. Ids that are
-    not known yet are NEW_CREDENTIAL or NEW_BOT with a name.
+    row, which is completed with what is there then. Of a fallback `fallbackId` alone, "" for none. Ids that
+    are not known yet are NEW_CREDENTIAL or NEW_BOT with a name.
     merge: ignoreJids are added to those that are there then.
     """
 
