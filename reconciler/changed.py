@@ -9,7 +9,8 @@ import subprocess
 from pathlib import Path
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import Desired
+from reconciler.load import is_defaults
+from reconciler.model import Desired, DesiredInstance
 
 
 def since(ref: str, directory: Path, desired: Desired) -> Desired:
@@ -24,13 +25,22 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
     names = _git(directory, "diff", "--name-only", "--no-renames", "-z", base, "--").split("\0")
     names += _git(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
     changed = {_place(top / name) for name in names if name}
+    # What a folder's file says is gone with it, so that no instance names it any more.
+    folders = {path.parent for path in changed if is_defaults(path.name)}
     return Desired(
         tuple(
             instance
             for instance in desired.instances
             if any(_places(file) & changed for file in instance.files)
+            or _folders(instance, directory) & folders
         )
     )
+
+
+def _folders(instance: DesiredInstance, directory: Path) -> set[Path]:
+    """The directories whose `_defaults` files apply to the instance, whether there are any."""
+    above = [folder for file in instance.files[:1] for folder in Path(file).parents]
+    return {folder.resolve() for folder in above if folder.is_relative_to(directory)}
 
 
 def _places(file: str) -> set[Path]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import codecs
 import errno
+import gc
 import os
 import stat
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from reconciler import layer, merge, sharing
 from reconciler.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifest import read
 from reconciler.model import Desired, DesiredInstance
 from reconciler.nodes import MAX_PROBLEMS, Source, TooManyProblemsError, near, quoted
 from reconciler.yaml import MalformedError, compose, compose_json
@@ -25,6 +27,7 @@ MAX_MANIFEST = 5 * 2**20
 MAX_INCLUDED = 2**20
 
 _ENDINGS = (".yaml", ".yml", ".json")
+_DEFAULTS = "_defaults"
 _ELSE = "or name the directory of the manifests with --bots"
 
 
@@ -37,24 +40,27 @@ class _UnreadableError(ValueError):
         self.column = column
 
 
-def load(directory: Path) -> Desired:
+def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
     """Everything that the manifests below the directory declare, instances by name.
 
+    origins: whether it is kept where every value comes from, which takes twice the memory of all else.
+    edited: what takes the place of files' contents, by their paths without links, as if it were written.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything"), ManifestError with all problems of all files.
     """
     problems: set[Problem] = set()
-    tree = _Tree(directory)
+    tree = _Tree(directory, edited or {})
     paths = tree.manifests(problems)
+    with _no_collecting():
+        folders = {folder: _read(path, tree, problems) for folder, path in tree.folders.items()}
+        read = [_instance(path, folders, tree, problems, origins) for path in paths]
     instances: dict[str, DesiredInstance] = {}
-    for path in paths:
-        instance = _load_file(path, tree, problems)
-        if instance is None:
-            continue
+    for instance in filter(None, read):
         first = instances.setdefault(instance.name, instance)
         if first is not instance:
             said = f"instance {quoted(instance.name)} is declared at {first.at} already: keep one of the two"
             problems.add(Problem(instance.at, said))
+    problems.update(sharing.problems(list(instances.values())))
     if problems:
         raise ManifestError(sorted(problems))
     if not paths:
@@ -62,6 +68,12 @@ def load(directory: Path) -> Desired:
             f"{_shown(directory)} holds no manifest (*.yaml, *.yml, *.json): add one, {_ELSE}"
         )
     return Desired(tuple(instances[name] for name in sorted(instances)))
+
+
+def is_defaults(name: str) -> bool:
+    """Whether a file of this name holds what the manifests of its folder have in common."""
+    stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path
+    return stem == _DEFAULTS and ending.lower() in _ENDINGS
 
 
 def select(desired: Desired, globs: Sequence[str]) -> Desired:
@@ -86,39 +98,99 @@ def _matches(name: str, glob: str) -> bool:
     return name == glob or fnmatchcase(name, glob)  # a name may itself hold a [
 
 
-def _load_file(path: Path, tree: _Tree, problems: set[Problem]) -> DesiredInstance | None:
-    """One manifest's instance; its problems are added to the others."""
-    file = _shown(path)
+@dataclass(slots=True)
+class _File:
+    """One file while all are read: what it declares, and the files that were read for it, itself first."""
+
+    layer: layer.Layer
+    files: dict[Path, None]
+
+
+def _instance(
+    path: Path, folders: Mapping[Path, _File], tree: _Tree, problems: set[Problem], origins: bool
+) -> DesiredInstance | None:
+    """What a manifest declares, with the files of its folders under it; problems are added to the others."""
+    above = [folders[folder] for folder in path.parents if folder in folders]
+    file = _read(path, tree, problems, above)
+    files = dict.fromkeys(str(each) for one in (file, *above) for each in one.files)
+    sources = [one.layer.source for one in (file, *above)]
     try:
-        text = _decoded(tree.contents(path, MAX_MANIFEST))
-    except _UnreadableError as error:
-        problems.add(Problem(Position(file, error.line, error.column), f"the manifest {error}"))
+        instance = merge.instance(file.layer, [one.layer for one in above])
+    except TooManyProblemsError as error:
+        problems.add(_too_many(str(error)))
         return None
+    finally:
+        problems.update(*(source.problems for source in sources))
+    if instance is None:
+        return None
+    return replace(instance if origins else _slim(instance), files=tuple(files))
+
+
+def _slim(instance: DesiredInstance) -> DesiredInstance:
+    """The instance without origins, but for those that the look at all instances together needs."""
+    bots = [
+        replace(bot, origins={key: bot.origins[key] for key in sharing.NEEDS if key in bot.origins})
+        for bot in instance.bots
+    ]
+    return replace(instance, bots=tuple(bots))
+
+
+def _read(path: Path, tree: _Tree, problems: set[Problem], above: Sequence[_File] | None = None) -> _File:
+    """One file; its problems are added to the others. above: a manifest's folders' files; None: it is one."""
+    file = _shown(path)
     files = {path: None}
 
     def include(name: str) -> str:
         files[path.parent / name] = None
         return tree.included(path, name)
 
-    source = Source(file, text, include)
+    source = Source(file, "", include, path.parent)
+    nothing = _File(layer.Layer(source, Position(file, 1, 1), whole=False), files)
+    try:
+        text = _decoded(tree.contents(path, MAX_MANIFEST))
+    except _UnreadableError as error:
+        what = "the manifest" if above is not None else "the folder's file"
+        problems.add(Problem(Position(file, error.line, error.column), f"{what} {error}"))
+        return nothing
+    source = Source(file, text, include, path.parent)
     try:
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
-        instance = read(root, source, path.stem)
-        return instance and replace(instance, files=tuple(map(str, files)))
+        if above is None:
+            return _File(layer.read(root, source, None), files)
+        variables = any(one.layer.vars is not None for one in above)
+        bots = any(one.layer.bots for one in above)
+        return _File(layer.read(root, source, path.stem, variables=variables, bots=bots), files)
     except MalformedError as error:
         problems.add(Problem(Position(file, *source.places(error.index)), str(error)))
-    except TooManyProblemsError:
-        said = f"more than {MAX_PROBLEMS} errors: correct these first, the others are shown then"
-        problems.add(Problem(Position(file, 1, 1), said))
+    except TooManyProblemsError as error:
+        problems.add(_too_many(str(error)))
     finally:
         problems |= source.problems
-    return None
+    return nothing
+
+
+def _too_many(file: str) -> Problem:
+    said = f"more than {MAX_PROBLEMS} errors: correct these first, the others are shown then"
+    return Problem(Position(file, 1, 1), said)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Without the garbage collector, which looks at all nodes again and again: half of the time. They have no
+    cycles."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 class _Tree:
     """The directory of the manifests, and the only way to what is in it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, edited: Mapping[Path, bytes]) -> None:
         try:
             mode = directory.stat().st_mode
         except FileNotFoundError:
@@ -131,12 +203,15 @@ class _Tree:
             )
         self._directory = directory
         self._real = directory.resolve()
+        self._edited = edited
         self._texts: dict[Path, str] = {}
+        self.folders: dict[Path, Path] = {}
 
     def manifests(self, problems: set[Problem]) -> list[Path]:
         """The manifests in the order of their paths; a directory that cannot be entered is a problem.
 
-        Each directory is read once, under its own name rather than a link's.
+        Each directory is read once, under its own name rather than a link's. folders gets the files that hold
+        what the manifests of a directory have in common.
         """
         found: list[Path] = []
         seen: set[Path] = set()
@@ -154,6 +229,8 @@ class _Tree:
                 continue
             for entry in entries:
                 path = directory / entry.name
+                if entry.name.startswith("_") and not path.is_dir():
+                    self._folder(path, problems)
                 if entry.name.startswith((".", "_")):
                     continue
                 if entry.is_dir(follow_symlinks=False):
@@ -172,6 +249,20 @@ class _Tree:
                     problems.add(Problem(Position(_shown(path), 1, 1), "the link leads to itself: remove it"))
         return sorted(found)
 
+    def _folder(self, path: Path, problems: set[Problem]) -> None:
+        """Notes a file that holds what the manifests of its folder have in common, if it is one."""
+        other = self.folders.get(path.parent)
+        if not is_defaults(path.name):
+            if path.stem.lower() in {_DEFAULTS, _DEFAULTS[:-1]} and path.suffix.lower() in _ENDINGS:
+                said = f"what manifests have in common stands in {_DEFAULTS}{path.suffix}: rename the file"
+                problems.add(Problem(Position(_shown(path), 1, 1), said))
+        elif other:
+            one, two = sorted((other, path))
+            said = f"the folder has {quoted(_shown(one))} too: keep one of the two"
+            problems.add(Problem(Position(_shown(two), 1, 1), said))
+        else:
+            self.folders[path.parent] = path
+
     def contents(self, path: Path, limit: int) -> bytes:
         """A regular file's bytes."""
         try:
@@ -182,6 +273,7 @@ class _Tree:
                 raise _UnreadableError("is not a regular file: put a text file in its place")
             with path.open("rb") as file:
                 data = file.read(limit + 1) if found.st_size <= limit else b""
+            data = self._edited.get(path.resolve(), data) if self._edited else data
         except FileNotFoundError:
             raise _UnreadableError("does not exist: correct the path or make the file") from None
         except OSError as error:

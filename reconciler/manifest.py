@@ -1,71 +1,188 @@
-"""What a manifest may say: its keys, the fields of a bot, and what must stand together.
+"""What a manifest may say: its keys, a bot's fields, the settings', and the words for what is wrong.
 
 The pydantic model is made from the field table, once; it knows keys, types, limits and choices, and gives
-the JSON Schema. What ties fields to each other are plain functions. Works on nodes, touches no file.
+the JSON Schema. layer.py reads a file with it; merge.py knows what must stand together.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Tag, create_model
 from pydantic import Field as Constrained
 from pydantic_core import ErrorDetails
 
-from reconciler.clashes import clashes
-from reconciler.errors import Position
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Type
-from reconciler.model import DesiredBot, DesiredInstance
-from reconciler.nodes import Entries, Origin, Source, near, quoted
-from reconciler.yaml import Node
+from reconciler.nodes import looks_like_key, near, quoted
 
-_MARKER = re.compile(r"\[\s*[a-z0-9_.-]+\s*:\s*[a-z0-9][a-z0-9-]*\s*\]", re.IGNORECASE)  # of any owner
+FOLDER = ("vars", "settings", "silence", "defaults", "bots")
+"""The keys of a folder's file."""
+
+MANIFEST = ("instance", "credentials", *FOLDER)
+"""The keys of a manifest."""
+
+IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
+"""The name of a variable, of a manifest or of the environment."""
+
+GENERATION = re.compile("@[0-9]+$", re.ASCII)
+"""How the name of a credential ends that a rotation made."""
+
+_ON_DRIFT = ("update", "replace")
+_CHOICES = {"onDrift": _ON_DRIFT} | {name: field.choices for name, field in OPENAI.fields.items()}
 _NAME = StringConstraints(strict=True, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
 _NAME_RULE = "lower-case letters, digits and hyphens, a letter or digit first, 64 at most"
-_TOP = ("instance", "defaults", "bots")
-_KEYS = (*OPENAI.fields, "openaiCreds", "onDrift", "previously")
-_CREDENTIAL = ("openaiCreds", "openaiCredsId")
-_ON_DRIFT = ("update", "replace")
+_INSTANCE = StringConstraints(min_length=1, max_length=255)
+_MAX_NAME = 255
+_BOT = (*OPENAI.fields, "openaiCreds", "onDrift", "previously", "silence")
+_SETTINGS = (*OPENAI.settings, "openaiCreds", "fallback")
+_OF_A_MANIFEST = {
+    "instance": "a folder's file is about many instances: give `instance:` in a manifest",
+    "credentials": "credentials are one instance's: move them to its manifest",
+}
+_OF_ANOTHER = {
+    "previously": "previously is about one bot: move it there",
+    "fallback": "fallback is the instance's: move it to `settings:`",
+    "speechToText": "speechToText is the instance's: move it to `settings:`",
+    "apiKey": "an apiKey stands under its credential's name in `credentials:`: move it there",
+}
+"""What to say of keys that have a meaning in another place."""
 
 
 # -- the model --------------------------------------------------------------------------------
 
 
 @cache
-def model() -> type[BaseModel]:
-    """A whole manifest; bots and defaults are what stands in it, before they are merged."""
+def model(*, folder: bool = False) -> type[BaseModel]:
+    """A whole manifest, or a folder's `_defaults` file; what stands in it, before anything is merged."""
+    config = ConfigDict(extra="forbid", strict=True)
+
+    def made(name: str, about: str, /, **fields: Any) -> type[BaseModel]:
+        return create_model(name, __config__=config, __doc__=about, **fields)
+
+    creds = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+    borrowed = made(
+        "Borrowed",
+        "A credential of another instance. When that instance is deleted, so are the bots that use it.",
+        instance=(Annotated[str, _INSTANCE], Constrained(description="The instance that has it.")),
+        name=(creds, Constrained(description="The credential's name.")),
+    )
+    silence = (
+        tuple[Annotated[str, _NAME], ...],
+        Constrained((), description="Ids of lint rules that are to say nothing here."),
+    )
     common: dict[str, Any] = {
         "openaiCreds": (
-            Annotated[str, StringConstraints(min_length=1)],
-            Constrained(None, description="The name of an OpenAI credential of the instance."),
+            _either(creds, borrowed),
+            Constrained(
+                None,
+                description="The name of an OpenAI credential of the instance; or of another one's, with "
+                "`instance:` and `name:`.",
+            ),
         ),
         "onDrift": (
             Literal[_ON_DRIFT],
-            Constrained(None, description="What is done when the bot on the server differs."),
+            Constrained(
+                None,
+                description="What is done when the bot on the server differs: update it, or replace it "
+                "(delete and create: its sessions are lost).",
+            ),
         ),
-    }
-    common |= {
-        name: (_annotation(field), Constrained(None, description=field.about))
-        for name, field in OPENAI.fields.items()
+        "silence": silence,
+        **_fields(OPENAI.fields),
     }
     previously = (
         tuple[Annotated[str, _NAME], ...],
         Constrained((), description="Names that the bot had before: it is kept through a rename."),
     )
-    config = ConfigDict(extra="forbid", strict=True)
-    defaults = create_model("Defaults", __config__=config, **common)
-    bot = create_model("Bot", __config__=config, **common, previously=previously)
-    return create_model(
-        "Manifest",
-        __config__=config,
-        instance=(Annotated[str, StringConstraints(min_length=1, max_length=255)], None),
-        defaults=(defaults, None),
-        bots=(dict[Annotated[str, _NAME], bot], ...),  # type: ignore[valid-type]  # made at run time
+    defaults = made("Defaults", "What every bot has unless it says otherwise.", **common)
+    bot = made("Bot", "A bot. What it leaves out belongs to the server.", **common, previously=previously)
+    merge = made(
+        "Merge",
+        "JIDs that are added to those of the server, which adds to them by itself.",
+        merge=(tuple[str, ...], Constrained(description="The JIDs to add.")),
     )
+    settings = made(
+        "Settings",
+        "The instance's settings. What they leave out belongs to the server.",
+        openaiCreds=(creds, Constrained(None, description="The name of a credential of the instance's own.")),
+        fallback=(
+            str,
+            Constrained(
+                None, description='The bot that answers when no other does, by its name; "" for none.'
+            ),
+        ),
+        **_fields(OPENAI.settings)
+        | {
+            "ignoreJids": (
+                _either(tuple[str, ...], merge),
+                Constrained(None, description=OPENAI.settings["ignoreJids"].about),
+            )
+        },
+    )
+    shared: dict[str, Any] = {
+        "vars": (
+            dict[Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER}$")], str],
+            Constrained(
+                None,
+                description="What ${name} stands for in texts; ${instance} is the instance's name, and $${ "
+                "is ${ itself.",
+            ),
+        ),
+        "settings": (settings, Constrained(None)),
+        "silence": silence,
+        "defaults": (defaults, Constrained(None)),
+        "bots": (
+            dict[Annotated[str, _NAME], _either(Literal[False], bot)],  # type: ignore[misc]  # made at run time
+            Constrained(
+                None, description="Bots by name; `false` for one that a folder's file has, and not here."
+            ),
+        ),
+    }
+    if folder:
+        return made(
+            "Folder", "What the manifests of a folder, and of those below it, have in common.", **shared
+        )
+    key = made(
+        "Credential",
+        "An OpenAI credential of the instance.",
+        apiKey=(
+            str,
+            Constrained(
+                description="Where the key is found: !env NAME or !secret-file PATH. Never the key itself."
+            ),
+        ),
+    )
+    return made(
+        "Manifest",
+        "One instance of an Evolution API server: its OpenAI bots, credentials and settings.",
+        instance=(
+            Annotated[str, _INSTANCE],
+            Constrained(None, description="The instance's name; else the file's name without its ending."),
+        ),
+        credentials=(
+            dict[creds, key],  # type: ignore[valid-type]  # made at run time
+            Constrained(None, description="OpenAI credentials by name."),
+        ),
+        **shared,
+    )
+
+
+def _either(plain: Any, mapping: Any) -> Any:
+    """One of two shapes, told apart by which is a mapping."""
+    return Annotated[
+        Annotated[plain, Tag("plain")] | Annotated[mapping, Tag("mapping")],
+        Discriminator(lambda value: "mapping" if isinstance(value, dict) else "plain"),
+    ]
+
+
+def _fields(table: Mapping[str, Field]) -> dict[str, Any]:
+    return {
+        name: (_annotation(field), Constrained(None, description=field.about))
+        for name, field in table.items()
+    }
 
 
 def _annotation(field: Field) -> Any:
@@ -82,22 +199,21 @@ def _annotation(field: Field) -> Any:
             return tuple[Annotated[str, StringConstraints(max_length=field.limit)], ...]
 
 
-def _wrong(error: ErrorDetails, name: str) -> str:
-    """A sentence for what the model refuses."""
+# -- what is wrong ----------------------------------------------------------------------------
+
+
+def wrong(error: ErrorDetails, name: str) -> str:
+    """A sentence for what the model refuses under a key of this name."""
     limits = error.get("ctx", {})
     given = error["input"]
+    where = error["loc"][0]
     match error["type"]:
-        case "extra_forbidden" if len(error["loc"]) == 1:
-            said = (
-                f"{quoted(name)} is no key of a manifest{near(name, _TOP)}: write instance, defaults or bots"
-            )
-        case "extra_forbidden" if name == "previously":
-            said = "previously is about one bot: move it there"
         case "extra_forbidden":
-            said = f"{quoted(name)} is no field of a bot{near(name, _KEYS)}: correct it or leave it out"
+            said = _unknown(name, where if len(error["loc"]) > 1 else "")
+        case "string_type":  # the one place where the reader lets a mapping through
+            said = "the settings take a credential of the instance's own: write its name"
         case "string_too_long":
-            most = limits["max_length"]
-            said = f"{name} has {len(given)} characters, and {most} is the most that is stored: shorten it"
+            said = too_long(name, given, limits["max_length"])
         case "string_too_short":
             said = f"{name} is empty: write a name"
         case "greater_than_equal":
@@ -105,8 +221,12 @@ def _wrong(error: ErrorDetails, name: str) -> str:
         case "less_than_equal":
             said = f"{name} is too large to be stored: write at most {limits['le']}"
         case "literal_error":
-            choices = OPENAI.fields[name].choices if name in OPENAI.fields else _ON_DRIFT
+            choices = _CHOICES[name]
             said = f"{name} cannot be {quoted(given)}{near(given, choices)}: write {' or '.join(choices)}"
+        case "string_pattern_mismatch" if where == "vars":
+            said = f"{quoted(given)} cannot be a variable's name: use letters, digits and _, no digit first"
+        case "string_pattern_mismatch" if name == "silence":
+            said = f"{quoted(given)} cannot be the id of a lint rule: use {_NAME_RULE}"
         case "string_pattern_mismatch":
             said = f"{quoted(given)} cannot be a bot's name: use {_NAME_RULE}"
         case _:  # string_unicode is left, and only the name of a file can be no Unicode
@@ -114,205 +234,31 @@ def _wrong(error: ErrorDetails, name: str) -> str:
     return said
 
 
-# -- one manifest -----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A bot or the defaults: the nodes of what stands there, and the values of what is right of it.
-
-    whole: whether it could be read at all, so that what it lacks is really missing.
-    """
-
-    nodes: Entries
-    values: dict[str, Any]
-    whole: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class _Bot:
-    """A bot with the defaults under it. own: the nodes that stand under its own name."""
-
-    key: Node
-    own: Entries
-    nodes: Entries
-    values: Mapping[str, Any]
-
-
-def read(root: Node, source: Source, stem: str) -> DesiredInstance | None:
-    """The instance that a manifest declares; errors go to the source. stem: its name if it gives none.
-
-    What is returned when there are errors is for nothing but finding more of them in other files.
-    """
-    top = source.entries(root, "a manifest")
-    if top is None:
-        return None
-    raw: dict[str, Any] = {name: "" for name in top if name not in _TOP and not name.startswith("x-")}
-    raw["instance"] = source.text(top["instance"][1], "instance") if "instance" in top else stem
-    defaults = _part(top["defaults"][1], source, "defaults") if "defaults" in top else _Part({}, {})
-    bots: dict[str, tuple[Node, _Part]] = {}
-    if "bots" not in top:
-        source.report(root, "the manifest has no bots: add `bots:` (`bots: {}` for an instance without any)")
-    elif listed := source.entries(top["bots"][1], "bots"):
-        bots = {
-            name: (key, _part(node, source, f"bot {quoted(name)}")) for name, (key, node) in listed.items()
-        }
-    _check_model(raw, top, defaults, bots, source)
-    merged = {
-        name: _merged(key, defaults, part)
-        for name, (key, part) in bots.items()
-        if defaults.whole and part.whole
-    }
-    for name, bot in merged.items():
-        for node, message in _incomplete(name, bot):
-            source.report(node, message)
-    for node, message in _renames(merged):
-        source.report(node, message)
-    desired = tuple(_desired(name, bot, source) for name, bot in merged.items())
-    for clash in clashes(desired):
-        bot = merged[clash.bot.name]
-        source.report(bot.own.get(clash.field, (bot.key,))[0], clash.message)
-    if raw["instance"] is None:
-        return None
-    at = source.at(top["instance"][1]) if "instance" in top else Position(source.file, 1, 1)
-    return DesiredInstance(raw["instance"], desired, at)
-
-
-def _part(node: Node, source: Source, what: str) -> _Part:
-    """Reads what stands under a bot's name or under defaults."""
-    nodes = source.entries(node, what)
-    if nodes is None:
-        return _Part({}, {}, whole=False)
-    values: dict[str, Any] = {}
-    for name, (_, value_node) in nodes.items():
-        value: object
-        if field := OPENAI.fields.get(name):
-            value = source.value(value_node, name, field.type)
-        elif name == "previously":
-            value = source.texts(value_node, name)
-        elif name in ("openaiCreds", "onDrift"):
-            value = source.text(value_node, name)
-        else:
-            value = ""  # for the model to refuse
-        if value is not None:
-            values[name] = value
-    return _Part(nodes, values)
-
-
-def _check_model(
-    raw: dict[str, Any], top: Entries, defaults: _Part, bots: dict[str, tuple[Node, _Part]], source: Source
-) -> None:
-    """Lets the model judge, reports with places, and takes the wrong values away."""
-    raw["defaults"] = defaults.values
-    raw["bots"] = {name: part.values for name, (_, part) in bots.items()}
-    try:
-        model().model_validate({key: value for key, value in raw.items() if value is not None})
-        return
-    except ValidationError as error:
-        errors = error.errors(include_url=False)
-    for detail in errors:
-        match detail["loc"]:
-            case ("instance",) if "instance" not in top:
-                source.report(None, _wrong(detail, "instance"))
-            case ("bots", str(bot), "[key]") if detail["type"] != "extra_forbidden":
-                source.report(bots[bot][0], _wrong(detail, f"the name {quoted(bot)}"))
-            case ("bots", str(bot), str(name), *rest):
-                _report_field(detail, bots[bot][1], name, rest, source)
-            case ("defaults", str(name), *rest):
-                _report_field(detail, defaults, name, rest, source)
-            case (name, *_):
-                key, node = top[str(name)]
-                place = key if detail["type"] == "extra_forbidden" else node
-                source.report(place, _wrong(detail, str(name)))
-
-
-def _report_field(detail: ErrorDetails, part: _Part, name: str, rest: list[Any], source: Source) -> None:
-    key, node = part.nodes[name]
-    part.values.pop(name, None)
-    if detail["type"] == "extra_forbidden":
-        node = key
-    elif rest:
-        node = node.value[rest[0]]
-    source.report(node, _wrong(detail, name))
-
-
-def _merged(key: Node, defaults: _Part, part: _Part) -> _Bot:
-    """The bot over the defaults, where either way of naming a credential replaces the other."""
-    hidden = set(part.nodes)
-    if not hidden.isdisjoint(_CREDENTIAL):
-        hidden.update(_CREDENTIAL)
-    nodes = {name: pair for name, pair in defaults.nodes.items() if name not in hidden}
-    values = {name: value for name, value in defaults.values.items() if name not in hidden}
-    return _Bot(key, part.nodes, nodes | part.nodes, values | part.values)
-
-
-def _desired(name: str, bot: _Bot, source: Source) -> DesiredBot:
-    values = bot.values
-    return DesiredBot(
-        name=name,
-        fields={field: values[field] for field in OPENAI.fields if field in values},
-        creds=values.get("openaiCreds"),
-        at=source.at(bot.key),
-        previously=values.get("previously", ()),
-        on_drift=values.get("onDrift", "update"),
-        origins={
-            key: Origin(source, *pair, "bot" if key in bot.own else "defaults")
-            for key, pair in bot.nodes.items()
-        },
-    )
-
-
-# -- what must stand together -----------------------------------------------------------------
-
-
-def _incomplete(name: str, bot: _Bot) -> Iterator[tuple[Node, str]]:
-    """What a bot lacks for its types, and what it says that only the tool may."""
-    nodes, values = bot.nodes, bot.values
-    needed = {field.name: "a bot" for field in OPENAI.fields.values() if field.required}
-    bot_type, trigger_type = values.get("botType", ""), values.get("triggerType", "")
-    needed |= dict.fromkeys(OPENAI.keys.get(bot_type, ()), f"a bot of botType {bot_type}")
-    needed |= dict.fromkeys(
-        OPENAI.trigger_parts.get(trigger_type, ()), f"a bot of triggerType {trigger_type}"
-    )
-    for field, whose in needed.items():
-        if field not in nodes:
-            yield bot.key, f"{quoted(name)} has no {field}, which {whose} needs: add it"
-        elif values.get(field) == "":
-            yield nodes[field][1], f"{field} is empty, and {whose} needs it: write a value"
-    named = [field for field in _CREDENTIAL if field in nodes]
-    if not named:
-        yield bot.key, f"{quoted(name)} has no credential: add openaiCreds with its name (or openaiCredsId)"
-    elif len(named) > 1:
-        yield nodes[named[1]][0], "openaiCreds and openaiCredsId both name the credential: keep one"
-    elif values.get(named[0]) == "":
-        yield nodes[named[0]][1], f"{named[0]} is empty: write the credential's id"
-    if found := _MARKER.search(values.get("description", "")):
-        yield (
-            nodes["description"][1],
-            f"the description holds {quoted(found[0])}, which looks like the marker of an owner: remove it, "
-            "the tool writes its own",
+def _unknown(name: str, where: int | str) -> str:
+    if not where:
+        keys = f"{', '.join(MANIFEST[:-1])} or {MANIFEST[-1]}"
+        return _OF_A_MANIFEST.get(
+            name, f"{quoted(name)} is no key of a manifest{near(name, MANIFEST)}: write {keys}"
         )
+    what, known = ("setting", _SETTINGS) if where == "settings" else ("field of a bot", _BOT)
+    return _OF_ANOTHER.get(
+        name, f"{quoted(name)} is no {what}{near(name, known)}: correct it or leave it out"
+    )
 
 
-def _renames(bots: Mapping[str, _Bot]) -> Iterator[tuple[Node, str]]:
-    """Old names that do not belong to one bot alone."""
-    claimed: dict[str, str] = {}
-    for name, bot in bots.items():
-        for old, node in zip(bot.values.get("previously", ()), _items(bot), strict=False):
-            if old == name:
-                yield node, f"previously lists {quoted(old)}, the bot's own name: remove it"
-            elif old in bots:
-                yield (
-                    node,
-                    f"previously lists {quoted(old)}, which is another bot of this manifest: remove one",
-                )
-            elif old in claimed:
-                yield (
-                    node,
-                    f"previously lists {quoted(old)}, and so does {quoted(claimed[old])}: remove one of them",
-                )
-            claimed.setdefault(old, name)
+def too_long(name: str, text: str, most: int) -> str:
+    """The sentence for a text beyond the limit of its field."""
+    return f"{name} has {len(text)} characters, and {most} is the most that is stored: shorten it"
 
 
-def _items(bot: _Bot) -> list[Node]:
-    return list(bot.nodes["previously"][1].value) if "previously" in bot.values else []
+def misnamed(text: str, what: str, *, declared: bool = False) -> str | None:
+    """What is wrong with a credential's name. declared: under `credentials:`, so that the tool makes it."""
+    if not text:
+        return f"{what} is empty: write a name"
+    if len(text) > _MAX_NAME:
+        return too_long(what, text, _MAX_NAME)
+    if looks_like_key(text):
+        return f"{what} looks like an api key: write a name, and under `credentials:` where the key is found"
+    if declared and GENERATION.search(text):
+        return f"{what} cannot end in @ and digits, which a rotation of the key puts there: leave them out"
+    return None

@@ -7,9 +7,10 @@ errors. Knows types and merge keys, not fields; what is allowed to a field is ma
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 
 from reconciler.errors import Position, Problem
 from reconciler.kinds import Type, Value
@@ -22,25 +23,29 @@ Entries = dict[str, tuple[Node, Node]]
 """The keys of a mapping, merged ones included: the key's node and the value's."""
 
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
+_KEY = re.compile(r"sk-[\w-]{16,}", re.ASCII)
 _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 
 class TooManyProblemsError(Exception):
-    """Enough of this file."""
+    """Enough of a file: its name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where the value of a key comes from.
 
-    value: its node in source. layer: in whose words: the bot's own mapping, which a merge key or an alias
-    may bring in from elsewhere in the file, the manifest's `defaults`, or those of a folder.
+    value: its node in source. layer: in whose words: "bot", the bot's own mapping, which a merge key or an
+    alias may bring in from elsewhere in the file; the manifest's "defaults" or "settings"; "folder bot",
+    "folder defaults" or "folder settings", those of a folder's file.
+    variables: what stands in it as ${name}, and where that is declared (None: nowhere, it is built in).
     """
 
     source: Source
     key: Node
     value: Node
     layer: str
+    variables: Mapping[str, Position | None] = field(default_factory=dict)
 
     @property
     def at(self) -> Position:
@@ -52,14 +57,23 @@ class Source:
     """A manifest that is being read: its name for the person, its errors, and the files it includes.
 
     raw: its text. include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
+    folder: where it stands, from the current directory.
     """
 
-    def __init__(self, file: str, text: str, include: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        file: str,
+        text: str,
+        include: Callable[[str], str],
+        folder: Path = Path(),
+    ) -> None:
         self.file = file
+        self.folder = folder
         self.raw = text
         self.places = Places(text)
         self.include = include
         self.problems: set[Problem] = set()  # a set: what is wrong in an anchor is met at every alias
+        self._shared: set[tuple[int, str]] = set()
 
     def at(self, node: Node) -> Position:
         """Where the node begins."""
@@ -68,35 +82,45 @@ class Source:
     def report(self, node: Node | None, message: str) -> None:
         """Note an error; without a node it is the file's as a whole."""
         if len(self.problems) == MAX_PROBLEMS:
-            raise TooManyProblemsError
+            raise TooManyProblemsError(self.file)
         self.problems.add(Problem(self.at(node) if node else Position(self.file, 1, 1), message))
 
-    def entries(self, node: Node, what: str) -> Entries | None:
-        """The keys of a mapping. Its own win over merged ones, an earlier merge over a later one."""
+    def report_of(self, instance: str, node: Node, message: str) -> None:
+        """Note an error that an instance makes of a file which it shares with others: once, for the first."""
+        if (id(node), message) not in self._shared:
+            self._shared.add((id(node), message))
+            self.report(node, f"{message} (so it is in instance {quoted(instance)})")
+
+    def entries(self, node: Node, what: str, *, secret: bool = False) -> Entries | None:
+        """The keys of a mapping. Its own win over merged ones, an earlier merge over a later one.
+
+        secret: nothing that stands there may be shown.
+        """
         if not isinstance(node, MappingNode) or tag(node):
-            self.report(node, f"{what} must be a mapping (`name: value` lines), not {_described(node)}")
+            said = f"{what} must be a mapping (`name: value` lines)"
+            self.report(node, said if secret else f"{said}, not {_described(node)}")
             return None
         found: Entries = {}
         merge: tuple[Node, Node] | None = None
         for pair in node.value:
             key = pair[0]
             if not isinstance(key, ScalarNode) or tag(key):
-                self.report(key, f"a key of {what} is a plain text, not {_described(key)}: write a name")
+                said = "" if secret else f", not {_described(key)}"
+                self.report(key, f"a key of {what} is a plain text{said}: write a name")
             elif key.value == "<<" and not key.style:
                 if merge:
                     self.report(key, "`<<` stands twice in a mapping: write `<<: [*one, *other]`")
                 merge = pair
             elif key.value in found:
                 first = self.at(found[key.value][0])
-                self.report(
-                    key, f"{quoted(key.value)} stands twice, the first time at {first}: remove one of them"
-                )
+                said = "a key" if secret else quoted(key.value)
+                self.report(key, f"{said} stands twice, the first time at {first}: remove one of them")
             else:
                 found[key.value] = pair
         if merge:
             items = merge[1].value if isinstance(merge[1], SequenceNode) else [merge[1]]
             for item in items:
-                for name, pair in (self.entries(item, "what `<<` merges") or {}).items():
+                for name, pair in (self.entries(item, "what `<<` merges", secret=secret) or {}).items():
                     found.setdefault(name, pair)
         return found
 
@@ -178,8 +202,14 @@ class Source:
 
 
 def quoted(text: str) -> str:
-    """A text of unknown origin, fit to be shown: on one line, without control characters, short."""
+    """A text of unknown origin, fit to be shown: on one line, without control characters or keys, short."""
+    text = _KEY.sub("sk-…", text)
     return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether an api key of OpenAI stands in it, as far as one can tell."""
+    return bool(_KEY.search(text))
 
 
 def near(text: str, names: Iterable[str]) -> str:

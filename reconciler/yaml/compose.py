@@ -168,10 +168,12 @@ _EXPLANATIONS = {
     "pair is none): write the character itself",
     "did not find expected hexdecimal number": "the escape needs hexadecimal digits: write the character "
     "itself",
+    "found unexpected ':'": "a text with a `:` in it stands inside of braces or brackets: put it in quotes",
     "found undefined alias": "no anchor of that name stands above: define it with `&name`, or put a text "
     "that begins with `*` in quotes",
     "found duplicate anchor": "an anchor of that name stands above: give this one another name",
-    "found undefined tag handle": "the tag is not known: leave it out; only `!file PATH` is",
+    "found undefined tag handle": "the tag is not known: leave it out; only `!file PATH` is, and in "
+    "credentials `!env NAME` and `!secret-file PATH`",
     "but found another document": "a second document begins here: give every instance a file of its own",
     "incompatible YAML document": "the version is not known: remove the line with %YAML",
     "did not find expected <document start>": "the line does not belong to what stands above: correct its "

@@ -94,6 +94,59 @@ def test_a_link_to_a_directory_that_leads_elsewhere_has_changed(repo: Path) -> N
     assert changed(repo, "linked") == ["d"]
 
 
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    """A checkout of folders in folders, two of which have a file for all that is below them."""
+    repo = tmp_path / "fleet"
+    bots = repo / "sub" / "bots"
+    for folder in ("x/y", "z", "_linked"):
+        (bots / folder).mkdir(parents=True)
+    for name in ("top", "x/one", "x/y/two", "z/three", "_linked/four"):
+        (bots / f"{name}.yaml").write_text("bots: {}\n")
+    (bots / "link").symlink_to("_linked")
+    (bots / "x" / "_defaults.yaml").write_text("defaults: {description: !file ../p.md}\n")
+    (bots / "_linked" / "_defaults.yml").write_text("defaults: {expire: 1}\n")
+    (bots / "p.md").write_text("Olá\n")
+    git(tmp_path, "init", "-q", "-b", "main", "fleet")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "first")
+    git(repo, "checkout", "-q", "-b", "work")
+    return repo
+
+
+@pytest.mark.parametrize("committed", [True, False])
+@pytest.mark.parametrize(
+    ("file", "text", "instances"),
+    [
+        ("x/_defaults.yaml", "defaults: {expire: 2}\n", ["one", "two"]),
+        ("x/_defaults.yaml", None, ["one", "two"]),
+        ("x/y/_defaults.json", "{}", ["two"]),
+        ("_defaults.yaml", "defaults: {}\n", ["four", "one", "three", "top", "two"]),
+        ("_linked/_defaults.yml", None, ["four"]),
+        ("p.md", "Oi\n", ["one", "two"]),
+        ("z/defaults.md", "x", []),
+        ("../_defaults.yaml", "x", []),
+    ],
+)
+def test_a_folders_file(
+    fleet: Path, file: str, text: str | None, instances: list[str], committed: bool
+) -> None:
+    path = fleet / "sub" / "bots" / file
+    path.write_text(text) if text is not None else path.unlink()
+    if committed:
+        git(fleet, "add", "-A")
+        git(fleet, "commit", "-q", "-m", "second")
+    assert changed(fleet) == instances
+
+
+def test_from_the_current_directory(fleet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (fleet / "sub" / "bots" / "x" / "_defaults.yaml").unlink()
+    for directory, bots in (("sub", "bots"), ("sub", "./bots/"), ("sub/bots", ".")):
+        monkeypatch.chdir(fleet / directory)
+        found = since("main", Path(bots), load(Path(bots))).instances
+        assert [instance.name for instance in found] == ["one", "two"]
+
+
 def test_what_changed_on_the_other_side_did_not_change_here(repo: Path) -> None:
     git(repo, "checkout", "-q", "main")
     (repo / "sub" / "bots" / "a.yaml").write_text("# theirs\n" + _BOTS.format(prompt="prompts/um.md"))

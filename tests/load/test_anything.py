@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ from reconciler.kinds import OPENAI
 from reconciler.load import load
 from tests.load.writing import CHAT, bot, write
 
+CANARY = "sk-canary-0123456789abcdef"
 PIECES = [
     *"\n\t -:#[]{},&*!|>'\"%@`~?",
     *("\n  ", "\n    ", "- ", ": ", "---\n", "...\n", "<<: ", "&a ", "*a", "!file ", "!!str ", "!x ", "null"),
@@ -36,6 +38,9 @@ PIECES = [
         "previously: [a]",
         "onDrift: ",
         "openaiCreds: c\n    ",
+        *("vars:", "credentials:", "settings:", "silence:", "silence: [x]", "fallback: a", "speechToText: "),
+        *("{apiKey: !env A}", "apiKey: ", "!env A", "!secret-file x", "merge: ", "instance: x, name: y"),
+        *("${", "$${", "${instance}", "${x}", "false", CANARY),
         "é",
         "\ufeff",
         "\u2028",
@@ -47,7 +52,9 @@ PIECES = [
 ]
 YAMLISH = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 
-same_directory = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+same_directory = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @given(st.one_of(st.binary(max_size=200), YAMLISH.map(str.encode)), st.sampled_from(["yaml", "json"]))
@@ -62,10 +69,44 @@ def test_a_bot_with_something_in_it(tmp_path: Path, text: str, at: int, before: 
     check(tmp_path, f"bots:\n  a:\n{CHAT[:at]}{before}{text}{CHAT[at:]}".encode(), "yaml")
 
 
-def check(tmp_path: Path, data: bytes, ending: str) -> None:
+BESIDE = """\
+vars: {x: y}
+credentials: {main: {apiKey: !env A}}
+settings: {fallback: a, openaiCreds: main, ignoreJids: {merge: [x]}, unknownMessage: "${x}"}
+silence: [x]
+"""
+
+
+@given(YAMLISH, st.integers(0, len(BESIDE)), st.sampled_from(["  ", "\n  ", ""]))
+@same_directory
+def test_a_manifest_with_something_beside_its_bots(tmp_path: Path, text: str, at: int, before: str) -> None:
+    check(tmp_path, f"{BESIDE[:at]}{before}{text}{BESIDE[at:]}bots:\n  a:\n{CHAT}".encode(), "yaml")
+
+
+@given(YAMLISH, st.integers(0, len(BESIDE)), st.booleans())
+@same_directory
+def test_a_folders_file(tmp_path: Path, text: str, at: int, inside: bool) -> None:
+    common = BESIDE.replace("credentials", "x-a") + f"defaults: {{expire: 1}}\nbots:\n  a:\n{CHAT}"
+    at = at if inside else len(common)
     for old in tmp_path.glob("bots/*"):
         old.unlink()
-    root = write(tmp_path, {f"a.{ending}": data})
+    write(tmp_path, {"b.yaml": "vars: {z: 1}", "c.yaml": "bots: {a: {description: '${x}'}}"})
+    check(tmp_path, (common[:at] + text + common[at:]).encode(), "yaml", "_defaults")
+
+
+@given(st.text("$${}ab_0 é\n"), st.booleans())
+@same_directory
+def test_a_text_with_signs_of_variables_comes_back(tmp_path: Path, text: str, variables: bool) -> None:
+    written = text.replace("${", "$${") if variables else text
+    manifest = f"bots:\n  a:\n{CHAT}    description: {json.dumps(written)}\n"
+    assert bot(tmp_path, "vars: {a: A}\n" * variables + manifest).fields["description"] == text
+
+
+def check(tmp_path: Path, data: bytes, ending: str, stem: str = "a") -> None:
+    if stem == "a":
+        for old in tmp_path.glob("bots/*"):
+            old.unlink()
+    root = write(tmp_path, {f"{stem}.{ending}": data})
     lines = data.split(b"\n")
     found: tuple[Problem, ...] = ()
     try:
@@ -73,10 +114,13 @@ def check(tmp_path: Path, data: bytes, ending: str) -> None:
     except ManifestError as error:
         found = error.problems
     for problem in found:
-        assert problem.at.file == str(root / f"a.{ending}")
+        assert CANARY not in problem.message
+        assert str(problem).isprintable()
+        if problem.at.file != str(root / f"{stem}.{ending}"):
+            assert stem == "_defaults"
+            continue
         assert 1 <= problem.at.line <= len(lines)
         assert 1 <= problem.at.column <= len(lines[problem.at.line - 1]) + 1
-        assert str(problem).isprintable()
 
 
 PRINTABLE = st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc", "Zl", "Zp"])

@@ -37,6 +37,7 @@ SYNTAX = {
     "tab": ("bots:\n‸\ta: 1", "tab", "spaces"),
     "sign": ("bots: ‸@x", "cannot begin with `@`", "quotes"),
     "colon in a text": ("bots: a‸: b", "`:`", "quotes"),
+    "colon in flow": ("bots: {a: b‸:c}", "braces", "quotes"),
     "open quote": ('bots: ‸"a', "never closed"),
     "open list": ("bots: [a,‸\n", "bracket", "missing"),
     "list without a comma": ("bots: [a\nb‸: 1]", "`,`"),

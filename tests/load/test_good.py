@@ -270,7 +270,7 @@ def test_the_model_describes_every_field() -> None:
     """The schema comes of the same model."""
     schema = model().model_json_schema()
     properties = schema["$defs"]["Bot"]["properties"]
-    assert set(properties) == {*OPENAI.fields, "openaiCreds", "onDrift", "previously"}
+    assert set(properties) == {*OPENAI.fields, "openaiCreds", "onDrift", "previously", "silence"}
     for field in OPENAI.fields.values():
         said = properties[field.name]
         if field.type is Type.ENUM:

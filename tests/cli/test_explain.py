@@ -1,0 +1,154 @@
+"""`explain` and `schema`: what a bot comes to, and what editors are told."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Sandbox
+from tests.cli.conftest import ROOT, Run
+
+FILES = {
+    "_defaults.yaml": """\
+vars:
+  loja: Rede
+defaults:
+  openaiCreds: ${instance}-openai
+  botType: chatCompletion
+  model: gpt-4o
+silence: [catch-all]
+bots:
+  menu:
+    triggerType: keyword
+    triggerOperator: equals
+    triggerValue: 0
+    systemMessages:
+      - !file prompts/menu.md
+      - Seja breve.
+    maxTokens: 100
+""",
+    "prompts/menu.md": "Você atende a loja ${loja}.\nSeja gentil.\nNão invente preços.\n",
+    "sul/_defaults.yaml": "defaults: {expire: 60}\n",
+    "sul/centro.yaml": """\
+vars: {loja: Centro}
+credentials:
+  centro-openai: {apiKey: !env OPENAI_KEY}
+x-menu: &menu
+  userMessages: [oi, olá]
+bots:
+  menu:
+    <<: *menu
+    model: gpt-4o-mini
+    previously: [inicio]
+    onDrift: replace
+    enabled: true
+""",
+    "sul/a@b.yaml": "bots: {menu: {openaiCreds: {instance: centro, name: centro-openai}}}\n",
+}
+CENTRO = """\
+menu@centro  bots/sul/centro.yaml:7
+  enabled            true                                       bots/sul/centro.yaml:12
+  openaiCreds        "centro-openai"                            bots/_defaults.yaml:4, folder defaults, ${instance} the name of the instance
+    its key          !env OPENAI_KEY                            bots/sul/centro.yaml:3
+  botType            chatCompletion                             bots/_defaults.yaml:5, folder defaults
+  model              "gpt-4o-mini"                              bots/sul/centro.yaml:9
+  systemMessages[0]  "Você atende a loja Centro." (3 lines)     bots/_defaults.yaml:14, folder bot, !file bots/prompts/menu.md, ${loja} bots/sul/centro.yaml:1
+  systemMessages[1]  "Seja breve."                              bots/_defaults.yaml:15, folder bot
+  userMessages       ["oi", "olá"]                              bots/sul/centro.yaml:5
+  maxTokens          100                                        bots/_defaults.yaml:16, folder bot
+  triggerType        keyword                                    bots/_defaults.yaml:10, folder bot
+  triggerOperator    equals                                     bots/_defaults.yaml:11, folder bot
+  triggerValue       "0"                                        bots/_defaults.yaml:12, folder bot
+  expire             60 minutes                                 bots/sul/_defaults.yaml:1, folder defaults
+  previously         ["inicio"]                                 bots/sul/centro.yaml:10
+  onDrift            replace                                    bots/sul/centro.yaml:11
+  silence            ["catch-all"]                              the instance's silence
+left to the server: description, assistantMessages, keywordFinish, delayMessage, unknownMessage, listeningFromMe, stopBotFromMe, keepOpen, debounceTime, ignoreJids, splitMessages, timePerChar
+"""  # noqa: E501  a line is a value
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Path:
+    for name, text in FILES.items():
+        path = tmp_path / "bots" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return tmp_path / "bots"
+
+
+def squeezed(text: str) -> list[list[str]]:
+    """Lines by their columns, whatever the columns' widths."""
+    return [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in text.splitlines()]
+
+
+def test_every_value_and_its_place(run: Run, fleet: Path) -> None:
+    result = run("explain", "menu@centro")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert squeezed(result.stdout) == squeezed(CENTRO)
+
+
+def test_a_borrowed_credential_and_an_instance_with_an_at(run: Run, fleet: Path) -> None:
+    rows = {row[0]: row[1:] for row in squeezed(run("explain", "menu@a@b").stdout)}
+    assert rows["openaiCreds"] == ['"centro-openai" of "centro"', "bots/sul/a@b.yaml:1"]
+    assert rows["its key"] == ["!env OPENAI_KEY", "bots/sul/centro.yaml:3"]
+    assert rows["onDrift"] == ["update", "unless said otherwise"]
+
+
+def test_a_credential_that_no_manifest_declares(run: Run, bots: Path) -> None:
+    rows = {row[0]: row[1:] for row in squeezed(run("explain", "um@loja").stdout)}
+    assert rows["its key"] == ["as the server has it", "no manifest declares it"]
+
+
+def test_what_is_foreign_is_safe_to_show(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "bots").mkdir()
+    (tmp_path / "bots" / "p\u202e.md").write_text("one\x1b[2J\ntwo\n" + "x" * 100)
+    (tmp_path / "bots" / "a.yaml").write_text(
+        'instance: "a\\u001b[2J"\nbots: {b: {openaiCreds: c, botType: assistant, '
+        'assistantId: "x\\ny\\u202e", triggerType: none, description: "d\\u2028", '
+        'functionUrl: !file "p\\u202e.md"}}'
+    )
+    shown = run("explain", "b@a\x1b[2J").stdout
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert '"one␛[2J" (3 lines)' in shown
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("mneu@centro", ["no bot 'mneu' (did you mean 'menu'?)"]),
+        ("menu@cento", ["no manifest declares instance 'cento' (did you mean 'centro'?)"]),
+        ("menu", ["BOT@INSTANCE"]),
+        ("@centro", ["BOT@INSTANCE"]),
+        ("menu@", ["BOT@INSTANCE"]),
+        ("\x1b@centro", [r"'\x1b'"]),
+    ],
+)
+def test_what_is_not_there(run: Run, fleet: Path, address: str, words: list[str]) -> None:
+    result = run("explain", address)
+    assert (result.exit_code, result.stdout) == (1, "")
+    for word in words:
+        assert word in result.stderr
+
+
+def test_a_bot_of_another_instance(run: Run, fleet: Path) -> None:
+    (fleet / "norte.yaml").write_text("bots: {menu: false}")
+    assert "has no bot 'menu'; 'a@b' has one." in run("explain", "menu@norte").stderr
+
+
+def test_nothing_but_the_manifests_is_needed(run: Run, fleet: Path, server: Sandbox) -> None:
+    assert "OPENAI_KEY" not in os.environ
+    assert run("explain", "menu@centro", env={"EVOLUTION_API_URL": None}).exit_code == 0
+    assert server.calls == []
+
+
+@pytest.mark.parametrize(
+    ("args", "file"), [([], "manifest.schema.json"), (["--defaults"], "defaults.schema.json")]
+)
+def test_the_committed_schemas_are_true(run: Run, args: list[str], file: str) -> None:
+    """If not: `reconciler schema > docs/manifest.schema.json`, and with --defaults the other one."""
+    shown = run("schema", *args).stdout
+    assert (ROOT / "docs" / file).read_text(encoding="utf-8") == shown
+    assert json.loads(shown)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
