@@ -7,16 +7,20 @@ Shapes are those of 2.2.3 and 2.3.6 as recorded.
 
 from __future__ import annotations
 
+import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from reconciler.kinds import OPENAI, Type, Value
-from reconciler.model import RemoteBot, RemoteCredential, RemoteSettings
+from pydantic import SecretStr
+
+from reconciler.kinds import OPENAI, Field, Type, Value
+from reconciler.model import RemoteBot, RemoteSettings
 
 LONGEST_WORDS = 300
 LONGEST_WAIT = 30.0
@@ -26,6 +30,18 @@ _OPENAI_KEY = re.compile(r"sk-[\w-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as the server shows it, with its key: to be compared, and then dropped.
+
+    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    """
+
+    id: str
+    key: SecretStr
+    users: frozenset[str] | None = None
 
 
 class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody sees it as an error of its own
@@ -59,20 +75,21 @@ def is_licence(data: object) -> bool:
     return isinstance(data, dict) and data.get("code") == "LICENSE_REQUIRED"
 
 
-def clean(text: str, secret: str = "") -> str:
+def clean(text: str, *secrets: str) -> str:
     """Text from outside for a sentence: one line, printable, without keys, LONGEST_WORDS at most."""
     line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    if secret:
-        line = line.replace(secret, "[key]")
+    for secret in filter(None, secrets):
+        for form in {secret, json.dumps(secret)[1:-1], html.escape(secret)}:
+            line = line.replace(form, "[key]")
     line = _OPENAI_KEY.sub("[key]", line)
     return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
 
 
 def gist(body: bytes) -> str:
-    """What a page that is not the API's is about: its title, else its first words. Not yet clean."""
+    """What a page that is not the API's is about: its title, else all its words. Not yet clean, nor cut."""
     page = body[:20_000].decode(errors="replace")
     title = _TITLE.search(page)
-    return (title[1] if title else _TAG.sub(" ", page)).strip()[:80]
+    return (title[1] if title else _TAG.sub(" ", page)).strip()
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -111,21 +128,39 @@ def bot(data: object) -> RemoteBot:
     if not isinstance(ident, str) or not ident:
         raise NotUnderstood("a bot has no id")
     created = one.get("createdAt")
-    return RemoteBot(ident, _fields(one), created if isinstance(created, str) else "")
+    return RemoteBot(ident, _fields(one, _OF_BOT), created if isinstance(created, str) else "")
 
 
-def credentials(data: object) -> dict[str, RemoteCredential]:
-    """Credentials by name. The keys that come with them are dropped here."""
+def credentials(data: object) -> dict[str, Credential]:
+    """Credentials by name. Their keys come with them: nobody keeps them for long."""
     if data is None:
         return {}
-    found: dict[str, RemoteCredential] = {}
+    found: dict[str, Credential] = {}
     for one in _list(data, "the list of credentials"):
         match one:
-            case {"id": str(ident), "name": str(name)}:
-                found[name] = RemoteCredential(ident)
+            case {"id": str(ident), "name": str(name), **rest}:
+                key = rest.get("apiKey")
+                secret = SecretStr(key if isinstance(key, str) else "")
+                found[name] = Credential(ident, secret, _users(rest.get("OpenaiAssistant")))
             case _:
                 raise NotUnderstood("a credential has no id or no name")
     return found
+
+
+def _users(data: object) -> frozenset[str] | None:
+    """The ids of the bots that come with a credential; None for anything else."""
+    if not isinstance(data, list):
+        return None
+    ids = [one.get("id") if isinstance(one, dict) else None for one in data]
+    return frozenset(map(str, ids)) if all(isinstance(one, str) for one in ids) else None
+
+
+def credential(data: object) -> str:
+    """The id of a credential that was made."""
+    match data:
+        case {"id": str(ident)} if ident:
+            return ident
+    raise NotUnderstood("a credential has no id")
 
 
 def settings(data: object, *, saved: bool = False) -> RemoteSettings:
@@ -137,9 +172,11 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
     if fallback is not None and not isinstance(fallback, str):
         raise NotUnderstood("fallbackId of the settings is not a text")
-    fields = _fields(row)
+    fields = _fields(row, _OF_SETTINGS)
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
-    return RemoteSettings(exists, fields, fallback or None)
+    # 2.2.x shows no debounceTime, and has one all the same.
+    unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
+    return RemoteSettings(exists, fields, fallback or None, unseen)
 
 
 def instances(data: object) -> tuple[str, ...]:
@@ -163,20 +200,27 @@ def version(data: object) -> str | None:
 
 
 _JSON = {Type.BOOL: bool, Type.INT: int, Type.TEXT: str, Type.ENUM: str, Type.TEXTS: list}
-_EXPECTED: tuple[tuple[str, Any], ...] = tuple(
-    (name, _JSON[field.type]) for name, field in OPENAI.fields.items()
-)
+_Expected = tuple[tuple[str, Any], ...]
 
 
-def _fields(row: Mapping[str, Any]) -> dict[str, Value]:
-    """The fields of the kind's table that are not null. The loop that a big fetch spends its time in."""
+def _expected(fields: Iterable[Field]) -> _Expected:
+    return tuple((field.name, _JSON[field.type]) for field in fields)
+
+
+_TYPES = {field.name: field.type for field in (*OPENAI.fields.values(), *OPENAI.settings.values())}
+_OF_BOT = _expected(OPENAI.fields.values())
+_OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
+
+
+def _fields(row: Mapping[str, Any], table: _Expected) -> dict[str, Value]:
+    """The fields of the table that are not null. The loop that a big fetch spends its time in."""
     fields: dict[str, Value] = {}
-    for name, expected in _EXPECTED:
+    for name, expected in table:
         value = row.get(name)
         if value is None:
             continue
         if type(value) is not expected:  # exactly: JSON's true is no number
-            raise NotUnderstood(f"{name} is not of type {OPENAI.fields[name].type}")
+            raise NotUnderstood(f"{name} is not of type {_TYPES[name]}")
         if expected is list:
             fields[name] = tuple([_text(name, one) for one in value])
         else:

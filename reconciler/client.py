@@ -7,8 +7,8 @@ POST never is, because nobody can tell whether it was done. What a method raises
 - Missing, Unauthorized, Disabled, Refused: the server answered and did not do it.
 - Unclear, from writing calls only: nobody knows. Read the instance again.
 
-The server's key goes out in a header and nowhere else. The OpenAI keys and instance tokens that the server
-returns in plain text are dropped as soon as they are read.
+The server's key goes out in a header and nowhere else. Instance tokens, which the server returns in plain
+text, are dropped as soon as they are read; OpenAI keys leave here with their credentials alone, as SecretStr.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
+
+from pydantic import SecretStr
 
 from reconciler import __version__, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI
-from reconciler.model import Fields, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.model import Fields, RemoteBot, RemoteSettings
 from reconciler.refusals import BUSY, Refusals, Request, without_secrets
 from reconciler.transport import Answer, NoAnswer, Wire, is_loopback
 
@@ -115,9 +117,22 @@ class Client:
         """All bots of an instance, in no order."""
         return await self._made(_route("GET", "find", instance, "read the bots"), answers.bots)
 
-    async def credentials(self, instance: str) -> dict[str, RemoteCredential]:
-        """The credentials of an instance, by name."""
+    async def credentials(self, instance: str) -> dict[str, answers.Credential]:
+        """The credentials of an instance, by name, their keys with them."""
         return await self._made(_route("GET", "creds", instance, "read the credentials"), answers.credentials)
+
+    async def create_credential(self, instance: str, name: str, key: SecretStr) -> str:
+        """Makes a credential; returns its id."""
+        secret = key.get_secret_value()
+        request = _route(
+            "POST", "creds", instance, "create a credential", body={"name": name, "apiKey": secret}
+        )
+        return await self._made(replace(request, secret=secret), answers.credential)
+
+    async def delete_credential(self, instance: str, id: str) -> None:
+        """Deletes a credential, and with it every bot that uses it."""
+        request = _route("DELETE", "creds", instance, f"delete the credential {id}", id=id)
+        await self._made(request, lambda data: None)
 
     async def settings(self, instance: str) -> RemoteSettings:
         """The settings of an instance, which a create copies into what it leaves out."""

@@ -97,12 +97,14 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
 
 
 def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
-    """What a bot is, but for its marker, what is empty, and what has no meaning for its types."""
+    """What a bot is, but for its marker, its credential's id, what is empty, and what means nothing to it."""
     said = {**fields, "description": identity.human_text(str(fields.get("description", "")), owner)}
     return [
         (name, said[name])
         for name, field in kind.fields.items()
-        if not same(None, said.get(name)) and field.applies(said["botType"], said["triggerType"])
+        if name != "openaiCredsId"  # a rotation is nobody's edit
+        and not same(None, said.get(name))
+        and field.applies(said["botType"], said["triggerType"])
     ]
 
 

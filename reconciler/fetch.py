@@ -10,14 +10,19 @@ import asyncio
 import difflib
 import unicodedata
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 
 from reconciler.client import Client
 from reconciler.errors import Disabled, InstanceError, Missing, ReconcilerError, ServerError, Unauthorized
-from reconciler.model import Desired, DesiredInstance, Observed, ObservedInstance, RemoteBot
+from reconciler.keyring import Keyring
+from reconciler.model import Desired, DesiredInstance, Observed, ObservedInstance, RemoteBot, RemoteCredential
 from reconciler.refusals import shown
+from reconciler.secrets import Keys
 
 NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...]], bool]
 """Whether an instance with these bots on the server will need a create, which copies from its settings."""
+
+_NO_KEYS = Keys()
 
 NEAREST = 3
 """Names that exist, at most, for one that does not."""
@@ -26,12 +31,16 @@ MOST_HINTS = 20
 """Missing instances, at most, for which similar names are searched; that takes time."""
 
 
-async def fetch(client: Client, desired: Desired, needs_settings: NeedsSettings) -> Observed:
+async def fetch(
+    client: Client, desired: Desired, needs_settings: NeedsSettings, keys: Keys = _NO_KEYS
+) -> Observed:
     """Reads the bots of every desired instance, and of what else only what the plan will look at.
 
-    Credentials where a bot names one or the settings are still to be made; settings where needs_settings
-    says so. Raises ServerError.
+    Credentials where they are declared, a bot or the settings name one, or the settings are still to be made;
+    settings where they are declared, a credential is rotated, or needs_settings says so. keys: with which
+    those of declared credentials are compared. Raises ServerError.
     """
+    keyring = Keyring(client, desired, keys)
     observed: dict[str, ObservedInstance] = {}
     problems: dict[str, InstanceError] = {}
     todo = iter(desired.instances)
@@ -39,13 +48,16 @@ async def fetch(client: Client, desired: Desired, needs_settings: NeedsSettings)
     async def work() -> None:
         for instance in todo:
             try:
-                observed[instance.name] = await _observe(client, instance, needs_settings)
+                observed[instance.name] = await _observe(client, keyring, instance, needs_settings)
             except InstanceError as error:
                 problems[instance.name] = error
 
     await _side_by_side(work, min(client.concurrency, len(desired.instances)))
     if not observed:
         _raise_if_common(client, problems.values())
+    read = {name: one.credentials for name, one in observed.items() if one.credentials is not None}
+    for name, clashes in (await keyring.clashes(read)).items():
+        observed[name] = replace(observed[name], clashes=clashes)
     sentences = await _sentences(client, problems)
     for instance in desired.instances:
         if instance.name in sentences:
@@ -64,17 +76,40 @@ async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers
 
 
 async def _observe(
-    client: Client, instance: DesiredInstance, needs_settings: NeedsSettings
+    client: Client, keyring: Keyring, instance: DesiredInstance, needs_settings: NeedsSettings
 ) -> ObservedInstance:
     bots = await client.find(instance.name)
-    credentials = None
-    if any(bot.creds is not None for bot in instance.bots):
-        credentials = await client.credentials(instance.name)
-    settings = await client.settings(instance.name) if needs_settings(instance, bots) else None
-    if settings is not None and not settings.exists and credentials is None:
-        # The first create makes the settings, and needs a credential of the instance's own.
-        credentials = await client.credentials(instance.name)
-    return ObservedInstance(instance.name, bots, credentials, settings)
+    credentials = await keyring.read(instance.name) if _names_own(instance) else None
+    lent = {lender: await _lent(keyring, lender) for lender in sorted(_lenders(instance))}
+    lent_read = {lender: there for lender, there in lent.items() if there is not None}
+    turning = credentials is not None and keyring.turning(instance.name, credentials)
+    turning = turning or any(keyring.turning(lender, there) for lender, there in lent_read.items())
+    settings = None
+    if turning or instance.settings is not None or needs_settings(instance, bots):
+        settings = await client.settings(instance.name)
+        if not settings.exists and credentials is None:
+            # Who makes the settings needs a credential of the instance's own.
+            credentials = await keyring.read(instance.name)
+    return ObservedInstance(instance.name, bots, credentials, settings, lent_read)
+
+
+def _names_own(instance: DesiredInstance) -> bool:
+    """Whether a credential of the instance's own is declared or named."""
+    if instance.credentials or (instance.settings is not None and instance.settings.creds is not None):
+        return True
+    return any(bot.creds is not None and bot.lender is None for bot in instance.bots)
+
+
+def _lenders(instance: DesiredInstance) -> set[str]:
+    return {bot.lender for bot in instance.bots if bot.lender is not None}
+
+
+async def _lent(keyring: Keyring, lender: str) -> Mapping[str, RemoteCredential] | None:
+    """The credentials of an instance that lends; None when it can't be read: its borrowers' trouble."""
+    try:
+        return await keyring.read(lender)
+    except InstanceError:
+        return None
 
 
 # -- what went wrong --------------------------------------------------------------------------

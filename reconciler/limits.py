@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from reconciler.errors import ReconcilerError
-from reconciler.model import Change, InstancePlan, Verb
+from reconciler.model import Change, InstancePlan, Of, Verb
 
 _OURS = frozenset({Verb.UPDATE, Verb.REPLACE, Verb.DELETE, Verb.ORPHAN})
 
@@ -26,7 +26,7 @@ def check_deletes(plans: Sequence[InstancePlan], most: int, share: int) -> None:
     deletes: list[Change] = []
     for plan in plans:
         gone = [change for change in plan.changes if change.verb is Verb.DELETE]
-        ours = plan.in_sync + sum(change.verb in _OURS for change in plan.changes)
+        ours = plan.in_sync + sum(c.of is Of.BOT and c.verb in _OURS for c in plan.changes)
         if len(gone) * 100 > ours * share:
             names = _listed(change.bot for change in gone)
             errors.append(

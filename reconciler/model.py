@@ -101,6 +101,7 @@ class DesiredInstance:
 
     settings: None when nothing is declared of them. silenced: ids of lint rules that are not to speak of it.
     files: the paths of every file that this was read from, the manifest first.
+    vars: what ${name} stood for in its texts; None when it had no meaning there.
     """
 
     name: str
@@ -110,13 +111,19 @@ class DesiredInstance:
     settings: DesiredSettings | None = None
     silenced: frozenset[str] = frozenset()
     files: tuple[str, ...] = field(default=(), compare=False)
+    vars: Mapping[str, str] | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """All manifests, one instance each, by the instance's name."""
+    """All manifests, one instance each, by the instance's name.
+
+    lenders: instances that were not selected, but lend a credential to one that was; nothing of them is
+    planned.
+    """
 
     instances: tuple[DesiredInstance, ...]
+    lenders: tuple[DesiredInstance, ...] = ()
 
 
 # -- what the server says ---------------------------------------------------------------------
@@ -142,11 +149,13 @@ class RemoteSettings:
     exists: whether the server has a row for it; without one it answers with defaults of its own.
     fields: those of the kind's table of settings that are not null, and openaiCredsId.
     fallback: the id of the bot that answers when no other does.
+    unseen: fields that this version of the server has, and does not show.
     """
 
     exists: bool
     fields: Fields
     fallback: str | None = None
+    unseen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,9 +270,18 @@ class Change:
 
     @property
     def digest(self) -> str:
-        """32 hex digits over what it would do and what that was computed against, and nothing else."""
+        """32 hex digits over what it would do and what that was computed against, and nothing else.
+
+        Not over what moves without meaning anything for it: the credential that a bot was seen to use, which
+        a rotation changes, and the fields of the settings that it leaves alone.
+        """
         fields = [(field.name, field.before, field.after) for field in self.fields]
-        before = self.before and (self.before.id, sorted(self.before.fields.items()))
+        before = self.before and (
+            self.before.id,
+            sorted(item for item in self.before.fields.items() if item[0] != "openaiCredsId")
+            if self.of is Of.BOT
+            else [],
+        )
         return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before)
 
     @property
@@ -319,8 +337,9 @@ class Step:
 
     body: what is sent. Of a new credential only its name: the key is read where `secret` says when the step
     is made. Of an old credential its name. Of settings only what changes: the server insists on the whole
-    row, which is completed with what is there then. Of a fallback `fallbackId` alone, "" for none. Ids that
-    are not known yet are NEW_CREDENTIAL or NEW_BOT with a name.
+    row, which is completed with what is there then. Of a fallback `fallbackId`, "" for none. Both also have
+    what is declared of the settings and the server does not show. Ids that are not known yet are
+    NEW_CREDENTIAL or NEW_BOT with a name.
     merge: ignoreJids are added to those that are there then.
     """
 
@@ -447,3 +466,24 @@ class Results:
     def ok(self) -> bool:
         """Whether every change was applied."""
         return self.signal is None and all(r.outcome is Outcome.APPLIED for r in self.results)
+
+
+# -- what doctor looked at --------------------------------------------------------------------
+
+
+class Mark(StrEnum):
+    """How something is: right, worth knowing, or in the way."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. said, todo: sentences, not yet made safe to show; todo may be ""."""
+
+    mark: Mark
+    about: str
+    said: str
+    todo: str = ""

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler import applier, changed, identity, saved
+from reconciler import applier, changed, identity, saved, secrets
 from reconciler.client import Client, Server
 from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
@@ -29,7 +29,10 @@ SANDBOX_FILE = Path(".reconciler/sandbox.db")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What plan and apply are asked for: the options that they share, by their names."""
+    """What plan and apply are asked for: the options that they share, by their names.
+
+    What speaks with the server and does not plan has the options without a default here.
+    """
 
     bots: str
     instance: tuple[str, ...]
@@ -38,25 +41,40 @@ class Request:
     sandbox: bool
     allow_http: bool
     owner: str
-    replace: bool
-    prune: bool
-    max_deletes: int
-    max_delete_share: int
     concurrency: int
     timeout: float
-    format: str
+    replace: bool = False
+    prune: bool = False
+    max_deletes: int = 0
+    max_delete_share: int = 0
+    format: str = "text"
     out: str | None = None
 
 
 def desired(request: Request, changed_since: str | None = None) -> Desired:
     """What the selected manifests declare. Raises ReconcilerError."""
+    check_owner(request)
+    every = load(Path(request.bots), origins=False)
+    selected = select(every, request.instance)
+    if changed_since:
+        selected = changed.since(changed_since, Path(request.bots), selected)
+    return _with_lenders(selected, every)
+
+
+def check_owner(request: Request) -> None:
+    """Raises ReconcilerError for an owner that no marker can have."""
     if not identity.OWNER.fullmatch(request.owner):
         raise ReconcilerError(
             "the owner can't be used: it has 1 to 32 letters, digits, dots, dashes and underscores, "
             "and begins with a letter or digit."
         )
-    selected = select(load(Path(request.bots)), request.instance)
-    return changed.since(changed_since, Path(request.bots), selected) if changed_since else selected
+
+
+def _with_lenders(selected: Desired, every: Desired) -> Desired:
+    """The selected instances, and those that lend to them, for what is declared of a credential."""
+    names = {instance.name for instance in selected.instances}
+    lend = {bot.lender for instance in selected.instances for bot in instance.bots} - names
+    return replace(selected, lenders=tuple(one for one in every.instances if one.name in lend))
 
 
 @contextmanager
@@ -81,11 +99,23 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 
 
 def seeds(desired: Desired) -> dict[str, set[str]]:
-    """What a sandbox starts with: the instances that the manifests name, and of each the credentials."""
-    return {
-        instance.name: {bot.creds for bot in instance.bots if bot.creds is not None}
-        for instance in desired.instances
-    }
+    """What a sandbox starts with: the instances that the manifests name, and the credentials that are theirs.
+
+    Those that a manifest declares are left for apply to make.
+    """
+    every = (*desired.instances, *desired.lenders)
+    declared = {(instance.name, one.name) for instance in every for one in instance.credentials}
+    found: dict[str, set[str]] = {instance.name: set() for instance in desired.instances}
+    for instance in desired.instances:
+        named = [(bot.lender or instance.name, bot.creds) for bot in instance.bots]
+        if instance.settings is not None:
+            named.append((instance.name, instance.settings.creds))
+        for owner, creds in named:
+            if creds is not None:
+                found.setdefault(owner, set())
+                if (owner, creds) not in declared:
+                    found[owner].add(creds)
+    return found
 
 
 def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[Plan] = ()) -> Plan:
@@ -97,9 +127,11 @@ def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[
     def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
         return identity.needs_settings(instance, bots, request.owner, replace=request.replace)
 
+    keys = secrets.keys(desired, keys_of(request))
+
     async def read() -> Observed:
         async with Client(server) as client:
-            return await fetch(client, desired, settings)
+            return await fetch(client, desired, settings, keys)
 
     options = Options(
         owner=request.owner,
@@ -116,6 +148,11 @@ def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[
         if each.owner != made.owner:
             raise ReconcilerError(f"the reviewed plan is of the owner {each.owner}, not {made.owner}.")
     return made
+
+
+def keys_of(request: Request) -> secrets.Read:
+    """How the keys of credentials are read; for the embedded server they may be made up."""
+    return secrets.read_or_make_up if request.sandbox else secrets.read
 
 
 @contextmanager
@@ -157,14 +194,14 @@ def check_server(made: Plan, name: str) -> None:
         raise ReconcilerError(f"the plan is for {made.server}, not for {name}.")
 
 
-def apply(server: Server, made: Plan, on_result: Callable[[Result], None]) -> Results:
+def apply(request: Request, server: Server, made: Plan, on_result: Callable[[Result], None]) -> Results:
     """Make the plan's calls; Ctrl-C and SIGTERM end the run early. With nothing to do, no call is made."""
     if not made.writes:
         return Results(())
 
     async def run(stop: applier.Stop) -> Results:
         async with Client(server) as client:
-            return await applier.apply(client, made, on_result, stop)
+            return await applier.apply(client, made, keys_of(request), on_result, stop)
 
     with _stop_on_signals() as stop:
         return asyncio.run(run(stop))
@@ -195,7 +232,7 @@ def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None
     """Run the embedded server until Ctrl-C or SIGTERM. say: told how to reach it, as lines for a shell."""
     from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
-    named = seeds(load(Path(bots))) if bots else {}
+    named = seeds(load(Path(bots), origins=False)) if bots else {}
     ended = threading.Event()
     with Sandbox(Path(db) if db else ":memory:", port) as running:
         running.seed(named)

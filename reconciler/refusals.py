@@ -34,19 +34,26 @@ from reconciler.transport import Answer, NoAnswer
 BUSY = frozenset({429, 502, 503, 504})
 """What a proxy answers while it, or the server behind it, cannot serve."""
 
+LONGEST_GIST = 80
+"""Characters of what a page is about."""
+
 _MAYBE_DONE = frozenset({408, 425, 429})
 """Statuses below 500 that a proxy may give to a call that the server has seen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
+    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none.
+
+    secret: what stands in its body and in no sentence.
+    """
 
     method: str
     path: str
     task: str
     instance: str | None = None
     body: bytes | None = field(default=None, repr=False)
+    secret: str = field(default="", repr=False)
 
     @property
     def reads(self) -> bool:
@@ -89,11 +96,13 @@ class Refusals:
         seen: whether the server may have seen a try before the one that it answered so.
         """
         if 300 <= answer.status < 400:
-            return self._redirect(answer)
+            return self._redirect(request, answer)
         try:
             data = answers.parse(answer.body)
         except NotUnderstood:
-            return self._foreign(request, answer, answers.gist(answer.body))
+            return self._foreign(
+                request, answer, self._clean(answers.gist(answer.body), request)[:LONGEST_GIST]
+            )
         if answers.is_licence(data):
             return ServerError(
                 f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
@@ -101,23 +110,22 @@ class Refusals:
             )
         words = answers.refusal(data)
         if words is None or answer.status in BUSY:
-            return self._foreign(request, answer, words or json.dumps(data))
+            return self._foreign(request, answer, self._clean(words or json.dumps(data), request))
         error = self._own(request, answer.status, words)
         if request.method == "DELETE" and seen and isinstance(error, Refused):
             # The server refuses to delete what is not there, and the try before may have deleted it.
             return self.unclear(request, f"the second try was refused: {error.words}", answer)
         return error
 
-    def _redirect(self, answer: Answer) -> ServerError:
-        target = self._clean(without_secrets(answer.headers.get("location", "")))
+    def _redirect(self, request: Request, answer: Answer) -> ServerError:
+        target = self._clean(without_secrets(answer.headers.get("location", "")), request)
         return ServerError(
             f"{self.url} redirects to {target or 'nowhere'}. Redirects are not followed, so that the key "
             "goes to no other host: give the URL that is meant."
         )
 
-    def _foreign(self, request: Request, answer: Answer, gist: str) -> ReconcilerError:
+    def _foreign(self, request: Request, answer: Answer, words: str) -> ReconcilerError:
         """Something in front of the server answers, or another server."""
-        words = self._clean(gist)
         what = f"status {answer.status}, {words!r}" if words else f"status {answer.status}"
         if request.reads and answer.status in BUSY:
             return ServerError(
@@ -136,7 +144,7 @@ class Refusals:
 
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
         """The server itself says no."""
-        words = self._clean(raw)
+        words = self._clean(raw, request)
         if status == 404 and raw.startswith("Cannot ") and "%" in request.path:
             return Refused(
                 f"Cannot {request.told}: a proxy in front of the server seems to decode the path ({words}).",
@@ -159,8 +167,8 @@ class Refusals:
             )
         return Refused(f"Cannot {request.told}: the server refuses (status {status}): {words}", status, words)
 
-    def _clean(self, text: str) -> str:
-        return answers.clean(text, self.key)
+    def _clean(self, text: str, request: Request) -> str:
+        return answers.clean(text, self.key, request.secret)
 
 
 def shown(name: str) -> str:

@@ -177,3 +177,62 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert "the reviewed plan is of the owner gitops, not team-b." in owner.stderr
     both = run("apply", "plan.json", "--prune", "--yes")
     assert "--prune do not go with it" in both.stderr
+
+
+_OWN = """\
+credentials: {main: {apiKey: !env OPENAI_KEY_LOJA}}
+settings: {openaiCreds: main, fallback: um, ignoreJids: {merge: ["@g.us"]}}
+"""
+
+
+def _declared(bots: Path) -> None:
+    (bots / "loja.yaml").write_text(_OWN + (bots / "loja.yaml").read_text())
+
+
+def test_a_saved_plan_says_where_the_key_is_and_apply_reads_it(
+    run: Run, world: World, bots: Path, tmp_path: Path
+) -> None:
+    """The plan needs no key, nor does its review; the apply does."""
+    world.instance("loja")
+    _declared(bots)
+    run("plan", "--bots", bots, "--out", "plan.json")
+    document = json.loads((tmp_path / "plan.json").read_text())
+    validate(document, _SCHEMA)
+    secrets = [step["secret"] for step in document["instances"][0]["steps"] if step["secret"]]
+    assert secrets == [{"tag": "env", "name": "OPENAI_KEY_LOJA"}]
+
+    keyless = run("apply", "plan.json", "--yes")
+    assert keyless.exit_code == 1
+    assert "credential main  create  failed   OPENAI_KEY_LOJA is not set" in keyless.stdout
+    assert "it needs the credential main, which was not made" in keyless.stdout
+    assert world.bots("loja") == []
+
+    applied = run("apply", "plan.json", "--yes", "--out", "done.json", env={"OPENAI_KEY_LOJA": "sk-first"})
+    assert (applied.exit_code, applied.stdout.endswith("4 changes: 4 applied.\n")) == (0, True)
+    assert "4 changes: 4 applied." in run("show", "done.json").stdout
+    [creds] = world.done("GET", "/openai/creds/loja")
+    assert (creds["name"], creds["apiKey"]) == ("main", "sk-first")
+    row = world.settings("loja")
+    assert (row["openaiCredsId"], row["ignoreJids"]) == (creds["id"], ["@g.us"])
+    assert row["fallbackId"] in {bot["id"] for bot in world.bots("loja")}
+
+
+def test_a_rotation_is_done_on_merge_whoever_reviewed_what(
+    run: Run, world: World, bots: Path, tmp_path: Path
+) -> None:
+    """Reviewed without a key at hand: the manifest says where it is, and that was reviewed."""
+    world.instance("loja")
+    _declared(bots)
+    assert run("apply", "--bots", bots, "--yes", env={"OPENAI_KEY_LOJA": "sk-first"}).exit_code == 0
+    (bots / "loja.yaml").write_text((bots / "loja.yaml").read_text().replace('"Sim."', '"Sim!"'))
+    reviewed = run("plan", "--bots", bots, "--out", "plan.json")
+    assert "rotate" not in reviewed.stdout
+    key = {"OPENAI_KEY_LOJA": "sk-second"}
+    applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes", "--out", "done.json", env=key)
+    assert (applied.exit_code, applied.stdout.endswith("2 changes: 2 applied.\n")) == (0, True)
+    [creds] = world.done("GET", "/openai/creds/loja")
+    assert (creds["name"], creds["apiKey"]) == ("main@2", "sk-second")
+    assert {bot["openaiCredsId"] for bot in world.bots("loja")} == {creds["id"]}
+    assert _by_value(world, "1")["systemMessages"] == ["Sim!"]
+    assert run("plan", "--bots", bots, env=key).stdout.startswith("No changes.")
+    assert "sk-" not in (tmp_path / "plan.json").read_text() + (tmp_path / "done.json").read_text()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from pydantic import SecretStr
 
 from reconciler import answers
-from reconciler.answers import NotUnderstood
-from reconciler.model import Fields, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.answers import Credential, NotUnderstood
+from reconciler.kinds import OPENAI
+from reconciler.model import Fields, RemoteBot, RemoteSettings
 
 # As recorded from 2.3.6.
 STORED = {
@@ -43,7 +46,13 @@ STORED = {
     "instanceId": "c22def7d-036d-4bdf-80a5-60829d17abfc",
 }
 ROW = {"expire": 300, "keywordFinish": "bye", "keepOpen": False, "ignoreJids": [], "speechToText": True}
-ROW_FIELDS: Fields = {"expire": 300, "keywordFinish": "bye", "keepOpen": False, "ignoreJids": ()}
+ROW_FIELDS: Fields = {
+    "expire": 300,
+    "keywordFinish": "bye",
+    "keepOpen": False,
+    "ignoreJids": (),
+    "speechToText": True,
+}
 
 
 def test_bot_has_every_field_that_is_not_null() -> None:
@@ -102,10 +111,41 @@ def test_bot_without_a_time() -> None:
     assert answers.bot({"id": "x"}) == RemoteBot("x", {})
 
 
-def test_credentials_without_their_keys() -> None:
-    data = [{"id": "c1", "name": "main", "apiKey": "sk-1"}, {"id": "c2", "name": "café", "apiKey": "sk-2"}]
-    assert answers.credentials(data) == {"main": RemoteCredential("c1"), "café": RemoteCredential("c2")}
+USES: list[tuple[object, frozenset[str] | None]] = [
+    ([{"id": "b1", "model": "x"}, {"id": "b2"}], frozenset({"b1", "b2"})),
+    ([], frozenset()),
+    (None, None),
+    ("b1", None),
+    ([{"id": "b1"}, {}], None),
+    ([{"id": "b1"}, {"id": 2}], None),
+    ([None], None),
+]
+
+
+@pytest.mark.parametrize(("bots", "users"), USES)
+def test_credentials(bots: object, users: frozenset[str] | None) -> None:
+    data = [{"id": "c1", "name": "main", "apiKey": "sk-1", "OpenaiAssistant": bots}]
+    assert answers.credentials(data) == {"main": Credential("c1", SecretStr("sk-1"), users)}
+
+
+def test_credentials_without_a_key_or_none_at_all() -> None:
     assert answers.credentials(None) == {}
+    for key in (None, 3):
+        assert answers.credentials([{"id": "c2", "name": "café", "apiKey": key}]) == {
+            "café": Credential("c2", SecretStr(""))
+        }
+
+
+def test_a_credential_that_was_made() -> None:
+    assert answers.credential({"id": "c1", "name": "main", "apiKey": "sk-1"}) == "c1"
+    for data in (None, {"id": ""}, {"id": 1}, [{"id": "c1"}]):
+        with pytest.raises(NotUnderstood, match="a credential has no id"):
+            answers.credential(data)
+
+
+@pytest.mark.parametrize("form", ['key-"a"&b', r"key-\"a\"&b", "key-&quot;a&quot;&amp;b"])
+def test_no_sentence_holds_a_key_in_whatever_form(form: str) -> None:
+    assert answers.clean(f"Duplicate {form}: taken", "x", 'key-"a"&b') == "Duplicate [key]: taken"
 
 
 @pytest.mark.parametrize("data", [{}, [None], [{"id": "c1"}], [{"name": "main", "id": 1}]], ids=str)
@@ -132,7 +172,23 @@ SETTINGS: list[tuple[str, object, RemoteSettings]] = [
 
 @pytest.mark.parametrize(("data", "expected"), [case[1:] for case in SETTINGS], ids=[c[0] for c in SETTINGS])
 def test_settings(data: object, expected: RemoteSettings) -> None:
-    assert answers.settings(data) == expected
+    assert replace(answers.settings(data), unseen=frozenset()) == expected
+
+
+def test_what_a_version_does_not_show_of_settings_is_named() -> None:
+    whole = dict.fromkeys(OPENAI.settings, None)
+    shown = {name: None for name in whole if name != "debounceTime"}
+    row = {"openaiCredsId": "c1", "openaiIdFallback": None}
+    assert answers.settings({"id": "s", **whole, "fallbackId": None}).unseen == frozenset()
+    assert answers.settings({**shown, **row}).unseen == {"debounceTime"}
+    assert answers.settings({**shown, "openaiIdFallback": None}).unseen == frozenset(), "there is no row"
+
+
+def test_settings_have_fields_of_their_own() -> None:
+    row = {"id": "s", "speechToText": True, "openaiCredsId": "c1", "enabled": True}
+    assert answers.settings(row).fields == {"openaiCredsId": "c1", "speechToText": True}
+    with pytest.raises(NotUnderstood, match="speechToText is not of type bool"):
+        answers.settings({"speechToText": 1})
 
 
 def test_settings_that_were_just_saved_exist() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
+from pydantic import SecretStr
 
 from reconciler.client import Client, Server
 from reconciler.errors import (
@@ -40,6 +41,7 @@ from tests.client.scripted import (
 )
 
 BOT = {"id": "b1", "enabled": True, "botType": "assistant", "triggerType": "none"}
+SECRET = SecretStr("not-in-openais-form")
 BODY: Fields = {"enabled": True, "botType": "assistant"}
 
 Call = Callable[[Client], Awaitable[object]]
@@ -51,6 +53,8 @@ CALLS: dict[str, Call] = {
     "create": lambda client: client.create("loja", BODY),
     "update": lambda client: client.update("loja", "b1", BODY),
     "delete": lambda client: client.delete("loja", "b1"),
+    "create_credential": lambda client: client.create_credential("loja", "main", SECRET),
+    "delete_credential": lambda client: client.delete_credential("loja", "c1"),
     "save_settings": lambda client: client.save_settings("loja", {"expire": 1}),
 }
 MISSING = refusal(404, ['The "loja" instance does not exist'])
@@ -76,7 +80,7 @@ class Case:
 
 
 READS = "find credentials settings instances"
-WRITES = "create update delete save_settings"
+WRITES = "create update delete save_settings create_credential delete_credential"
 CASES = [
     # the server's own words
     Case("find credentials settings create update delete", [MISSING], Missing, ['"loja" does not exist']),
@@ -120,6 +124,7 @@ CASES = [
     Case("find", [reply(200, [{**BOT, "expire": "5"}])], InstanceError, ["expire is not of type int"]),
     Case("credentials", [reply(200, [{"apiKey": "sk-1"}])], InstanceError, ["no id or no name"]),
     Case("settings", [reply(200, [])], InstanceError, ["settings is not an object"]),
+    Case("create_credential", [reply(201, {"apiKey": "sk-1"})], Unclear, ["a credential has no id"]),
     Case("create update", [reply(201, None)], Unclear, ["not understood", "a bot is not an object"]),
 ]
 
@@ -160,7 +165,7 @@ def test_read_is_tried_again_after_500_of_the_server() -> None:
     assert spy.methods == ["GET", "GET"]
 
 
-@pytest.mark.parametrize("name", ["create", "save_settings"])
+@pytest.mark.parametrize("name", ["create", "save_settings", "create_credential"])
 @pytest.mark.parametrize("trouble", [drop, half, stall, GATEWAY, refusal(429, "slow"), MASKED])
 def test_post_is_sent_once(name: str, trouble: Act) -> None:
     outcome, spy = asked(CALLS[name], trouble, reply(201, BOT), timeout=0.1)
@@ -199,8 +204,9 @@ def test_answer_without_end_is_cut_off() -> None:
     assert len(spy.requests) == 1
 
 
-def test_delete_that_may_have_been_done_before_is_unclear() -> None:
-    outcome, spy = asked(CALLS["delete"], drop, refusal(500, "Error deleting Openai bot"))
+@pytest.mark.parametrize("name", ["delete", "delete_credential"])
+def test_delete_that_may_have_been_done_before_is_unclear(name: str) -> None:
+    outcome, spy = asked(CALLS[name], drop, refusal(500, "Error deleting Openai bot"))
     assert isinstance(outcome, Unclear)
     assert "Error deleting Openai bot" in str(outcome)
     assert len(spy.requests) == 2

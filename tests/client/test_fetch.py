@@ -69,7 +69,10 @@ def test_reads_what_the_plan_looks_at_and_no_more(sandbox: Sandbox, world: World
     assert [found.id for found in one.bots] == [bot["id"]]
     assert one.bots[0].fields["description"] == "Front desk [gitops:desk]"
     assert one.bots[0].fields["ignoreJids"] == ("@g.us",)
-    assert one.credentials == {name: RemoteCredential(id) for name, id in ids.items()}
+    assert one.credentials == {
+        "main": RemoteCredential(ids["main"], users=frozenset({bot["id"]})),
+        "spare": RemoteCredential(ids["spare"], users=frozenset()),
+    }
     assert one.settings is not None
     assert one.settings.exists
     assert (other.bots, other.credentials, other.settings, other.problem) == ((), None, None, None)
@@ -86,7 +89,7 @@ def test_names_of_any_kind_are_found(sandbox: Sandbox, world: World, name: str) 
     bot = world.bot(name, ids["main"])
     observed = fetched(at(sandbox), instance(name, "main")).instances[name]
     assert [found.id for found in observed.bots] == [bot["id"]]
-    assert observed.credentials == {name: RemoteCredential(id) for name, id in ids.items()}
+    assert {name: one.id for name, one in (observed.credentials or {}).items()} == ids
 
 
 @pytest.mark.parametrize(

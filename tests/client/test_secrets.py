@@ -11,9 +11,10 @@ import pytest
 from reconciler.client import Client, Server
 from reconciler.errors import ReconcilerError
 from tests.client.scripted import KEY, LICENCE, Act, asked, drop, half, page, raw, refusal, reply, stall
-from tests.client.test_behaviour import CALLS
+from tests.client.test_behaviour import CALLS, SECRET
 
 OPENAI_KEY = "sk-proj-4f_Xy-Z0123456789"
+OTHER_KEY = SECRET.get_secret_value()
 LEAKS: dict[str, Act] = {
     "words": refusal(400, [f"bad apikey {KEY}", f"Incorrect API key provided: {OPENAI_KEY}"]),
     "masked": refusal(500, f"x {KEY} {OPENAI_KEY}"),
@@ -27,6 +28,10 @@ LEAKS: dict[str, Act] = {
     "licence": reply(503, {**LICENCE, "message": KEY}),
     "shape": reply(200, [{"id": KEY, "apiKey": OPENAI_KEY, "enabled": KEY}]),
     "not http": raw(f"{KEY}\r\n\r\n".encode()),
+    "own words": refusal(400, f"{OTHER_KEY} is taken"),
+    "own in json": reply(403, {"apiKey": OTHER_KEY}),
+    "own at the end of a gist": page(502, f"<title>{'x' * 70} {OTHER_KEY}</title>"),
+    "own in a redirect": reply(302, b"", f"Location: https://h.test/{OTHER_KEY}\r\n"),
     "drop": drop,
     "half": half,
     "stall": stall,
@@ -54,8 +59,11 @@ def test_no_key_in_errors(name: str, leak: str, caplog: pytest.LogCaptureFixture
         shown = everything(outcome)
         assert KEY not in shown
         assert OPENAI_KEY not in shown
+        if name == "create_credential":
+            assert OTHER_KEY[:8] not in shown
     assert KEY not in caplog.text
     assert OPENAI_KEY not in caplog.text
+    assert name != "create_credential" or OTHER_KEY not in caplog.text
 
 
 def test_no_key_in_reprs() -> None:

@@ -189,6 +189,26 @@ def test_the_fallback_is_set_without_a_credential_in_the_body(shop: Shop) -> Non
     assert shop.world.settings(shop.name)["fallbackId"] is None
 
 
+def test_saving_the_settings_keeps_the_fallback(shop: Shop) -> None:
+    bot, spare = shop.made_bot(), shop.world.creds(shop.name, f"{shop.name}-spare")
+    body = {"openaiCredsId": "", **SETTINGS, "fallbackId": bot["id"]}
+    assert shop.world.call("POST", shop.path("settings"), body)[0] == 200
+    for creds in (shop.creds, spare):
+        body = {"openaiCredsId": creds, **SETTINGS, "expire": 5}
+        assert shop.world.call("POST", shop.path("settings"), body)[0] == 200
+    settings = shop.world.settings(shop.name)
+    assert (settings["fallbackId"], settings["openaiCredsId"]) == (bot["id"], spare)
+
+
+def test_settings_take_empty_texts_beside_a_field_that_is_not_required(shop: Shop) -> None:
+    body = {"openaiCredsId": shop.creds, **SETTINGS, "unknownMessage": ""}
+    refused = shop.world.call("POST", shop.path("settings"), body)
+    assert message(refused) == (400, [['The "unknownMessage" cannot be empty']])
+    assert shop.world.call("POST", shop.path("settings"), {**body, "speechToText": True})[0] == 200
+    settings = shop.world.settings(shop.name)
+    assert (settings["unknownMessage"], settings["speechToText"]) == ("", True)
+
+
 # -- what no two bots of an instance may share --------------------------------------------------
 
 CLASHES = [
@@ -315,6 +335,26 @@ def test_a_credential_takes_its_bots_along_unless_settings_use_it(shop: Shop) ->
     assert message(used) == (500, "Error deleting openai creds")
     assert shop.world.call("DELETE", shop.path("creds", spare))[0] == 200
     assert shop.bots() == [kept]
+
+
+def test_a_rotation(shop: Shop) -> None:
+    """The settings and the bots are moved to a new credential, by what a body must have; the old one goes."""
+    bot, (other, _) = shop.made_bot(keywordFinish="#sair"), shop.instance("b")
+    borrower = shop.world.bot(other, shop.world.creds(other, f"{other}-own"))
+    shop.world.change(other, borrower, openaiCredsId=shop.creds)
+    new = shop.world.creds(shop.name, f"{shop.name}-main@2")
+    body = {"openaiCredsId": new, **SETTINGS}
+    assert shop.world.call("POST", shop.path("settings"), body)[0] == 200
+    status, moved = shop.update(bot, openaiCredsId=new)
+    assert (status, moved) == (200, {**bot, "openaiCredsId": new, "updatedAt": moved["updatedAt"]})
+    users = {
+        creds["id"]: {one["id"] for one in creds["OpenaiAssistant"]}
+        for creds in shop.world.done("GET", shop.path("creds"))
+    }
+    assert users == {shop.creds: {borrower["id"]}, new: {bot["id"]}}
+    shop.world.change(other, borrower, openaiCredsId=new)
+    assert shop.world.call("DELETE", shop.path("creds", shop.creds))[0] == 200
+    assert [found["id"] for found in (*shop.bots(), *shop.world.bots(other))] == [bot["id"], borrower["id"]]
 
 
 def test_names_and_keys_of_credentials_are_unique_in_the_whole_server(shop: Shop) -> None:

@@ -7,7 +7,7 @@ the judge of whole runs; this one is for the pure part.
 from __future__ import annotations
 
 from reconciler.kinds import Value
-from reconciler.model import Call, Fields, InstancePlan, RemoteBot
+from reconciler.model import Call, Fields, InstancePlan, RemoteBot, Step
 
 
 class RefusedError(Exception):
@@ -26,17 +26,21 @@ class Toy:
     def run(self, plan: InstancePlan) -> None:
         """Make the calls of a plan."""
         for number, step in enumerate(plan.steps):
-            match step.call:
-                case Call.CREATE:
-                    self._check(step.body, None)
-                    self.bots[f"new-{number}-{step.bot}"] = dict(step.body)
-                case Call.UPDATE | Call.PARK:
-                    assert step.id is not None
-                    self._check(step.body, step.id)
-                    self.bots[step.id] |= step.body
-                case Call.DELETE:
-                    assert step.id is not None
-                    del self.bots[step.id]
+            self.make(number, step)
+
+    def make(self, number: int, step: Step) -> None:
+        """Make one call."""
+        match step.call:
+            case Call.CREATE:
+                self._check(step.body, None)
+                self.bots[f"new-{number}-{step.bot}"] = dict(step.body)
+            case Call.UPDATE | Call.PARK:
+                assert step.id is not None
+                self._check(step.body, step.id)
+                self.bots[step.id] |= step.body
+            case Call.DELETE:
+                assert step.id is not None
+                del self.bots[step.id]
 
     def _check(self, body: Fields, own: str | None) -> None:
         for name in ("enabled", "openaiCredsId", "botType", "triggerType"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from reconciler.model import Call, Desired, Outcome, Plan, Results, Verb
 from reconciler.sandbox.app import Served
@@ -205,3 +206,11 @@ def fallback_kept(plan: Plan, results: Results, before: Rows, after: Rows) -> No
             assert {n: after[id][n] for n in rest if row[n] is not None} == {
                 n: row[n] for n in rest if row[n] is not None
             }
+
+
+def until(so: Callable[[], bool]) -> None:
+    """Waits for something that other processes bring about."""
+    end = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < end, "it never came to that"
+        time.sleep(0.001)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import threading
 from collections.abc import Coroutine, Mapping
@@ -14,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from reconciler import applier, identity
+from reconciler import applier, identity, secrets
 from reconciler.client import Client, Server
 from reconciler.fetch import fetch
 from reconciler.load import load
@@ -27,6 +28,7 @@ from tests.support import Json
 from tests.worlds.generators import CREDENTIALS, OWNER, Pair, World, creds_id
 
 T = TypeVar("T")
+_TAGGED = re.compile(r'"(!secret-file) ([^"]*)"')
 
 
 class Stage:
@@ -34,13 +36,13 @@ class Stage:
 
     def __init__(self, directory: Path, **options: Any) -> None:
         self.directory = directory
-        self._db = directory / "sandbox.db"
-        self.sandbox = Sandbox(self._db, **options)
+        self.db = directory / "sandbox.db"
+        self.sandbox = Sandbox(self.db, **options)
         self._restarting = threading.Lock()
 
     def __enter__(self) -> Self:
         self.sandbox.__enter__()
-        self.store = Store(self._db)
+        self.store = Store(self.db)
         return self
 
     def __exit__(
@@ -59,7 +61,8 @@ class Stage:
         with self._restarting:
             old = self.sandbox
             old.__exit__(None, None, None)
-            new = Sandbox(self._db, latency=old.options.latency, pause=old.options.pause)
+            options = old.options
+            new = Sandbox(self.db, version=options.version, latency=options.latency, pause=options.pause)
             new.calls = old.calls
             self.sandbox = new.__enter__()
 
@@ -77,8 +80,10 @@ class Stage:
         shutil.rmtree(self.bots, ignore_errors=True)
         self.bots.mkdir()
         for number, manifest in enumerate(manifests.values()):
-            # JSON is YAML: each reader takes its turn.
-            (self.bots / f"{number}{('.json', '.yaml')[number % 2]}").write_text(json.dumps(manifest))
+            # JSON is YAML: each reader takes its turn, but where a tag stands, which JSON has none of.
+            text = _TAGGED.sub(r'\1 "\2"', json.dumps(manifest))
+            ending = ".yaml" if "apiKey" in text else (".json", ".yaml")[number % 2]
+            (self.bots / f"{number}{ending}").write_text(text)
         return load(self.bots)
 
     @property
@@ -113,10 +118,14 @@ class Stage:
         """Another hand changes a bot."""
         _now(self.store.update("bots", id, fields))
 
-    def insert(self, instance: str, bot: Mapping[str, Json]) -> None:
-        """Another hand makes a bot."""
+    def insert(self, instance: str, bot: Mapping[str, Json], table: str = "bots") -> None:
+        """Another hand makes a bot, or something else."""
         [found] = _now(self.store.all("instances", name=instance))
-        _now(self.store.insert("bots", {**bot, "instanceId": found["id"]}))
+        _now(self.store.insert(table, {**bot, "instanceId": found["id"]}))
+
+    def open(self, instance: str) -> None:
+        """Another hand makes an instance."""
+        _now(self.store.insert("instances", new_instance(instance)))
 
     def remove(self, id: str) -> None:
         """Another hand deletes a bot."""
@@ -137,7 +146,7 @@ class Stage:
             return identity.needs_settings(instance, bots, OWNER, replace=replace)
 
         options = Options(OWNER, replace, prune, max_deletes=100, max_delete_share=100)
-        return make(desired, await fetch(client, desired, settings), options)
+        return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)
 
     def plan(self, desired: Desired, pair: Pair | None = None, server: Server | None = None) -> Plan:
         """The same, with a client of its own."""
@@ -153,7 +162,7 @@ class Stage:
 
         async def run() -> Results:
             async with Client(server or self.server()) as client:
-                return await applier.apply(client, plan)
+                return await applier.apply(client, plan, secrets.read)
 
         return asyncio.run(run())
 

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -40,13 +39,6 @@ def _start(stage: Stage, url: str | None = None) -> subprocess.Popen[str]:
     )
 
 
-def _wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not until():
-        assert time.monotonic() < end, "it never came to that"
-        time.sleep(0.001)
-
-
 @pytest.mark.parametrize("number", _ROUNDS)
 def test_kill_9_at_any_moment(stage: Stage, number: int) -> None:
     pair = busy()
@@ -59,7 +51,7 @@ def test_kill_9_at_any_moment(stage: Stage, number: int) -> None:
     stage.sandbox.options.latency, stage.sandbox.options.pause = 0.002, 0.001
     process = _start(stage)
     calls = chance.randint(1, whole)
-    _wait(lambda: len(stage.sandbox.calls) >= calls or process.poll() is not None)
+    oracle.until(lambda: len(stage.sandbox.calls) >= calls or process.poll() is not None)
     time.sleep(chance.uniform(0, 0.01))
     process.kill()
     process.communicate()
@@ -98,7 +90,7 @@ def test_a_signal_ends_the_run_after_the_call_in_flight(
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [Fault()] * 5 + [slow] * 2)
         process = _start(stage, proxy.url)
-        _wait(lambda: any(fault is slow for _, fault in proxy.seen))
+        oracle.until(lambda: any(fault is slow for _, fault in proxy.seen))
         writes = sum(request.writes for request, _ in proxy.seen)
         process.send_signal(number)
         out, err = process.communicate(timeout=20)

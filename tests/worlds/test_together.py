@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler import applier
+from reconciler import applier, secrets
 from reconciler.client import Client
 from reconciler.model import Desired, Results
 from tests.worlds import oracle
@@ -24,7 +24,7 @@ _RUN = settings(
 async def _run(stage: Stage, pair: Pair, desired: Desired, delay: float) -> Results:
     await asyncio.sleep(delay)
     async with Client(stage.server()) as client:
-        return await applier.apply(client, await stage.planned(client, desired, pair))
+        return await applier.apply(client, await stage.planned(client, desired, pair), secrets.read)
 
 
 def _settle(stage: Stage, pair: Pair, pause: float, delay: float) -> None:

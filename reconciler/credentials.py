@@ -1,0 +1,219 @@
+"""What a plan does about credentials: what each bot uses, and what is left of a rotation. Pure.
+
+A rotation is one change for each instance that has a part in it: a new credential is made, what uses an old
+one is moved, and an old one that nobody uses any more goes. All of it is read off the server's state, so
+that a run which was interrupted anywhere is finished by the next one:
+
+    new is made        the key is nowhere in the family
+    settings move      their row has an old one
+    a bot moves        it is declared, can be written, and uses an old one
+    old is deleted     every bot that uses it leaves it in this very plan, on whatever instance
+    old is kept        somebody else uses it, and it is said who
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Set
+from dataclasses import dataclass, field, replace
+
+from reconciler import families
+from reconciler.families import Family
+from reconciler.model import (
+    Call,
+    Change,
+    Desired,
+    DesiredCredential,
+    DesiredInstance,
+    Fields,
+    Observed,
+    Of,
+    RemoteCredential,
+    Standing,
+    Step,
+    Verb,
+)
+
+
+class Book:
+    """The declared credentials of all instances of one plan.
+
+    reviewed: the digests of the changes that may be made; None: nobody reviews.
+    """
+
+    def __init__(self, desired: Desired, observed: Observed, reviewed: frozenset[str] | None) -> None:
+        self._observed, self._reviewed = observed.instances, reviewed
+        self._planned = {instance.name for instance in desired.instances}
+        self._declared = {
+            instance.name: {credential.name: credential for credential in instance.credentials}
+            for instance in (*desired.instances, *desired.lenders)
+        }
+        self._found: dict[tuple[str, str, str | None], Family | str] = {}
+
+    def family(self, instance: str, name: str, lender: str | None = None) -> Family | str:
+        """What a name stands for in an instance that owns or borrows it; else why for nothing, a sentence."""
+        key = (instance, name, lender)
+        if key not in self._found:
+            self._found[key] = self._family(*key)
+        return self._found[key]
+
+    def _family(self, instance: str, name: str, lender: str | None) -> Family | str:
+        seen, owner = self._observed[instance], lender or instance
+        there = seen.credentials or {} if lender is None else seen.lent.get(lender)
+        if there is None:
+            return f"the instance {lender!r}, which lends it the credential {name!r}, cannot be read"
+        credential = self._declared.get(owner, {}).get(name)
+        if credential is None:
+            found = families.undeclared(name, there)
+        else:
+            found = families.declared(name, there, makes=True)
+            if found is not None and found.new and (why := self._obstacle(owner, credential, found)):
+                found = families.declared(name, there, makes=False)
+                if found is None:
+                    return f"its credential {name!r} cannot be made: {why}"
+        if found is None:
+            whose = "the instance" if lender is None else f"the instance {lender!r}"
+            names = ", ".join(sorted(there)) or "none"
+            return f"{whose} has no credential named {name!r}; it has: {names}"
+        return found
+
+    def _obstacle(self, owner: str, credential: DesiredCredential, found: Family) -> str:
+        """Why this plan does not make a new one; "" when it does."""
+        if owner not in self._planned or self._observed[owner].problem is not None:
+            return f"the instance {owner!r}, which declares it, is not planned; plan that one too"
+        if (clash := self._observed[owner].clashes.get(credential.name)) is not None:
+            return clash
+        if found.standing == "missing" and self._is_held(_create(owner, credential)):
+            return "nobody reviewed that"
+        return ""
+
+    def _is_held(self, change: Change) -> bool:
+        return self._reviewed is not None and change.digest not in self._reviewed
+
+    # -- of one instance ----------------------------------------------------------------------
+
+    def standings(self, instance: DesiredInstance) -> dict[str, Standing]:
+        """How the declared credentials stand."""
+        there = self._observed[instance.name].credentials or {}
+        found = {one.name: families.declared(one.name, there, makes=True) for one in instance.credentials}
+        return {name: family.standing for name, family in found.items() if family and family.standing}
+
+    def changes(self, instance: DesiredInstance) -> Iterator[Change]:
+        """What is missing, and what cannot be made. Rotations come later, when it is known who moves."""
+        clashes = self._observed[instance.name].clashes
+        standings = self.standings(instance)
+        for one in instance.credentials:
+            create = _create(instance.name, one)
+            if (clash := clashes.get(one.name)) is not None:
+                why = "it is missing" if standings[one.name] == "missing" else "its key is another"
+                yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {clash}")
+            elif standings[one.name] == "missing":
+                held = f"nobody reviewed this {create.verb}: {create.reason}"
+                yield replace(create, verb=Verb.HELD, reason=held) if self._is_held(create) else create
+
+    def makes(self, instance: DesiredInstance) -> Iterator[Step]:
+        """The calls that make new ones."""
+        for one in instance.credentials:
+            family = self.family(instance.name, one.name)
+            if isinstance(family, Family) and family.new:
+                body = {"name": family.new}
+                yield Step(Call.NEW_CREDENTIAL, f"credential {one.name}", None, body, secret=one.key)
+
+    def rotations(self, instance: DesiredInstance) -> Iterator[Rotation]:
+        """The families that this instance has a part in and of which an old generation is there."""
+        borrowed = {
+            bot.creds: bot for bot in instance.bots if bot.creds is not None and bot.lender is not None
+        }
+        parts = [(one.name, None, one.at) for one in instance.credentials]
+        for name, lender, at in (*parts, *((name, bot.lender, bot.at) for name, bot in borrowed.items())):
+            family = self.family(instance.name, name, lender)
+            if isinstance(family, Family) and family.old:
+                blank = Change(instance.name, name, Verb.ROTATE, "", of=Of.CREDENTIAL, at=at)
+                yield Rotation(family, lender, blank)
+
+
+def _create(instance: str, credential: DesiredCredential) -> Change:
+    return Change(
+        instance,
+        credential.name,
+        Verb.CREATE,
+        "it is missing on the server",
+        at=credential.at,
+        of=Of.CREDENTIAL,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """One instance's part in the rotation of a family.
+
+    lender: who owns the credential, None for the instance itself. blank: its change, still without a reason.
+    settings: whether the instance's settings move. hidden: what is declared of those and the server does not
+    show. moves: its bots that move, name to id.
+    """
+
+    family: Family
+    lender: str | None
+    blank: Change
+    settings: bool = False
+    hidden: Fields = field(default_factory=dict)
+    moves: Mapping[str, str] = field(default_factory=dict)
+
+    def steps(self) -> Iterator[Step]:
+        """The calls that move the settings and the bots."""
+        body = {"openaiCredsId": self.family.current}
+        if self.settings:
+            yield Step(Call.SETTINGS, self.blank.label, None, {**self.hidden, **body})
+        for id in self.moves.values():
+            yield Step(Call.MOVE, self.blank.label, id, body)
+
+    def deletes(self, left: Set[str], taken: Set[str]) -> Iterator[Step]:
+        """The calls that delete what nobody uses any more.
+
+        left: the bots that leave an old credential. taken: the ids of credentials that bots come to use.
+        """
+        if self.lender is None and self.family.leaving:
+            for name, old in self.family.old.items():
+                if old.users is not None and not old.users - left and old.id not in taken:
+                    yield Step(Call.OLD_CREDENTIAL, self.blank.label, old.id, {"name": name})
+
+    def changes(self, left: Set[str], taken: Set[str]) -> Iterator[Change]:
+        """The rotation, if anything is left of it, and a report for each old credential that stays."""
+        deleted = {step.id for step in self.deletes(left, taken)}
+        if self.settings or self.moves or deleted or (self.family.new and self.lender is None):
+            yield replace(self.blank, reason=self._reason(deleted), ids=self.family.old_ids)
+        for name, old in self.family.old.items():
+            if self.lender is None and old.id not in deleted and (why := _who_stays(old, left, taken)):
+                yield replace(
+                    self.blank, bot=name, verb=Verb.UNMANAGED, ids=(old.id,), reason=f"it is kept: {why}"
+                )
+
+    def _reason(self, deleted: Set[str | None]) -> str:
+        name = self.family.new or self.family.name
+        parts = []
+        if self.family.new and self.lender is None:
+            parts.append(f"{name} is made")
+        moved = [*self.moves, *(["the settings"] if self.settings else [])]
+        if moved:
+            parts.append(f"{_listed(moved)} {'is' if len(moved) == 1 else 'are'} moved to it")
+        if gone := [name for name, old in self.family.old.items() if old.id in deleted]:
+            parts.append(f"{_listed(gone)} {'is' if len(gone) == 1 else 'are'} deleted")
+        if self.lender is not None:
+            why = f"the instance {self.lender!r}, which lends it, has another key for it"
+        elif self.family.new:
+            why = "its key is another"
+        else:
+            why = "a rotation is not finished"
+        return f"{why}: {', '.join(parts)}"
+
+
+def _who_stays(old: RemoteCredential, left: Set[str], taken: Set[str]) -> str:
+    if old.users is None:
+        return "the server does not say which bots use it"
+    stay = sorted(old.users - left)
+    if not stay:
+        return "a manifest names it by its id" if old.id in taken else ""
+    return f"{'bot' if len(stay) == 1 else 'bots'} {_listed(stay)} {'uses' if len(stay) == 1 else 'use'} it"
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

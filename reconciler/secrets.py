@@ -1,0 +1,136 @@
+"""Where api keys are read, and nowhere else: an environment variable, or a file that is mounted.
+
+A key is held as SecretStr while plan compares it with the server's, or while apply makes its credential. It
+never stands in a Plan, nor a hash or a length of it, and an error says no more than where it was looked for.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+from reconciler.errors import ManifestError, Problem, ReconcilerError
+from reconciler.families import split
+from reconciler.model import Desired, DesiredCredential, SecretRef
+
+Read = Callable[[SecretRef, str], SecretStr]
+"""Reads the key of the credential of this name. Raises SecretError."""
+
+LONGEST = 255
+"""Characters of a key that the server can store."""
+
+_MOST_BYTES = 64 * 1024
+_MADE_UP = "sk-sandbox-"
+
+
+class SecretError(ReconcilerError):
+    """Why there is no key: "OPENAI_KEY is not set". Completes a sentence, and has no full stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What was found for each declared credential, by instance and name: its key, or why there is none."""
+
+    found: Mapping[tuple[str, str], SecretStr | str] = field(default_factory=dict)
+
+    def key(self, instance: str, name: str) -> SecretStr | None:
+        """The key of a declared credential; None where it is not at hand."""
+        found = self.found.get((instance, name))
+        return found if isinstance(found, SecretStr) else None
+
+
+def read(ref: SecretRef, name: str = "") -> SecretStr:
+    """The key that ref points to, without blanks around it. Raises SecretError.
+
+    name: of the credential, which makes no difference here.
+    """
+    key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip()
+    if not key:
+        raise SecretError(f"{ref.name} is blank")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise SecretError(
+            f"{ref.name} does not look like a key: it has blanks, line breaks or non-ASCII characters inside"
+        )
+    if len(key) > LONGEST:
+        raise SecretError(f"{ref.name} does not look like a key: the server stores {LONGEST} characters")
+    return SecretStr(key)
+
+
+def read_or_make_up(ref: SecretRef, name: str) -> SecretStr:
+    """The same for the embedded server, on which manifests can be tried without any key at hand."""
+    try:
+        return read(ref)
+    except SecretError:
+        return SecretStr(f"{_MADE_UP}{split(name)[0]}"[:LONGEST])
+
+
+def keys(desired: Desired, read: Read = read) -> Keys:
+    """The keys of all declared credentials.
+
+    Raises ManifestError where two credentials have one key: the server takes a key once in its database.
+    """
+    found: dict[tuple[str, str], SecretStr | str] = {}
+    first: dict[str, tuple[str, DesiredCredential]] = {}
+    problems = []
+    declared = [(i.name, one) for i in (*desired.instances, *desired.lenders) for one in i.credentials]
+    for instance, credential in sorted(declared, key=lambda pair: pair[1].at):
+        try:
+            key = read(credential.key, credential.name)
+        except SecretError as error:
+            found[instance, credential.name] = str(error)
+            continue
+        found[instance, credential.name] = key
+        owner, other = first.setdefault(key.get_secret_value(), (instance, credential))
+        if other is not credential:
+            problems.append(Problem(credential.at, _twice(instance, credential, owner, other)))
+    if problems:
+        raise ManifestError(problems)
+    return Keys(found)
+
+
+def _twice(instance: str, credential: DesiredCredential, owner: str, other: DesiredCredential) -> str:
+    way_out = (
+        f"name {other.name!r} in its place"
+        if owner == instance
+        else f"borrow it in its place, `openaiCreds: {{instance: {owner}, name: {other.name}}}`"
+    )
+    return (
+        f"the credential {credential.name!r} has the same key as {other.name!r} of the instance {owner!r} "
+        f"({other.at}), and the server takes a key once in its whole database: {way_out}"
+    )
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise SecretError(f"{name} is not set")
+    return value
+
+
+def _file(path: str) -> str:
+    try:
+        with open(path, "rb", opener=_unblocked) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise SecretError(f"{path} is not a file")
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SecretError(f"{path} cannot be read: {error.strerror or 'it is not readable'}") from None
+    except ValueError:  # a NUL in the path
+        raise SecretError(f"{path!r} cannot be read: it is no path") from None
+    if len(data) > _MOST_BYTES:
+        raise SecretError(f"{path} does not look like a key: it is too large")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    # Raised out here, since the decoder's own error holds the whole file.
+    raise SecretError(f"{path} does not look like a key: it is not UTF-8")
+
+
+def _unblocked(path: str, flags: int) -> int:
+    # A pipe without a writer would hold the plan up for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,122 @@
+"""Writes to credentials: made once, and deleted only when nobody uses them any more.
+
+The server has no update of them, and deleting one deletes its bots, of whatever instance: so who uses it is
+read again right before. A key is read when its credential is made, and held no longer than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from reconciler.errors import ReconcilerError, Refused, Unclear
+from reconciler.model import Outcome, Step, Verb
+from reconciler.refusals import shown
+from reconciler.steps.state import NotAppliedError, State
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+    from reconciler.answers import Credential
+
+CREATE_TRIES = 4
+"""How often a credential is sent, at most, when looking for it does not find it."""
+
+
+class Credentials:
+    """The credentials of one instance."""
+
+    def __init__(self, state: State) -> None:
+        self.state, self.shared = state, state.shared
+        self.client, self.instance = state.shared.client, state.name
+
+    async def new(self, step: Step) -> str:
+        """Make a credential. Returns what there is to say of it; raises where the change ends here."""
+        name, key = str(step.body["name"]), self._key(step)
+        there = await self.client.credentials(self.instance)
+        self.shared.stop.check()
+        if (id_ := _find(there, name, key)) is not None:
+            detail = "it was made already, just so"
+        else:
+            id_, detail = await self._create(name, key)
+        self.shared.credentials[name] = self.state.made[step.bot] = id_
+        if self.state.changes[step.bot].verb is Verb.ROTATE:
+            self.state.halfway[step.bot] = "the old key stays until the next apply, which does the rest"
+        return detail
+
+    def _key(self, step: Step) -> SecretStr:
+        if step.secret is None:
+            raise NotAppliedError(Outcome.FAILED, "the plan does not say where its key is")
+        try:
+            return self.shared.read(step.secret, self.state.changes[step.bot].bot)
+        except ReconcilerError as error:
+            raise NotAppliedError(Outcome.FAILED, str(error)) from None
+
+    async def _create(self, name: str, key: SecretStr) -> tuple[str, str]:
+        for attempt in range(1, CREATE_TRIES + 1):
+            try:
+                return await self.client.create_credential(self.instance, name, key), ""
+            except (Refused, Unclear) as error:
+                if isinstance(error, Unclear) and attempt < CREATE_TRIES:
+                    await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
+                there = await self.client.credentials(self.instance)
+                if (id_ := _find(there, name, key)) is not None:
+                    return id_, f"seen to be done, although: {error}"
+                if isinstance(error, Refused):
+                    raise NotAppliedError(Outcome.FAILED, f"{error} {_WAY_OUT}") from None
+                if attempt == CREATE_TRIES or self.shared.stop.asked:
+                    raise
+        raise AssertionError("the last try returns or raises")
+
+    async def old(self, step: Step) -> str:
+        """Delete a credential that nobody uses."""
+        name = shown(str(step.body.get("name", step.id)))
+        if step.id is None or step.id in self.shared.kept:
+            raise NotAppliedError(Outcome.SKIPPED, f"not every bot could be moved away from {name}")
+        if (found := await self._old(step.id)) is None:
+            return "it was gone already"
+        if found.users is None:
+            raise NotAppliedError(Outcome.SKIPPED, f"the server does not say who uses {name}")
+        if found.users:
+            ids = ", ".join(sorted(found.users))
+            raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used, by: {ids}")
+        self.shared.stop.check()
+        try:
+            await self.client.delete_credential(self.instance, step.id)
+        except (Refused, Unclear) as error:
+            if await self._old(step.id) is None:
+                return f"seen to be done, although: {error}"
+            if isinstance(error, Refused):
+                raise NotAppliedError(
+                    Outcome.FAILED, f"{error} It is refused while the settings of an instance name it"
+                ) from None
+            raise
+        return ""
+
+    async def _old(self, id: str) -> Credential | None:
+        there = await self.client.credentials(self.instance)
+        return next((one for one in there.values() if one.id == id), None)
+
+
+_WAY_OUT = (
+    "A credential's name and its key are each unique on the whole server, and another instance may have one "
+    "of the two: borrow that one, `openaiCreds: {instance: OTHER, name: NAME}`, or use another name and key"
+)
+
+
+def _find(there: Mapping[str, Credential], name: str, key: SecretStr) -> str | None:
+    """The id of the credential, if it is there just so. Raises NotAppliedError if it is there otherwise."""
+    for other, found in there.items():
+        same = found.key == key
+        if other == name and same:
+            return found.id
+        if other == name:
+            raise NotAppliedError(
+                Outcome.STALE, f"{shown(name)} was made with another key since the plan was made"
+            )
+        if same:
+            raise NotAppliedError(
+                Outcome.STALE, f"its key is there as {shown(other)} since the plan was made"
+            )
+    return None

@@ -1,0 +1,126 @@
+"""What the steps of an apply know of each other, within an instance and beyond it. Makes no call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from reconciler.client import Client
+from reconciler.kinds import OPENAI, Kind, Value
+from reconciler.model import (
+    NEW_BOT,
+    NEW_CREDENTIAL,
+    Call,
+    Change,
+    Fields,
+    InstancePlan,
+    Of,
+    Outcome,
+    Result,
+    SecretRef,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+ReadKey = Callable[[SecretRef, str], "SecretStr"]
+"""Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
+
+
+class NotAppliedError(Exception):
+    """How the change that a step belongs to ends, other than applied."""
+
+    def __init__(self, outcome: Outcome, detail: str) -> None:
+        super().__init__(detail)
+        self.outcome, self.detail = outcome, detail
+
+
+@dataclass(slots=True)
+class Stop:
+    """Asks a running apply to finish the calls in flight and to make no more.
+
+    reason: completes "the run ended before: …". signal: the number of the one that asked.
+    """
+
+    signal: int | None = None
+    reason: str = ""
+
+    @property
+    def asked(self) -> bool:
+        """Whether it was asked for."""
+        return bool(self.reason)
+
+    def check(self) -> None:
+        """Raises NotAppliedError when it was asked for."""
+        if self.asked:
+            raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended before: {self.reason}")
+
+
+@dataclass(slots=True)
+class Shared:
+    """What all instances have in common, since credentials may be lent from one to another.
+
+    read: of a new credential's key. credentials: the ids of those that were made, by name. kept: the ids of
+    old credentials that not every bot could be moved away from.
+    """
+
+    client: Client
+    owner: str
+    stop: Stop
+    read: ReadKey
+    credentials: dict[str, str] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class State:
+    """One instance on its way.
+
+    changes: those that are written, by label. results: how they ended, as far as they have. made: the ids of
+    what they made. expected: what each bot should look like when its next step comes, by id: as planned, then
+    as we wrote it. halfway: of the changes that are on their way, what would be left if the run ended now.
+    """
+
+    shared: Shared
+    instance: InstancePlan
+    kind: Kind = OPENAI
+    changes: dict[str, Change] = field(init=False)
+    results: dict[str, Result] = field(init=False, default_factory=dict)
+    made: dict[str, str] = field(init=False, default_factory=dict)
+    expected: dict[str, Fields] = field(init=False)
+    halfway: dict[str, str] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.changes = {change.label: change for change in self.instance.changes if change.verb.writes}
+        bots = [change.before for change in self.changes.values() if change.of is Of.BOT]
+        self.expected = {bot.id: bot.fields for bot in bots if bot is not None}
+
+    @property
+    def name(self) -> str:
+        """The instance's."""
+        return self.instance.name
+
+    def later(self, call: Call) -> frozenset[str]:
+        """The labels of the changes that have a step of this kind."""
+        return frozenset(step.bot for step in self.instance.steps if step.call is call)
+
+    def resolved(self, step: Step) -> Step:
+        """The step with the ids of what the run has made. Raises NotAppliedError for what it has not."""
+        body = dict(step.body)
+        if (credential := body.get("openaiCredsId")) is not None:
+            body["openaiCredsId"] = self._id(
+                credential, NEW_CREDENTIAL, "credential", self.shared.credentials
+            )
+        if (bot := body.get("fallbackId")) is not None:
+            body["fallbackId"] = self._id(bot, NEW_BOT, "bot", self.made)
+        return replace(step, body=body)
+
+    def _id(self, value: Value, prefix: str, what: str, made: dict[str, str]) -> Value:
+        if not isinstance(value, str) or not value.startswith(prefix):
+            return value
+        name = value.removeprefix(prefix)
+        if name not in made:
+            raise NotAppliedError(Outcome.SKIPPED, f"it needs the {what} {name}, which was not made")
+        return made[name]

@@ -1,0 +1,298 @@
+"""What an apply does with credentials, for every state that it may find."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reconciler.model import InstancePlan
+from tests.apply.stage import (
+    BOT,
+    CAFE,
+    KEY,
+    LOJA,
+    Stage,
+    created,
+    credential,
+    forget,
+    instance,
+    make,
+    move,
+    new,
+    save,
+    updated,
+)
+from tests.support import Json
+from tests.worlds.faults import answer
+from tests.worlds.proxy import PASS, Fault
+
+LABEL = "credential main"
+LOST = Fault("dropped, done", answer=b"", cut=True)
+GATEWAY = Fault("502", answer=answer(502), forward=False)
+REFUSED = json.dumps(
+    {"status": 500, "error": "Internal Server Error", "response": {"message": "Error updating Openai"}}
+).encode()
+
+
+def _made(**names: str) -> InstancePlan:
+    """A plan that makes the credential `main` in the instance."""
+    return instance(names.get("where", LOJA), [credential(names.get("where", LOJA))], [make("main")])
+
+
+# -- new ones -----------------------------------------------------------------------------------
+
+
+def test_a_missing_credential_is_made(stage: Stage) -> None:
+    stage.world.instance(LOJA)
+    assert stage.apply(_made()) == {LABEL: "applied"}
+    assert stage.creds() == {"main": KEY}
+    assert stage.wrote == ["POST creds"]
+
+
+def test_a_credential_that_another_run_made_is_not_made_again(stage: Stage) -> None:
+    stage.world.instance(LOJA)
+    stage.world.creds(LOJA, "main", KEY)
+    assert stage.apply(_made()) == {LABEL: "applied: it was made already, just so"}
+    assert not stage.sandbox.writes
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "told"),
+    [
+        ("main", "sk-other", 'stale: "main" was made with another key since the plan was made'),
+        ("by hand", KEY, 'stale: its key is there as "by hand" since the plan was made'),
+    ],
+)
+def test_a_credential_that_came_otherwise_is_left_alone(stage: Stage, name: str, key: str, told: str) -> None:
+    stage.world.instance(LOJA)
+    stage.world.creds(LOJA, name, key)
+    assert stage.apply(_made()) == {LABEL: told}
+    assert not stage.sandbox.writes
+
+
+@pytest.mark.parametrize("theirs", [("main", "sk-other"), ("other", KEY)], ids=["name", "key"])
+def test_what_another_instance_has_is_refused_with_the_way_out(stage: Stage, theirs: tuple[str, str]) -> None:
+    stage.world.instance(LOJA)
+    stage.world.instance(CAFE)
+    stage.world.creds(CAFE, *theirs)
+    told = stage.apply(_made())[LABEL]
+    assert told.startswith("failed: Cannot create a credential")
+    assert "unique on the whole server" in told
+    assert "openaiCreds: {instance: OTHER, name: NAME}" in told
+    assert KEY not in told
+    assert stage.refused == 1
+
+
+def test_without_a_key_who_needs_the_credential_is_skipped_in_every_instance(stage: Stage) -> None:
+    stage.world.instance(LOJA)
+    other = stage.world.instance(CAFE, "cafe")["cafe"]
+    stage.keys.clear()
+    needs, needs_step = created("ana", new("main"))
+    borrows, borrows_step = created("bia", new("main"), CAFE)
+    alone, alone_step = created("caio", other, CAFE)
+    told = stage.apply(
+        instance(LOJA, [credential(), needs], [make("main"), needs_step]),
+        instance(CAFE, [borrows, alone], [borrows_step, alone_step]),
+    )
+    assert told == {
+        f"{LABEL}@{LOJA}": "failed: OPENAI_KEY_LOJA is not set",
+        f"ana@{LOJA}": "skipped: it needs the credential main, which was not made",
+        f"bia@{CAFE}": "skipped: it needs the credential main, which was not made",
+        f"caio@{CAFE}": "applied",
+    }
+
+
+def test_a_lender_comes_before_who_borrows(stage: Stage) -> None:
+    """Though the borrower stands before it in the plan."""
+    stage.world.instance(LOJA)
+    own = stage.world.instance(CAFE, "cafe")["cafe"]
+    stage.world.bot(CAFE, own, **_sent(BOT), assistantId="first")
+    ana, ana_step = created("ana", new("main"), CAFE)
+    told = stage.apply(instance(CAFE, [ana], [ana_step]), _made())
+    assert set(told.values()) == {"applied"}
+    assert stage.wrote == ["POST creds", "POST create"]
+
+
+@pytest.mark.parametrize(
+    ("faults", "told"),
+    [
+        ([LOST], "applied: seen to be done, although: Cannot create a credential"),
+        ([GATEWAY], "applied"),
+        ([GATEWAY] * 3, "applied"),
+        ([GATEWAY] * 20, "failed: It is not known whether the server did this: create a credential"),
+    ],
+)
+def test_trouble_on_the_way_makes_no_second_one(stage: Stage, faults: list[Fault], told: str) -> None:
+    stage.world.instance(LOJA)
+    assert stage.apply(_made(), faults=faults)[LABEL].startswith(told)
+    assert stage.creds() == ({"main": KEY} if told.startswith("applied") else {})
+    assert stage.refused == 0
+
+
+# -- a rotation ---------------------------------------------------------------------------------
+
+
+class Shop:
+    """An instance with an old credential, two bots on it and settings, and the rotation's plan."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage, self.world = stage, stage.world
+        ids = self.world.instance(LOJA, "main", "third")
+        self.old, self.third = ids["main"], ids["third"]
+        self.world.done("POST", f"/openai/settings/{LOJA}", self._row())
+        self.ana, self.bia = self._bot("ana"), self._bot("bia")
+
+    def _bot(self, name: str) -> Json:
+        body = {"description": f"[gitops:{name}]", "botType": "assistant", "assistantId": name}
+        return self.world.bot(LOJA, self.old, **{**_sent(BOT), **body})
+
+    def _row(self) -> Json:
+        row = {name: value for name, value in _sent(BOT).items() if name not in ("enabled", "botType")}
+        row.pop("triggerType")
+        return {**row, "openaiCredsId": self.old, "speechToText": True}
+
+    def plan(self) -> InstancePlan:
+        """Make, point the settings to it, move both, delete the old one."""
+        steps = [
+            make(),
+            save({"openaiCredsId": new()}, LABEL),
+            *(move(bot["id"]) for bot in (self.ana, self.bia)),
+            forget(self.old),
+        ]
+        return instance(LOJA, [credential(LOJA, self.old)], steps)
+
+    def uses(self) -> dict[str, str]:
+        """The keys' names, by who uses them."""
+        path = f"/openai/creds/{LOJA}"
+        names = {one["id"]: one["name"] for one in self.world.done("GET", path)}
+        bots = {bot["assistantId"]: names[bot["openaiCredsId"]] for bot in self.world.bots(LOJA)}
+        return {**bots, "settings": names[self.world.settings(LOJA)["openaiCredsId"]]}
+
+
+@pytest.fixture
+def shop(stage: Stage) -> Shop:
+    return Shop(stage)
+
+
+DONE = {"ana": "main@2", "bia": "main@2", "settings": "main@2"}
+REST = "the old key stays until the next apply, which does the rest"
+
+
+def _sent(fields: Json) -> Json:
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def test_a_rotation_moves_all_and_deletes_the_old_one(shop: Shop) -> None:
+    before = {bot["id"]: bot for bot in shop.world.bots(LOJA)}
+    row = shop.world.settings(LOJA)
+    assert shop.stage.apply(shop.plan()) == {LABEL: "applied"}
+    assert shop.uses() == DONE
+    assert shop.stage.creds() == {"main@2": KEY, "third": "sk-loja-third"}
+    wrote = ["POST creds", "POST settings", "PUT update", "PUT update", "DELETE creds"]
+    assert (shop.stage.wrote, shop.stage.refused) == (wrote, 0)
+    moved = {"openaiCredsId", "updatedAt"}
+    for bot in shop.world.bots(LOJA):
+        assert {n: v for n, v in bot.items() if n not in moved} == {
+            n: v for n, v in before[bot["id"]].items() if n not in moved
+        }
+    after = shop.world.settings(LOJA)
+    assert {n: v for n, v in after.items() if n not in moved} == {
+        n: v for n, v in row.items() if n not in moved
+    }
+    assert after["speechToText"] is True
+
+
+def test_the_same_plan_once_more_does_nothing(shop: Shop) -> None:
+    plan = shop.plan()
+    shop.stage.apply(plan)
+    assert shop.stage.apply(plan) == {LABEL: "applied: it was made already, just so; it was gone already"}
+    assert not shop.stage.sandbox.writes
+
+
+def test_what_a_hand_changed_beside_the_credential_stays(shop: Shop) -> None:
+    shop.world.change(LOJA, shop.ana, expire=7)
+    assert shop.stage.apply(shop.plan()) == {LABEL: "applied"}
+    assert {bot["assistantId"]: bot["expire"] for bot in shop.world.bots(LOJA)} == {"ana": 7, "bia": 300}
+
+
+def test_a_bot_that_a_hand_gave_another_credential_keeps_that(shop: Shop) -> None:
+    shop.world.change(LOJA, shop.ana, openaiCredsId=shop.third)
+    told = shop.stage.apply(shop.plan())
+    said = f"bot {shop.ana['id']} uses another credential since the plan was made, and is left alone"
+    assert told == {LABEL: f"applied: {said}"}
+    assert shop.uses() == {**DONE, "ana": "third"}
+    assert "main" not in shop.stage.creds()
+
+
+def test_settings_that_a_hand_gave_another_credential_keep_that(shop: Shop) -> None:
+    shop.world.done("POST", f"/openai/settings/{LOJA}", {**shop._row(), "openaiCredsId": shop.third})
+    told = shop.stage.apply(shop.plan())
+    said = "the settings name another credential since the plan was made, and are left alone"
+    assert told == {LABEL: f"applied: {said}"}
+    assert shop.uses() == {**DONE, "settings": "third"}
+
+
+def test_a_bot_that_is_gone_holds_nothing_up(shop: Shop) -> None:
+    shop.world.remove(LOJA, shop.ana)
+    told = shop.stage.apply(shop.plan())
+    assert told == {LABEL: f"applied: bot {shop.ana['id']} was deleted since the plan was made"}
+    assert "main" not in shop.stage.creds()
+
+
+def test_who_came_to_use_the_old_key_keeps_it(shop: Shop) -> None:
+    plan = shop.plan()
+    late = shop.world.bot(LOJA, shop.old, **{**_sent(BOT), "assistantId": "late"})
+    assert shop.stage.apply(plan) == {LABEL: f'skipped: "main" is still used, by: {late["id"]}; {REST}'}
+    assert shop.uses() == {**DONE, "late": "main"}
+
+
+def test_settings_that_name_the_old_key_keep_it(shop: Shop) -> None:
+    """No bot uses it, but settings have come to name it: the server says no."""
+    steps = [step for step in shop.plan().steps if step.call != "settings"]
+    told = shop.stage.apply(instance(LOJA, [credential(LOJA, shop.old)], steps))[LABEL]
+    assert told.startswith("failed: Cannot delete the credential")
+    assert f"It is refused while the settings of an instance name it; {REST}" in told
+    assert shop.uses() == {**DONE, "settings": "main"}
+
+
+def test_a_bot_that_cannot_be_moved_keeps_the_old_key_and_holds_nobody_up(shop: Shop) -> None:
+    no = Fault("no", answer=answer(500, REFUSED), forward=False)
+    told = shop.stage.apply(shop.plan(), faults=[PASS, PASS, no])[LABEL]
+    assert told.startswith(f"failed: bot {shop.ana['id']} was not moved: Cannot update the bot")
+    assert told.endswith(f'Error updating Openai; not every bot could be moved away from "main"; {REST}')
+    assert shop.uses() == {**DONE, "ana": "main"}
+    assert shop.stage.creds()["main"]
+
+
+@pytest.mark.parametrize("place", range(5))
+@pytest.mark.parametrize("fault", [LOST, GATEWAY], ids=str)
+def test_a_call_that_went_wrong_once_is_mended(shop: Shop, place: int, fault: Fault) -> None:
+    told = shop.stage.apply(shop.plan(), faults=[*[PASS] * place, fault])
+    assert told[LABEL].startswith("applied")
+    assert shop.uses() == DONE
+    assert "main" not in shop.stage.creds()
+
+
+def test_an_update_that_follows_is_not_stale(shop: Shop) -> None:
+    change, step = updated("ana", shop.ana, {"openaiCredsId": new(), "expire": 5})
+    plan = shop.plan()
+    steps = [*plan.steps[:-1], step, plan.steps[-1]]
+    assert shop.stage.apply(instance(LOJA, [*plan.changes, change], steps)) == {
+        LABEL: "applied",
+        "ana": "applied",
+    }
+    [ana] = [bot for bot in shop.world.bots(LOJA) if bot["assistantId"] == "ana"]
+    assert ana["expire"] == 5
+
+
+def test_an_update_that_follows_is_stale_where_a_hand_was_at_the_bot(shop: Shop) -> None:
+    change, step = updated("ana", shop.ana, {"openaiCredsId": new(), "expire": 5})
+    plan = shop.plan()
+    shop.world.change(LOJA, shop.ana, keywordFinish="theirs")
+    steps = [*plan.steps[:-1], step, plan.steps[-1]]
+    assert shop.stage.apply(instance(LOJA, [*plan.changes, change], steps)) == {
+        LABEL: "applied",
+        "ana": "stale: it changed since the plan was made: keywordFinish",
+    }
+    assert shop.uses() == DONE

@@ -1,0 +1,511 @@
+"""Families of credentials, and rotations: what is planned, from every state that one can be left in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from reconciler import families
+from reconciler.families import Family, declared, named, split, undeclared
+from reconciler.model import (
+    NEW_CREDENTIAL,
+    Call,
+    Change,
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    Of,
+    Plan,
+    RemoteBot,
+    RemoteCredential,
+    SecretRef,
+    Verb,
+)
+from reconciler.plan import Options, make
+from tests.plan.builders import AT, bot, remote
+from tests.plan.house import DOCUMENTED, House, Room, in_order
+from tests.plan.toy import Toy
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "generation"),
+    [
+        ("main", "main", 1),
+        ("main@2", "main", 2),
+        ("main@10", "main", 10),
+        ("a@b@3", "a@b", 3),
+        ("main@1", "main@1", 1),
+        ("main@0", "main@0", 1),
+        ("main@02", "main@02", 1),
+        ("main@²", "main@²", 1),
+        ("@2", "@2", 1),
+        ("main@2\n", "main@2\n", 1),
+        ("chave\nnova@2", "chave\nnova", 2),
+    ],
+)
+def test_names(name: str, family: str, generation: int) -> None:
+    assert split(name) == (family, generation)
+    assert named(family, generation) == name
+
+
+def there(text: str) -> dict[str, RemoteCredential]:
+    """'main+ main@2- other?': names with whether the key is the declared one."""
+    same = {"+": True, "-": False, "?": None}
+    return {each[:-1]: RemoteCredential(f"id-{each[:-1]}", same[each[-1]]) for each in text.split()}
+
+
+@pytest.mark.parametrize(
+    ("on_server", "makes", "standing", "current", "old", "leaving"),
+    [
+        ("", True, "missing", "new credential main", "", False),
+        ("other? main2?", True, "missing", "new credential main", "", False),
+        ("main+", True, "present", "id-main", "", True),
+        ("main@3+", True, "present", "id-main@3", "", True),
+        ("main-", True, "different", "new credential main@2", "main", True),
+        ("main@2- main-", True, "different", "new credential main@3", "main main@2", True),
+        ("main@7-", True, "different", "new credential main@8", "main@7", True),
+        ("main- main@2+", True, "present", "id-main@2", "main", True),
+        ("main+ main@2-", True, "present", "id-main", "main@2", True),
+        ("main- main@2+ main@3-", True, "present", "id-main@2", "main main@3", True),
+        ("main?", True, "not compared", "id-main", "", False),
+        ("main? main@2?", True, "not compared", "id-main@2", "main", False),
+        ("main-", False, "different", "id-main", "", False),
+        ("main- main@2-", False, "different", "id-main@2", "main", False),
+        ("main+ main@2-", False, "present", "id-main", "main@2", True),
+    ],
+)
+def test_declared(on_server: str, makes: bool, standing: str, current: str, old: str, leaving: bool) -> None:
+    found = declared("main", there(on_server), makes=makes)
+    assert found is not None
+    assert (found.standing, found.current, " ".join(found.old), found.leaving) == (
+        standing,
+        current,
+        old,
+        leaving,
+    )
+    assert found.new == (current.removeprefix(NEW_CREDENTIAL) if current.startswith(NEW_CREDENTIAL) else "")
+
+
+def test_what_is_missing_and_not_made_is_nothing() -> None:
+    assert declared("main", there("other?"), makes=False) is None
+
+
+@pytest.mark.parametrize(
+    ("on_server", "current"),
+    [
+        ("main? main@2?", "id-main"),
+        ("main@2? main@10?", "id-main@10"),
+        ("main@x?", None),
+        ("", None),
+    ],
+)
+def test_undeclared(on_server: str, current: str | None) -> None:
+    found = undeclared("main", there(on_server))
+    assert (found and (found.current, found.old, found.standing)) == (current and (current, {}, None))
+
+
+def test_what_a_bot_compares_as() -> None:
+    moved = Family("main", "new", old=there("main-"), leaving=True)
+    kept = replace(moved, leaving=False)
+    assert (moved.seen("id-main"), moved.wanted("id-main")) == ("new", "new")
+    assert (kept.seen("id-main"), kept.wanted("id-main")) == ("id-main", "id-main")
+    for family in (moved, kept):
+        assert (family.seen("x"), family.wanted("x"), family.wanted("")) == ("x", "new", "new")
+
+
+def test_turning() -> None:
+    assert not families.turning(["main"], there("main+ other@2-"))
+    assert not families.turning(["main"], {})
+    assert families.turning(["main"], there("main-"))
+    assert families.turning(["other", "main"], there("main- main@2+"))
+
+
+# -- a shop that owns a credential, and one that borrows it -------------------------------------
+
+REF = SecretRef("env", "OPENAI_KEY")
+MAIN = DesiredCredential("main", REF, AT)
+
+
+def named_bot(name: str, key: str, creds: str = "main", lender: str | None = None) -> DesiredBot:
+    return replace(bot(name, key, creds=creds), lender=lender)
+
+
+MATRIZ = DesiredInstance("matriz", (named_bot("ana", "a1"), named_bot("bia", "a2")), AT, (MAIN,))
+LOJA = DesiredInstance("loja", (named_bot("caio", "a3", lender="matriz"),), AT)
+BOTH = Desired((MATRIZ, LOJA))
+
+
+@dataclass(frozen=True)
+class State:
+    """A server. credentials: name and key. The rest: which one they use; stranger: a bot of nobody's."""
+
+    credentials: str
+    ana: str
+    bia: str
+    caio: str
+    row: str
+    stranger: str = ""
+
+    def house(self) -> House:
+        pairs = [each.split(":") for each in self.credentials.split()]
+        ids = {name: (f"id-{name}", key) for name, key in pairs}
+        own = [
+            remote("b-ana", "a1", "none", "[gitops:ana]", openaiCredsId=f"id-{self.ana}"),
+            remote("b-bia", "a2", "none", "[gitops:bia]", openaiCredsId=f"id-{self.bia}"),
+        ]
+        borrowed = [remote("b-caio", "a3", "none", "[gitops:caio]", openaiCredsId=f"id-{self.caio}")]
+        if self.stranger:
+            borrowed.append(remote("b-eva", "a9", "none", "a human's", openaiCredsId=f"id-{self.stranger}"))
+        row = {**DOCUMENTED, "openaiCredsId": f"id-{self.row}"}
+        rooms = {"matriz": Room(ids, Toy(own), row), "loja": Room(bots=Toy(borrowed))}
+        return House(rooms, {str(REF): "new"})
+
+
+def planned(house: House, desired: Desired = BOTH, key: str | None = "new", **options: object) -> Plan:
+    keys = {} if key is None else {("matriz", "main"): key}
+    return make(desired, house.observed(desired, keys), Options(**options))  # type: ignore[arg-type]  # by name
+
+
+def told(plan: Plan) -> list[str]:
+    """The calls in apply's order, in short."""
+    lines = []
+    for name, step in in_order(plan):
+        target = step.body.get("openaiCredsId") or step.body.get("name") or ""
+        lines.append(f"{name}: {step.call} {step.id or ''} {target}".replace("  ", " ").strip())
+    return lines
+
+
+WHOLE = [
+    "matriz: new credential main@2",
+    "loja: move b-caio new credential main@2",
+    "matriz: settings new credential main@2",
+    "matriz: move b-ana new credential main@2",
+    "matriz: move b-bia new credential main@2",
+    "matriz: old credential id-main main",
+]
+
+
+def after(done: int) -> list[str]:
+    """What is left when so many of the calls are made."""
+    return [line.replace("new credential main@2", "id-main@2") for line in WHOLE[done:]]
+
+
+@pytest.mark.parametrize(
+    ("state", "calls"),
+    [
+        (State("main:old", "main", "main", "main", "main"), WHOLE),
+        (State("main:old main@2:new", "main", "main", "main", "main"), after(1)),
+        (State("main:old main@2:new", "main", "main", "main@2", "main"), after(2)),
+        (State("main:old main@2:new", "main", "main", "main@2", "main@2"), after(3)),
+        (State("main:old main@2:new", "main@2", "main", "main@2", "main@2"), after(4)),
+        (State("main:old main@2:new", "main@2", "main@2", "main@2", "main@2"), after(5)),
+        (State("main@2:new", "main@2", "main@2", "main@2", "main@2"), []),
+        # in other orders, as instances run side by side
+        (State("main:old main@2:new", "main", "main@2", "main@2", "main@2"), [after(3)[0], after(5)[0]]),
+        (State("main:old main@2:new", "main@2", "main@2", "main", "main@2"), [after(1)[0], after(5)[0]]),
+    ],
+)
+def test_the_rest_of_a_rotation_is_read_off_the_server(state: State, calls: list[str]) -> None:
+    house = state.house()
+    made = planned(house)
+    assert told(made) == calls
+    assert made.in_sync == 3, "a bot that is only moved is as it should be"
+    assert not [change for change in made.changes() if change.of is Of.BOT]
+    house.run(in_order(made))
+    assert list(planned(house).changes()) == []
+
+
+def rotation(plan: Plan, instance: str) -> Change:
+    [change] = [c for c in plan.changes() if c.instance == instance and c.verb is Verb.ROTATE]
+    return change
+
+
+def test_what_is_said_of_a_rotation() -> None:
+    made = planned(State("main:old", "main", "main", "main", "main").house())
+    own, borrowed = rotation(made, "matriz"), rotation(made, "loja")
+    assert (own.label, own.ids, own.at) == ("credential main", ("id-main",), AT)
+    assert own.reason == (
+        "its key is another: main@2 is made, ana, bia and the settings are moved to it, main is deleted"
+    )
+    assert borrowed.ids == ("id-main",)
+    assert borrowed.reason == (
+        "the instance 'matriz', which lends it, has another key for it: caio is moved to it"
+    )
+    assert [plan.credentials for plan in made.instances] == [{}, {"main": "different"}]
+    [new] = [step for plan in made.instances for step in plan.steps if step.call is Call.NEW_CREDENTIAL]
+    assert (new.secret, new.body, new.bot) == (REF, {"name": "main@2"}, "credential main")
+
+
+STRANGER = State("main:old main@2:new", "main@2", "main@2", "main@2", "main@2", stranger="main")
+
+
+def test_an_old_credential_that_somebody_uses_is_kept_and_said() -> None:
+    house = STRANGER.house()
+    made = planned(house)
+    [loja, matriz] = made.instances
+    kept, stranger = matriz.changes[0], loja.changes[0]
+    assert (kept.verb, kept.of, kept.bot, kept.ids) == (Verb.UNMANAGED, Of.CREDENTIAL, "main", ("id-main",))
+    assert kept.reason == "it is kept: bot b-eva uses it"
+    assert (stranger.verb, stranger.of) == (Verb.UNMANAGED, Of.BOT)
+    assert (made.writes, made.problems) == (False, 0)
+
+
+def test_a_whole_rotation_beside_a_stranger_keeps_the_old_one() -> None:
+    house = State("main:old", "main", "main", "main", "main", stranger="main").house()
+    made = planned(house)
+    assert told(made) == WHOLE[:-1]
+    assert rotation(made, "matriz").reason.endswith("are moved to it")
+    house.run(in_order(made))
+    again = planned(house)
+    assert not again.writes
+    assert [c.label for c in again.changes() if c.of is Of.CREDENTIAL] == ["credential main"]
+
+
+def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
+    house = State("main:old main@2:new", "main@2", "main@2", "main@2", "main@2").house()
+    seen = house.observed(BOTH, {("matriz", "main"): "new"})
+    blind = {
+        name: replace(
+            one, credentials={n: replace(c, users=None) for n, c in (one.credentials or {}).items()}
+        )
+        for name, one in seen.instances.items()
+    }
+    made = make(BOTH, replace(seen, instances=blind), Options())
+    assert not made.writes
+    [change] = made.changes()
+    assert change.reason == "it is kept: the server does not say which bots use it"
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        State("main:old", "main", "main", "main", "main"),
+        State("main:old main@2:new", "main", "main@2", "main", "main@2"),
+        State("main:new main@2:old", "main", "main@2", "main", "main@2"),
+    ],
+)
+def test_without_the_key_nothing_moves(state: State) -> None:
+    made = planned(state.house(), key=None)
+    assert told(made) == []
+    assert made.in_sync == 3
+    assert made.instances[1].credentials == {"main": "not compared"}
+
+
+def test_a_key_that_is_turned_back() -> None:
+    house = State("main:new main@2:old", "main@2", "main@2", "main@2", "main@2").house()
+    made = planned(house)
+    assert told(made)[0] == "loja: move b-caio id-main"
+    assert told(made)[-1] == "matriz: old credential id-main@2 main@2"
+    house.run(in_order(made))
+    assert list(house.rooms["matriz"].credentials) == ["main"]
+
+
+# -- what stands around a rotation ---------------------------------------------------------------
+
+
+def test_drift_is_compared_as_if_all_were_moved() -> None:
+    """A reviewed plan's digests stay valid, whatever of the rotation was done since."""
+    drifted = replace(MATRIZ, bots=(replace(MATRIZ.bots[0], fields={**MATRIZ.bots[0].fields, "expire": 7}),))
+    fresh = replace(drifted, bots=(*drifted.bots, named_bot("dora", "a4")))
+    digests = set()
+    for state, key in (
+        (State("main:old", "main", "main", "main", "main"), "new"),
+        (State("main:old", "main", "main", "main", "main"), None),
+        (State("main:old main@2:new", "main", "main", "main", "main"), "new"),
+        (State("main:old main@2:new", "main@2", "main", "main", "main"), "new"),
+        (State("main@2:new", "main@2", "main@2", "main@2", "main@2"), "new"),
+    ):
+        made = planned(state.house(), Desired((fresh,)), key)
+        bots = [c for c in made.changes() if c.of is Of.BOT and c.verb.writes]
+        assert [(c.verb, c.bot) for c in bots] == [(Verb.UPDATE, "ana"), (Verb.CREATE, "dora")]
+        assert [field.name for field in bots[0].fields] == ["expire"]
+        digests.add(tuple(c.digest for c in bots))
+    assert len(digests) == 1
+
+
+def test_the_bots_own_steps_know_the_new_credential() -> None:
+    drifted = replace(MATRIZ, bots=(replace(MATRIZ.bots[0], fields={**MATRIZ.bots[0].fields, "expire": 7}),))
+    made = planned(State("main:old", "main", "main", "main", "main").house(), Desired((drifted,)))
+    [update] = [step for _, step in in_order(made) if step.call is Call.UPDATE]
+    assert update.body["openaiCredsId"] == "new credential main@2"
+
+
+def twin_of(one: str, state: State) -> House:
+    house = state.house()
+    fields = dict(house.rooms["matriz"].bots.bots[one])
+    house.rooms["matriz"].bots.bots["b-twin"] = {**fields, "description": "a twin"}
+    return house
+
+
+def test_a_bot_that_the_server_refuses_to_change_is_a_conflict_and_keeps_the_old_key() -> None:
+    house = twin_of("b-ana", State("main:old", "main", "main", "main", "main"))
+    made = planned(house)
+    [ana] = [c for c in made.changes() if c.verb is Verb.CONFLICT]
+    assert ana.reason == (
+        "the server would refuse it: bot b-twin (it carries no marker) holds assistantId 'a1'"
+    )
+    assert told(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
+    house.run(in_order(made))
+
+
+def test_a_bot_whose_twin_goes_first_is_moved_by_its_own_update() -> None:
+    house = State("main:old", "main", "main", "main", "main").house()
+    house.rooms["matriz"].bots.bots["b-bia"]["assistantId"] = "a1"
+    made = planned(house)
+    update = [change for change in made.changes() if change.of is Of.BOT]
+    assert [(c.bot, c.reason) for c in update] == [
+        ("ana", "it gets the new credential as soon as the server takes a change of it"),
+        ("bia", "it differs"),
+    ]
+    assert told(made)[-3:] == [
+        "matriz: update b-bia new credential main@2",
+        "matriz: update b-ana new credential main@2",
+        "matriz: old credential id-main main",
+    ]
+    house.run(in_order(made))
+    assert list(planned(house).changes()) == []
+
+
+def test_what_is_not_declared_is_not_moved() -> None:
+    """An orphan, a raw id, another owner's: they keep the old credential alive."""
+    raw = replace(bot("bia", "a2"), fields={**bot("bia", "a2").fields, "openaiCredsId": "id-main"})
+    house = State("main:old main@2:new", "main", "main", "main@2", "main@2").house()
+    made = planned(house, Desired((replace(MATRIZ, bots=(raw,)), LOJA)))
+    assert not made.writes
+    [kept] = [c for c in made.changes() if c.of is Of.CREDENTIAL]
+    assert kept.reason == "it is kept: bots b-ana and b-bia use it"
+
+
+def test_an_orphan_that_is_deleted_lets_go() -> None:
+    house = State("main:old main@2:new", "main", "main@2", "main@2", "main@2").house()
+    desired = Desired((replace(MATRIZ, bots=(named_bot("bia", "a2"),)), LOJA))
+    made = planned(house, desired, prune=True)
+    assert told(made) == ["matriz: delete b-ana", "matriz: old credential id-main main"]
+    house.run(in_order(made))
+
+
+def test_a_lender_that_is_not_selected_moves_nothing_of_its_own() -> None:
+    desired = Desired((LOJA,), (MATRIZ,))
+    waiting = planned(State("main:old", "main", "main", "main", "main").house(), desired)
+    assert list(waiting.changes()) == []
+    made = planned(State("main:old main@2:new", "main", "main", "main", "main").house(), desired)
+    assert told(made) == ["loja: move b-caio id-main@2"]
+    missing = planned(State("x:y", "x", "x", "x", "x").house(), desired)
+    [change] = missing.changes()
+    assert change.reason == (
+        "its credential 'main' cannot be made: "
+        "the instance 'matriz', which declares it, is not planned; plan that one too"
+    )
+
+
+# -- what is missing --------------------------------------------------------------------------
+
+
+def test_a_missing_credential_is_made_before_all_bots() -> None:
+    house = State("x:y", "x", "x", "x", "x").house()
+    house.rooms["matriz"].bots.bots.clear()
+    made = planned(house)
+    assert told(made) == [
+        "matriz: new credential main",
+        "loja: update b-caio new credential main",
+        "matriz: create new credential main",
+        "matriz: create new credential main",
+    ]
+    create = made.instances[1].changes[0]
+    assert (create.verb, create.of, create.bot, create.ids) == (Verb.CREATE, Of.CREDENTIAL, "main", ())
+    assert made.instances[1].credentials == {"main": "missing"}
+    house.run(in_order(made))
+    assert list(planned(house).changes()) == []
+
+
+def test_a_review_needs_no_key() -> None:
+    house = State("x:y", "x", "x", "x", "x").house()
+    assert [c.digest for c in planned(house).changes()] == [
+        c.digest for c in planned(house, key=None).changes()
+    ]
+
+
+def test_a_clash_is_explained_and_its_bots_wait() -> None:
+    house = State("x:y", "x", "x", "x", "x").house()
+    seen = house.observed(BOTH, {("matriz", "main"): "new"})
+    clash = replace(seen.instances["matriz"], clashes={"main": "another has it: borrow it"})
+    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
+    assert [(c.label, c.verb, c.reason) for c in made.changes() if c.instance == "matriz"] == [
+        ("credential main", Verb.CONFLICT, "it is missing, and cannot be made: another has it: borrow it"),
+        *(
+            (name, Verb.CONFLICT, "its credential 'main' cannot be made: another has it: borrow it")
+            for name in ("ana", "bia")
+        ),
+    ]
+    assert not made.writes
+
+
+def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
+    house = State("main:old", "main", "main", "main", "main").house()
+    seen = house.observed(BOTH, {("matriz", "main"): "new"})
+    clash = replace(seen.instances["matriz"], clashes={"main": "borrow it"})
+    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
+    assert [(c.label, c.reason) for c in made.changes()] == [
+        ("credential main", "its key is another, and cannot be made: borrow it")
+    ]
+    assert (made.writes, made.in_sync, made.problems) == (False, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("creds", "lender", "reason"),
+    [
+        ("nope", None, "the instance has no credential named 'nope'; it has: main"),
+        ("nope", "matriz", "the instance 'matriz' has no credential named 'nope'; it has: main"),
+        ("main", "away", "the instance 'away', which lends it the credential 'main', cannot be read"),
+    ],
+)
+def test_a_credential_that_is_nowhere(creds: str, lender: str | None, reason: str) -> None:
+    house = State("main:new", "main", "main", "main", "main").house()
+    desired = Desired((replace(MATRIZ, bots=(named_bot("ana", "a1", creds, lender),)),))
+    house.rooms.setdefault("away", Room())
+    seen = house.observed(desired, {("matriz", "main"): "new"})
+    lent = {name: there for name, there in seen.instances["matriz"].lent.items() if name != "away"}
+    cut = replace(seen, instances={"matriz": replace(seen.instances["matriz"], lent=lent)})
+    [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
+    assert change.reason == reason
+
+
+# -- reviews ----------------------------------------------------------------------------------
+
+
+def test_a_rotation_is_never_held_and_a_new_credential_is() -> None:
+    nobody = frozenset[str]()
+    turned = planned(State("main:old", "main", "main", "main", "main").house(), reviewed=nobody)
+    assert told(turned) == WHOLE
+    made = planned(State("x:y", "x", "x", "x", "x").house(), reviewed=nobody)
+    assert not made.writes
+    held = made.instances[1].changes[0]
+    assert (held.verb, held.label) == (Verb.HELD, "credential main")
+    assert held.reason == "nobody reviewed this create: it is missing on the server"
+    assert {c.reason for c in made.changes() if c.of is Of.BOT and c.instance == "matriz"} == {
+        "its credential 'main' cannot be made: nobody reviewed that"
+    }
+
+
+def test_what_was_reviewed_is_made() -> None:
+    house = State("x:y", "x", "x", "x", "x").house()
+    reviewed = frozenset(change.digest for change in planned(house, key=None).changes())
+    assert told(planned(house, reviewed=reviewed)) == told(planned(house))
+
+
+def unmoved(bots: Sequence[RemoteBot]) -> list[str]:
+    return [bot.id for bot in bots if bot.fields["openaiCredsId"] == "id-main"]
+
+
+def test_a_held_bot_is_not_moved() -> None:
+    house = State("main:old", "main", "main", "main", "main").house()
+    house.rooms["matriz"].bots.bots["b-ana"]["expire"] = 7
+    drifted = replace(MATRIZ.bots[0], fields={**MATRIZ.bots[0].fields, "expire": 5})
+    desired = Desired((replace(MATRIZ, bots=(drifted, MATRIZ.bots[1])), LOJA))
+    made = planned(house, desired, reviewed=frozenset())
+    assert told(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
+    house.run(in_order(made))
+    assert unmoved(house.rooms["matriz"].bots.remote()) == ["b-ana"]

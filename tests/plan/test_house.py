@@ -1,0 +1,158 @@
+"""Credentials, settings and bots of two instances at once, interrupted anywhere: it always comes to an end.
+
+No call is refused, nobody is ever without a credential that exists, nothing cascades (house.py asserts both
+at each call), and a plan after a whole run is empty but for what it reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.kinds import Value
+from reconciler.model import (
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    DesiredSettings,
+    Plan,
+    SecretRef,
+    Verb,
+)
+from reconciler.plan import Options, make
+from tests.plan.builders import AT, bot, remote
+from tests.plan.house import DOCUMENTED, House, Room, in_order
+from tests.plan.toy import Toy
+
+NAMES = ("ana", "bia", "caio")
+SECRETS = {"!env MAIN": "key-main", "!env SPARE": "key-spare"}
+CREDENTIALS = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in ("main", "spare"))
+GENERATIONS = ("main", "main@2", "main@3", "spare", "spare@2", "other")
+
+
+@st.composite
+def declared_settings(draw: st.DrawFn, bots: list[DesiredBot]) -> DesiredSettings | None:
+    if draw(st.booleans()):
+        return None
+    fields: dict[str, Value] = draw(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "expire": st.sampled_from((1, 300)),
+                "speechToText": st.booleans(),
+                "ignoreJids": st.sampled_from(((), ("a",), ("b", "a"))),
+            },
+        )
+    )
+    creds = draw(st.sampled_from((None, "main", "spare")))
+    fallback = draw(st.sampled_from((None, "", *(bot.name for bot in bots))))
+    return DesiredSettings(fields, AT, creds, fallback, merge_jids=draw(st.booleans()))
+
+
+@st.composite
+def bots_of(draw: st.DrawFn, lender: str | None) -> list[DesiredBot]:
+    bots = []
+    for number, name in enumerate(draw(st.lists(st.sampled_from(NAMES), unique=True))):
+        anew = draw(st.integers(0, 3)) == 0
+        one = bot(name, f"a{number}", creds=draw(st.sampled_from(("main", "spare"))), replace=anew, expire=1)
+        bots.append(replace(one, lender=lender))
+    return bots
+
+
+@st.composite
+def rooms(draw: st.DrawFn, ids: list[str], prefix: str, *, row: str | None) -> Room:
+    bots = []
+    owners = ("", "[gitops:{0}]", "[gitops:{0}]", "[other:{0}]")
+    for number in range(draw(st.integers(0, 4))):
+        marker = draw(st.sampled_from(owners)).format(draw(st.sampled_from(NAMES)))
+        creds, expire = draw(st.sampled_from(ids)), draw(st.integers(1, 2))
+        key = f"a{draw(st.integers(0, 4))}"
+        bots.append(remote(f"{prefix}{number}", key, "none", marker, openaiCredsId=creds, expire=expire))
+    jids = draw(st.sampled_from(((), ("b",), ("c", "a"))))
+    settings = None if row is None else {**DOCUMENTED, "openaiCredsId": row, "ignoreJids": jids}
+    fallback = draw(st.sampled_from((None, *(bot.id for bot in bots)))) if settings else None
+    return Room(bots=Toy(bots), row=settings, fallback=fallback)
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> tuple[Desired, House]:
+    own = draw(bots_of(None))
+    lent = draw(bots_of("matriz"))
+    matriz = DesiredInstance("matriz", tuple(own), AT, CREDENTIALS, draw(declared_settings(own)))
+    loja = DesiredInstance("loja", tuple(lent), AT)
+    keys = draw(st.permutations(["key-main", "k1", "k2", "key-spare", "k3", "k4"]))
+    # A key is in its own family or nowhere: what stands elsewhere is a clash, which fetch finds out.
+    there = {
+        name: key
+        for name, key in zip(GENERATIONS, keys, strict=True)
+        if draw(st.booleans()) and (not key.startswith("key-") or key == f"key-{name.partition('@')[0]}")
+    }
+    there["shop"] = "k9"
+    ids = [f"id-{name}" for name in there]
+    rows = draw(st.permutations([*ids, "id-loja"]))
+    house = House(
+        {
+            "matriz": draw(
+                rooms(ids, "m", row=draw(st.sampled_from((None, *(r for r in rows[:1] if r in ids)))))
+            ),
+            "loja": draw(rooms(ids, "l", row="id-loja")),
+        },
+        SECRETS,
+    )
+    house.rooms["matriz"].credentials = {name: (f"id-{name}", key) for name, key in there.items()}
+    house.rooms["loja"].credentials = {"of-loja": ("id-loja", "k10")}
+    return Desired((loja, matriz)), house
+
+
+KEYS = {("matriz", "main"): "key-main", ("matriz", "spare"): "key-spare"}
+
+
+def planned(desired: Desired, house: House) -> Plan:
+    options = Options(prune=True, max_deletes=99, max_delete_share=100)
+    return make(desired, house.observed(desired, KEYS), options)
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds(), st.lists(st.integers(0, 12), max_size=3))
+def test_a_plan_that_is_interrupted_is_finished_by_the_next(
+    world: tuple[Desired, House], stops: list[int]
+) -> None:
+    desired, house = world
+    for stop in stops:
+        house.run(in_order(planned(desired, house))[:stop])
+    house.run(in_order(planned(desired, house)))
+    made = planned(desired, house)
+    assert not made.writes
+    assert {change.verb for change in made.changes()} <= {Verb.CONFLICT, Verb.UNMANAGED}
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds())
+def test_a_whole_plan_leaves_nothing_of_the_old(world: tuple[Desired, House]) -> None:
+    """What is left of an old generation is used by somebody who is not ours to move."""
+    desired, house = world
+    house.run(in_order(planned(desired, house)))
+    seen = house.observed(desired, KEYS).instances["matriz"].credentials or {}
+    for name in ("main", "spare"):
+        family = {each: c for each, c in seen.items() if each.partition("@")[0] == name}
+        if any(c.same for c in family.values()):
+            assert all(c.same or c.users for c in family.values())
+
+
+@settings(max_examples=150, deadline=None)
+@given(worlds(), st.integers(0, 12))
+def test_what_was_reviewed_is_made_wherever_it_was_interrupted(
+    world: tuple[Desired, House], stop: int
+) -> None:
+    desired, house = world
+    first = planned(desired, house)
+    reviewed = frozenset(change.digest for change in first.changes())
+    house.run(in_order(first)[:stop])
+    options = Options(prune=True, max_deletes=99, max_delete_share=100, reviewed=reviewed)
+    again = make(desired, house.observed(desired, KEYS), options)
+    held = [change for change in again.changes() if change.verb is Verb.HELD]
+    halfway = {step.bot for _, step in in_order(first)[:stop]}
+    assert {change.label for change in held} <= halfway

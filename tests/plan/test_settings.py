@@ -1,0 +1,343 @@
+"""What a plan does about an instance's settings and their fallback."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from reconciler.kinds import Value
+from reconciler.limits import LimitError
+from reconciler.model import (
+    Call,
+    Change,
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    DesiredSettings,
+    FieldChange,
+    InstancePlan,
+    Observed,
+    ObservedInstance,
+    Of,
+    RemoteBot,
+    RemoteCredential,
+    RemoteSettings,
+    SecretRef,
+    Step,
+    Verb,
+)
+from reconciler.plan import Options, make
+from tests.plan.builders import AT, bot, remote
+from tests.plan.house import DOCUMENTED
+
+Row = dict[str, Value]
+ROW: Row = {"openaiCredsId": "c1", **DOCUMENTED}
+CREDENTIALS = {"main": RemoteCredential("c1"), "spare": RemoteCredential("c2")}
+NONE = RemoteSettings(exists=False, fields={})
+
+
+def row(fallback: str | None = None, unseen: Sequence[str] = (), **fields: Value | None) -> RemoteSettings:
+    there = {name: value for name, value in {**ROW, **fields}.items() if value is not None}
+    return RemoteSettings(True, there, fallback, frozenset(unseen))
+
+
+def wants(
+    fields: Mapping[str, Value] | None = None,
+    creds: str | None = None,
+    fallback: str | None = None,
+    *,
+    merge: bool = False,
+) -> DesiredSettings:
+    return DesiredSettings(fields or {}, AT, creds, fallback, merge)
+
+
+def planned(
+    settings: DesiredSettings | None,
+    there: RemoteSettings,
+    bots: Sequence[DesiredBot] = (),
+    remotes: Sequence[RemoteBot] = (),
+    *,
+    credentials: Mapping[str, RemoteCredential] = CREDENTIALS,
+    declared: Sequence[str] = (),
+    lent: Mapping[str, Mapping[str, RemoteCredential]] | None = None,
+    reviewed: frozenset[str] | None = None,
+    **options: object,
+) -> InstancePlan:
+    secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
+    desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
+    seen = ObservedInstance("loja", tuple(remotes), credentials, there, lent or {})
+    made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), Options(reviewed=reviewed, **options))  # type: ignore[arg-type]  # by name
+    return made.instances[0]
+
+
+def of_settings(plan: InstancePlan) -> Change:
+    [change] = [change for change in plan.changes if change.of is Of.SETTINGS]
+    return change
+
+
+def bodies(plan: InstancePlan, call: Call = Call.SETTINGS) -> list[Mapping[str, Value]]:
+    return [step.body for step in plan.steps if step.call is call]
+
+
+CASES: list[tuple[DesiredSettings | None, RemoteSettings, Row]] = [
+    (None, row(expire=7), {}),
+    (wants(), row(expire=7), {}),
+    (wants({"expire": 300}), row(), {}),
+    (wants({"expire": 60}), row(), {"expire": 60}),
+    (wants({"expire": 60, "speechToText": True}), row(), {"expire": 60, "speechToText": True}),
+    (wants({"expire": 0, "keepOpen": False}), row(), {"expire": 0}),
+    (wants({"unknownMessage": ""}), row(unknownMessage=None), {}),
+    (wants({"unknownMessage": ""}), row(), {"unknownMessage": ""}),
+    (wants({"splitMessages": False}), row(splitMessages=None), {"splitMessages": False}),
+    (wants(creds="main"), row(), {}),
+    (wants(creds="spare"), row(), {"openaiCredsId": "c2"}),
+    (wants({"ignoreJids": ("a",)}), row(ignoreJids=("a",)), {}),
+    (wants({"ignoreJids": ("a",)}), row(ignoreJids=("a", "b")), {"ignoreJids": ("a",)}),
+    (wants({"ignoreJids": ()}), row(ignoreJids=("a", "b")), {"ignoreJids": ()}),
+    (wants({"ignoreJids": ("a",)}, merge=True), row(ignoreJids=("b", "a")), {}),
+    (wants({"ignoreJids": ("a", "c")}, merge=True), row(ignoreJids=("b", "c")), {"ignoreJids": ("a", "c")}),
+    (wants({"ignoreJids": ("c", "a")}, merge=True), row(ignoreJids=("a", "c")), {}),
+    # 2.2.x does not show debounceTime: not compared, but written with the rest, or it would be lost
+    (wants({"debounceTime": 5}), row(unseen=["debounceTime"], debounceTime=None), {}),
+    (
+        wants({"debounceTime": 5, "expire": 60}),
+        row(unseen=["debounceTime"], debounceTime=None),
+        {"expire": 60, "debounceTime": 5},
+    ),
+]
+
+
+@pytest.mark.parametrize(("settings", "there", "body"), CASES)
+def test_what_is_written(settings: DesiredSettings | None, there: RemoteSettings, body: Row) -> None:
+    plan = planned(settings, there)
+    assert bodies(plan) == ([body] if body else [])
+    assert bool(plan.changes) is bool(body)
+
+
+def test_what_is_shown() -> None:
+    plan = planned(wants({"speechToText": True, "expire": 60}, "spare"), row("i9"))
+    change = of_settings(plan)
+    assert (change.verb, change.label, change.reason) == (Verb.UPDATE, "the settings", "they differ")
+    assert change.fields == (
+        FieldChange("openaiCredsId", "c1", "c2"),
+        FieldChange("expire", 300, 60),
+        FieldChange("speechToText", False, True),
+    )
+    assert change.before == RemoteBot("", {**ROW, "fallbackId": "i9"})
+    assert {step.bot for step in plan.steps} == {"the settings"}
+
+
+def test_jids_that_the_server_added_are_nobodys_business() -> None:
+    settings = wants({"ignoreJids": ("a", "c")}, merge=True)
+    first, later = (planned(settings, row(ignoreJids=jids)) for jids in (("b", "c"), ("b", "c", "d")))
+    assert of_settings(first).fields == (FieldChange("ignoreJids", ("c",), ("a", "c")),)
+    assert of_settings(first).digest == of_settings(later).digest
+    assert [step.merge for step in first.steps] == [True]
+    assert [step.merge for step in planned(wants({"expire": 1}, merge=True), row()).steps] == [False]
+
+
+# -- without a row ----------------------------------------------------------------------------
+
+
+def test_settings_that_are_not_there_yet_are_written_whole() -> None:
+    plan = planned(wants({"expire": 60}, "spare"), NONE)
+    change = of_settings(plan)
+    assert (change.verb, change.before, change.reason) == (Verb.CREATE, None, "they are not there yet")
+    assert bodies(plan) == [{**ROW, "openaiCredsId": "c2", "expire": 60}]
+    assert {field.name: field.after for field in change.fields} == bodies(plan)[0]
+    assert all(field.before is None for field in change.fields)
+
+
+def test_settings_that_get_another_credential_take_no_part_in_a_rotation() -> None:
+    there = {"main": RemoteCredential("c1", same=False, users=frozenset()), "spare": RemoteCredential("c2")}
+    plan = planned(wants(creds="spare"), row(), credentials=there, declared=["main"])
+    assert bodies(plan) == [{"openaiCredsId": "c2"}]
+    assert [step.bot for step in plan.steps] == ["credential main", "the settings", "credential main"]
+
+
+def test_settings_are_not_made_for_nothing() -> None:
+    for settings in (None, wants(), wants(fallback="")):
+        assert planned(settings, NONE).changes == ()
+
+
+BOTS = [
+    bot("ana", "a1", openaiCredsId="c9"),
+    bot("bia", "a2", creds="spare"),
+    bot("caio", "a3", creds="main"),
+]
+
+
+@pytest.mark.parametrize(
+    ("creds", "credentials", "declared", "bots", "expected"),
+    [
+        ("main", "main:c1 spare:c2", "", [], "c1"),
+        (None, "main:c1", "", [], "c1"),
+        (None, "main@2:c1", "", [], "c1"),
+        (None, "main@2:c1", "", BOTS[1:2], "c1"),
+        (None, "", "fresh", [], "new credential fresh"),
+        (None, "main:c1 spare:c2", "", BOTS, "c2"),
+        (None, "main:c1 spare:c9", "", [bot("ana", "a1", openaiCredsId="c9")], "c9"),
+        (None, "main:c1 spare:c2", "", [], None),
+        (None, "", "", [], None),
+        (None, "main:c1 spare:c2", "", BOTS[:1], None),
+    ],
+)
+def test_whose_credential_new_settings_get(
+    creds: str | None, credentials: str, declared: str, bots: list[DesiredBot], expected: str | None
+) -> None:
+    there = {pair.split(":")[0]: RemoteCredential(pair.split(":")[1]) for pair in credentials.split()}
+    plan = planned(wants({"expire": 60}, creds), NONE, bots, credentials=there, declared=declared.split())
+    if expected is None:
+        assert bodies(plan) == []
+        assert of_settings(plan).verb is Verb.CONFLICT
+        assert "declare one under `credentials:`" in of_settings(plan).reason
+    else:
+        assert bodies(plan)[0]["openaiCredsId"] == expected
+
+
+def test_a_credential_that_is_nowhere() -> None:
+    change = of_settings(planned(wants({"expire": 1}, "nope"), row()))
+    assert (change.verb, change.fields) == (Verb.CONFLICT, ())
+    assert change.reason == "the instance has no credential named 'nope'; it has: main, spare"
+
+
+# -- bots beside them -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("there", [NONE, row()])
+def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> None:
+    plan = planned(wants({"expire": 60}, "main"), there, [bot("ana", "a1")])
+    assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE]
+    assert plan.steps[1].body["expire"] == 60
+
+
+def borrower(name: str, key: str) -> DesiredBot:
+    return replace(bot(name, key, creds="main"), lender="matriz")
+
+
+LENT = {"matriz": {"main": RemoteCredential("c8")}}
+
+
+def test_borrowers_alone_cannot_make_the_settings() -> None:
+    bots = [borrower("ana", "a1"), borrower("bia", "a2")]
+    plan = planned(None, NONE, bots, credentials={}, lent=LENT)
+    assert [change.verb for change in plan.changes] == [Verb.CONFLICT] * 2
+    assert "made" not in plan.changes[0].reason
+    assert "declare one under `credentials:`, and `settings: {openaiCreds: NAME}`" in plan.changes[0].reason
+    assert planned(None, row(), bots, lent=LENT).steps
+    assert [s.call for s in planned(wants(creds="main"), NONE, bots, lent=LENT).steps] == [
+        Call.SETTINGS,
+        Call.CREATE,
+        Call.CREATE,
+    ]
+    mixed = planned(None, NONE, [*bots, bot("caio", "a3", creds="spare")], lent=LENT)
+    assert [step.bot for step in mixed.steps] == ["caio", "ana", "bia"]
+
+
+# -- the fallback -----------------------------------------------------------------------------
+
+ANA = remote("i1", "a1", "none", "[gitops:ana]")
+BIA = remote("i2", "a2", "none", "[gitops:bia]")
+TWO = [bot("ana", "a1"), bot("bia", "a2")]
+
+
+@pytest.mark.parametrize(
+    ("fallback", "now", "remotes", "body", "field"),
+    [
+        (None, None, [ANA, BIA], None, None),
+        (None, "i1", [ANA, BIA], None, None),
+        ("", None, [ANA, BIA], None, None),
+        ("", "i1", [ANA, BIA], "", FieldChange("fallbackId", "ana", "")),
+        ("", "i9", [ANA, BIA], "", FieldChange("fallbackId", "i9", "")),
+        ("ana", "i1", [ANA, BIA], None, None),
+        ("ana", None, [ANA, BIA], "i1", FieldChange("fallbackId", None, "ana")),
+        ("ana", "i2", [ANA, BIA], "i1", FieldChange("fallbackId", "bia", "ana")),
+        ("ana", None, [BIA], "new bot ana", FieldChange("fallbackId", None, "ana")),
+    ],
+)
+def test_the_fallback(
+    fallback: str | None,
+    now: str | None,
+    remotes: list[RemoteBot],
+    body: str | None,
+    field: FieldChange | None,
+) -> None:
+    plan = planned(wants(fallback=fallback), row(now), TWO, remotes)
+    last = Step(Call.FALLBACK, "the settings", None, {"fallbackId": body or ""})
+    assert [step for step in plan.steps if step.call is not Call.CREATE] == ([] if body is None else [last])
+    assert plan.steps[-1:] == (() if body is None else (last,))
+    if field:
+        assert of_settings(plan).fields == (field,)
+
+
+def test_settings_and_fallback_stand_around_the_bots() -> None:
+    plan = planned(wants({"expire": 60}, "main", "ana"), NONE, TWO)
+    assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE, Call.CREATE, Call.FALLBACK]
+    assert of_settings(plan).fields[-1] == FieldChange("fallbackId", None, "ana")
+
+
+@pytest.mark.parametrize(
+    ("fallback", "now", "expected"),
+    [
+        (None, "i1", [("ana", "new bot ana")]),
+        ("ana", "i1", [("ana", "new bot ana")]),
+        ("ana", None, [("the settings", "new bot ana")]),
+        ("ana", "i2", [("the settings", "new bot ana")]),
+        ("bia", "i1", [("the settings", "i2")]),
+        ("", "i1", [("the settings", "")]),
+    ],
+)
+def test_a_fallback_that_is_made_anew_is_pointed_to_once(
+    fallback: str | None, now: str | None, expected: list[tuple[str, str]]
+) -> None:
+    bots = [bot("ana", "a1", expire=5, replace=True), TWO[1]]
+    plan = planned(wants(fallback=fallback), row(now), bots, [ANA, BIA])
+    steps = [step for step in plan.steps if step.call is Call.FALLBACK]
+    assert [(step.bot, step.body["fallbackId"]) for step in steps] == expected
+
+
+@pytest.mark.parametrize("more", [{}, {"expire": 60}])
+def test_a_fallback_to_a_bot_that_is_not_written_waits(more: Row) -> None:
+    bots = [bot("ana", "a1", creds="nope"), TWO[1]]
+    plan = planned(wants(more, fallback="ana"), row("i2"), bots, [BIA])
+    change = of_settings(plan)
+    assert bodies(plan, Call.FALLBACK) == []
+    assert "its fallback stays as it is, as ana is not written" in change.reason
+    assert change.verb is (Verb.UPDATE if more else Verb.CONFLICT)
+    assert not planned(wants(fallback="ana"), row("i1"), bots, [ANA, BIA]).steps
+
+
+# -- reviews ----------------------------------------------------------------------------------
+
+
+def test_settings_that_nobody_reviewed_are_held_and_so_is_what_copies_from_them() -> None:
+    settings, bots = wants({"expire": 60}, fallback="bia"), [*TWO, bot("caio", "a3")]
+    seen = planned(settings, row("i1"), bots, [ANA, BIA])
+    reviewed = frozenset(change.digest for change in seen.changes)
+    assert planned(settings, row("i1"), bots, [ANA, BIA], reviewed=reviewed) == seen
+    held = planned(settings, row("i1"), bots, [ANA, BIA], reviewed=reviewed - {of_settings(seen).digest})
+    assert [(change.verb, change.label) for change in held.changes] == [
+        (Verb.HELD, "the settings"),
+        (Verb.HELD, "caio"),
+    ]
+    assert held.steps == ()
+
+
+def test_a_replaced_fallback_is_pointed_to_even_where_the_settings_are_held() -> None:
+    bots = [bot("ana", "a1", expire=5, replace=True), TWO[1]]
+    settings = wants({"expire": 60}, fallback="bia")
+    seen = planned(settings, row("i1"), bots, [ANA, BIA])
+    [ana] = [change.digest for change in seen.changes if change.bot == "ana"]
+    held = planned(settings, row("i1"), bots, [ANA, BIA], reviewed=frozenset({ana}))
+    assert [(step.call, step.bot) for step in held.steps][-1] == (Call.FALLBACK, "ana")
+
+
+def test_settings_do_not_count_as_bots_that_may_be_deleted() -> None:
+    orphan = remote("i5", "a5", "none", "[gitops:eva]")
+    plan = planned(wants({"expire": 60}), row(), TWO[:1], [ANA, orphan], prune=True)
+    assert plan.in_sync == 1
+    with pytest.raises(LimitError, match="1 of 1 bots"):
+        planned(wants({"expire": 60}), row(), [], [orphan], prune=True)
