@@ -1,20 +1,30 @@
-"""The errors of manifests as GitHub's workflow commands, which put each on its line of the diff."""
+"""Errors and warnings of manifests as GitHub's workflow commands, which put each on its line of the diff."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from reconciler.errors import Problem
+from reconciler.errors import Position, Problem
 from reconciler.render import safe
+
+if TYPE_CHECKING:
+    from reconciler.lint import Warning
 
 
 def problems(problems: Sequence[Problem]) -> str:
     """A command for each, in their order. Files are named as they are given: from the repository's root."""
-    return "".join(
-        f"::error file={_property(problem.at.file)},line={problem.at.line},col={problem.at.column},"
-        f"title=Manifest::{_data(problem.message)}\n"
-        for problem in problems
-    )
+    return "".join(_command("error", problem.at, "Manifest", problem.message) for problem in problems)
+
+
+def warnings(warnings: Sequence[Warning]) -> str:
+    """The same for warnings, with the rule as their title."""
+    return "".join(_command("warning", warning.at, warning.rule, warning.text) for warning in warnings)
+
+
+def _command(kind: str, at: Position, title: str, text: str) -> str:
+    place = f"file={_property(at.file)},line={at.line},col={at.column}"
+    return f"::{kind} {place},title={_property(title)}::{_data(text)}\n"
 
 
 def _data(text: str) -> str:

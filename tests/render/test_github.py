@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Position, Problem
+from reconciler.lint import Warning
 from reconciler.render import github, safe
 
 
@@ -34,6 +35,13 @@ from reconciler.render import github, safe
 )
 def test_a_problem(problem: Problem, command: str) -> None:
     assert github.problems([problem]) == command + "\n"
+
+
+def test_a_warning() -> None:
+    warning = Warning(Position("bots/a,b.yaml", 3, 5), "catch-all", "'tudo' 100%\n::error::x")
+    assert github.warnings([warning]) == (
+        "::warning file=bots/a%2Cb.yaml,line=3,col=5,title=catch-all::'tudo' 100%25⏎::error::x\n"
+    )
 
 
 def test_none() -> None:

@@ -1,0 +1,260 @@
+"""What JavaScript makes of a regular expression: whether it takes it, and what it then matches.
+
+The server calls `new RegExp(triggerValue).test(message)`: no flags, so no `u` and no `i`, and the lenient
+grammar of ECMAScript's Annex B, in which an escape that is not known is the letter itself. Whether a
+pattern is taken is regress's to say, an ECMAScript engine; where it is more lenient than JavaScript, that
+is corrected here. What a pattern matches is read off its tree and never tried, so that no pattern, however
+made, takes time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from reconciler.lint.jstree import (
+    MAX_TEXTS,
+    Char,
+    Edge,
+    Group,
+    Reader,
+    RefusedError,
+    Repeat,
+    Term,
+    TooDeepError,
+    Tree,
+)
+
+MAX_LENGTH = 2000
+"""Characters of a pattern beyond which nothing is said of it: engines have limits of their own."""
+
+_EDGES = {(True, True): "exact", (True, False): "startswith", (False, True): "endswith"}
+
+Literals = tuple[tuple[str, str], ...]
+"""Texts and how they stand in a message: exact, startswith, endswith or contains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """A pattern as JavaScript reads it.
+
+    refused: why it does not compile, with a hint; then nothing else is known. foreign: what it takes for
+    something else than was meant, each a sentence. boundary: a `\\b` beside a letter that is no ASCII.
+    everything: whether every message is matched, or all of one line. texts: some of its alternatives as
+    plain texts. complete: whether these are all of them.
+    """
+
+    refused: str = ""
+    foreign: tuple[str, ...] = ()
+    boundary: str = ""
+    everything: Literal["", "line", "all"] = ""
+    texts: Literals = ()
+    complete: bool = False
+
+
+@lru_cache(maxsize=4096)
+def examine(pattern: str, modern: bool = True) -> Regex:
+    """Reads a pattern. modern: whether by the JavaScript of Node 24, with `(?i:...)`, or of Node 20."""
+    if len(pattern) > MAX_LENGTH:
+        return Regex()
+    import regress  # noqa: PLC0415 - only a manifest with a regex pays for it
+
+    reader = Reader(pattern)
+    try:
+        regress.Regex(pattern)
+        if not modern:
+            _check_old(pattern)
+        tree = reader.alternatives()
+    except regress.RegressError as error:
+        said = str(error)
+        if "too deeply" in said:  # a limit of its own, not the language's
+            return Regex()
+        return Regex(
+            refused=_hint(pattern)
+            or f"{said[:1].lower()}{said[1:]}: correct it, or escape signs such as ( and [ as \\( and \\["
+        )
+    except RefusedError as error:
+        return Regex(refused=str(error))
+    except TooDeepError:
+        return Regex()
+    texts, complete = _texts(tree)
+    return Regex(
+        foreign=tuple(dict.fromkeys(reader.foreign)),
+        boundary=reader.boundary,
+        everything=_everything(tree),
+        texts=tuple(dict.fromkeys(texts)),
+        complete=complete,
+    )
+
+
+# -- what other languages write ---------------------------------------------------------------
+
+_MODIFIERS = re.compile(r"(?<!\\)\(\?(?:[ims]+-?[ims]*|-[ims]+):")
+_NAME = re.compile(r"(?<!\\)\(\?<(?![=!])([^>]*)>")
+_FLAGS = "flags such as (?i) are not for JavaScript: write both cases, as in [Oo]i"
+_HINTS = (
+    (r"\(\?P[<=>]", "(?P<name>...) is Python's: write (?<name>...), and \\k<name> to refer to it"),
+    (r"\(\?[a-zA-Z]+\)", _FLAGS),
+    (r"\(\?[a-zA-Z]*-?[a-zA-Z]+:", _FLAGS),
+    (r"\(\?#", "(?#...) is no comment in JavaScript: leave it out"),
+    (r"\(\?>", "atomic groups (?>...) are not for JavaScript: write (?:...)"),
+    (r"\(\?\(", "conditions (?(1)...) are not for JavaScript: write the alternatives out"),
+    (r"\(\?['|&R0-9+]", "that kind of group is not for JavaScript: write (?:...) or (?<name>...)"),
+    (r"[*+?}]\+", "possessive quantifiers such as `++` are not for JavaScript: leave the second sign out"),
+    (
+        r"(^|[(|])[*+]|(^|\|)\?",
+        "a sign that repeats stands with nothing before it: write \\+ or \\* for the sign itself",
+    ),
+)
+
+
+def _check_old(pattern: str) -> None:
+    """What Node 20 refuses and regress takes."""
+    if _MODIFIERS.search(pattern):
+        raise RefusedError(_FLAGS)
+    names = _NAME.findall(pattern)
+    if len(set(names)) < len(names):
+        raise RefusedError("two groups have the same name: rename one of them")
+
+
+def _hint(pattern: str) -> str:
+    bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]", "_", pattern, flags=re.DOTALL)
+    return next((said for sign, said in _HINTS if re.search(sign, bare)), "")
+
+
+# -- what it matches --------------------------------------------------------------------------
+
+
+def _nullable(term: Term) -> bool:
+    """Whether it takes the empty text wherever it stands."""
+    if isinstance(term, Repeat):
+        return term.least == 0 or _nullable(term.term)
+    return isinstance(term, Group) and any(all(map(_nullable, terms)) for terms in term.alternatives)
+
+
+def _any(term: Term) -> Literal["", "line", "all"]:
+    """Whether it takes any one character, of a line or at all."""
+    if isinstance(term, Repeat):
+        return _any(term.term) if term.least <= 1 and term.most != 0 else ""
+    if isinstance(term, Group):
+        found = {_any(terms[0]) for terms in term.alternatives if len(terms) == 1}
+        return "all" if "all" in found else "line" if "line" in found else ""
+    if isinstance(term, Char) and term.of is None:
+        return "all" if term.whole else "line"
+    return ""
+
+
+def _run(term: Term) -> Literal["", "line", "all"]:
+    """Whether it takes any text of at least one character."""
+    if isinstance(term, Repeat) and term.most is None:
+        return _any(term.term) if term.least <= 1 else ""
+    if isinstance(term, Group):
+        found = {_run(terms[0]) for terms in term.alternatives if len(terms) == 1}
+        return "all" if "all" in found else "line" if "line" in found else ""
+    return ""
+
+
+def _everything(tree: Tree) -> Literal["", "line", "all"]:
+    """Whether every message is matched, that has a character in it."""
+    found = {_every(terms) for terms in tree}
+    return "all" if "all" in found else "line" if "line" in found else ""
+
+
+def _every(terms: tuple[Term, ...]) -> Literal["", "line", "all"]:
+    first, last, inner = _bare(terms)
+    if len(inner) == 1 and isinstance(inner[0], Group) and not (first or last):
+        return _everything(inner[0].alternatives)
+    needed = [term for term in inner if not _nullable(term)]
+    if len(needed) > 1:
+        return ""
+    if first and last:
+        spans = [_run(term) for term in (needed or inner)]
+        return "all" if "all" in spans else "line" if "line" in spans else ""
+    return "all" if not needed else _any(needed[0]) and "all"
+
+
+def _bare(terms: tuple[Term, ...]) -> tuple[bool, bool, tuple[Term, ...]]:
+    """Without ^ and $ at the ends, and whether they stood there."""
+    first = bool(terms) and terms[0] == Edge("^")
+    terms = terms[first:]
+    last = bool(terms) and terms[-1] == Edge("$")
+    return first, last, terms[: len(terms) - last]
+
+
+def _texts(tree: Tree) -> tuple[list[tuple[str, str]], bool]:
+    """The alternatives that are plain texts, and whether all are."""
+    found: list[tuple[str, str]] = []
+    complete = True
+    for terms in tree:
+        first, last, inner = _bare(terms)
+        if len(inner) == 1 and isinstance(inner[0], Group) and not (first or last):
+            more, whole = _texts(inner[0].alternatives)
+            found += more
+            complete &= whole
+            continue
+        if first and inner and _is_line(inner[0]):
+            first, inner = False, inner[1:]
+        if last and inner and _is_line(inner[-1]):
+            last, inner = False, inner[:-1]
+        if not first:
+            inner = tuple(_trimmed(inner))
+        if not last:
+            inner = tuple(reversed(list(_trimmed(reversed(inner)))))
+        expanded = _expanded(inner)
+        if expanded is None:
+            complete = False
+        else:
+            how = _EDGES.get((first, last), "contains")
+            found += [(how, text) for text in expanded]
+    return (found, complete) if len(found) <= MAX_TEXTS else ([], False)
+
+
+def _is_line(term: Term) -> bool:
+    """Whether it is `.*`, which makes an anchor beside it nearly void."""
+    return isinstance(term, Repeat) and term.least == 0 and bool(_run(term))
+
+
+def _trimmed(terms: Iterable[Term]) -> Iterator[Term]:
+    """Without what need not be there, at an end that is open."""
+    inside = False
+    for term in terms:
+        if inside:
+            yield term
+        elif not _nullable(term):
+            inside = True
+            yield Repeat(term.term, term.least, term.least) if isinstance(term, Repeat) else term
+
+
+def _expanded(terms: Iterable[Term]) -> list[str] | None:
+    """Every text that the terms match, None where these are too many to say."""
+    return _product([_ends(term) for term in terms])
+
+
+def _product(parts: Iterable[list[str] | None]) -> list[str] | None:
+    texts = [""]
+    for ends in parts:
+        if ends is None or len(texts) * len(ends) > MAX_TEXTS:
+            return None
+        texts = [text + end for text in texts for end in ends]
+    return texts
+
+
+def _ends(term: Term) -> list[str] | None:
+    if isinstance(term, Char):
+        return sorted(term.of) if term.of is not None else None
+    if isinstance(term, Repeat):
+        if term.most is None or term.most > MAX_TEXTS:
+            return None
+        once = _ends(term.term)
+        return _joined([_product([once] * times) for times in range(term.least, term.most + 1)])
+    if isinstance(term, Group):
+        return _joined([_expanded(terms) for terms in term.alternatives])
+    return None
+
+
+def _joined(found: list[list[str] | None]) -> list[str] | None:
+    texts = [text for each in found for text in each or ()]
+    return None if None in found or len(texts) > MAX_TEXTS else texts

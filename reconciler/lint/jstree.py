@@ -1,0 +1,271 @@
+"""A regular expression that JavaScript takes → a tree of what it is made of.
+
+Only the grammar without flags, ECMAScript's Annex B, and only patterns that compile: what is left to refuse
+is where regress, which judges that, is more lenient. On the way it notes what people write for other
+languages, and JavaScript takes for something else.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_DEPTH = 30
+"""Groups in one another beyond which a pattern is not looked into."""
+
+MAX_TEXTS = 64
+"""How many texts a pattern may come to before it is said to be undecidable."""
+
+_ESCAPES = {
+    "A": "write ^ for the beginning",
+    "Z": "write $ for the end",
+    "z": "write $ for the end",
+    "h": "write [ \\t] for a blank",
+    "R": "write \\r?\\n for a line break",
+    "p": "list the letters, as in [a-zà-ú]",
+    "P": "list the letters, as in [^a-zà-ú]",
+    "Q": "escape each sign by itself",
+    "E": "escape each sign by itself",
+    "u": "write \\u and four digits, or the character itself",
+    "x": "write \\x and two digits, or the character itself",
+    "U": "write the character itself",
+    "N": "write the character itself",
+}
+_KNOWN = frozenset("dDwWsSbBfnrtv")
+
+
+@dataclass(frozen=True, slots=True)
+class Char:
+    """One of these characters; None: any but those of a line break, or (whole) any at all."""
+
+    of: frozenset[str] | None
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """^ or $."""
+
+    sign: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """What is not looked into: a look-around, a boundary, a reference, a large class."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Alternatives in parentheses, of whatever kind they are."""
+
+    alternatives: tuple[tuple[Term, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """A term so many times. most: None for no end."""
+
+    term: Term
+    least: int
+    most: int | None
+
+
+Term = Char | Edge | Opaque | Group | Repeat
+Tree = tuple[tuple[Term, ...], ...]
+
+_ANY = Char(None)
+_QUANTIFIER = re.compile(r"(?:([*+?])|\{(\d+)(?:(,)(\d*))?\})\??", re.ASCII)
+_GROUP = re.compile(r"\((?:\?(?:[a-z-]*:|<?[=!]|<[^>]*>))?")
+_PLAIN = re.compile(r"\((?:\?(?::|<[^=!]))?$")
+_PYTHON_COUNT = re.compile(r"\{,\d+\}")
+_POSIX = re.compile(r"\[\^?\[:\^?\w+:\]")
+_NUMBER = re.compile(r"\d+", re.ASCII)
+_CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c[A-Za-z]")
+_DIGITS = "0123456789"
+_LITERAL_ESCAPES = {"d": _DIGITS, "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+_HALF = "an emoji is two characters for JavaScript, and only the second is repeated: write (?:😀)?"
+_HALVES = "an emoji in [...] is two halves, each of which is a part of many emoji: write (?:😀|😂) instead"
+
+
+class RefusedError(Exception):
+    """JavaScript refuses what regress takes."""
+
+
+class TooDeepError(Exception):
+    """More groups in one another than are looked into."""
+
+
+class Reader:
+    """A pattern that regress takes → its tree; what looks foreign is noted on the way."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at = 0
+        self._depth = 0
+        self._named = re.search(r"\(\?<(?![=!])", pattern) is not None
+        self._groups = len(re.findall(r"(?<!\\)\((?!\?)|\(\?<(?![=!])", pattern))
+        self.foreign: list[str] = []
+        self.boundary = ""
+
+    def alternatives(self) -> Tree:
+        """Up to the end of the pattern, or of the group."""
+        found: list[tuple[Term, ...]] = []
+        terms: list[Term] = []
+        while (sign := self._sign()) and sign != ")":
+            if sign == "|":
+                self._at += 1
+                found.append(tuple(terms))
+                terms = []
+            else:
+                terms.extend(self._repeated(self._term()))
+        return (*found, tuple(terms))
+
+    def _sign(self) -> str:
+        return self._pattern[self._at : self._at + 1]
+
+    def _repeated(self, term: Term) -> tuple[Term, ...]:
+        match = _QUANTIFIER.match(self._pattern, self._at)
+        if not match:
+            if isinstance(term, Group) and len(term.alternatives) == 1:
+                return term.alternatives[0]
+            return (term,)
+        if self._pattern[self._at - 2 : self._at] in (r"\b", r"\B") and isinstance(term, Opaque):
+            raise RefusedError(f"\\b cannot be repeated: leave out the `{match[0]}` behind it")
+        self._at = match.end()
+        if isinstance(term, Char) and match[1] != "+" and max(term.of or "-") > "\uffff":
+            self.foreign.append(_HALF)
+            return (Opaque(),)
+        if match[1]:
+            least, most = {"*": (0, None), "+": (1, None), "?": (0, 1)}[match[1]]
+        else:
+            least = int(match[2])
+            most = least if not match[3] else int(match[4]) if match[4] else None
+        return (Repeat(term, least, most),)
+
+    def _term(self) -> Term:
+        pattern, at, sign = self._pattern, self._at, self._sign()
+        if _QUANTIFIER.match(pattern, at):  # as in \u{2}*, where regress sees a code point
+            raise RefusedError("a sign that repeats stands behind another: leave one out")
+        if sign == "\\":
+            return self._escape()
+        if sign == "[":
+            return self._class()
+        if sign == "(":
+            opening = _GROUP.match(pattern, at)
+            self._at = opening.end() if opening else at + 1
+            plain = _PLAIN.match(pattern[at : min(self._at, at + 4)])
+            self._depth += 1
+            if self._depth > MAX_DEPTH:
+                raise TooDeepError
+            tree = self.alternatives()
+            self._depth -= 1
+            self._at += 1
+            return Group(tree) if plain else Opaque()
+        if _PYTHON_COUNT.match(pattern, at):
+            self.foreign.append("{,3} is Python's: JavaScript takes it for these very signs: write {0,3}")
+        self._at += 1
+        if sign in "^$":
+            return Edge(sign)
+        return _ANY if sign == "." else Char(frozenset(sign))
+
+    def _escape(self) -> Term:
+        """An escape outside of a class."""
+        pattern, at = self._pattern, self._at
+        sign = pattern[at + 1 : at + 2]
+        if sign in ("b", "B"):
+            self._at += 2
+            around = pattern[at - 1 : at] + pattern[at + 2 : at + 3]
+            if sign == "b" and (letters := [c for c in around if c.isalpha() and not c.isascii()]):
+                self.boundary = letters[0]
+            return Opaque()
+        if sign.isdigit() and sign != "0":
+            number = _NUMBER.match(pattern, at + 1)
+            self._at = number.end() if number else at + 2
+            if number and int(number[0][:4]) > self._groups:
+                self.foreign.append(f"\\{number[0][:4]} refers to a group that is not there")
+            return Opaque()
+        if sign == "k" and self._named:
+            self._at = pattern.index(">", at) + 1
+            return Opaque()
+        return self._character()
+
+    def _character(self) -> Char | Opaque:
+        """An escape that stands for one character, wherever it is."""
+        pattern, at = self._pattern, self._at
+        sign = pattern[at + 1 : at + 2]
+        self._at += 2
+        if sign in _KNOWN or sign == "0":
+            texts = _LITERAL_ESCAPES.get(sign)
+            return Char(frozenset(texts)) if texts else Opaque()
+        if code := _CODE.match(pattern, at + 1):
+            self._at = code.end()
+            digits = code[1] or code[2]
+            return Char(frozenset(chr(int(digits, 16)))) if digits else Opaque()
+        if sign.isascii() and sign.isalpha():
+            way_out = _ESCAPES.get(sign, "leave the backslash out if that is meant")
+            self.foreign.append(f"JavaScript takes \\{sign} for the letter {sign}: {way_out}")
+        if sign == "c":  # the backslash itself, then a c
+            return Opaque()
+        return Char(frozenset(sign))
+
+    def _class(self) -> Char | Opaque:
+        pattern, start = self._pattern, self._at
+        if _POSIX.match(pattern, start):
+            self.foreign.append(
+                "JavaScript knows no [:alpha:] and its like, and takes letter by letter: write [a-z] or \\d"
+            )
+        negated = pattern.startswith("[^", start)
+        self._at = start + 1 + negated
+        if not negated and self._sign() == "]" and "]" in pattern[self._at + 1 :]:
+            self.foreign.append("[] matches nothing in JavaScript: write [\\]...] for a class with a bracket")
+        chars: set[str] = set()
+        escapes: set[str] = set()
+        open_ended = False
+        while self._sign() != "]":
+            low, low_escape = self._member()
+            high = low
+            ranged = self._sign() == "-" and pattern[self._at + 1 : self._at + 2] not in ("]", "")
+            if ranged:
+                self._at += 1
+                high, high_escape = self._member()
+                if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
+                    raise RefusedError("a range of emoji is out of order, for JavaScript sees their halves")
+                low_escape = low_escape or high_escape
+            escapes.add(low_escape)
+            if low_escape == "d" and not ranged:
+                chars.update(_DIGITS)
+                continue
+            open_ended |= bool(low_escape) or not low
+            if low and high and ord(high) - ord(low) < MAX_TEXTS:
+                chars.update(map(chr, range(ord(low), ord(high) + 1)))
+            else:
+                open_ended = True
+        self._at += 1
+        if any(char > "\uffff" for char in chars):
+            self.foreign.append(_HALVES)
+            open_ended = True
+        everything = any({low, low.upper()} <= escapes for low in "dws")
+        if (negated and not chars and not escapes) or (everything and not negated):
+            return Char(None, whole=True)
+        if negated or open_ended or not chars:
+            return Opaque()
+        return Char(frozenset(chars))
+
+    def _member(self) -> tuple[str, str]:
+        """A class's next character, and the letter of an escape that stands for many."""
+        sign = self._sign()
+        if sign != "\\":
+            self._at += 1
+            return sign, ""
+        letter = self._pattern[self._at + 1 : self._at + 2]
+        if letter in "dDwWsS":
+            self._at += 2
+            return "", letter
+        if letter == "b":
+            self._at += 2
+            return "\b", ""
+        if letter.isdigit() or (letter == "c"):
+            self._at += 2
+            return "", "?"
+        found = self._character()
+        return (next(iter(found.of)), "") if isinstance(found, Char) and found.of else ("", "?")

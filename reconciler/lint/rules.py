@@ -1,0 +1,216 @@
+"""The rules of `validate`'s warnings, as data: what each is called, and for which servers it holds.
+
+All come from the server's behaviour, recorded or read in its public source. docs/lint.md says of each why
+it is there and what to do; the tests run its examples. A rule has no severity: what it finds is a warning,
+and --strict makes all of them errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from reconciler.lint import starting, values
+from reconciler.lint.scene import Remark, Scene, Version
+
+UNKNOWN = "unknown-rule"
+"""The rule about ids of rules, which looks at all manifests together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Something that the server takes but will not do.
+
+    id: as `silence:` names it, for good. title: a line. fields: those that it looks at. check: None for the
+    rule that looks at all instances at once. since, until: the first and the last version of the server that
+    behaves so.
+    """
+
+    id: str
+    title: str
+    fields: tuple[str, ...]
+    check: Callable[[Scene], Iterable[Remark]] | None
+    since: Version | None = None
+    until: Version | None = None
+
+    def holds(self, version: Version) -> bool:
+        """Whether a server of that version behaves so."""
+        return (self.since or version) <= version <= (self.until or version)
+
+
+_TRIGGER = ("triggerType", "triggerOperator", "triggerValue")
+
+RULES = (
+    Rule(
+        "catch-all",
+        "A bot that answers every message hides the others",
+        ("triggerType", "enabled"),
+        starting.catch_all,
+    ),
+    Rule(
+        "none-matches-all",
+        "`triggerType: none` matches every message",
+        ("triggerType", "enabled"),
+        starting.none_matches_all,
+        since=(2, 3, 0),
+    ),
+    Rule(
+        "shadowed-keyword",
+        "Another keyword matches every message that this one matches",
+        _TRIGGER,
+        starting.shadowed_keyword,
+    ),
+    Rule(
+        "advanced-shadows",
+        "An advanced expression matches every message that this bot's trigger matches",
+        _TRIGGER,
+        starting.advanced_shadows,
+    ),
+    Rule(
+        "regex-invalid",
+        "JavaScript refuses the regular expression",
+        ("triggerValue",),
+        starting.regex_invalid,
+    ),
+    Rule(
+        "regex-python-only",
+        "The regular expression means something else in JavaScript",
+        ("triggerValue",),
+        starting.regex_python_only,
+    ),
+    Rule(
+        "regex-boundary",
+        "`\\b` beside a letter with an accent is no end of a word",
+        ("triggerValue",),
+        starting.regex_boundary,
+    ),
+    Rule(
+        "regex-slashes", "The regular expression stands in slashes", ("triggerValue",), starting.regex_slashes
+    ),
+    Rule(
+        "regex-matches-everything",
+        "The regular expression matches every message",
+        ("triggerValue",),
+        starting.regex_matches_everything,
+    ),
+    Rule(
+        "advanced-syntax",
+        "The server does not read the advanced expression as it is written",
+        ("triggerValue",),
+        starting.advanced_syntax,
+    ),
+    Rule(
+        "advanced-never",
+        "No message can meet the advanced expression",
+        ("triggerValue",),
+        starting.advanced_never,
+    ),
+    Rule(
+        "advanced-comma",
+        "Commas join what must all be there, and alternatives were probably meant",
+        ("triggerValue",),
+        starting.advanced_comma,
+    ),
+    Rule(
+        "padded-trigger",
+        "The keyword has blanks that no message has",
+        ("triggerValue",),
+        starting.padded_trigger,
+    ),
+    Rule(
+        "finish-is-trigger",
+        "The word that starts the bot also ends its sessions",
+        ("triggerValue", "keywordFinish"),
+        starting.finish_is_trigger,
+        since=(2, 3, 0),
+    ),
+    Rule(
+        "no-effect",
+        "A field without effect for the bot's botType or triggerType",
+        (
+            "assistantId",
+            "functionUrl",
+            "model",
+            "maxTokens",
+            "systemMessages",
+            "triggerOperator",
+            "triggerValue",
+        ),
+        values.no_effect,
+    ),
+    Rule(
+        "never-read",
+        "expire and unknownMessage are read by no code",
+        ("expire", "unknownMessage"),
+        values.never_read,
+        since=(2, 3, 0),
+    ),
+    Rule(
+        "not-known-yet",
+        "splitMessages and timePerChar are newer than the server",
+        ("splitMessages", "timePerChar"),
+        values.not_known_yet,
+        until=(2, 1, 999),
+    ),
+    Rule(
+        "ignore-jids-of-bot",
+        "A bot's ignoreJids are not looked at",
+        ("ignoreJids",),
+        values.ignore_jids_of_bot,
+    ),
+    Rule(
+        "jid-matches-nothing",
+        "An entry of ignoreJids that is nobody's JID",
+        ("ignoreJids",),
+        values.jid_matches_nothing,
+    ),
+    Rule(
+        "padded-keyword-finish",
+        "A keywordFinish with blanks around it never ends a session",
+        ("keywordFinish",),
+        values.padded_keyword_finish,
+    ),
+    Rule(
+        "keep-open",
+        "With keepOpen, a contact that ends the session is muted for good",
+        ("keepOpen", "keywordFinish"),
+        values.keep_open,
+        until=(2, 3, 7),
+    ),
+    Rule(
+        "debounce-milliseconds", "debounceTime is in seconds", ("debounceTime",), values.debounce_milliseconds
+    ),
+    Rule("delay-seconds", "delayMessage is in milliseconds", ("delayMessage",), values.delay_seconds),
+    Rule("zero-delay", "delayMessage 0 is a delay of 1000", ("delayMessage",), values.zero_delay),
+    Rule(
+        "assistants-api",
+        "OpenAI's Assistants API ends",
+        ("botType", "model", "maxTokens", "systemMessages", "assistantId", "functionUrl"),
+        values.assistants_api,
+    ),
+    Rule(
+        "reasoning-max-tokens",
+        "The model refuses max_tokens",
+        ("model", "maxTokens"),
+        values.reasoning_max_tokens,
+    ),
+    Rule(
+        "disabled-fallback",
+        "A fallback that is disabled answers all the same",
+        ("fallback", "enabled"),
+        values.disabled_fallback,
+    ),
+    Rule(
+        "borrowed-credential",
+        "The bot goes with another instance's credential",
+        ("openaiCreds",),
+        values.borrowed_credential,
+    ),
+    Rule(
+        "description-cut",
+        "The description leaves no room for the marker",
+        ("description",),
+        values.description_cut,
+    ),
+    Rule(UNKNOWN, "`silence:` names a rule that does not exist", ("silence",), None),
+)

@@ -1,0 +1,235 @@
+"""The checks of what starts a bot: triggers that match too much, too little, or what another answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from reconciler.lint import advanced, jsregex, triggers
+from reconciler.lint.scene import Remark, Scene
+from reconciler.model import DesiredBot
+from reconciler.nodes import quoted
+
+_SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
+
+
+def catch_all(scene: Scene) -> Iterator[Remark]:
+    """An enabled bot that answers every message, beside others that are enabled too."""
+    settings = scene.instance.settings
+    fallback = settings.fallback if settings else None
+    answering = scene.answering()
+    for bot in answering:
+        if triggers.catches_all(bot.fields, scene.none_matches):
+            others = [other.name for other in answering if other is not bot]
+            if fallback and fallback != bot.name and fallback not in others:
+                others.append(fallback)
+            if others:
+                yield Remark(
+                    bot,
+                    "triggerType",
+                    f"it answers every message that begins a session, so {_names(others)} never will: "
+                    "disable one or the other, or give this one a keyword and make it the fallback",
+                )
+
+
+def none_matches_all(scene: Scene) -> Iterator[Remark]:
+    """An enabled bot with triggerType none."""
+    for bot in scene.answering():
+        if bot.fields.get("triggerType") == "none":
+            yield Remark(
+                bot,
+                "triggerType",
+                "none matches every message since 2.3.0: write `enabled: false` to start it by none",
+            )
+
+
+def shadowed_keyword(scene: Scene) -> Iterator[Remark]:
+    """A keyword whose messages other keywords match, before it or beside it."""
+    for shadow in scene.shadows:
+        if not shadow.advanced:
+            way_out = "change one of the triggers, or make this one equals"
+            yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
+
+
+def advanced_shadows(scene: Scene) -> Iterator[Remark]:
+    """A trigger whose messages an advanced bot takes before."""
+    for shadow in scene.shadows:
+        if shadow.advanced:
+            way_out = "make the advanced expression narrower, with notcontains for example"
+            yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
+
+
+def _hidden(shadow: triggers.Shadow) -> str:
+    takers = " and ".join(f"{quoted(bot.name)} ({_trigger(bot)})" for bot in shadow.takers[:3])
+    said = f"all that {_trigger(shadow.bot)} matches, {takers} matches too"
+    if shadow.certain:
+        return f"{said} and is asked first, so this bot never answers"
+    return f"{said}, and between the two the server has no order, so chance decides which answers"
+
+
+def regex_invalid(scene: Scene) -> Iterator[Remark]:
+    """A pattern that JavaScript refuses."""
+    for bot, pattern in _regexes(scene):
+        regex = jsregex.examine(pattern, scene.modern)
+        if regex.refused:
+            enabled = "" if triggers.answers(bot.fields) else " once it is enabled"
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"JavaScript refuses {_pattern(pattern)}, and one such regex silences the other bots of the "
+                f"instance{enabled}: {regex.refused}",
+            )
+
+
+def regex_python_only(scene: Scene) -> Iterator[Remark]:
+    """A pattern that JavaScript takes for something else than it is in Python and elsewhere."""
+    for bot, pattern in _regexes(scene):
+        for said in jsregex.examine(pattern, scene.modern).foreign:
+            yield Remark(bot, "triggerValue", f"{_pattern(pattern)} is not what it seems: {said}")
+
+
+def regex_boundary(scene: Scene) -> Iterator[Remark]:
+    r"""A \b beside á, ç and the like, which are no letters to it."""
+    for bot, pattern in _regexes(scene):
+        if letter := jsregex.examine(pattern, scene.modern).boundary:
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"for JavaScript {letter} is no letter, so the \\b beside it in {_pattern(pattern)} is no "
+                r"word's end: leave it out, or write (^|\s) before and (\s|$) behind the word",
+            )
+
+
+def regex_slashes(scene: Scene) -> Iterator[Remark]:
+    """A pattern in the slashes of a program's source."""
+    for bot, pattern in _regexes(scene):
+        if _SLASHES.fullmatch(pattern):
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"the slashes are a part of {_pattern(pattern)}, and so are letters behind them: write what "
+                "stands between them alone; flags cannot be given",
+            )
+
+
+def regex_matches_everything(scene: Scene) -> Iterator[Remark]:
+    """A pattern that no message, or none of one line, fails to match."""
+    for bot, pattern in _regexes(scene):
+        if extent := jsregex.examine(pattern, scene.modern).everything:
+            of_a_line = " of one line" if extent == "line" else ""
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"{_pattern(pattern)} matches every message{of_a_line}: write what is to be "
+                "matched, or give the bot a keyword and make it the fallback",
+            )
+
+
+def advanced_syntax(scene: Scene) -> Iterator[Remark]:
+    """An expression that the server does not read as it is written."""
+    for bot, expression in _expressions(scene):
+        for said in advanced.examine(expression).mistakes:
+            yield Remark(bot, "triggerValue", said)
+
+
+def advanced_never(scene: Scene) -> Iterator[Remark]:
+    """Demands that exclude each other."""
+    for bot, expression in _expressions(scene):
+        found = advanced.examine(expression)
+        if not found.mistakes and found.ways is not None and all(map(advanced.impossible, found.ways)):
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"no message meets {quoted(expression)}, for all values between commas and all operators "
+                "must "
+                "hold: write alternatives as parts of their own, as in exact:sim exact:ok",
+            )
+
+
+def advanced_comma(scene: Scene) -> Iterator[Remark]:
+    """Values between commas one of which says nothing, or many of them: alternatives were meant."""
+    for bot, expression in _expressions(scene):
+        found = advanced.examine(expression)
+        said = ""
+        if found.redundant:
+            one, other = found.redundant
+            said = f", and {quoted(one)} is in {quoted(other)} anyway"
+        elif found.listed:
+            said = f", so {quoted(found.listed)} wants every one of them at once"
+        if said and not found.mistakes:
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"a message must hold all values between commas{said}: write alternatives as parts of their "
+                "own, as in contains:a contains:b",
+            )
+
+
+def padded_trigger(scene: Scene) -> Iterator[Remark]:
+    """Blanks where a message has none, for WhatsApp trims it; or the line break of a block text."""
+    for bot in scene.bots:
+        operator, value = bot.fields.get("triggerOperator"), bot.fields.get("triggerValue")
+        if bot.fields.get("triggerType") != "keyword" or not isinstance(value, str):
+            continue
+        before, behind = value != value.lstrip(), value != value.rstrip()
+        if (
+            (before and operator in ("equals", "startsWith"))
+            or (behind and operator in ("equals", "endsWith"))
+            or value.endswith(("\n", "\r", "\t"))
+            or value.startswith(("\n", "\r", "\t"))
+        ):
+            breaks = (
+                " (a block text ends with a line break: `|-` leaves it out)" if value.endswith("\n") else ""
+            )
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"{quoted(value)} is compared with its blanks, which a message does not have there{breaks}: "
+                f"write {quoted(value.strip())}",
+            )
+
+
+def finish_is_trigger(scene: Scene) -> Iterator[Remark]:
+    """A word that starts the bot and ends its sessions."""
+    for bot in scene.bots:
+        fields = bot.fields
+        value, word = fields.get("triggerValue"), scene.effective(bot, "keywordFinish")[1]
+        if (
+            (fields.get("triggerType"), fields.get("triggerOperator")) == ("keyword", "equals")
+            and isinstance(word, str)
+            and word
+            and str(value).strip().lower() == word.lower()
+        ):
+            yield Remark(
+                bot,
+                "triggerValue",
+                f"{quoted(str(value))} is the keywordFinish as well, which is looked at first, so the bot "
+                "never answers: change one of them",
+            )
+
+
+def _regexes(scene: Scene) -> Iterator[tuple[DesiredBot, str]]:
+    for bot in scene.bots:
+        if (bot.fields.get("triggerType"), bot.fields.get("triggerOperator")) == ("keyword", "regex"):
+            yield bot, str(bot.fields.get("triggerValue", ""))
+
+
+def _expressions(scene: Scene) -> Iterator[tuple[DesiredBot, str]]:
+    for bot in scene.bots:
+        if bot.fields.get("triggerType") == "advanced":
+            yield bot, str(bot.fields.get("triggerValue", ""))
+
+
+def _trigger(bot: DesiredBot) -> str:
+    how = bot.fields.get("triggerOperator") if bot.fields.get("triggerType") == "keyword" else "advanced"
+    return f"{how} {_pattern(str(bot.fields.get('triggerValue')))}"
+
+
+def _pattern(text: str) -> str:
+    """A text in quotes, its backslashes as they are."""
+    return quoted(text).replace("\\\\", "\\")
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(map(quoted, names[:3]))
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown

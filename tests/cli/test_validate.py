@@ -1,0 +1,85 @@
+"""`validate` as a command: where its warnings go, and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+
+_WARNED = """\
+defaults: {openaiCreds: main, botType: chatCompletion, model: gpt-4o, triggerType: keyword, expire: 60}
+bots:
+  um: {maxTokens: 100, triggerOperator: regex, triggerValue: '(?i)oi'}
+"""
+
+
+@pytest.fixture
+def warned(tmp_path: Path) -> Path:
+    directory = tmp_path / "bots"
+    directory.mkdir(exist_ok=True)
+    (directory / "loja.yaml").write_text(_WARNED)
+    return directory
+
+
+def test_warnings_go_to_stderr_and_do_not_fail(run: Run, warned: Path) -> None:
+    result = run("validate")
+    assert (result.exit_code, result.stdout) == (0, "Valid: 1 bot on 1 instance.\n")
+    first, second, third = result.stderr.splitlines()
+    assert first.startswith("bots/loja.yaml:1:101: warning: 'um': expire is stored")
+    assert first.endswith(" [never-read]")
+    assert second.startswith("bots/loja.yaml:3:62: warning: 'um': JavaScript refuses '(?i)oi'")
+    assert third == "2 warnings in the manifests."
+
+
+def test_strict(run: Run, warned: Path) -> None:
+    assert run("validate", "--strict").exit_code == 1
+    silenced = _WARNED + "silence: [never-read, regex-invalid]\n"
+    (warned / "loja.yaml").write_text(silenced)
+    result = run("validate", "--strict")
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_github(run: Run, warned: Path) -> None:
+    result = run("validate", "--format", "github")
+    assert result.exit_code == 0
+    first, second, last = result.stdout.splitlines()
+    assert first.startswith("::warning file=bots/loja.yaml,line=1,col=101,title=never-read::'um': expire")
+    assert second.startswith(
+        "::warning file=bots/loja.yaml,line=3,col=62,title=regex-invalid::'um': JavaScript"
+    )
+    assert last == "Valid: 1 bot on 1 instance."
+
+
+def test_an_error_comes_without_warnings(run: Run, warned: Path) -> None:
+    (warned / "outra.yaml").write_text("bots: {a: {}}")
+    result = run("validate")
+    assert result.exit_code == 1
+    assert "warning" not in result.stderr
+    result = run("validate", "--format", "github")
+    assert result.exit_code == 1
+    assert "::warning" not in result.stdout
+
+
+@pytest.mark.parametrize(("version", "warnings"), [("2.2.3", 1), ("2.3.6", 2), ("v2.4.0-rc2", 2)])
+def test_the_version_of_the_server(run: Run, warned: Path, version: str, warnings: int) -> None:
+    result = run("validate", "--server-version", version)
+    assert len(result.stderr.splitlines()) == warnings + 1
+
+
+def test_no_version(run: Run, warned: Path) -> None:
+    result = run("validate", "--server-version", "latest")
+    assert result.exit_code == 1
+    assert "'latest' is no version such as 2.3.6" in result.stderr
+
+
+def test_what_is_foreign_is_safe_to_show(run: Run, warned: Path) -> None:
+    hostile = '"(\\e[31m\\n::error::x\\u202e"'
+    (warned / "loja.yaml").write_text(_WARNED.replace("'(?i)oi'", hostile))
+    for arguments in ((), ("--format", "github")):
+        result = run("validate", *arguments)
+        shown = result.stdout + result.stderr
+        assert "JavaScript refuses" in shown
+        assert "\n::error" not in shown
+        assert "\u202e" not in shown

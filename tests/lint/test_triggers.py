@@ -1,0 +1,142 @@
+"""Shadows against the server's own choice of a bot, written down here once more and tried with messages."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.errors import Position
+from reconciler.lint import advanced
+from reconciler.lint.triggers import shadows
+from reconciler.model import DesiredBot
+
+_ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
+
+
+def _folded(text: str) -> str:
+    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", text)).lower()
+
+
+def _holds(message: str, expression: str) -> bool:
+    """advancedOperatorsSearch of the server."""
+    filters: dict[str, list[str]] = {}
+    for part in expression.split(" "):
+        operator, *values = part.split(":")
+        filters.setdefault(operator, []).append(":".join(values))
+    said = _folded(message)
+    tests: dict[str, Callable[[str], bool]] = {
+        "contains": lambda value: value in said,
+        "notcontains": lambda value: value not in said,
+        "startswith": said.startswith,
+        "endswith": said.endswith,
+        "exact": lambda value: value == said,
+    }
+    return all(
+        any(
+            all(
+                operator.lower() in tests and tests[operator.lower()](_folded(sub))
+                for sub in value.split(",")
+            )
+            for value in values
+        )
+        for operator, values in filters.items()
+    )
+
+
+def _matches(bot: DesiredBot, message: str) -> bool:
+    value = str(bot.fields["triggerValue"])
+    if bot.fields["triggerType"] == "advanced":
+        return _holds(message, value)
+    return {
+        "equals": lambda: message == value,
+        "regex": lambda: re.search(value, message) is not None,
+        "startsWith": lambda: message.startswith(value),
+        "endsWith": lambda: message.endswith(value),
+        "contains": lambda: value in message,
+    }[str(bot.fields["triggerOperator"])]()
+
+
+def _rank(bot: DesiredBot) -> int:
+    return -1 if bot.fields["triggerType"] == "advanced" else _ORDER.index(str(bot.fields["triggerOperator"]))
+
+
+_texts = st.text("aAáb", min_size=1, max_size=3)
+_patterns = st.lists(
+    _texts | st.sampled_from(["^", "$", "|", "(a|b)", "b?", ".*", "[ab]"]), min_size=1, max_size=3
+)
+_values = st.lists(_texts, min_size=1, max_size=2).map(",".join)
+_parts = st.builds("{}:{}".format, st.sampled_from([*advanced.OPERATORS, "Contains"]), _values)
+_keywords = st.tuples(st.sampled_from(["equals", "startsWith", "endsWith", "contains"]), _texts)
+_regexes = st.tuples(st.just("regex"), _patterns.map("".join))
+_expressions = st.tuples(st.just("advanced"), st.lists(_parts, min_size=1, max_size=3).map(" ".join))
+_triggers = st.lists(_keywords | _regexes | _expressions, min_size=2, max_size=5, unique=True)
+_messages = st.lists(st.text("aAáb", max_size=6), min_size=10, max_size=30)
+
+
+def _bot(name: str, operator: str, value: str) -> DesiredBot:
+    kind = (
+        {"triggerType": "advanced"}
+        if operator == "advanced"
+        else {"triggerType": "keyword", "triggerOperator": operator}
+    )
+    return DesiredBot(name, {**kind, "triggerValue": value}, "main", Position("a.yaml", 1, 1))
+
+
+def _bots(triggers: Iterable[tuple[str, str]]) -> list[DesiredBot]:
+    return [_bot(f"b{number}", *trigger) for number, trigger in enumerate(triggers)]
+
+
+@settings(deadline=None, max_examples=300)
+@given(_triggers, _messages)
+def test_a_shadow_is_true(triggers: list[tuple[str, str]], messages: list[str]) -> None:
+    bots = _bots(triggers)
+    values = [str(bot.fields["triggerValue"]) for bot in bots]
+    for shadow in shadows(bots, modern=True):
+        for message in [*messages, *values, *(one + other for one in values for other in values)]:
+            if _matches(shadow.bot, message):
+                rivals = [bot for bot in shadow.takers if _matches(bot, message)]
+                assert rivals, (message, shadow)
+                assert not shadow.certain or any(_rank(bot) < _rank(shadow.bot) for bot in rivals)
+
+
+@given(st.lists(_keywords, min_size=2, max_size=5, unique=True))
+def test_of_two_keywords_none_is_missed(triggers: list[tuple[str, str]]) -> None:
+    """Keywords without regex only meet where two of one operator do, and then always."""
+    bots = _bots(triggers)
+    inside: dict[str, Callable[[str, str], bool]] = {
+        "startsWith": lambda whole, part: whole.startswith(part),
+        "endsWith": lambda whole, part: whole.endswith(part),
+        "contains": lambda whole, part: part in whole,
+    }
+    expected = {
+        f"b{at}"
+        for at, (how, value) in enumerate(triggers)
+        for other, (beside, text) in enumerate(triggers)
+        if at != other and how == beside and how in inside and inside[how](value, text)
+    }
+    found = list(shadows(bots, modern=True))
+    assert {shadow.bot.name for shadow in found} == expected
+    assert not any(shadow.certain for shadow in found)
+
+
+@given(_expressions, _messages)
+def test_an_expression_is_read_as_the_server_reads_it(trigger: tuple[str, str], messages: list[str]) -> None:
+    found = advanced.examine(trigger[1])
+    assert found.ways is not None
+    for message in messages:
+        said = any(
+            all(_holds(message, f"{operator}:{value}") for operator, value in way) for way in found.ways
+        )
+        assert said == _holds(message, trigger[1])
+        assert not said or not all(map(advanced.impossible, found.ways))
+
+
+@given(st.text("ab:, \náç", max_size=12))
+def test_any_text_is_an_expression(text: str) -> None:
+    found = advanced.examine(text)
+    never = found.ways is not None and all(map(advanced.impossible, found.ways))
+    assert found.mistakes or not never

@@ -1,0 +1,54 @@
+"""Manifests for the tests of lint: fragments, completed with what every bot needs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from reconciler.lint import NEWEST, Version, Warning, lint
+from reconciler.load import load
+from tests.load.writing import write
+
+_TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "vars"}
+
+
+def warned(directory: Path, fragment: str, server: Version = NEWEST) -> list[Warning]:
+    """What is said of a fragment of a manifest: the fields of a bot, or a whole with bots or settings."""
+    return lint(load(write(directory, {"loja.json": json.dumps(completed(fragment))})), server)
+
+
+def rules(directory: Path, fragment: str, server: Version = NEWEST) -> set[str]:
+    """The ids of the rules that speak."""
+    return {warning.rule for warning in warned(directory, fragment, server)}
+
+
+def completed(fragment: str) -> dict[str, Any]:
+    """The manifest of a fragment; what a bot needs and neither it nor the defaults have is added."""
+    whole: dict[str, Any] = YAML(typ="safe").load(fragment)
+    if not _TOP & whole.keys() or whole.keys() == {"silence"}:
+        whole = {"bots": {"um": whole}}
+    whole.setdefault("bots", {"um": {}})
+    defaults = whole.get("defaults", {})
+    for number, bot in enumerate(whole["bots"].values(), 1):
+        merged = {**defaults, **bot}
+        added: dict[str, Any] = {}
+        if "openaiCredsId" not in merged:
+            added["openaiCreds"] = "main"
+        if merged.setdefault("botType", "chatCompletion") == "assistant":
+            added["assistantId"] = f"asst_{number}"
+        else:
+            added |= {"botType": "chatCompletion", "model": "gpt-4o-mini", "maxTokens": number * 100}
+        match merged.setdefault("triggerType", "keyword"):
+            case "keyword":
+                added |= {
+                    "triggerType": "keyword",
+                    "triggerOperator": "equals",
+                    "triggerValue": f"opção {number}",
+                }
+            case "advanced":
+                added |= {"triggerValue": f"contains:opção{number}"}
+        bot |= {name: value for name, value in added.items() if name not in defaults and name not in bot}
+    return whole
