@@ -134,7 +134,11 @@ def endings(results: Results) -> Iterator[str]:
 
 def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]:
     notes = [f"{instance.in_sync} in sync"] if instance.in_sync else []
-    notes += [f"credential {safe.line(name)} {standing}" for name, standing in instance.credentials.items()]
+    notes += [
+        f"credential {safe.line(name)} {standing}"
+        for name, standing in instance.credentials.items()
+        if standing != "present"
+    ]
     yield paint(safe.line(instance.name), "bold") + (f"  ({'; '.join(notes)})" if notes else "")
     if instance.problem is not None:
         yield from _sentence("  ! problem", "red", safe.line(instance.problem), paint, width)

@@ -1,6 +1,7 @@
 """Reading and writing YAML: the only package that imports ruamel.yaml.
 
-compose: a text to nodes that know their places. emit: values to a text.
+compose: a text to nodes that know their places. emit: values to a text. edit: values put into a text, which
+stays as it is elsewhere.
 """
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode

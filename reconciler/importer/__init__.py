@@ -1,0 +1,209 @@
+"""A server's instances → manifests. Reads the server, writes files, and overwrites none.
+
+reading: what the server has. draft: what a manifest says of it, with names from naming. page: its text.
+check: the drafts are written beside the manifests, loaded and planned by the real stages, and mended. Only
+what was found good is moved to where it belongs, an instance's files all or none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.client import Client, Server
+from reconciler.errors import ManifestError, ReconcilerError
+from reconciler.importer import naming
+from reconciler.importer.check import Check
+from reconciler.importer.draft import Draft, LeftOut, drafts
+from reconciler.importer.reading import Reading, read
+from reconciler.init import SCHEMA
+from reconciler.load import MAX_MANIFEST, load
+from reconciler.model import Desired, Observed
+from reconciler.pipeline import Request, check_owner, server
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A manifest that was written. variables: those that are to hold the keys of its credentials."""
+
+    instance: str
+    path: Path
+    bots: int
+    variables: tuple[str, ...]
+    settings: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an import ended.
+
+    skipped: instances without a new manifest. left_out: what the new ones lack. empty: how many instances
+    have nothing that a manifest could say. failed: whether one could not be read or written.
+    """
+
+    written: tuple[Written, ...]
+    skipped: tuple[LeftOut, ...]
+    left_out: tuple[LeftOut, ...]
+    empty: int
+    failed: bool
+
+
+def run(request: Request, *, full: bool) -> Report:
+    """Imports what the request names into its directory of manifests. Raises ReconcilerError."""
+    check_owner(request)
+    directory = Path(request.bots)
+    there = existing(directory)
+
+    async def reading(server: Server) -> Reading:
+        async with Client(server) as client:
+            return await read(client, request.instance)
+
+    with server(request, Desired(())) as running:
+        found = asyncio.run(reading(running))
+    return write(found, there, directory, request.owner, full=full)
+
+
+def existing(directory: Path) -> Desired:
+    """What the manifests that are there declare; nothing where there are none. Raises ManifestError."""
+    try:
+        return load(directory)
+    except ManifestError:
+        raise
+    except ReconcilerError:
+        if directory.exists() and not directory.is_dir():
+            raise
+        return Desired(())
+
+
+def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool) -> Report:
+    """Writes a manifest for each instance that was read and has none.
+
+    there: the manifests of the directory. full: leave out no value. Raises ReconcilerError.
+    """
+    declared = {instance.name: instance.at.file for instance in there.instances}
+    skipped = dict(reading.problems)
+    skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
+    names = {path.name.lower() for path in directory.iterdir()} if directory.is_dir() else set()
+    stems = naming.stems(reading.instances.keys() - skipped.keys(), {Path(name).stem for name in names})
+    for name, stem in list(stems.items()):
+        if f"{stem}.yaml".lower() in names:
+            skipped[name] = f"{directory / stem}.yaml is there already"
+            del stems[name]
+    chosen = {name: reading.instances[name] for name in stems}
+    known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
+    others = {**known, **reading.others}
+    made = drafts(chosen, others, there, stems, owner, full=full)
+    seen = Observed("", {name: replace(seen, lent=others) for name, seen in chosen.items()})
+    with _workplace(directory, there) as beside:
+        head = f"# yaml-language-server: $schema={SCHEMA}\n" if (directory / SCHEMA).is_file() else ""
+        check = Check(made, beside, _taken(directory), head)
+        check.run(seen, owner)
+        skipped |= check.skipped
+        failed = bool(reading.problems)
+        written = []
+        for name, draft in check.drafts.items():
+            try:
+                _place(check.files[name], beside, directory)
+            except OSError as error:
+                skipped[name] = f"{error.filename2 or error.filename} cannot be written ({error.strerror})"
+                failed = True
+            else:
+                written.append(_written(draft, directory))
+    return Report(
+        tuple(written),
+        tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
+        tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
+        sum(draft.empty and not draft.left_out for draft in made.values()),
+        failed,
+    )
+
+
+def _written(draft: Draft, directory: Path) -> Written:
+    variables = tuple(draft.credentials.values())
+    path = directory / f"{draft.stem}.yaml"
+    return Written(draft.instance, path, len(draft.bots), variables, bool(draft.settings))
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def _taken(directory: Path) -> frozenset[str]:
+    """The paths below prompts/ that are there, in lower case."""
+    return frozenset(
+        path.relative_to(directory).as_posix().lower() for path in directory.glob("prompts/**/*")
+    )
+
+
+@contextmanager
+def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
+    """A directory in the manifests' own, which no load looks into, with a copy of what is there."""
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    directory.mkdir(parents=True, exist_ok=True)
+    try:
+        with TemporaryDirectory(prefix=".import-", dir=directory) as temporary:
+            beside = Path(temporary, "bots")
+            beside.mkdir()
+            _copy(directory, beside, there)
+            yield beside
+    finally:
+        for path in made:
+            with suppress(OSError):  # it is not empty: something was written
+                path.rmdir()
+
+
+def _copy(directory: Path, beside: Path, there: Desired) -> None:
+    """What a load of the directory may look at."""
+    paths = {Path(os.path.normpath(file)) for instance in there.instances for file in instance.files}
+    for home, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths |= {Path(home, name) for name in files if not name.startswith(".")}
+    top = Path(os.path.normpath(directory))
+    for path in paths:
+        target = beside / Path(os.path.normpath(path)).relative_to(top)
+        if path.is_file() and path.stat().st_size <= MAX_MANIFEST:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _place(files: Mapping[str, str], beside: Path, directory: Path) -> None:
+    """Moves an instance's files to where they belong, or none of them. Raises OSError."""
+    placed: list[tuple[Path, Path]] = []
+    try:
+        for path in files:
+            source, target = beside / path, directory / path
+            if not source.exists():
+                continue  # a prompt that another instance has too
+            _make_folders(target.parent, directory)
+            _move(source, target)
+            placed.append((source, target))
+    except BaseException:
+        for source, target in placed:
+            target.replace(source)
+        raise
+
+
+def _make_folders(folder: Path, directory: Path) -> None:
+    """Raises OSError where a link stands in the way: it may lead anywhere."""
+    if folder != directory:
+        _make_folders(folder.parent, directory)
+        if folder.is_symlink():
+            raise NotADirectoryError(20, "it is a link", str(folder))
+        folder.mkdir(exist_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Raises FileExistsError where something is there."""
+    try:
+        target.hardlink_to(source)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with target.open("xb") as file:
+            file.write(source.read_bytes())
+    source.unlink()

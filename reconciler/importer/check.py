@@ -1,0 +1,227 @@
+"""Whether manifests say what the server has: they are loaded and planned, and mended until they do.
+
+After an import a plan has nothing but adoptions. What a manifest cannot say is taken out of its draft here,
+with the reason: a field where the bot is the same without it, else the bot. All that is written is written to
+a directory of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler.errors import ManifestError, Problem
+from reconciler.importer.draft import Draft, called, tree
+from reconciler.importer.page import Page, file_names, lift, page
+from reconciler.kinds import OPENAI, Value
+from reconciler.load import load
+from reconciler.model import Change, Desired, InstancePlan, Observed, Of, Verb
+from reconciler.plan import Options, make
+
+Files = dict[str, str]
+"""Texts of files by their paths, relative to the manifests' directory."""
+
+_NEEDED = frozenset(
+    {"botType", "triggerType", "openaiCredsId"}
+    | {name for names in OPENAI.keys.values() for name in names}
+    | {name for names in OPENAI.trigger_parts.values() for name in names}
+)
+"""Fields that no bot can be declared without."""
+
+_SETTINGS = {"openaiCredsId": "openaiCreds", "fallbackId": "fallback"}
+"""What a manifest calls fields of the settings that a change calls otherwise."""
+
+
+class Check:
+    """The drafts that are left, and their files, as they were found good.
+
+    directory: a copy of what is there, into which they are written. files: of each instance, the included
+    ones before the manifest. skipped: instances that no manifest can describe, and why.
+    """
+
+    def __init__(
+        self, drafts: Mapping[str, Draft], directory: Path, taken: frozenset[str], head: str = ""
+    ) -> None:
+        self.drafts = dict(drafts)
+        self.files: dict[str, Files] = {}
+        self.skipped: dict[str, str] = {}
+        self._directory, self._taken, self._head = directory, taken, head
+        self._written: Files = {}
+        self._faults: dict[str, str] = {}  # of the last round, by instance
+        self._pages: dict[str, tuple[str, Page]] = {}
+
+    def run(self, seen: Observed, owner: str) -> None:
+        """Writes, loads, plans and mends, again and again; each time there is less to write.
+
+        Raises ManifestError for errors of manifests that were there before.
+        """
+        while True:
+            before = dict(self._written)
+            self._write()
+            if self._written == before:  # all that could be mended is
+                for made in [one for one in self.drafts.values() if one.instance in self._faults]:
+                    self._skip(made, self._faults[made.instance])
+                self._write()
+            self._faults = {}
+            if not self.drafts:
+                return
+            try:
+                desired = load(self._directory)
+            except ManifestError as error:
+                self._mend_errors(error)
+                continue
+            self._mend_changes(desired, seen, owner)
+            if not self._faults:
+                return
+
+    def _write(self) -> None:
+        """Brings the directory up to the drafts."""
+        self.drafts = {name: made for name, made in self.drafts.items() if not made.empty}
+        names = file_names(self.drafts.values(), self._taken)
+        wanted: Files = {}
+        self._pages, self.files = {}, {}
+        for instance, made in self.drafts.items():
+            included = names.get(instance, {})
+            written = page(made, included, self._head)
+            path = f"{made.stem}.yaml"
+            self._pages[str(self._directory / path)] = (instance, written)
+            self.files[instance] = {included[text]: f"{text}\n" for text in included} | {path: written.text}
+            wanted |= self.files[instance]
+        for path in self._written.keys() - wanted.keys():
+            (self._directory / path).unlink()
+        for path, text in wanted.items():
+            if self._written.get(path) != text:
+                (self._directory / path).parent.mkdir(parents=True, exist_ok=True)
+                (self._directory / path).write_text(text, encoding="utf-8", newline="")
+        self._written = wanted
+
+    # -- what does not load -------------------------------------------------------------------
+
+    def _mend_errors(self, error: ManifestError) -> None:
+        if not any(problem.at.file in self._pages for problem in error.problems):
+            raise error
+        done: set[object] = set()
+        for problem in error.problems:
+            if problem.at.file not in self._pages:
+                continue
+            instance, written = self._pages[problem.at.file]
+            section, name, key = written.places[problem.at.line]
+            self._faults[instance] = self._what(problem)
+            if instance in self.drafts and (instance, section, name, key) not in done:
+                done.add((instance, section, name, key))
+                self._mend_error(self.drafts[instance], section, name, key, self._what(problem))
+
+    def _mend_error(self, made: Draft, section: str, name: str, key: str, why: str) -> None:
+        match section:
+            case "bots" if name and name not in made.others:
+                _without(made, name, key, why)
+            case "defaults":
+                defaults, _ = lift(made.bots.values())
+                for bot, entry in list(made.bots.items()):
+                    if name in defaults and entry.declared.get(name) == defaults[name]:
+                        _without(made, bot, name, why)
+            case "settings":
+                made.settings.pop(name, None)
+                made.leave_out(f"{name} of the settings", why)
+            case "credentials" if name:
+                made.credentials.pop(name, None)
+                made.leave_out(f"the credential {name}", why)
+            case _:
+                self._skip(made, why)
+
+    def _what(self, problem: Problem) -> str:
+        """What is wrong, without what a person could do about it and where it was written for the check."""
+        said = problem.message.rpartition(": ")[0] or problem.message
+        return re.sub(rf" \({re.escape(str(self._directory))}[^()]*\)", "", said)
+
+    def _skip(self, made: Draft, why: str) -> None:
+        self.skipped[made.instance] = why
+        del self.drafts[made.instance]
+
+    # -- what would be changed ----------------------------------------------------------------
+
+    def _mend_changes(self, desired: Desired, seen: Observed, owner: str) -> None:
+        """Takes out what an apply would change."""
+        chosen = tuple(instance for instance in desired.instances if instance.name in self.drafts)
+        plan = make(replace(desired, instances=chosen), seen, Options(owner=owner))
+        for declared, instance in zip(chosen, plan.instances, strict=True):
+            made = self.drafts[instance.name]
+            if instance.problem is not None:
+                self._faults[instance.name] = instance.problem
+            names = {bot.name for bot in declared.bots}
+            for change in _unwanted(instance, names):
+                self._faults[instance.name] = change.reason
+                _mend_change(made, change)
+
+
+def _unwanted(instance: InstancePlan, names: set[str]) -> Iterator[Change]:
+    """Changes that an import should not lead to. An adoption writes the marker into the description.
+
+    names: of the declared bots; the plan may have conflicts of others too.
+    """
+    for change in instance.changes:
+        marking = change.of is Of.BOT and change.verb in (Verb.ADOPT, Verb.UPDATE)
+        if marking and {field.name for field in change.fields} == {"description"}:
+            continue
+        if change.verb.writes or (change.verb is Verb.CONFLICT and change.bot in names):
+            yield change
+
+
+def _mend_change(made: Draft, change: Change) -> None:
+    """Takes out what leads to the change."""
+    match change.of:
+        case Of.CREDENTIAL:
+            if made.credentials.pop(change.bot, None) is not None:
+                made.leave_out(f"the credential {change.bot}", change.reason)
+        case Of.SETTINGS:
+            for field in change.fields:
+                _mend_setting(made, _SETTINGS.get(field.name, field.name), field.before, change.reason)
+        case Of.BOT if change.bot in made.bots:
+            _mend_bot(made, change)
+        case Of.BOT if change.bot not in made.others:  # a folder's defaults bring it in
+            made.others.append(change.bot)
+
+
+def _mend_setting(made: Draft, name: str, stored: Value | None, why: str) -> None:
+    if name in made.settled:
+        return
+    made.settled.add(name)
+    if made.settings.pop(name, None) is not None:
+        made.leave_out(f"{name} of the settings", why)
+    elif stored is not None and name in OPENAI.settings:  # a folder's defaults bring in another value
+        made.settings[name] = tree(name, stored)
+
+
+def _mend_bot(made: Draft, change: Change) -> None:
+    entry = made.bots[change.bot]
+    fields = [field for field in change.fields if field.name != "description"]
+    if change.verb not in (Verb.ADOPT, Verb.UPDATE) or not fields:
+        _without(made, change.bot, "", change.reason)
+    elif known := [field for field in fields if field.name in {*entry.own, "openaiCredsId"}]:
+        _without(made, change.bot, known[0].name, f"an apply would change its {known[0].name}")
+    else:  # a folder's defaults bring in another value than the server has
+        for field in fields:
+            entry.declared[field.name] = tree(field.name, "" if field.before is None else field.before)
+            entry.own.add(field.name)
+
+
+def _without(made: Draft, bot: str, key: str, why: str) -> None:
+    """Takes a field out of a bot, or the bot out of the draft where it would be another without it."""
+    entry = made.bots.get(bot)
+    if entry is None:
+        return
+    if key == "openaiCreds" or (key == "openaiCredsId" and "openaiCreds" in entry.declared):
+        del entry.declared["openaiCreds"]
+        entry.declared["openaiCredsId"] = str(entry.remote.fields["openaiCredsId"])
+    elif key and key not in _NEEDED:
+        entry.declared.pop(key, None)
+        entry.unsayable.add(key)
+        made.leave_out(f"{key} of {called(entry.remote)}", why)
+    else:
+        del made.bots[bot]
+        made.leave_out(called(entry.remote), why)
+        if made.settings.get("fallback") == bot:
+            del made.settings["fallback"]
+            made.leave_out("fallback of the settings", f"{bot} is left out")

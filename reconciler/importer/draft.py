@@ -1,0 +1,269 @@
+"""One instance of the server → the draft of its manifest. Pure.
+
+A draft holds what is worth saying: not what a create would copy from the settings anyway, nor what means
+nothing to a bot of its types. Whether the manifest says what the server has is not decided here: check.py
+plans it, and takes out of the draft what a manifest cannot say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.differ import same
+from reconciler.errors import Position
+from reconciler.families import split
+from reconciler.identity import NO_MARKER, describe, human_text, marked, match, unstamped
+from reconciler.importer import naming
+from reconciler.kinds import OPENAI, Value
+from reconciler.model import (
+    Desired,
+    DesiredInstance,
+    ObservedInstance,
+    RemoteBot,
+    RemoteCredential,
+    RemoteSettings,
+)
+from reconciler.order import is_parked
+from reconciler.yaml.emit import Flow, Tree
+
+_MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is
+MESSAGES = ("systemMessages", "assistantMessages", "userMessages")
+TIMING = tuple(field.name for field in OPENAI.fields.values() if field.from_settings)
+ORDER = (
+    *("description", "enabled", "openaiCreds", "openaiCredsId", "botType", "triggerType", "triggerOperator"),
+    *("triggerValue", "assistantId", "functionUrl", "model", "maxTokens", *TIMING, *MESSAGES),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something of the server that is not in the manifest. what: a bot's id, or what else it is."""
+
+    instance: str
+    what: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Entry:
+    """A bot on its way into a manifest: what it declares, by the manifest's keys.
+
+    own: keys that stand under its own name, whatever the others have. unsayable: keys that it cannot declare.
+    """
+
+    remote: RemoteBot
+    declared: dict[str, Tree]
+    own: set[str] = field(default_factory=set)
+    unsayable: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a manifest is to say.
+
+    stem: its file's name without the ending. credentials: for each the variable that is to hold its key.
+    others: bots that a folder's defaults bring in, and that the server does not have. settled: settings that
+    were mended once.
+    """
+
+    instance: str
+    stem: str
+    bots: dict[str, Entry] = field(default_factory=dict)
+    credentials: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Tree] = field(default_factory=dict)
+    others: list[str] = field(default_factory=list)
+    settled: set[str] = field(default_factory=set)
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to write down."""
+        return not (self.bots or self.credentials or self.settings)
+
+    def leave_out(self, what: str, reason: str) -> None:
+        """Note that something is missing, and why."""
+        note = LeftOut(self.instance, what, reason)
+        self.left_out += [] if note in self.left_out else [note]
+
+
+Credentials = Mapping[str, RemoteCredential]
+Reference = Callable[[str], Tree | None]
+"""What the credential of an id is called in the instance that is drafted; None where it stays an id."""
+
+
+def drafts(
+    instances: Mapping[str, ObservedInstance],
+    others: Mapping[str, Credentials],
+    existing: Desired,
+    stems: Mapping[str, str],
+    owner: str,
+    *,
+    full: bool,
+) -> dict[str, Draft]:
+    """What the manifest of every instance is to say, by the instance's name.
+
+    others: the credentials of instances that are not imported. existing: the manifests that are there.
+    stems: the names of the files. full: leave out no value that a create would copy.
+    """
+    known = {name: seen.credentials or {} for name, seen in instances.items()}
+    current = _current({**others, **known})
+    made = {
+        name: _drafted(seen, stems[name], owner, _reference(name, current), full=full)
+        for name, seen in instances.items()
+    }
+    declared = [one for instance in existing.instances for one in instance.credentials]
+    names, variables = {one.name for one in declared}, {one.key.name for one in declared}
+    for instance, its in made.items():
+        for family in dict.fromkeys(split(name)[0] for name in known[instance]):
+            if family in names:
+                its.leave_out(f"the credential {family}", "another manifest has one of this name")
+                continue
+            its.credentials[family] = naming.variable(family, instance, variables)
+            names.add(family)
+            variables.add(its.credentials[family])
+    return made
+
+
+def _current(known: Mapping[str, Credentials]) -> dict[str, tuple[str, str]]:
+    """The instance and the name of every credential that can be called by one, by its id.
+
+    An older generation has to stay an id: the name means the last one.
+    """
+    last: dict[tuple[str, str], tuple[int, str]] = {}
+    for instance, credentials in known.items():
+        for name, one in credentials.items():
+            family, generation = split(name)
+            last[instance, family] = max(last.get((instance, family), (0, "")), (generation, one.id))
+    return {id: whose for whose, (_, id) in last.items()}
+
+
+def _reference(instance: str, current: Mapping[str, tuple[str, str]]) -> Reference:
+    def reference(id: str) -> Tree | None:
+        whose, name = current.get(id, ("", ""))
+        return None if not name else name if whose == instance else Flow({"instance": whose, "name": name})
+
+    return reference
+
+
+def _drafted(seen: ObservedInstance, stem: str, owner: str, reference: Reference, *, full: bool) -> Draft:
+    made = Draft(seen.name, stem)
+    settings = seen.settings or RemoteSettings(exists=False, fields={})
+    for name, bot in _named(seen, owner, made):
+        made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, reference, full=full))
+    if settings.exists:
+        _settings(made, settings, reference, full=full)
+    return made
+
+
+def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[str, RemoteBot]]:
+    """The bots that a manifest may have, with their names, in the order in which they were made."""
+    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
+    names = {bot.id: name for name, bot in matches.orphans}
+    refused = {bot.id: why for why, bot in matches.strangers if why != NO_MARKER}
+    bots = sorted(seen.bots, key=lambda bot: (bot.created, bot.id))
+    found: dict[str, RemoteBot] = {}
+    taken = {name for bot in bots for name in _MARKED.findall(str(bot.fields.get("description", "")).lower())}
+    for bot in bots:
+        if bot.id not in names and bot.id not in refused:
+            text = human_text(str(bot.fields.get("description", "")), owner)
+            names[bot.id] = naming.unique(naming.bot(text, bot.fields), taken)
+            taken.add(names[bot.id])
+    for bot in bots:
+        if why := refused.get(bot.id) or _unusable(bot):
+            made.leave_out(called(bot), why)
+        else:
+            found[names[bot.id]] = bot
+    return found.items()
+
+
+def _unusable(bot: RemoteBot) -> str:
+    """Why no manifest can have the bot, whatever it says; "" when one can."""
+    fields = bot.fields
+    if is_parked(fields):
+        return "an interrupted apply left it parked: apply first, then import"
+    needed = ["botType", "triggerType", "openaiCredsId"]
+    needed += OPENAI.keys.get(str(fields.get("botType")), ())
+    needed += OPENAI.trigger_parts.get(str(fields.get("triggerType")), ())
+    lacks = [name for name in needed if fields.get(name) in (None, "")]
+    return f"it has no {' and no '.join(lacks)}" if lacks else ""
+
+
+def called(bot: RemoteBot) -> str:
+    """A bot for a sentence: its id, and what somebody wrote about it."""
+    text = " ".join(str(bot.fields.get("description", "")).split())
+    return f"bot {bot.id}" + (f" ({text[:60]})" if text else "")
+
+
+# -- what is worth saying ---------------------------------------------------------------------
+
+
+def _declared(
+    name: str, bot: RemoteBot, settings: RemoteSettings, owner: str, reference: Reference, *, full: bool
+) -> dict[str, Tree]:
+    values = bot.fields
+    said: dict[str, Tree] = {}
+    for key, of in OPENAI.fields.items():
+        value = values.get(key)
+        if key == "description":
+            value = _description(name, str(value or ""), owner)
+        if value is None or not of.applies(values["botType"], values["triggerType"]):
+            continue
+        if key == "openaiCredsId":
+            said |= _credential(str(value), reference)
+        elif of.from_settings:
+            if full or not same(_copied(key, settings), value):
+                said[key] = tree(key, value)
+        elif value not in ("", ()):
+            said[key] = tree(key, value)
+    return {key: said[key] for key in ORDER if key in said}
+
+
+def _description(name: str, stored: str, owner: str) -> str | None:
+    """A human's text, where a manifest that declares it would leave the stored one as it is."""
+    text = human_text(stored, owner)
+    if not marked(stored, owner, name):
+        return text
+    now = unstamped(stored, owner)
+    text = now.removesuffix(f"[{owner}:{name}]").rstrip()
+    return text if describe(text, owner, name) == now else None
+
+
+def _credential(id: str, reference: Reference) -> dict[str, Tree]:
+    known = reference(id)
+    return {"openaiCredsId": id} if known is None else {"openaiCreds": known}
+
+
+def _copied(key: str, settings: RemoteSettings) -> Value | None:
+    """What a create would put there."""
+    stored = settings.fields.get(key) if settings.exists else None
+    return OPENAI.fields[key].default if stored is None else stored
+
+
+def tree(key: str, value: Value) -> Tree:
+    """A field's value as it is written."""
+    return Flow(value) if key == "ignoreJids" and isinstance(value, tuple) else value
+
+
+def _settings(made: Draft, settings: RemoteSettings, reference: Reference, *, full: bool) -> None:
+    """What the settings say beyond the API's documented defaults, the credential and the fallback by name."""
+    id = settings.fields.get("openaiCredsId")
+    known = reference(str(id)) if id else None
+    if isinstance(known, str):
+        made.settings["openaiCreds"] = known
+    elif id:
+        made.leave_out(
+            "openaiCreds of the settings", f"{id} is no last generation of a credential of its own"
+        )
+    for key, of in OPENAI.settings.items():
+        value = settings.fields.get(key)
+        if value is not None and (full or not same(of.default, value)):
+            made.settings[key] = tree(key, value)
+    names = {entry.remote.id: name for name, entry in made.bots.items()}
+    if settings.fallback in names:
+        made.settings["fallback"] = names[settings.fallback]
+    elif settings.fallback:
+        made.leave_out("fallback of the settings", f"bot {settings.fallback} is not in this manifest")
+    elif full:
+        made.settings["fallback"] = ""

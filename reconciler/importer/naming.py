@@ -1,0 +1,102 @@
+"""Names for what has none: a bot, a manifest's file, the variable of a key. Pure.
+
+The same server gives the same names each time. What they are made of comes from the server, so nothing but
+harmless ASCII is left of it: no name leads out of a directory or means something to a file system.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable
+
+from reconciler.model import Fields
+
+LONGEST = 40
+"""Characters of a name that is made up; a person could still say it."""
+
+_PLAIN_STEM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?", re.ASCII)
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # files of Windows
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th"})
+_ADVANCED = re.compile(r"\bnotcontains:\S*|\b(?:contains|startswith|endswith|exact):", re.IGNORECASE)
+
+
+def slug(text: str) -> str:
+    """The text in lower-case letters, digits and hyphens, cut between words; "" when nothing is left."""
+    folded = unicodedata.normalize("NFKD", text[:500].casefold().translate(_LETTERS))
+    words = re.findall("[a-z0-9]+", "".join(c for c in folded if not unicodedata.combining(c)))
+    name = ""
+    for word in words:
+        longer = f"{name}-{word}" if name else word[:LONGEST]
+        if len(longer) > LONGEST:
+            break
+        name = longer
+    return name
+
+
+def bot(text: str, fields: Fields) -> str:
+    """What a bot may be called: after its description's text, its trigger, its model or its assistant."""
+    if name := slug(text):
+        return f"bot-{name}" if name.isdigit() else name
+    if name := _after_trigger(fields):
+        return name
+    named = "assistantId" if fields.get("botType") == "assistant" else "model"
+    return slug(str(fields.get(named, ""))) or "bot"
+
+
+def _after_trigger(fields: Fields) -> str:
+    value = str(fields.get("triggerValue", ""))
+    match fields.get("triggerType"):
+        case "all":
+            return "catch-all"
+        case "keyword":
+            name = slug(re.sub(r"\\[A-Za-z]", " ", value) if fields["triggerOperator"] == "regex" else value)
+            return f"menu-{name}" if name.isdigit() else name
+        case "advanced":
+            return slug(_ADVANCED.sub(" ", value))
+    return ""
+
+
+def unique(name: str, taken: Collection[str]) -> str:
+    """The name, with -2, -3 and so on behind it where it is taken. taken: in lower case."""
+    number, free = 1, name
+    while free.lower() in taken:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def stems(instances: Iterable[str], taken: Collection[str]) -> dict[str, str]:
+    """The name of a manifest's file without its ending, for each instance, by its name.
+
+    An instance's own name where any file system can hold it, else a slug. No two differ in case alone. A slug
+    is none of taken, which are in lower case.
+    """
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    rest: list[str] = []
+    for name in sorted(instances, key=lambda name: (name.lower(), name.swapcase())):
+        if _PLAIN_STEM.fullmatch(name) and not _DEVICE.fullmatch(name) and name.lower() not in used:
+            found[name] = name
+            used.add(name.lower())
+        else:
+            rest.append(name)
+    for name in rest:
+        stem = file_name(slug(name) or "instance")
+        found[name] = unique(stem, used | set(taken))
+        used.add(found[name])
+    return found
+
+
+def file_name(name: str) -> str:
+    """A slug that every file system takes for a file like others."""
+    return f"{name}-1" if _DEVICE.fullmatch(name) else name
+
+
+def variable(credential: str, instance: str, taken: Collection[str]) -> str:
+    """The environment variable for a credential's key: OPENAI_KEY_ and what tells it from others."""
+    words = [word for word in slug(credential).split("-") if word not in ("openai", "key", "")]
+    words = words or slug(instance).split("-")
+    name = "-".join(["openai-key", *filter(None, words)])
+    used = {one.lower().replace("_", "-") for one in taken}
+    return unique(name, used).replace("-", "_").upper()

@@ -1,0 +1,195 @@
+"""Drafts → the text of manifests, and the files that they include. Pure.
+
+A person would not say a thing twice: what the bots of an instance have in common becomes `defaults`, a long
+prompt becomes a file, and one for all who have it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from reconciler.importer import naming
+from reconciler.importer.draft import MESSAGES, ORDER, TIMING, Draft, Entry, tree
+from reconciler.yaml.emit import Flow, Tagged, Tree, comment, mapping
+from reconciler.yaml.emit import key as quoted
+
+LONG_LINES, LONG_TEXT = 8, 600
+"""Lines, and characters, from which on a prompt is a file of its own."""
+
+_OFTEN = ("openaiCreds", "enabled", "model", *TIMING)  # a default even where some bots differ
+_LIFTED = (
+    *("openaiCreds", "enabled", "botType", "model", "triggerType", "triggerOperator", "functionUrl"),
+    *TIMING,
+)
+
+
+Place = tuple[str, str, str]
+"""What a line of the text belongs to: its section, the name in it and the key under that, "" for none."""
+
+
+@dataclass(slots=True)
+class Page:
+    """The text of a manifest as it grows. places: of every line, from 1."""
+
+    text: str = ""
+    places: list[Place] = field(default_factory=lambda: [("", "", "")])
+
+    def add(self, text: str, section: str = "", name: str = "", key: str = "") -> None:
+        """Adds whole lines."""
+        self.text += text
+        self.places += [(section, name, key)] * text.count("\n")
+
+    def entries(self, entries: Mapping[str, Tree], indent: int, section: str, name: str = "") -> None:
+        """Adds the lines of a mapping."""
+        for key in entries:
+            where = (key, "") if not name else (name, key)
+            self.add(mapping({key: entries[key]}, indent), section, *where)
+
+
+def page(made: Draft, files: Mapping[str, str], head: str = "") -> Page:
+    """The manifest's text. files: the paths of texts that are files of their own. head: its first lines."""
+    text = Page()
+    text.add(head)
+    if made.left_out:
+        text.add("# Left out by the import:\n")
+        for one in made.left_out:
+            text.add(comment(f"- {one.what}: {one.reason}", hang=2))
+        text.add("\n")
+    if made.stem != made.instance:
+        text.add(mapping({"instance": made.instance}), "instance")
+    defaults, rest = lift(made.bots.values())
+    _section(text, made.credentials and "credentials")
+    text.entries(
+        {name: Flow({"apiKey": Tagged("env", key)}) for name, key in made.credentials.items()},
+        2,
+        "credentials",
+    )
+    _section(text, made.settings and "settings")
+    text.entries(made.settings, 2, "settings")
+    _section(text, defaults and "defaults")
+    text.entries(defaults, 2, "defaults")
+    if not made.bots and not made.others:
+        text.add("\nbots: {}\n" if text.text else "bots: {}\n")
+        return text
+    _section(text, "bots")
+    for number, (name, said) in enumerate(zip(made.bots, rest, strict=True)):
+        text.add("\n" if number else "")
+        text.add(f"  {quoted(name)}:\n", "bots", name)
+        text.entries({field: _filed(tree, files) for field, tree in said.items()}, 4, "bots", name)
+    for name in made.others:
+        text.add("\n" + mapping({name: False}, 2), "bots", name)
+    return text
+
+
+def _section(text: Page, name: object) -> None:
+    if name:
+        text.add("\n" if text.text and not text.text.endswith("\n\n") else "")
+        text.add(f"{name}:\n")
+
+
+def _filed(tree: Tree, files: Mapping[str, str]) -> Tree:
+    if isinstance(tree, tuple):
+        return [Tagged("file", files[text]) if text in files else text for text in map(str, tree)]
+    return tree
+
+
+def lift(entries: Iterable[Entry]) -> tuple[dict[str, Tree], list[dict[str, Tree]]]:
+    """What the bots have in common, as defaults, and what each declares beside them."""
+    bots = list(entries)
+    said = [dict(entry.declared) for entry in bots]
+    defaults: dict[str, Tree] = {}
+    for key in _lifted(bots):
+        value, count = _commonest([one[key] for one in said if key in one])
+        if (
+            value is None
+            or count < 2
+            or not (count == len(said) or (key in _OFTEN and count * 2 > len(said)))
+        ):
+            continue
+        others = [(entry, one) for entry, one in zip(bots, said, strict=True) if key not in one]
+        spoken = [_spoken(key, value, entry) for entry, _ in others]
+        if None in spoken or (spoken and sum(map(len, filter(None, spoken))) + 1 >= count):
+            continue
+        defaults[key] = value
+        for (_, one), words in zip(others, spoken, strict=True):
+            one.update(words or {})
+        for entry, one in zip(bots, said, strict=True):
+            if key not in entry.own and one.get(key) == value:
+                del one[key]
+    return defaults, [{key: one[key] for key in ORDER if key in one} for one in said]
+
+
+def _lifted(bots: Sequence[Entry]) -> tuple[str, ...]:
+    """The keys that may become defaults. A trigger is taken apart only where all of it is shared."""
+    operators = {str(entry.declared.get("triggerOperator")) for entry in bots}
+    together = len(operators) == 1
+    return tuple(key for key in _LIFTED if together or key != "triggerType") if len(bots) > 1 else ()
+
+
+def _spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
+    """What a bot that does not speak of a field has to say beside this default; None where it cannot."""
+    if key == "openaiCreds" and "openaiCredsId" in entry.declared:
+        return {}
+    stored = entry.remote.fields.get(key)
+    if key not in TIMING or key in entry.unsayable:
+        return None
+    if stored is None:
+        return {} if value in ("", Flow(())) else None
+    return {key: tree(key, stored)}
+
+
+def _commonest(values: Sequence[Tree]) -> tuple[Tree | None, int]:
+    numbers = Counter(map(repr, values))
+    value = max(values, key=lambda value: numbers[repr(value)], default=None)
+    return value, numbers[repr(value)]
+
+
+# -- prompts as files -------------------------------------------------------------------------
+
+
+def file_names(drafts: Iterable[Draft], taken: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The path of every long text, by its instance and the text; a text that several bots have is one file.
+
+    taken: paths that are there, in lower case. Paths are relative to the manifests' directory.
+    """
+    users: dict[str, list[tuple[Draft, str, str]]] = {}
+    for made in drafts:
+        for name, entry in made.bots.items():
+            for role, text in _long_texts(entry):
+                users.setdefault(text, []).append((made, name, role))
+    own = Counter((its[0][0].stem, its[0][1]) for its in users.values() if _whose(its))
+    used = set(taken)
+    found: dict[str, dict[str, str]] = {}
+    for text, its in users.items():
+        stems, role = {made.stem for made, *_ in its}, its[0][2]
+        name = _whose(its) or "common"
+        if own[its[0][0].stem, name] > 1:
+            name = f"{name}-{role}"
+        directory = f"prompts/{stems.pop()}/" if len(stems) == 1 else "prompts/"
+        path = f"{directory}{naming.file_name(name)}"
+        path = naming.unique(path, {one.removesuffix(".md") for one in used}) + ".md"
+        used.add(path.lower())
+        for made, *_ in its:
+            found.setdefault(made.instance, {})[text] = path
+    return found
+
+
+def _whose(users: Sequence[tuple[Draft, str, str]]) -> str:
+    """The name of the bots that have a text; "" when they have several."""
+    names = {name for _, name, _ in users}
+    return names.pop() if len(names) == 1 else ""
+
+
+def _long_texts(entry: Entry) -> Iterator[tuple[str, str]]:
+    for key in MESSAGES:
+        texts = entry.declared.get(key)
+        for text in dict.fromkeys(texts if isinstance(texts, tuple) else ()):
+            if (text.count("\n") >= LONG_LINES or len(text) > LONG_TEXT) and _fits_file(text):
+                yield key.removesuffix("Messages"), text
+
+
+def _fits_file(text: str) -> bool:
+    """Whether load reads exactly this text when it stands in a file."""
+    return "\r" not in text and not text.startswith("\ufeff") and len(text.encode()) < 2**20

@@ -1,0 +1,118 @@
+"""What an import needs of the server: bots, credentials and settings. Reads only.
+
+An OpenAI key that comes with a credential is dropped at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from reconciler.client import Client
+from reconciler.errors import InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.model import ObservedInstance, RemoteCredential
+from reconciler.nodes import near, quoted
+
+_GLOB = re.compile(r"[*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read. others: the credentials of instances that are not imported, where one is borrowed.
+
+    problems: of instances that could not be read, why.
+    """
+
+    instances: Mapping[str, ObservedInstance]
+    others: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+
+async def read(client: Client, globs: Sequence[str]) -> Reading:
+    """Everything of the instances that any of the globs matches; of all when there is none.
+
+    Raises ReconcilerError when there are none, or the key may not list them and no name is given.
+    """
+    names = await _names(client, globs)
+    instances: dict[str, ObservedInstance] = {}
+    problems: dict[str, str] = {}
+
+    async def one(name: str) -> None:
+        try:
+            instances[name] = await _observe(client, name)
+        except InstanceError as error:
+            problems[name] = str(error)
+
+    chosen = [name for name in names if not globs or any(_matches(name, glob) for glob in globs)]
+    await _side_by_side(one(name) for name in chosen)
+    if problems and not instances:
+        raise ReconcilerError(next(iter(problems.values())))
+    others = await _lenders(client, instances, [name for name in names if name not in instances])
+    return Reading({name: instances[name] for name in sorted(instances)}, others, problems)
+
+
+async def _names(client: Client, globs: Sequence[str]) -> list[str]:
+    try:
+        names = list(await client.instances())
+    except (Unauthorized, Refused):
+        names = [glob for glob in globs if not _GLOB.search(glob)]
+        if not names:
+            raise ReconcilerError(
+                "the server does not list its instances for this key: check EVOLUTION_API_KEY, or name the "
+                "instances with --instance."
+            ) from None
+    for glob in globs:
+        if not any(_matches(name, glob) for name in names):
+            raise ReconcilerError(
+                f"the server has no instance that matches {quoted(glob)}{near(glob, names)}."
+            )
+    return [name for name in dict.fromkeys(names) if name and name == name.encode(errors="ignore").decode()]
+
+
+def _matches(name: str, glob: str) -> bool:
+    return name == glob or fnmatchcase(name, glob)
+
+
+async def _observe(client: Client, name: str) -> ObservedInstance:
+    bots = await client.find(name)
+    return ObservedInstance(name, bots, await _credentials(client, name), await client.settings(name))
+
+
+async def _credentials(client: Client, name: str) -> dict[str, RemoteCredential]:
+    """An instance's credentials; their keys are dropped here."""
+    found = await client.credentials(name)
+    return {name: RemoteCredential(one.id, None, one.users) for name, one in found.items()}
+
+
+async def _lenders(
+    client: Client, instances: Mapping[str, ObservedInstance], names: Sequence[str]
+) -> dict[str, dict[str, RemoteCredential]]:
+    """The credentials of other instances, where a bot uses one that is of none of these."""
+    own = {one.id for seen in instances.values() for one in (seen.credentials or {}).values()}
+    used = {bot.fields.get("openaiCredsId") for seen in instances.values() for bot in seen.bots}
+    found: dict[str, dict[str, RemoteCredential]] = {}
+
+    async def one(name: str) -> None:
+        try:
+            credentials = await _credentials(client, name)
+        except InstanceError:
+            return
+        if not used.isdisjoint(one.id for one in credentials.values()):
+            found[name] = credentials
+
+    if used - own - {None}:
+        await _side_by_side(one(name) for name in names)
+    return found
+
+
+async def _side_by_side(work: Iterable[Coroutine[None, None, None]]) -> None:
+    """All of it at once: the client limits the requests. The first error ends the rest."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for each in work:
+                group.create_task(each)
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None

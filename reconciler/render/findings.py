@@ -1,0 +1,39 @@
+"""What doctor found, as text for a person: a line each, and under it what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from textwrap import wrap
+
+import click
+
+from reconciler.model import Finding, Mark
+from reconciler.render import safe
+from reconciler.render.values import count
+
+_SIGNS = {Mark.GOOD: ("✓", "+", "green"), Mark.NOTE: ("!", "!", "yellow"), Mark.BAD: ("✗", "x", "red")}
+"""A sign, the same in ASCII, and its colour."""
+
+
+def text(found: Sequence[Finding], *, color: bool = False, ascii: bool = False, width: int = 100) -> str:
+    """All of them, and how many are in the way. width: columns of the terminal."""
+    about = max((len(finding.about) for finding in found), default=0)
+    indent = " " * (about + 4)
+    shown = []
+    for finding in found:
+        sign, plain, colour = _SIGNS[finding.mark]
+        sign = click.style(plain if ascii else sign, fg=colour) if color else plain if ascii else sign
+        first, *rest = _wrapped(finding.said, width - len(indent))
+        shown.append(f"{sign} {finding.about:{about}}  {first}")
+        shown += [indent + line for line in rest]
+        if finding.todo:
+            arrow = "->" if ascii else "→"
+            shown += [f"{indent}{line}" for line in _wrapped(f"{arrow} {finding.todo}", width - len(indent))]
+    bad = sum(finding.mark is Mark.BAD for finding in found)
+    shown += ["", f"{count(bad, 'thing')} to set right." if bad else "Nothing is in the way."]
+    return safe.inert("\n".join(shown) + "\n")
+
+
+def _wrapped(said: str, room: int) -> list[str]:
+    one = safe.line(" ".join(said.split()))
+    return wrap(one, max(room, 40), break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,0 +1,43 @@
+"""How an import ended, for people: what was written, what it lacks, what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.importer import Report, Written
+from reconciler.importer.draft import LeftOut
+from reconciler.render import safe
+from reconciler.render.values import count
+
+
+def text(report: Report) -> str:
+    """What was written, and the next steps."""
+    if not report.written:
+        return "Nothing was written.\n"
+    width = max(len(str(one.path)) for one in report.written)
+    lines = [f"{safe.line(str(one.path)):{width}}  {_contents(one)}" for one in report.written]
+    bots = sum(one.bots for one in report.written)
+    lines += ["", f"Wrote {count(len(report.written), 'manifest')} with {count(bots, 'bot')}. Next:"]
+    lines += [f"  export {name}=..." for one in report.written for name in one.variables]
+    lines += ["  reconciler plan    # nothing but adoptions: bots that get our marker"]
+    return "\n".join(lines) + "\n"
+
+
+def notes(report: Report) -> str:
+    """What was not written, and why; "" when all was."""
+    lines = _listed("Skipped:", report.skipped) + _listed("Left out:", report.left_out)
+    if report.empty:
+        lines.append(f"{count(report.empty, 'instance')} without bots, credentials or settings.")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _contents(one: Written) -> str:
+    parts = [count(one.bots, "bot")]
+    parts += [count(len(one.variables), "credential")] if one.variables else []
+    return ", ".join(parts + ["settings"] * one.settings)
+
+
+def _listed(title: str, what: Iterable[LeftOut]) -> list[str]:
+    said = (f"  {one.instance}: {f'{one.what}: ' if one.what else ''}{one.reason}" for one in what)
+    lines = [safe.inert(safe.line(line)) for line in said]
+    return [title, *lines] if lines else []

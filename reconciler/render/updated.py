@@ -1,0 +1,35 @@
+"""How an update of manifests ended, for people: what says something else now, and what does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.drift import Said
+from reconciler.render import safe
+from reconciler.render.values import count
+from reconciler.updater import Report
+
+
+def text(report: Report) -> str:
+    """What was changed, and the next step."""
+    if not report.edited:
+        return "No manifest was changed.\n"
+    lines = [_line(one.instance, one.about, ", ".join(one.keys)) for one in report.edited]
+    lines += ["", f"Changed {count(len(report.files), 'file')}:"]
+    lines += [safe.inert(safe.line(f"  {path}")) for path in report.files]
+    lines += ["Look at it with git diff; reconciler plan says what is left."]
+    return "\n".join(lines) + "\n"
+
+
+def notes(report: Report) -> str:
+    """What could not be brought back, and what a person should know of the rest; "" for nothing."""
+    return _listed("Not brought back:", report.failed) + _listed("To know:", report.said)
+
+
+def _listed(title: str, said: Iterable[Said]) -> str:
+    lines = "".join(f"  {_line(one.instance, one.about, one.text)}\n" for one in said)
+    return f"{title}\n{lines}" if lines else ""
+
+
+def _line(instance: str, about: str, said: str) -> str:
+    return safe.inert(safe.line(": ".join(filter(None, (instance, about, said)))))

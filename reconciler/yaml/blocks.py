@@ -1,0 +1,185 @@
+"""Block scalars (`|` and `>`) in the text of a manifest: where they end, and new lines among the old.
+
+A line of the text that stays the same keeps its line of the source, with its line break and its blanks.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from ruamel.yaml.nodes import Node
+
+from reconciler.yaml import emit
+
+_HEADER = re.compile(r"([|>])([+\-0-9]*)")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+
+
+class CannotEditError(Exception):
+    """Why a value cannot be put where it belongs: a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One block scalar. Places are indexes of the whole text.
+
+    start, header: of its header and behind it, without a comment. body, end: of its lines, without the blank
+    ones behind them; whole: with those that belong to its text.
+    """
+
+    sign: str
+    given: str
+    indent: int
+    start: int
+    header: int
+    body: int
+    end: int
+    whole: int
+    lines: tuple[str, ...]
+
+    @classmethod
+    def find(cls, text: str, node: Node, start: int) -> Block:
+        """The scalar whose header begins at start."""
+        header = _HEADER.search(text, start)
+        if header is None:
+            raise CannotEditError("a text is written in a way that is not understood: change it by hand")
+        body = text.find("\n", header.end()) + 1 or len(text)
+        behind = max(int(node.end_mark.index), body)
+        lines = _LINE.findall(text[body:behind])
+        filled = next((line for line in lines if line.strip(" \r\n")), "")
+        value = node.value.lstrip("\n")
+        indent = _blanks(filled) - _blanks(value) if filled else 0
+        while lines and _is_blank(lines[-1], indent):
+            lines.pop()
+        end = body + sum(map(len, lines))
+        whole = behind if "+" in header[2] else end
+        return cls(header[1], header[2], indent, start, header.end(), body, end, whole, tuple(lines))
+
+    def changed(
+        self, before: str, after: str, literal: Callable[[str], str], column: int, newline: str
+    ) -> tuple[str, str] | None:
+        """The header and the lines for another text, None when a block of this style cannot hold it.
+
+        before: what the text is, which its lines may say in other words (with variables). literal: how a
+        text is written. column: of the key or dash that the scalar belongs to.
+        """
+        if not after.strip("\n"):
+            return None
+        tail, kept = _tail(after), _tail(before)
+        chomp = self.given.strip("0123456789")
+        if tail != kept:
+            if chomp == "+" or tail > 1:
+                return None
+            chomp = "" if tail else "-"
+        made = (_literal if self.sign == "|" else _folded)(self, before, after, literal, newline)
+        if made is None:
+            return None
+        lines, indented = made
+        digit = self.given.strip("+-")
+        if indented and not digit:
+            digit = str(self.indent - column)
+        if not lines[-1].endswith("\n"):
+            lines[-1] += newline
+        if not tail and self.lines and not self.lines[-1].endswith("\n"):  # the text has no last line break
+            lines[-1] = lines[-1].rstrip("\r\n")
+        # The order of digit and sign is kept where neither changes.
+        same = digit == self.given.strip("+-") and chomp == self.given.strip("0123456789")
+        return self.sign + (self.given if same else digit + chomp), "".join(lines)
+
+
+def reused(
+    old: Sequence[str], source: Sequence[str], new: Sequence[str], fresh: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """For every new piece of a text its source: the old one's where the piece is old, else a fresh one.
+
+    With the old piece's number, -1 for a fresh one. old and source, new and fresh are of one length.
+    """
+    for what, i, _, j, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        for step in range(end - j):
+            yield (i + step, source[i + step]) if what == "equal" else (-1, fresh[j + step])
+
+
+def _literal(
+    block: Block, before: str, after: str, literal: Callable[[str], str], newline: str
+) -> tuple[list[str], bool] | None:
+    source = emit.scalar(literal(after.rstrip("\n")), indent=0, style="|")
+    if not source.startswith("|"):
+        return None
+    header, *written = source.split("\n")
+    pad = " " * block.indent
+    fresh = [(pad + line[2:] if line else "") + newline for line in written]
+    new, old = after.rstrip("\n").split("\n"), before.rstrip("\n").split("\n")
+    if len(old) != len(block.lines):  # nobody knows which line says what
+        return fresh, "2" in header
+    return [line for _, line in reused(old, block.lines, new, fresh)], "2" in header
+
+
+def _folded(
+    block: Block, before: str, after: str, literal: Callable[[str], str], newline: str
+) -> tuple[list[str], bool] | None:
+    """Paragraph by paragraph: one that stays keeps its lines, others are folded anew."""
+    if re.search(r"(?m)^[ \t]", before) or after.startswith("\n"):
+        return None
+    pad = " " * block.indent
+    new = after.rstrip("\n").split("\n")
+    groups, gaps = _paragraphs(block.lines)
+    folds = any(group.count("\n") > 1 for group in groups)
+    longest = max(len(line.rstrip("\r\n")) for line in block.lines)
+    width = longest if folds and longest > emit.WIDTH // 2 else emit.WIDTH
+    fresh: list[str] = []
+    for paragraph in filter(None, new):
+        source = emit.scalar(literal(paragraph), indent=block.indent - 2, style=">", width=width)
+        if not source.startswith(">"):
+            return None
+        fresh.append("".join(f"{pad}{line.lstrip(' ')}{newline}" for line in source.split("\n")[1:]))
+    old = list(filter(None, before.split("\n")))
+    if len(old) != len(groups):
+        old, groups, gaps = [], [], []
+    chosen = list(reused(old, groups, list(filter(None, new)), fresh))
+    lines: list[str] = []
+    last, wanted = -2, 0
+    pieces = iter(chosen)
+    for line in new:
+        if not line:
+            wanted += 1
+            continue
+        number, source = next(pieces)
+        if lines:
+            gap = gaps[last] if number == last + 1 and last >= 0 else []
+            lines += gap if len(gap) == wanted + 1 else [newline] * (wanted + 1)
+        lines += _LINE.findall(source)
+        last, wanted = number if number >= 0 else -2, 0
+    return lines, False
+
+
+def _paragraphs(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """The runs of lines with something on them, and the blank lines behind each."""
+    groups: list[str] = []
+    gaps: list[list[str]] = []
+    for line in lines:
+        if not line.strip(" \r\n"):
+            if gaps:
+                gaps[-1].append(line)
+        elif groups and not gaps[-1]:
+            groups[-1] += line
+        else:
+            groups.append(line)
+            gaps.append([])
+    return groups, gaps
+
+
+def _tail(text: str) -> int:
+    """How many line breaks end the text."""
+    return len(text) - len(text.rstrip("\n"))
+
+
+def _blanks(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _is_blank(line: str, indent: int) -> bool:
+    line = line.rstrip("\r\n")
+    return not line.strip(" ") and len(line) <= indent

@@ -1,0 +1,226 @@
+"""Values → the text of a manifest, as a person would write it.
+
+What is written is read back by compose exactly as it was, whatever characters it holds, and other readers of
+YAML see a text where there is one. Knows no fields; of the two ways to be right it takes the readable one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ruamel.yaml.resolver import implicit_resolvers
+
+from reconciler.render import safe
+
+WIDTH = 100
+"""Columns that a line should keep to."""
+
+# What YAML does not take as it is, or takes for a line break; and what reorders the text around it.
+_ESCAPED_ONLY = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
+)
+_PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.*\S)?")
+_NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
+_NULLS = frozenset({"null", "Null", "NULL", "~"})
+_SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", '"': r"\"", "\\": r"\\", "\x1b": r"\e", "\x85": r"\N"}
+
+
+def scalar(
+    text: str, *, indent: int, style: str | None = None, width: int = WIDTH, flow: bool = False
+) -> str:
+    """The YAML source of a text. It may have several lines; the line break behind the last is the caller's.
+
+    indent: the column of the key or the dash that the text belongs to; its further lines stand two further
+    in. style: as ruamel.yaml's nodes have it, kept where the text allows it: "" plain, ' and " quoted,
+    | literal, > folded; None for the most readable. flow: inside brackets or braces, or as a key.
+    """
+    if style is None:
+        style = _chosen(text, indent, width, flow)
+    match style:
+        case "" if _fits_plain(text, flow):
+            return text
+        case "'" if _on_a_line(text):
+            return "'" + text.replace("'", "''") + "'"
+        case "|" if not flow and _fits_block(text):
+            return _block("|", text, text.split("\n"), indent)
+        case ">" if not flow and _fits_folded(text):
+            paragraphs = re.sub("\n+", lambda run: "\n" + run[0], text.rstrip("\n")).split("\n")
+            lines = [line for part in paragraphs for line in _wrapped(part, max(width - indent - 2, 40))]
+            return _block(">", text, lines, indent)
+        case '"':
+            return _quoted(text, indent, width, flow)
+    return scalar(text, indent=indent, width=width, flow=flow)
+
+
+def _chosen(text: str, indent: int, width: int, flow: bool) -> str:
+    """The most readable style in which the text can be written."""
+    if "\n" in text:
+        return "|" if not flow and _fits_block(text) else '"'
+    if not flow and len(text) > max(width - indent, 40) and " " in text and _fits_folded(text):
+        return ">"
+    if _fits_plain(text, flow) and not _means_more(text):
+        return ""
+    return "'" if _on_a_line(text) and ("\\" in text or '"' in text) else '"'
+
+
+# -- which style can carry a text -------------------------------------------------------------
+
+
+def _fits_plain(text: str, flow: bool) -> bool:
+    return (
+        _on_a_line(text)
+        and _PLAIN.fullmatch(text) is not None
+        and not _NOT_PLAIN.search(text)
+        and text not in _NULLS
+        and not (flow and re.search(r"[,\[\]{}?:]", text))
+    )
+
+
+def _means_more(text: str) -> bool:
+    """Whether other readers would take it for no text; whole numbers are plain all the same."""
+    if _WHOLE.fullmatch(text):
+        return False
+    return text in ("y", "Y", "n", "N") or any(
+        text[0] in first and pattern.match(text) for _, _, pattern, first in implicit_resolvers
+    )
+
+
+def _on_a_line(text: str) -> bool:
+    """Whether all of the text can be seen when it stands on one line."""
+    return safe.line(text) == text and not _ESCAPED_ONLY.search(text)
+
+
+def _fits_block(text: str) -> bool:
+    """Not where several line breaks end the text: blank lines that follow would become part of it."""
+    return bool(text.strip()) and not text.endswith("\n\n") and not _ESCAPED_ONLY.search(text)
+
+
+def _fits_folded(text: str) -> bool:
+    return _fits_block(text) and text[0] != "\n" and not re.search(r"(?m)^[ \t]|[ \t]$", text)
+
+
+# -- the styles -------------------------------------------------------------------------------
+
+
+def _block(sign: str, text: str, lines: Sequence[str], indent: int) -> str:
+    lines = lines[:-1] if sign == "|" and text.endswith("\n") else lines
+    given = "2" if text.lstrip("\n")[0] in " \t" else ""
+    chomp = "" if text.endswith("\n") else "-"
+    pad = " " * (indent + 2)
+    return "\n".join([f"{sign}{given}{chomp}", *(pad + line if line else "" for line in lines)])
+
+
+def _wrapped(line: str, width: int) -> Iterator[str]:
+    """The line broken at single spaces, which folding puts back."""
+    current = ""
+    for word in re.split(r"(?<=[^ \t]) (?=[^ \t])", line):
+        if current and len(current) + 1 + len(word) > width:
+            yield current
+            current = word
+        else:
+            current = f"{current} {word}" if current else word
+    yield current
+
+
+def _quoted(text: str, indent: int, width: int, flow: bool) -> str:
+    whole = _escaped(text)
+    if flow or "\n" not in text.rstrip("\n") or len(whole) <= width - indent:
+        return f'"{whole}"'
+    pad = " " * (indent + 2)
+    body = text.rstrip("\n")
+    first, *rest = [_escaped(line) for line in body.split("\n")]
+    lines = [first, *(f"\\{line}" if line.startswith(" ") else line for line in rest)]
+    return '"' + f"\\n\\\n{pad}".join(lines) + _escaped(text[len(body) :]) + '"'
+
+
+def _escaped(text: str) -> str:
+    return "".join(_escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if char in _SHORT:
+        return _SHORT[char]
+    if safe.line(char) == char and not _ESCAPED_ONLY.match(char):
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+# -- whole trees ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A scalar with a tag, such as `!file prompts/loja.md`."""
+
+    tag: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A list or mapping in brackets or braces, where it fits on a line."""
+
+    of: Sequence[Tree] | Mapping[str, Tree]
+
+
+Tree = bool | int | str | Tagged | Flow | Sequence["Tree"] | Mapping[str, "Tree"]
+
+
+def mapping(entries: Mapping[str, Tree], indent: int = 0, *, apart: bool = False) -> str:
+    """The lines of a mapping, each with a line break. apart: with a blank line between the entries."""
+    between = "\n" if apart else ""
+    return between.join(
+        f"{' ' * indent}{key(name)}:{_value(tree, indent)}\n" for name, tree in entries.items()
+    )
+
+
+def key(name: str) -> str:
+    """The source of a mapping's key."""
+    return scalar(name, indent=0, flow=True)
+
+
+def comment(text: str, *, hang: int = 0) -> str:
+    """The text as lines of a comment, whatever it holds. hang: how far in its further lines stand."""
+    first, *rest = _wrapped(safe.line(text).strip(), WIDTH - 2 - hang)
+    return "".join([f"# {first}\n", *(f"# {' ' * hang}{line}\n" for line in rest)])
+
+
+def _value(tree: Tree, indent: int) -> str:
+    """What stands behind the colon of a key at this column."""
+    if isinstance(tree, Flow):
+        line = _flow(tree)
+        if indent + len(line) < WIDTH - 20 or not tree.of:
+            return f" {line}"
+        tree = tree.of
+    if isinstance(tree, Mapping):
+        return "\n" + mapping(tree, indent + 2).removesuffix("\n") if tree else " {}"
+    if isinstance(tree, Sequence) and not isinstance(tree, str):
+        pad = " " * (indent + 2)
+        return "".join(f"\n{pad}-{_value(item, indent + 2)}" for item in tree) if tree else " []"
+    return f" {_scalar(tree, indent)}"
+
+
+def _flow(tree: Tree) -> str:
+    if isinstance(tree, Flow):
+        return _flow(tree.of)
+    if isinstance(tree, Mapping):
+        return "{" + ", ".join(f"{key(name)}: {_flow(value)}" for name, value in tree.items()) + "}"
+    if isinstance(tree, Sequence) and not isinstance(tree, str):
+        return "[" + ", ".join(_flow(item) for item in tree) + "]"
+    return _scalar(tree, 0, flow=True)
+
+
+def _scalar(value: bool | int | str | Tagged, indent: int, flow: bool = False) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case str():
+            return scalar(value, indent=indent, flow=flow)
+        case Tagged(tag, text):
+            return f"!{tag} {scalar(text, indent=indent, flow=True)}"

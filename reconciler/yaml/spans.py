@@ -1,0 +1,149 @@
+"""Where the keys, items and values of a manifest's text stand, to the character. Reads, changes nothing.
+
+libyaml tells where a node begins, but nothing of an alias, and of a block only where the next thing begins.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from reconciler.yaml.blocks import Block, CannotEditError
+from reconciler.yaml.compose import end, index
+
+ANCHOR = re.compile(r"&\S+")
+
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*")
+_ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
+_GAP = re.compile(r"(?:\s|(?<!\S)#[^\n]*)*")
+_GAP_OR_COMMA = re.compile(r"(?:[\s,]|(?<!\S)#[^\n]*)*")
+_COLON = re.compile(r"\s*:")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The value of a key, or an item of a list. start: of its key or dash, else of the value.
+
+    head: behind the colon or dash. value: where the value begins, its anchor and tag before it; end: behind
+    the last character. alias: whether an alias stands there, for a node that stands elsewhere.
+    """
+
+    start: int
+    head: int
+    node: Node
+    value: int
+    end: int
+    alias: bool
+
+
+class Spans:
+    """A text and the places in it. as_json: it is JSON, so it has no anchors, tags, comments or blocks."""
+
+    def __init__(self, text: str, as_json: bool) -> None:
+        self.text, self.json = text, as_json
+
+    def parts(self, node: Node) -> Sequence[Entry]:
+        """The entries or items of a node; none of a scalar."""
+        if isinstance(node, SequenceNode):
+            return self.items(node)
+        return list(self.entries(node).values()) if isinstance(node, MappingNode) else ()
+
+    def entries(self, node: Node) -> dict[str, Entry]:
+        """The keys of a mapping that stand in it themselves, `<<` among them, in their order."""
+        found: dict[str, Entry] = {}
+        for key, value in node.value:
+            stop = self.end(key)
+            colon = _COLON.match(self.text, stop)
+            if not isinstance(key, ScalarNode) or index(key) < index(node) or colon is None:
+                raise CannotEditError("a key is written in a way that is not understood: change it by hand")
+            found[key.value] = self.entry(index(key), colon.end(), value)
+        return found
+
+    def items(self, node: SequenceNode) -> Sequence[Entry]:
+        """The items of a list."""
+        found: list[Entry] = []
+        flow = in_brackets(node)
+        at = self.content(node) + flow
+        for item in node.value:
+            if flow:
+                start = head = self.skip(_GAP_OR_COMMA, at)
+            else:
+                start = self.skip(_GAP, at)
+                head = start + 1
+            entry = self.entry(start, head, item)
+            found.append(entry)
+            at = entry.end
+        return found
+
+    def entry(self, start: int, head: int, node: Node) -> Entry:
+        value = self.skip(_GAP, head)
+        if index(node) >= head:
+            return Entry(start, head, node, index(node), self.end(node), alias=False)
+        alias = _ALIAS.match(self.text, value)
+        if alias is None:
+            raise CannotEditError("a value is written in a way that is not understood: change it by hand")
+        return Entry(start, head, node, value, alias.end(), alias=True)
+
+    def end(self, node: Node) -> int:
+        """Behind the last character of what a node says; of a block scalar behind its lines."""
+        if self.json:
+            return json.JSONDecoder().raw_decode(self.text, index(node))[1]
+        if isinstance(node, ScalarNode):
+            start = self.content(node)
+            return Block.find(self.text, node, start).whole if node.style in ("|", ">") else end(node)
+        if in_brackets(node) or not node.value:
+            return end(node)
+        return max(entry.end for entry in self.parts(node))
+
+    def content(self, node: Node | Entry) -> int:
+        """Where a node begins behind its anchor and tag."""
+        start = node.value if isinstance(node, Entry) else index(node)
+        return start if self.json else self.skip(_PROPERTIES, start)
+
+    def inside(self, entry: Entry) -> tuple[int, str]:
+        """Where a new value begins, and the anchor that must be put before it: it stays, a tag goes."""
+        if entry.alias or self.json:
+            return entry.value, ""
+        anchor = ANCHOR.match(self.text, entry.value)
+        if is_block(entry):
+            return anchor.end() if anchor else entry.head, ""
+        properties = self.text[entry.value : self.content(entry)]
+        if anchor is None and (late := ANCHOR.search(properties)):
+            return entry.value, f"{late[0]} "
+        return entry.value + properties.find("!") if "!" in properties else self.content(entry), ""
+
+    def skip(self, pattern: re.Pattern[str], at: int) -> int:
+        found = pattern.match(self.text, at)
+        return found.end() if found else at
+
+    def line(self, at: int) -> int:
+        """Where the line begins."""
+        return self.text.rfind("\n", 0, at) + 1
+
+    def after(self, at: int) -> int:
+        """Where the next line begins, or the text ends; itself where a line begins."""
+        if at and self.text[at - 1] == "\n":
+            return at
+        return self.text.find("\n", at) + 1 or len(self.text)
+
+    def blanks(self, at: int) -> int:
+        """Where the blanks begin that stand before it."""
+        while at and self.text[at - 1] in " \t":
+            at -= 1
+        return at
+
+    def column(self, at: int) -> int:
+        return at - self.line(at)
+
+
+def in_brackets(node: Node) -> bool:
+    return isinstance(node, MappingNode | SequenceNode) and node.flow_style is not False
+
+
+def is_block(entry: Entry) -> bool:
+    """Whether it is a mapping or list with a line for each."""
+    return not entry.alias and not isinstance(entry.node, ScalarNode) and not in_brackets(entry.node)

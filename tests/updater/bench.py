@@ -1,0 +1,112 @@
+"""A server and a directory of manifests, and the real stages between the two."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+
+from reconciler import applier, identity, secrets
+from reconciler.client import Client, Server
+from reconciler.fetch import fetch
+from reconciler.kinds import OPENAI
+from reconciler.load import load, select
+from reconciler.model import Plan
+from reconciler.plan import Options, make
+from reconciler.sandbox import Sandbox
+from reconciler.updater import Report, update
+from tests.support import Json, World, segment
+
+OWNER = "gitops"
+
+
+class Bench:
+    """The manifests below a directory, applied to a sandbox."""
+
+    def __init__(self, directory: Path, sandbox: Sandbox, world: World) -> None:
+        self.bots, self.sandbox, self.world = directory / "bots", sandbox, world
+        self.bots.mkdir()
+        self.before: dict[str, bytes] = {}
+
+    def put(self, files: Mapping[str, str | bytes], creds: Mapping[str, tuple[str, ...]]) -> None:
+        """Makes the instances with their credentials, writes the files, and applies what they say."""
+        for instance, names in creds.items():
+            self.world.instance(instance, *names)
+        for name, content in files.items():
+            path = self.bots / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        made = self.plan()
+        assert not made.problems, list(made.changes())
+        asyncio.run(self._apply(made))
+        assert not self.plan().writes
+        self.before = self.contents()
+        self.sandbox.calls.clear()
+
+    def contents(self) -> dict[str, bytes]:
+        """What every file holds, by its path below the directory."""
+        paths = (path for path in self.bots.rglob("*") if path.is_file())
+        return {path.relative_to(self.bots).as_posix(): path.read_bytes() for path in paths}
+
+    def plan(self) -> Plan:
+        """What the command would plan now."""
+
+        async def run() -> Plan:
+            desired = load(self.bots)
+            async with Client(self._server) as client:
+                seen = await fetch(
+                    client, desired, lambda one, bots: identity.needs_settings(one, bots, OWNER)
+                )
+            return make(desired, seen, Options(OWNER))
+
+        return asyncio.run(run())
+
+    def update(self, *globs: str) -> Report:
+        """What `import --update` would do."""
+
+        async def run() -> Report:
+            async with Client(self._server) as client:
+                return await update(client, select(load(self.bots), globs), self.bots, OWNER)
+
+        return asyncio.run(run())
+
+    def bot(self, instance: str, name: str) -> Json:
+        """A bot of ours as the server has it."""
+        [found] = [
+            bot for bot in self.world.bots(instance) if f"[{OWNER}:{name}]" in (bot["description"] or "")
+        ]
+        return found
+
+    def drift(self, instance: str, name: str, **fields: Json) -> None:
+        """Changes a bot on the server by hand; its description keeps its marker."""
+        bot = self.bot(instance, name)
+        if "description" in fields:
+            marker = bot["description"][bot["description"].index("[gitops:") :]
+            fields["description"] = f"{fields['description']} {marker}".strip()
+        self.world.change(instance, bot, **fields)
+
+    def drift_settings(self, instance: str, **fields: Json) -> None:
+        """Changes the settings of an instance on the server by hand."""
+        row = self.world.settings(instance)
+        kept = {name: row[name] for name in (*OPENAI.settings, "openaiCredsId")}
+        self.world.done("POST", f"/openai/settings/{segment(instance)}", {**kept, **fields})
+
+    def diff(self) -> list[str]:
+        """The lines that went and came, as git shows them; of files whose last byte changed, too."""
+        found: list[str] = []
+        after = self.contents()
+        assert after.keys() == self.before.keys()
+        for name, before in sorted(self.before.items()):
+            old, new = (text.decode().splitlines(keepends=True) for text in (before, after[name]))
+            found += [line for line in difflib.unified_diff(old, new, n=0) if line[:3] not in ("---", "+++")]
+        return [line for line in found if not line.startswith("@@")]
+
+    async def _apply(self, made: Plan) -> None:
+        async with Client(self._server) as client:
+            results = await applier.apply(client, made, secrets.read)
+        assert results.ok, results
+
+    @property
+    def _server(self) -> Server:
+        return Server(self.sandbox.url, self.sandbox.api_key, concurrency=4, retry_delay=0.005)
