@@ -18,7 +18,18 @@ import cmarkgfm
 from cmarkgfm.cmark import Options as Cmark
 
 from reconciler.load import load
-from reconciler.model import Desired, Observed, ObservedInstance, Plan, RemoteBot
+from reconciler.model import (
+    NEW_CREDENTIAL,
+    Call,
+    Fields,
+    InstancePlan,
+    Observed,
+    ObservedInstance,
+    Plan,
+    RemoteBot,
+    RemoteCredential,
+    RemoteSettings,
+)
 from reconciler.plan import Options, make
 from reconciler.render import markdown
 
@@ -53,24 +64,29 @@ def applied(bots: Path) -> Observed:
     """The server after an apply of these manifests."""
     desired = load(bots)
     empty = {
-        i.name: ObservedInstance(i.name, credentials=_credentials(i.name, desired)) for i in desired.instances
+        instance.name: ObservedInstance(instance.name, credentials={}, settings=RemoteSettings(False, {}))
+        for instance in desired.instances
     }
     plan = make(desired, Observed("https://evolution.example.com", empty), Options())
-    return Observed(
-        plan.server,
-        {
-            instance.name: replace(
-                empty[instance.name],
-                bots=tuple(RemoteBot(f"id-{instance.name}-{step.bot}", step.body) for step in instance.steps),
-            )
-            for instance in plan.instances
+    return Observed(plan.server, {instance.name: _after(instance) for instance in plan.instances})
+
+
+def _after(plan: InstancePlan) -> ObservedInstance:
+    """An instance that was empty, after its plan; ids are the names."""
+    calls = {call: [step for step in plan.steps if step.call is call] for call in Call}
+    return ObservedInstance(
+        plan.name,
+        bots=tuple(RemoteBot(f"id-{plan.name}-{step.bot}", _known(step.body)) for step in calls[Call.CREATE]),
+        credentials={
+            str(step.body["name"]): RemoteCredential(str(step.body["name"]), same=True)
+            for step in calls[Call.NEW_CREDENTIAL]
         },
+        settings=RemoteSettings(True, _known(calls[Call.SETTINGS][0].body)),
     )
 
 
-def _credentials(instance: str, desired: Desired) -> dict[str, str]:
-    [found] = [each for each in desired.instances if each.name == instance]
-    return {bot.creds: f"id-of-{bot.creds}" for bot in found.bots if bot.creds is not None}
+def _known(body: Fields) -> Fields:
+    return {**body, "openaiCredsId": str(body["openaiCredsId"]).removeprefix(NEW_CREDENTIAL)}
 
 
 def reviewed() -> Plan:

@@ -7,6 +7,7 @@ imports itself. Exit codes: 0 done, 1 an error or anything not applied, 2 change
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from functools import wraps
@@ -28,6 +29,8 @@ class _Main(click.Group):
             if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code, not a traceback
                 stream.reconfigure(errors="backslashreplace")
         try:
+            if "_RECONCILER_COMPLETE" in os.environ:
+                from reconciler import completion  # noqa: F401  tells click how our bash does it
             code = super().main(*args, **{**extra, "standalone_mode": False})
         except click.ClickException as error:  # a usage error too: 2 means changes
             error.show()
@@ -42,6 +45,21 @@ class _Main(click.Group):
         sys.exit(code)
 
 
+_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def _offered(what: str) -> Callable[..., list[str]]:
+    """What a shell offers at TAB, by the name of its function in completion.py."""
+
+    def offered(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        from reconciler import completion
+
+        found: list[str] = getattr(completion, what)(context, parameter, incomplete)
+        return found
+
+    return offered
+
+
 _bots = click.option(
     "--bots",
     type=click.Path(),
@@ -51,12 +69,13 @@ _bots = click.option(
     help="The directory of the manifests.",
 )
 
-_SHARED = (
+_SERVER = (
     _bots,
     click.option(
         "--instance",
         multiple=True,
         metavar="GLOB",
+        shell_complete=_offered("instances"),
         help="Only the instances whose names match, such as 'loja-*'. May be given more than once.",
     ),
     click.option(
@@ -87,6 +106,26 @@ _SHARED = (
         help="Whose bots these are. Two repositories that share a server need two owners.",
     ),
     click.option(
+        "--concurrency",
+        type=click.IntRange(1, 100),
+        default=32,
+        show_default=True,
+        metavar="N",
+        help="Requests at a time.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=30,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long one request may take.",
+    ),
+)
+
+_SHARED = (
+    *_SERVER,
+    click.option(
         "--replace",
         is_flag=True,
         help="Delete and create what differs, instead of an update. Open sessions are lost.",
@@ -111,22 +150,6 @@ _SHARED = (
         help="Refuse to prune a larger share of an instance's bots than this.",
     ),
     click.option(
-        "--concurrency",
-        type=click.IntRange(1, 100),
-        default=32,
-        show_default=True,
-        metavar="N",
-        help="Requests at a time.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=30,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long one request may take.",
-    ),
-    click.option(
         "--format",
         type=click.Choice(["text", "json", "markdown"]),
         default="text",
@@ -142,20 +165,25 @@ _SHARED = (
 )
 
 
-def _shared_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Gives a command the options that plan and apply share, gathered in a Request."""
+def _gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Gives a command these options, gathered in a Request."""
 
-    @wraps(command)
-    def gathered(**given: Any) -> int:
-        from dataclasses import fields
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def gathered(**given: Any) -> int:
+            from dataclasses import fields
 
-        from reconciler.pipeline import Request
+            from reconciler.pipeline import Request
 
-        return command(Request(**{field.name: given.pop(field.name) for field in fields(Request)}), **given)
+            asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
+            return command(Request(**asked), **given)
 
-    for option in reversed(_SHARED):
-        gathered = option(gathered)
-    return gathered
+        made: Callable[..., int] = gathered
+        for option in reversed(options):
+            made = option(made)
+        return made
+
+    return decorate
 
 
 # The width that click takes at most; told it, click need not import what finds the terminal's.
@@ -175,28 +203,68 @@ def main() -> None:
     type=click.Choice(["text", "github"]),
     default="text",
     show_default=True,
-    help="How errors are told: to a person, or to GitHub, which puts them on the lines of the diff.",
+    help="How it is told: to a person, or to GitHub, which puts it on the lines of the diff.",
 )
-def validate(bots: str, format: str) -> int:
-    """Check the manifests, offline: every error of every file, with its place."""
+@click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
+@click.option(
+    "--server-version",
+    metavar="X.Y.Z",
+    help="Warn of what a server of this version does; without it, of the newest 2.3.",
+)
+def validate(bots: str, format: str, strict: bool, server_version: str | None) -> int:
+    """Check the manifests, offline: every error of every file, with its place.
+
+    Then warn of what the server takes but will not do. docs/lint.md has the rules, and how one is silenced.
+    """
     from pathlib import Path
 
-    from reconciler import terminal
+    from reconciler import lint, terminal
     from reconciler.errors import ManifestError
     from reconciler.load import load
 
     try:
-        terminal.valid(load(Path(bots)))
+        server = lint.version(server_version) if server_version else lint.NEWEST
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--server-version") from None
+    try:
+        desired = load(Path(bots))
     except ManifestError as error:
         if format != "github":
             raise
         terminal.invalid(error)
         return 1
+    warnings = lint.lint(desired, server)
+    terminal.warnings(warnings, format)
+    terminal.valid(desired)
+    return 1 if strict and warnings else 0
+
+
+@main.command()
+@_bots
+@click.argument("bot", metavar="BOT@INSTANCE", shell_complete=_offered("bots"))
+def explain(bots: str, bot: str) -> int:
+    """Show a bot as its files make it, and the file and line that each value comes from."""
+    from pathlib import Path
+
+    from reconciler import explain
+    from reconciler.load import load
+
+    click.echo(explain.explain(load(Path(bots)), bot), nl=False)
     return 0
 
 
 @main.command()
-@_shared_options
+@click.option("--defaults", is_flag=True, help="That of a folder's _defaults file instead.")
+def schema(defaults: bool) -> int:
+    """Print the JSON Schema of a manifest, with which editors complete and check."""
+    from reconciler import schema
+
+    click.echo(schema.document(folder=defaults), nl=False)
+    return 0
+
+
+@main.command()
+@_gathered(*_SHARED)
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, instead of with 0."
 )
@@ -221,7 +289,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
 
 
 @main.command()
-@_shared_options
+@_gathered(*_SHARED)
 @click.option("--yes", is_flag=True, help="Do not ask before applying.")
 @click.option(
     "--reviewed",
@@ -244,12 +312,50 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         if made.writes and not yes:
             terminal.agree(made, request.format)
         with terminal.progress(made) as on_result:
-            results = pipeline.apply(server, made, on_result)
+            results = pipeline.apply(request, server, made, on_result)
     pipeline.save(request, made, results)
     terminal.results(made, results, request.format)
     if results.signal is not None:
         return 128 + results.signal
     return 0 if results.ok and not made.problems else 1
+
+
+@main.command("import")
+@_gathered(
+    click.option(
+        "--into",
+        "bots",
+        type=click.Path(),
+        default="bots",
+        show_default=True,
+        metavar="DIR",
+        help="Where the manifests are written. Nothing but --update changes what is there.",
+    ),
+    *_SERVER[1:],
+)
+@click.option("--full", is_flag=True, help="Also write values that are equal to the instance's settings.")
+@click.option(
+    "--update",
+    is_flag=True,
+    help="Bring what differs on the server into the manifests that are there: those values, no more.",
+)
+def import_(request: Request, full: bool, update: bool) -> int:
+    """Write manifests for the bots, credentials and settings that the server has. Changes nothing there."""
+    from reconciler import importer, terminal
+
+    if update and full:
+        raise click.UsageError("--full is for new manifests and does not go with --update.")
+    if update:
+        from reconciler import updater
+
+        if full:
+            raise click.UsageError("--full is for new manifests, and --update writes none.")
+        updated = updater.run(request)
+        terminal.updated(updated)
+        return 1 if updated.failed else 0
+    report = importer.run(request, full=full)
+    terminal.imported(report)
+    return 1 if report.failed else 0
 
 
 @main.command()
@@ -307,4 +413,47 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     from reconciler import pipeline
 
     pipeline.serve(port, db, bots, say=click.echo)
+    return 0
+
+
+@main.command()
+@click.argument("directory", required=False, default=".", type=click.Path(), metavar="[DIR]")
+@click.option(
+    "--instance",
+    default="minha-loja",
+    show_default=True,
+    metavar="NAME",
+    help="The instance that the first manifest is about, as it is called on the server.",
+)
+@click.option("--no-workflows", is_flag=True, help="Leave out what is for GitHub.")
+def init(directory: str, instance: str, no_workflows: bool) -> int:
+    """Lay out a new repository in DIR: a manifest, a prompt, the workflows, a README. Overwrites nothing."""
+    from pathlib import Path
+
+    from reconciler import terminal
+    from reconciler.init import lay_out
+
+    terminal.laid_out(lay_out(Path(directory), instance, workflows=not no_workflows))
+    return 0
+
+
+@main.command()
+@_gathered(*_SERVER)
+def doctor(request: Request) -> int:
+    """Say whether URL, key, version, integration, instances and credentials are right. Writes nothing."""
+    from reconciler import terminal
+    from reconciler.doctor import examine
+
+    found = examine(request)
+    terminal.doctor(found)
+    return 1 if any(finding.mark == "bad" for finding in found) else 0
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
+def completion(shell: str) -> int:
+    """Print what makes a shell complete commands, options and names; the README says where it goes."""
+    from reconciler.completion import script
+
+    click.echo(script(shell, main), nl=False)
     return 0

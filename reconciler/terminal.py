@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.errors import ManifestError, ReconcilerError
-from reconciler.model import Desired, Plan, Results
-from reconciler.render import github, json, markdown, safe, text, values
+from reconciler.model import Desired, Finding, Plan, Results
+from reconciler.render import findings, github, json, markdown, safe, text, values
 
 if TYPE_CHECKING:
+    from reconciler import updater
+    from reconciler.importer import Report
+    from reconciler.init import LaidOut
+    from reconciler.lint import Warning
     from reconciler.saved import Saved
 
 
@@ -29,6 +33,17 @@ def valid(desired: Desired) -> None:
 def invalid(error: ManifestError) -> None:
     """Put the errors of the manifests on the lines of a pull request's diff."""
     click.echo(github.problems(error.problems), nl=False)
+
+
+def warnings(found: Sequence[Warning], format: str) -> None:
+    """Tell of what the manifests ask for in vain."""
+    if format == "github":
+        click.echo(github.warnings(found), nl=False)
+    else:
+        for warning in found:
+            click.echo(safe.inert(safe.line(str(warning))), err=True)
+    if found:
+        click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
 
 
 def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
@@ -71,6 +86,22 @@ def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
         commit = f", at commit {found.commit}" if found.commit else ""
         origin = f"{found.created} by version {found.tool}, for {found.plan.server}{commit}."
         click.echo(f"\nSaved {safe.line(origin)}")
+
+
+def imported(report: Report) -> None:
+    """Say what an import wrote and, on stderr, what it left out."""
+    from reconciler.render import imported  # noqa: PLC0415  no other command needs it
+
+    click.echo(imported.notes(report), err=True, nl=False)
+    click.echo(imported.text(report), nl=False)
+
+
+def updated(report: updater.Report) -> None:
+    """Say what an update of manifests changed and, on stderr, what it did not."""
+    from reconciler.render import updated  # noqa: PLC0415  no other command needs it
+
+    click.echo(updated.notes(report), err=True, nl=False)
+    click.echo(updated.text(report), nl=False)
 
 
 def agree(made: Plan, format: str) -> None:
@@ -117,6 +148,42 @@ def _places(error: BaseException) -> str:
     inner += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
     here = "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
     return "\n".join([*map(_places, inner), here])
+
+
+def doctor(found: Sequence[Finding]) -> None:
+    """Show what doctor found."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else 100
+    shown = findings.text(found, color=_color(), ascii=not _shows("✓✗→"), width=width)
+    click.echo(shown, nl=False, color=_color())
+
+
+def laid_out(done: LaidOut) -> None:
+    """Say what init wrote and left, and what comes next."""
+    for name in done.written:
+        click.echo(f"+ {safe.line(name)}")
+    for name in done.kept:
+        click.echo(f"= {safe.line(name)} (kept as it is)")
+    manifest = safe.line(done.sample or "bots")
+    steps = [
+        f"Edit {manifest}. To try it on the embedded server: reconciler apply --sandbox --yes",
+        "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then ask: reconciler doctor",
+        "See what would be done, then do it: reconciler plan, reconciler apply",
+    ]
+    if done.workflows:
+        steps.append("For pull requests on GitHub, see README.md.")
+    where = f", in {safe.line(str(done.directory))}" if str(done.directory) != "." else ""
+    click.echo(f"\nNext{where}:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"{number}. {step}")
+
+
+def _shows(signs: str) -> bool:
+    """Whether stdout can encode them."""
+    try:
+        signs.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _color() -> bool:

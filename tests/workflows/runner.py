@@ -3,8 +3,8 @@
 The scripts are run by bash as they stand in the YAML, with the files and variables that a runner gives them.
 The few actions from elsewhere are known by their pinned commits and imitated: a checkout is git's own, with
 its sparse paths; an upload puts into the stand-in. `python3` is this interpreter, but for `-m pip`: nothing
-is downloaded, and `pip install DIRECTORY` makes a `reconciler` that runs the code in that directory, and no
-other. So what a test sees is done by the very code that the workflow chose to install.
+is downloaded, and `pip install` of a directory or a wheel makes a `reconciler` that runs the code in there,
+and no other. So what a test sees is done by the very code that the workflow chose to install.
 
 A job has the token, the secrets and the permissions that GitHub would give it: none of the secrets and no
 writing for a fork, those of an environment only on the refs that the environment allows.
@@ -37,7 +37,7 @@ _UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
 
 _PIP = '''\
 #!{python} -I
-"""python3, but nothing is downloaded: pip install DIRECTORY makes a command that runs what is there."""
+"""python3, but nothing is downloaded: pip install makes a command that runs what is there."""
 import os, pathlib, sys
 if sys.argv[1:3] != ["-m", "pip"]:
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
@@ -46,7 +46,7 @@ match [arg for arg in sys.argv[3:] if arg not in ("--quiet", "--no-index")]:
         assert "--hash=sha256:" in pathlib.Path(lock).read_text()
     case ["install", "--no-deps", "--no-build-isolation", directory]:
         source = pathlib.Path(directory).resolve(strict=True)
-        assert (source / "pyproject.toml").is_file()
+        assert source.suffix == ".whl" or (source / "pyproject.toml").is_file()
         command = pathlib.Path(sys.argv[0]).with_name("reconciler")
         command.write_text(
             f"#!/bin/sh\\nPYTHONSAFEPATH=1 PYTHONPATH='{{source}}' exec {python} -m reconciler \\"$@\\"\\n"
