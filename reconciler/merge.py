@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
@@ -162,7 +162,7 @@ class _Instance:
             else:
                 values[name] = filled
             if filler.used:
-                origins[name] = replace(origins[name], variables=filler.used)
+                origins[name] = origins[name]._replace(variables=filler.used)
         return Part(origins, values, part.whole)
 
     # -- credentials and settings -------------------------------------------------------------

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
 from reconciler.errors import Position, Problem
 from reconciler.kinds import Type, Value
@@ -22,6 +22,7 @@ MAX_PROBLEMS = 1000
 Entries = dict[str, tuple[Node, Node]]
 """The keys of a mapping, merged ones included: the key's node and the value's."""
 
+_NO_VARIABLES: Mapping[str, Position | None] = {}
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
 _KEY = re.compile(r"sk-[\w-]{16,}", re.ASCII)
 _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
@@ -31,8 +32,7 @@ class TooManyProblemsError(Exception):
     """Enough of a file: its name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where the value of a key comes from.
 
     value: its node in source. layer: in whose words: "bot", the bot's own mapping, which a merge key or an
@@ -45,7 +45,7 @@ class Origin:
     key: Node
     value: Node
     layer: str
-    variables: Mapping[str, Position | None] = field(default_factory=dict)
+    variables: Mapping[str, Position | None] = _NO_VARIABLES
 
     @property
     def at(self) -> Position:
