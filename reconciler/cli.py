@@ -333,7 +333,9 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     ),
     *_SERVER[1:],
 )
-@click.option("--full", is_flag=True, help="Also write values that are equal to the instance's settings.")
+@click.option(
+    "--full", is_flag=True, help="Also write what the instance's settings have too, and what no server reads."
+)
 @click.option(
     "--update",
     is_flag=True,
@@ -348,8 +350,6 @@ def import_(request: Request, full: bool, update: bool) -> int:
     if update:
         from reconciler import updater
 
-        if full:
-            raise click.UsageError("--full is for new manifests, and --update writes none.")
         updated = updater.run(request)
         terminal.updated(updated)
         return 1 if updated.failed else 0

@@ -13,10 +13,11 @@ that a run which was interrupted anywhere is finished by the next one:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from reconciler import families
+from reconciler import families, identity
 from reconciler.families import Family
 from reconciler.model import (
     Call,
@@ -32,16 +33,21 @@ from reconciler.model import (
     Step,
     Verb,
 )
+from reconciler.nodes import quoted
+
+if TYPE_CHECKING:
+    from reconciler.plan import Options
+
+MOST_USERS = 10
+"""Bots, at most, that are named as users of an old credential."""
 
 
 class Book:
-    """The declared credentials of all instances of one plan.
+    """The declared credentials of all instances of one plan."""
 
-    reviewed: the digests of the changes that may be made; None: nobody reviews.
-    """
-
-    def __init__(self, desired: Desired, observed: Observed, reviewed: frozenset[str] | None) -> None:
-        self._observed, self._reviewed = observed.instances, reviewed
+    def __init__(self, desired: Desired, observed: Observed, options: Options) -> None:
+        self._observed, self._options = observed.instances, options
+        self._homes = {bot.id: (name, bot) for name, one in self._observed.items() for bot in one.bots}
         self._planned = {instance.name for instance in desired.instances}
         self._declared = {
             instance.name: {credential.name: credential for credential in instance.credentials}
@@ -60,13 +66,15 @@ class Book:
         seen, owner = self._observed[instance], lender or instance
         there = seen.credentials or {} if lender is None else seen.lent.get(lender)
         if there is None:
-            return f"the instance {lender!r}, which lends it the credential {name!r}, cannot be read"
+            said = f"the instance {lender!r}, which lends it the credential {name!r}, cannot be read"
+            why = seen.unlent.get(lender or "", "").removesuffix(".")
+            return f"{said}: {why}" if why else said
         credential = self._declared.get(owner, {}).get(name)
         if credential is None:
             found = families.undeclared(name, there)
         else:
             found = families.declared(name, there, makes=True)
-            if found is not None and found.new and (why := self._obstacle(owner, credential, found)):
+            if found is not None and found.new and (why := self._obstacle(owner, credential, found, lender)):
                 found = families.declared(name, there, makes=False)
                 if found is None:
                     return f"its credential {name!r} cannot be made: {why}"
@@ -76,18 +84,45 @@ class Book:
             return f"{whose} has no credential named {name!r}; it has: {names}"
         return found
 
-    def _obstacle(self, owner: str, credential: DesiredCredential, found: Family) -> str:
+    def _obstacle(self, owner: str, credential: DesiredCredential, found: Family, lender: str | None) -> str:
         """Why this plan does not make a new one; "" when it does."""
         if owner not in self._planned or self._observed[owner].problem is not None:
             return f"the instance {owner!r}, which declares it, is not planned; plan that one too"
-        if (clash := self._observed[owner].clashes.get(credential.name)) is not None:
-            return clash
+        if credential.name in self._observed[owner].clashes:
+            return f"its conflict{'' if lender is None else f' in the instance {owner!r}'} says why"
+        if why := self._refused(owner, credential.name, found.standing):
+            return why
         if found.standing == "missing" and self._is_held(_create(owner, credential)):
             return "nobody reviewed that"
         return ""
 
+    def _refused(self, owner: str, name: str, standing: Standing | None) -> str:
+        """Why it cannot be made, "" when it can: the server would refuse it, or its key is needed now."""
+        seen = self._observed[owner]
+        if (clash := seen.clashes.get(name)) is not None:
+            return clash
+        return seen.keyless.get(name, "") if standing == "missing" and self._options.needs_keys else ""
+
     def _is_held(self, change: Change) -> bool:
-        return self._reviewed is not None and change.digest not in self._reviewed
+        return self._options.reviewed is not None and change.digest not in self._options.reviewed
+
+    def users(self, ids: Iterable[str], instance: str) -> list[str]:
+        """What the bots are called that use a credential of this instance; those of no plan come last."""
+        known, unknown = [], []
+        for id in ids:
+            if id not in self._homes:
+                unknown.append(id)
+                continue
+            home, bot = self._homes[id]
+            words = " ".join(str(bot.fields.get("description", "")).split())
+            name = identity.name_of(words, self._options.owner) or (words and quoted(words))
+            where = "" if home == instance else f" of the instance {home!r}"
+            known.append(f"{name}{where} (bot {id})" if name else f"bot {id}{where}")
+        if unknown:
+            known.append(
+                f"{'bot' if len(unknown) == 1 else 'bots'} {', '.join(unknown)} of no planned instance"
+            )
+        return known
 
     # -- of one instance ----------------------------------------------------------------------
 
@@ -97,15 +132,18 @@ class Book:
         found = {one.name: families.declared(one.name, there, makes=True) for one in instance.credentials}
         return {name: family.standing for name, family in found.items() if family and family.standing}
 
+    def keyless(self, instance: DesiredInstance) -> Mapping[str, str]:
+        """Of the declared credentials whose key is not at hand, why."""
+        return self._observed[instance.name].keyless
+
     def changes(self, instance: DesiredInstance) -> Iterator[Change]:
         """What is missing, and what cannot be made. Rotations come later, when it is known who moves."""
-        clashes = self._observed[instance.name].clashes
         standings = self.standings(instance)
         for one in instance.credentials:
             create = _create(instance.name, one)
-            if (clash := clashes.get(one.name)) is not None:
+            if refused := self._refused(instance.name, one.name, standings[one.name]):
                 why = "it is missing" if standings[one.name] == "missing" else "its key is another"
-                yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {clash}")
+                yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {refused}")
             elif standings[one.name] == "missing":
                 held = f"nobody reviewed this {create.verb}: {create.reason}"
                 yield replace(create, verb=Verb.HELD, reason=held) if self._is_held(create) else create
@@ -147,14 +185,16 @@ class Rotation:
     """One instance's part in the rotation of a family.
 
     lender: who owns the credential, None for the instance itself. blank: its change, still without a reason.
-    settings: whether the instance's settings move. hidden: what is declared of those and the server does not
-    show. moves: its bots that move, name to id.
+    settings: whether the instance's settings move. late: they do so after the bots, as it is one of those
+    that makes them, with an old one. hidden: what is declared of them and the server does not show.
+    moves: its bots that move, name to id.
     """
 
     family: Family
     lender: str | None
     blank: Change
     settings: bool = False
+    late: bool = False
     hidden: Fields = field(default_factory=dict)
     moves: Mapping[str, str] = field(default_factory=dict)
 
@@ -163,8 +203,8 @@ class Rotation:
         body = {"openaiCredsId": self.family.current}
         if self.settings:
             yield Step(Call.SETTINGS, self.blank.label, None, {**self.hidden, **body})
-        for id in self.moves.values():
-            yield Step(Call.MOVE, self.blank.label, id, body)
+        for name, id in self.moves.items():
+            yield Step(Call.MOVE, self.blank.label, id, body, why=f"the bot {name}")
 
     def deletes(self, left: Set[str], taken: Set[str]) -> Iterator[Step]:
         """The calls that delete what nobody uses any more.
@@ -176,15 +216,26 @@ class Rotation:
                 if old.users is not None and not old.users - left and old.id not in taken:
                     yield Step(Call.OLD_CREDENTIAL, self.blank.label, old.id, {"name": name})
 
-    def changes(self, left: Set[str], taken: Set[str]) -> Iterator[Change]:
-        """The rotation, if anything is left of it, and a report for each old credential that stays."""
+    def changes(
+        self, left: Set[str], taken: Set[str], called: Callable[[Iterable[str], str], list[str]]
+    ) -> Iterator[Change]:
+        """The rotation, if anything is left of it, and a report for each old credential that stays.
+
+        called: names the bots of these ids that use a credential of an instance.
+        """
         deleted = {step.id for step in self.deletes(left, taken)}
         if self.settings or self.moves or deleted or (self.family.new and self.lender is None):
             yield replace(self.blank, reason=self._reason(deleted), ids=self.family.old_ids)
         for name, old in self.family.old.items():
-            if self.lender is None and old.id not in deleted and (why := _who_stays(old, left, taken)):
+            if self.lender is not None or old.id in deleted:
+                continue
+            if why := _who_stays(old, left, taken, lambda ids: called(ids, self.blank.instance)):
                 yield replace(
-                    self.blank, bot=name, verb=Verb.UNMANAGED, ids=(old.id,), reason=f"it is kept: {why}"
+                    self.blank,
+                    bot=name,
+                    verb=Verb.UNMANAGED,
+                    ids=(old.id,),
+                    reason=f"the old key is kept: {why}",
                 )
 
     def _reason(self, deleted: Set[str | None]) -> str:
@@ -194,7 +245,8 @@ class Rotation:
             parts.append(f"{name} is made")
         moved = [*self.moves, *(["the settings"] if self.settings else [])]
         if moved:
-            parts.append(f"{_listed(moved)} {'is' if len(moved) == 1 else 'are'} moved to it")
+            be = "is" if len(moved) == 1 and not self.settings else "are"
+            parts.append(f"{_listed(moved)} {be} moved to it")
         if gone := [name for name, old in self.family.old.items() if old.id in deleted]:
             parts.append(f"{_listed(gone)} {'is' if len(gone) == 1 else 'are'} deleted")
         if self.lender is not None:
@@ -206,13 +258,16 @@ class Rotation:
         return f"{why}: {', '.join(parts)}"
 
 
-def _who_stays(old: RemoteCredential, left: Set[str], taken: Set[str]) -> str:
+def _who_stays(
+    old: RemoteCredential, left: Set[str], taken: Set[str], called: Callable[[Iterable[str]], list[str]]
+) -> str:
     if old.users is None:
         return "the server does not say which bots use it"
     stay = sorted(old.users - left)
     if not stay:
         return "a manifest names it by its id" if old.id in taken else ""
-    return f"{'bot' if len(stay) == 1 else 'bots'} {_listed(stay)} {'uses' if len(stay) == 1 else 'use'} it"
+    more = [f"{len(stay) - MOST_USERS} more"] if len(stay) > MOST_USERS else []
+    return f"{_listed([*called(stay[:MOST_USERS]), *more])} {'uses' if len(stay) == 1 else 'use'} it"
 
 
 def _listed(names: list[str]) -> str:

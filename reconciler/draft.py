@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler import differ, settings
+from reconciler import borrowing, differ, settings
 from reconciler.credentials import Book, Rotation
 from reconciler.families import Family
 from reconciler.identity import NO_MARKER, Found, How, Matches
@@ -67,22 +67,28 @@ class Draft:
         if not self.desired.credentials and not self.rotations:
             steps = (*self.before, *self.after)
             return InstancePlan(self.desired.name, tuple(self.changes), steps, self.in_sync)
-        rotated = [change for rotation in self.rotations for change in rotation.changes(left, taken)]
+        rotated = [
+            change for rotation in self.rotations for change in rotation.changes(left, taken, book.users)
+        ]
         return InstancePlan(
             self.desired.name,
             (*book.changes(self.desired), *rotated, *self.changes),
             tuple(self._steps(book, left, taken)),
             self.in_sync,
             credentials=book.standings(self.desired),
+            keyless=book.keyless(self.desired),
         )
 
     def _steps(self, book: Book, left: Set[str], taken: Set[str]) -> Iterator[Step]:
         yield from book.makes(self.desired)
         moves = [step for rotation in self.rotations for step in rotation.steps()]
-        yield from (step for step in moves if step.call is Call.SETTINGS)
+        settings = [step for step in moves if step.call is Call.SETTINGS]
+        late = any(rotation.late for rotation in self.rotations)
+        yield from () if late else settings
         yield from self.before
         yield from (step for step in moves if step.call is Call.MOVE)
         yield from self.after
+        yield from settings if late else ()
         yield from (step for rotation in self.rotations for step in rotation.deletes(left, taken))
 
 
@@ -142,8 +148,11 @@ class Drafting:
         stuck = {change.bot for change in self.changes if change.verb is Verb.CONFLICT}
         self._reports(deletes, {key_claim(self.kind, want.target): name for name, want in wanted.items()})
         made = {name: want for name, want in wanted.items() if name not in stuck}
-        before, last = self._settings(made, moved)
+        going = {bot.id for bot in deletes.values()}
+        going |= {want.remote.id for want in made.values() if want.anew and want.remote}
+        before, last = self._settings(made, moved, going)
         after = self._steps(found.legs, wanted, deletes, own_fallback=bool(last))
+        rotations = [self._with_row(rotation, after) for rotation in rotations]
         in_sync = sum(name not in moved for name in made)
         left = {bot.id for bot in deletes.values()} | {
             id for rotation in rotations for id in rotation.moves.values()
@@ -232,13 +241,17 @@ class Drafting:
         if self.settings.after.exists or not all(want.bot.lender for want in creates.values()):
             return wanted
         for want in creates.values():
-            self._conflict(
-                want.bot,
-                "the instance has no settings yet, and the server makes them only with a credential of the "
-                "instance's own: declare one under `credentials:`, and `settings: {openaiCreds: NAME}`",
-                (),
-            )
+            self._conflict(want.bot, f"the instance has no settings yet, and {self._no_settings()}", ())
         return {name: want for name, want in wanted.items() if name not in creates}
+
+    def _no_settings(self) -> str:
+        """Why there will be none, and the way out."""
+        if self.settings.problem:
+            return f"they cannot be made: {self.settings.problem}"
+        said = "the server makes them only with a credential of the instance's own, which no borrowed one is"
+        if names := settings.own_names(self.desired, self.observed.credentials or {}):
+            return f"{said}: name one in its settings, {borrowing.named(names[0])}"
+        return f"{said}: {borrowing.own(self.desired.name)}; the bots go on borrowing"
 
     def _early(self, wanted: Mapping[str, Wanted]) -> frozenset[str]:
         """Creates that go first, as they make the settings: those that do not borrow, where others do."""
@@ -293,8 +306,20 @@ class Drafting:
             settings = rotation.family.leaves(creds) and "openaiCredsId" not in self.settings.body
             yield replace(rotation, settings=settings, hidden=self.hidden, moves=moves)
 
-    def _settings(self, made: Mapping[str, Wanted], moved: Set[str]) -> tuple[list[Step], list[Step]]:
-        """The settings' steps before the bots and after them. made: the bots that are as they should be."""
+    def _with_row(self, rotation: Rotation, steps: Sequence[Step]) -> Rotation:
+        """The rotation, with the settings that the first create makes, from the credential of its bot."""
+        if self.settings.after.exists:
+            return rotation
+        creds = next((step.body["openaiCredsId"] for step in steps if step.call is Call.CREATE), None)
+        return replace(rotation, settings=True, late=True) if rotation.family.leaves(creds) else rotation
+
+    def _settings(
+        self, made: Mapping[str, Wanted], moved: Set[str], going: Set[str]
+    ) -> tuple[list[Step], list[Step]]:
+        """The settings' steps before the bots and after them.
+
+        made: the bots that are as they should be. going: the ids of those that are deleted.
+        """
         if self.desired.settings is None or any(change.of is Of.SETTINGS for change in self.changes):
             return [], []
         ids = {
@@ -304,12 +329,11 @@ class Drafting:
         }
         names = {found.remote.id: name for name, found in self.matches.found.items()}
         names |= {bot.id: name for name, bot in self.matches.orphans}
-        fallback = settings.fallback(self.desired.settings, self.row, ids, names)
-        change = settings.change(self.desired, self.row, self.settings, fallback)
+        fallback = settings.fallback(self.desired.settings, self.row, ids, names, going)
+        changes = settings.changes(self.desired, self.row, self.settings, fallback)
+        self.changes[:0] = changes
+        change = next((change for change in changes if change.verb.writes), None)
         if change is None:
-            return [], []
-        self.changes.insert(0, change)
-        if not change.verb.writes:
             return [], []
         draft = self.settings
         step = Step(Call.SETTINGS, change.label, None, draft.body, merge=draft.merge)

@@ -16,6 +16,7 @@ from reconciler.families import Family
 from reconciler.identity import Found, Matches
 from reconciler.kinds import OPENAI, Kind, Type, Value
 from reconciler.model import Desired, DesiredBot, DesiredInstance, Fields, Observed, ObservedInstance
+from reconciler.plan import Options
 
 Credentials = Mapping[str, Mapping[str, str]]
 """The ids of credentials by instance and name."""
@@ -90,7 +91,7 @@ def drifts(
 ) -> Drifts:
     """What differs in the desired instances. elsewhere: credentials that were read beside the observed."""
     result = Drifts()
-    book = Book(desired, observed, None)
+    book = Book(desired, observed, Options(owner))
     for instance in desired.instances:
         seen = observed.instances[instance.name]
         if seen.problem is not None:

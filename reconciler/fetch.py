@@ -43,12 +43,13 @@ async def fetch(
     keyring = Keyring(client, desired, keys)
     observed: dict[str, ObservedInstance] = {}
     problems: dict[str, InstanceError] = {}
+    unlent: dict[str, InstanceError] = {}
     todo = iter(desired.instances)
 
     async def work() -> None:
         for instance in todo:
             try:
-                observed[instance.name] = await _observe(client, keyring, instance, needs_settings)
+                observed[instance.name] = await _observe(client, keyring, instance, needs_settings, unlent)
             except InstanceError as error:
                 problems[instance.name] = error
 
@@ -58,10 +59,14 @@ async def fetch(
     read = {name: one.credentials for name, one in observed.items() if one.credentials is not None}
     for name, clashes in (await keyring.clashes(read)).items():
         observed[name] = replace(observed[name], clashes=clashes)
-    sentences = await _sentences(client, problems)
+    sentences = await _sentences(client, {**unlent, **problems})
     for instance in desired.instances:
-        if instance.name in sentences:
-            observed[instance.name] = ObservedInstance(instance.name, problem=sentences[instance.name])
+        name = instance.name
+        if name in problems:
+            observed[name] = ObservedInstance(name, problem=sentences[name])
+        else:
+            without = {lender: sentences[lender] for lender in sorted(_lenders(instance) & unlent.keys())}
+            observed[name] = replace(observed[name], unlent=without, keyless=keys.missing(name))
     return Observed(client.url, {instance.name: observed[instance.name] for instance in desired.instances})
 
 
@@ -76,21 +81,30 @@ async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers
 
 
 async def _observe(
-    client: Client, keyring: Keyring, instance: DesiredInstance, needs_settings: NeedsSettings
+    client: Client,
+    keyring: Keyring,
+    instance: DesiredInstance,
+    needs_settings: NeedsSettings,
+    unlent: dict[str, InstanceError],
 ) -> ObservedInstance:
+    """What is there. unlent: told why a lender can't be read, which is its borrowers' trouble alone."""
     bots = await client.find(instance.name)
     credentials = await keyring.read(instance.name) if _names_own(instance) else None
-    lent = {lender: await _lent(keyring, lender) for lender in sorted(_lenders(instance))}
-    lent_read = {lender: there for lender, there in lent.items() if there is not None}
+    lent: dict[str, Mapping[str, RemoteCredential]] = {}
+    for lender in sorted(_lenders(instance)):
+        try:
+            lent[lender] = await keyring.read(lender)
+        except InstanceError as error:
+            unlent[lender] = error
     turning = credentials is not None and keyring.turning(instance.name, credentials)
-    turning = turning or any(keyring.turning(lender, there) for lender, there in lent_read.items())
+    turning = turning or any(keyring.turning(lender, there) for lender, there in lent.items())
     settings = None
     if turning or instance.settings is not None or needs_settings(instance, bots):
         settings = await client.settings(instance.name)
         if not settings.exists and credentials is None:
             # Who makes the settings needs a credential of the instance's own.
             credentials = await keyring.read(instance.name)
-    return ObservedInstance(instance.name, bots, credentials, settings, lent_read)
+    return ObservedInstance(instance.name, bots, credentials, settings, lent)
 
 
 def _names_own(instance: DesiredInstance) -> bool:
@@ -102,14 +116,6 @@ def _names_own(instance: DesiredInstance) -> bool:
 
 def _lenders(instance: DesiredInstance) -> set[str]:
     return {bot.lender for bot in instance.bots if bot.lender is not None}
-
-
-async def _lent(keyring: Keyring, lender: str) -> Mapping[str, RemoteCredential] | None:
-    """The credentials of an instance that lends; None when it can't be read: its borrowers' trouble."""
-    try:
-        return await keyring.read(lender)
-    except InstanceError:
-        return None
 
 
 # -- what went wrong --------------------------------------------------------------------------

@@ -77,6 +77,12 @@ def human_text(description: str, owner: str) -> str:
     return re.sub(r"[ \t]{2,}", " ", _ours(owner).sub(" ", description)).strip()
 
 
+def name_of(description: str, owner: str) -> str:
+    """The name in our marker; "" where it is not ours."""
+    found = _ours(owner).search(description)
+    return found[1].lower() if found else ""
+
+
 def marked(description: str, owner: str, name: str) -> bool:
     """Whether the description carries exactly our marker for this name, in the form that we write."""
     return len(_ours(owner).findall(description)) == 1 and f"[{owner}:{name}]" in description

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler import families
+from reconciler import borrowing, families
 from reconciler.answers import Credential
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError
@@ -128,5 +128,5 @@ def _key_taken(new: _New, instance: str, name: str) -> str:
         return f"its key is that of the credential {shown(name)} of this instance, and {once}: name it so"
     return (
         f"its key is that of the credential {shown(name)} of the instance {shown(instance)}, and {once}: "
-        f"borrow it, `openaiCreds: {{instance: {instance}, name: {family}}}`"
+        f"borrow it, {borrowing.borrow(instance, family)} ({borrowing.WHEN})"
     )

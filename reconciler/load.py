@@ -70,6 +70,14 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     return Desired(tuple(instances[name] for name in sorted(instances)))
 
 
+def folder(directory: Path) -> layer.Layer | None:
+    """What the directory's own `_defaults` file declares for all manifests; None where there is none."""
+    tree = _Tree(directory, {})
+    tree.manifests(set())
+    path = tree.folders.get(directory)
+    return None if path is None else _read(path, tree, set()).layer
+
+
 def is_defaults(name: str) -> bool:
     """Whether a file of this name holds what the manifests of its folder have in common."""
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path

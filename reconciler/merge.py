@@ -25,6 +25,7 @@ from reconciler.yaml import MappingNode, Node, SequenceNode
 
 _CREDENTIAL = ("openaiCreds", "openaiCredsId")
 _VARIABLE = re.compile(rf"\$(?:\$\{{|\{{({IDENTIFIER})\}})", re.ASCII)
+_NEEDS_ESCAPE = re.compile(rf"(?<=\$)\$\{{|\$\{{(?={IDENTIFIER}\}})", re.ASCII)
 _MARKER = re.compile(r"\[\s*[a-z0-9_.-]+\s*:\s*[a-z0-9][a-z0-9-]*\s*\]", re.IGNORECASE)  # of any owner
 
 
@@ -48,6 +49,11 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
     if not all(layer.whole for layer in (manifest, *folders)):
         return DesiredInstance(manifest.instance, (), manifest.at)
     return _Instance(manifest.instance, manifest, folders).desired()
+
+
+def literal(text: str) -> str:
+    """How a text is written where variables have a meaning, so that nothing in it is one."""
+    return _NEEDS_ESCAPE.sub("$${", text)
 
 
 def over(nearer: Part, farther: Part) -> Part:

@@ -176,7 +176,9 @@ class ObservedInstance:
     """One instance of the server. What was not asked is None: credentials by name, settings.
 
     lent: the credentials of the instances that lend to this one, by instance and name.
+    unlent: of those that cannot be read why, a sentence.
     clashes: for declared credentials that the server would refuse to make, why, a sentence.
+    keyless: for declared credentials whose key is not at hand, why: "OPENAI_KEY is not set".
     problem: why it could not be read, a sentence; then nothing else is known.
     """
 
@@ -185,7 +187,9 @@ class ObservedInstance:
     credentials: Mapping[str, RemoteCredential] | None = None
     settings: RemoteSettings | None = None
     lent: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
+    unlent: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
+    keyless: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
 
@@ -361,7 +365,8 @@ class InstancePlan:
     """One instance's changes, and the calls for them in order.
 
     in_sync: how many declared bots need nothing. problem: why the instance cannot be planned.
-    credentials: of each declared one how it stands, by name.
+    credentials: of each declared one how it stands, by name. keyless: of those whose key is not at hand why;
+    no digest is over that, as it is not about the server.
     """
 
     name: str
@@ -370,6 +375,7 @@ class InstancePlan:
     in_sync: int = 0
     problem: str | None = None
     credentials: Mapping[str, Standing] = field(default_factory=dict)
+    keyless: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

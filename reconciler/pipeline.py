@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,11 @@ from reconciler.plan import Options, make
 
 SANDBOX_FILE = Path(".reconciler/sandbox.db")
 """Where `--sandbox` keeps its state, from the current directory."""
+
+SALT_FILE = SANDBOX_FILE.with_suffix(".salt")
+"""What makes the stand-ins that are kept there for real keys those of this machine alone."""
+
+_SALT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     if request.sandbox:
         from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
-        SANDBOX_FILE.parent.mkdir(exist_ok=True)
-        SANDBOX_FILE.with_name(".gitignore").write_text("*\n")
+        _make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
             embedded.seed(seeds(desired))
             yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
@@ -96,6 +101,28 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
     yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+
+
+def _make_home() -> None:
+    SANDBOX_FILE.parent.mkdir(exist_ok=True)
+    SANDBOX_FILE.with_name(".gitignore").write_text("*\n")
+
+
+def _salt() -> bytes:
+    """Random bytes that nobody else may read, made when they are first asked for. Raises ReconcilerError."""
+    _make_home()
+    try:
+        if not SALT_FILE.exists():
+            handle, new = tempfile.mkstemp(dir=SALT_FILE.parent)  # its mode is 0600
+            os.close(handle)
+            Path(new).write_bytes(os.urandom(_SALT_BYTES))
+            Path(new).replace(SALT_FILE)  # at once, so that nobody reads a part of it
+        salt = SALT_FILE.read_bytes()
+    except OSError as error:
+        raise ReconcilerError(f"{SALT_FILE} cannot be used: {error.strerror}.") from None
+    if len(salt) != _SALT_BYTES:
+        raise ReconcilerError(f"{SALT_FILE} is not whole: delete it.")
+    return salt
 
 
 def seeds(desired: Desired) -> dict[str, set[str]]:
@@ -118,10 +145,17 @@ def seeds(desired: Desired) -> dict[str, set[str]]:
     return found
 
 
-def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[Plan] = ()) -> Plan:
+def plan(
+    request: Request,
+    server: Server,
+    desired: Desired,
+    reviewed: Sequence[Plan] = (),
+    *,
+    needs_keys: bool = False,
+) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
-    reviewed: the plans whose changes alone may be made, if there are any.
+    reviewed: the plans whose changes alone may be made, if there are any. needs_keys: it is applied next.
     """
 
     def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
@@ -140,6 +174,7 @@ def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[
         max_deletes=request.max_deletes,
         max_delete_share=request.max_delete_share,
         reviewed=frozenset(c.digest for each in reviewed for c in each.changes()) if reviewed else None,
+        needs_keys=needs_keys,
     )
     made = make(desired, asyncio.run(read()), options)
     made = replace(made, server=name(request, server))
@@ -151,8 +186,8 @@ def plan(request: Request, server: Server, desired: Desired, reviewed: Sequence[
 
 
 def keys_of(request: Request) -> secrets.Read:
-    """How the keys of credentials are read; for the embedded server they may be made up."""
-    return secrets.read_or_make_up if request.sandbox else secrets.read
+    """How the keys of credentials are read; for the embedded server, which keeps them, stand-ins for them."""
+    return secrets.stand_ins(_salt()) if request.sandbox else secrets.read
 
 
 @contextmanager
@@ -164,7 +199,7 @@ def planned(
         seen = [saved.read(Path(file)).plan for file in reviewed]
         wanted = desired(request)
         with server(request, wanted) as running:
-            yield running, plan(request, running, wanted, seen)
+            yield running, plan(request, running, wanted, seen, needs_keys=True)
         return
     if reviewed or request.instance or request.replace or request.prune:
         raise ReconcilerError(

@@ -45,6 +45,7 @@ class Options:
 
     max_deletes: in the whole run. max_delete_share: percent of the bots on an instance that are ours.
     reviewed: the digests of the changes that may be made; all others are held. None: nobody reviews.
+    needs_keys: it is to be applied now, so what needs a key that is not at hand is a conflict.
     """
 
     owner: str = "gitops"
@@ -53,11 +54,12 @@ class Options:
     max_deletes: int = 5
     max_delete_share: int = 50
     reviewed: frozenset[str] | None = None
+    needs_keys: bool = False
 
 
 def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
     """The plan for all instances, by name. Raises LimitError."""
-    book = Book(desired, observed, options.reviewed)
+    book = Book(desired, observed, options)
     instances = sorted(desired.instances, key=lambda instance: instance.name)
     drafts = {}
     for instance in instances:

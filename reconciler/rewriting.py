@@ -10,9 +10,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +19,18 @@ from reconciler.drift import SETTINGS, Drift, Said
 from reconciler.errors import ManifestError, Position
 from reconciler.kinds import Value
 from reconciler.load import MAX_INCLUDED, load
+from reconciler.merge import literal
 from reconciler.model import Desired, DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.nodes import Origin
-from reconciler.yaml import MappingNode, Node, SequenceNode, tag
-from reconciler.yaml.blocks import reused
+from reconciler.yaml import MappingNode, Node, SequenceNode, index, tag
 from reconciler.yaml.edit import CannotEditError, Edits, Put, edit
+from reconciler.yaml.matching import Matched, reused
+from reconciler.yaml.spans import ANCHOR
 
 _PASSES = 5
 """How often manifests are edited until they are right: an edit of an anchor moves what its aliases say."""
 
 _NOWHERE = Position("", 0, 0)
-_NEEDS_ESCAPE = re.compile(r"(?<=\$)\$\{|\$\{(?=[A-Za-z_][A-Za-z0-9_]*\})")
 
 Contents = Mapping[Path, bytes]
 """What files are to hold, by their paths without links."""
@@ -70,11 +70,13 @@ class Manifests:
     def notes(self, drifts: Sequence[Drift], edited: Contents) -> Iterator[Said]:
         """What a person should know of how the drifts were written."""
         wanted = _wanted(self.desired, drifts)
-        instances = {instance.name: instance for instance in self.desired.instances}
+        before = {instance.name: instance for instance in self.desired.instances}
+        after = {instance.name: instance for instance in load(self._directory, edited).instances}
+        unfit = {path for path, contents in self._rewritten(wanted).items() if None in contents}
         for drift in drifts:
-            instance, after = instances[drift.instance], wanted[drift.instance]
-            for text in _notes(instance, after, drift, edited):
-                yield Said(drift.instance, drift.about, text)
+            name = drift.instance
+            for text in _notes(before[name], wanted[name], after[name], drift, edited, unfit):
+                yield Said(name, drift.about, text)
 
     def original(self, path: Path) -> bytes:
         """What a file holds."""
@@ -101,17 +103,24 @@ class Manifests:
 
     def _included(self, wanted: Mapping[str, DesiredInstance]) -> dict[Path, bytes]:
         """The new contents of files that all of their users want to say the same."""
+        found: dict[Path, bytes] = {}
+        for path, contents in self._rewritten(wanted).items():
+            [content, *others] = contents
+            if content is not None and not others:
+                found[path] = content
+        return found
+
+    def _rewritten(self, wanted: Mapping[str, DesiredInstance]) -> dict[Path, set[bytes | None]]:
+        """What users of a file want it to hold, where that is something new; None for what it cannot hold."""
         uses: dict[Path, list[_Use]] = {}
         for instance in self.desired.instances:
             for use in _uses(instance, wanted[instance.name]):
                 uses.setdefault(use.path, []).append(use)
-        found: dict[Path, bytes] = {}
-        for path, those in uses.items():
-            if any(use.after not in (use.before, None) for use in those):
-                contents = {self._with_text(use) for use in those if use.after is not None}
-                if len(contents) == 1 and (content := contents.pop()) is not None:
-                    found[path] = content
-        return found
+        return {
+            path: {self._with_text(use) for use in those if use.after is not None}
+            for path, those in uses.items()
+            if any(use.after not in (use.before, None) for use in those)
+        }
 
     def _with_text(self, use: _Use) -> bytes | None:
         """The file with another text, where that can be in a file; lines that stay are not touched."""
@@ -259,7 +268,7 @@ def _literal(instance: DesiredInstance) -> Any:
     """How a text is written in this instance's manifest so that nothing in it is a variable."""
     if instance.vars is None:
         return str
-    return lambda text: _NEEDS_ESCAPE.sub("$${", text)
+    return literal
 
 
 # -- texts that stand in files ----------------------------------------------------------------
@@ -303,33 +312,63 @@ def _at(before: Value, after: Value, slot: int) -> str | None:
     """What an item of a list, or a text, becomes; None for one that goes."""
     if not (isinstance(before, tuple) and isinstance(after, tuple)):
         return str(after)
-    for what, i, i_end, j, j_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-        if i <= slot < i_end and what != "delete" and j + slot - i < j_end:
-            return after[j + slot - i]
-    return None
+    matched = Matched.of(before, after)
+    if slot in matched.moves.values():
+        return before[slot]
+    return next((after[j] for j, i in matched.stays.items() if i == slot), None)
 
 
 def _notes(
-    instance: DesiredInstance, wanted: DesiredInstance, drift: Drift, edited: Contents
+    instance: DesiredInstance,
+    wanted: DesiredInstance,
+    written: DesiredInstance,
+    drift: Drift,
+    edited: Contents,
+    unfit: Set[Path],
 ) -> Iterator[str]:
-    own = next((bot for bot in instance.bots if bot.name == drift.about), None)
-    of: Any = instance.settings if drift.about == SETTINGS else own
+    """unfit: files that cannot hold what is wanted."""
+    of, now = _of(instance, drift), _of(written, drift)
     uses = [use for use in _uses(instance, wanted) if use.about == drift.about]
     in_defaults = _edits(instance, wanted).get("defaults", {})
     for name in drift.keys:
         origin = of.origins.get(name)
         moved = [use for use in uses if use.field == name and use.after not in (None, use.before)]
+        inlined = [use.path for use in moved if use.path not in edited]
         if origin is None:
             yield f"{name} is declared now: what it is on the server needs it"
             continue
-        if origin.layer not in ("bot", "settings") and not (moved and all(u.path in edited for u in moved)):
+        if origin.layer not in ("bot", "settings") and (inlined or not moved):
             where = f"{name} came from {origin.layer} ({origin.at})"
             if origin.layer == "defaults" and name in in_defaults:
                 yield f"{where}: it was changed there, as all that have it from there drifted alike"
             else:
                 yield f"{where}: it has its own now, the others keep theirs"
-        if any(use.path not in edited for use in moved):
+        if any(path not in unfit for path in inlined):
             yield f"{name} was in a file that others use too: it stands in the manifest now"
-        if origin.variables:
-            names = ", ".join(f"${{{each}}}" for each in origin.variables)
-            yield f"{name} said {names}: what is written now says it in plain words"
+        if any(path in unfit for path in inlined):
+            yield f"{name} was in a file, which cannot hold what it is now: it stands in the manifest now"
+        here = now.origins[name]
+        if lost := [f"${{{each}}}" for each in origin.variables if each not in here.variables]:
+            yield f"{name} said {', '.join(lost)}: what is written now says it in plain words"
+        for anchor in sorted(_anchors(of, name) - _anchors(now, name)):
+            if re.search(rf"{re.escape(anchor)}(?!\S)", here.source.raw):
+                yield f"{name} had the anchor {anchor}: the first of the others that use it has it now"
+
+
+def _of(instance: DesiredInstance, drift: Drift) -> Any:
+    """What the drift is about."""
+    if drift.about == SETTINGS:
+        return instance.settings
+    return next(bot for bot in instance.bots if bot.name == drift.about)
+
+
+def _anchors(of: Any, name: str) -> set[str]:
+    """The anchors at a value, or at the items of a list, that stands in the bot or the settings itself."""
+    origin: Origin = of.origins[name]
+    value = origin.value
+    if origin.layer not in ("bot", "settings") or origin.at < of.at:
+        return set()  # an anchor stands above what merges it
+    items = value.value if isinstance(value, SequenceNode) else []
+    own = [node for node in (value, *items) if index(node) > index(origin.key)]
+    found = (ANCHOR.match(origin.source.raw, index(node)) for node in own)
+    return {anchor[0] for anchor in found if anchor}

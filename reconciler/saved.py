@@ -113,6 +113,7 @@ def _plan(document: dict[str, Any]) -> Plan:
             "in_sync": instance["inSync"],
             "problem": instance["problem"],
             "credentials": instance["credentials"],
+            "keyless": instance.get("keyless", {}),  # it came later than version 1
         }
         for instance in document["instances"]
     ]

@@ -6,6 +6,8 @@ never stands in a Plan, nor a hash or a length of it, and an error says no more 
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import stat
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
+from reconciler import borrowing
 from reconciler.errors import ManifestError, Problem, ReconcilerError
 from reconciler.families import split
 from reconciler.model import Desired, DesiredCredential, SecretRef
@@ -42,6 +45,14 @@ class Keys:
         found = self.found.get((instance, name))
         return found if isinstance(found, SecretStr) else None
 
+    def missing(self, instance: str) -> dict[str, str]:
+        """Why there is no key, for those of an instance's declared credentials that have none at hand."""
+        return {
+            name: found
+            for (owner, name), found in self.found.items()
+            if owner == instance and isinstance(found, str)
+        }
+
 
 def read(ref: SecretRef, name: str = "") -> SecretStr:
     """The key that ref points to, without blanks around it. Raises SecretError.
@@ -60,12 +71,22 @@ def read(ref: SecretRef, name: str = "") -> SecretStr:
     return SecretStr(key)
 
 
-def read_or_make_up(ref: SecretRef, name: str) -> SecretStr:
-    """The same for the embedded server, on which manifests can be tried without any key at hand."""
-    try:
-        return read(ref)
-    except SecretError:
-        return SecretStr(f"{_MADE_UP}{split(name)[0]}"[:LONGEST])
+def stand_ins(salt: bytes) -> Read:
+    """The same for the embedded server, whose file is to hold no real key: a stand-in for each.
+
+    Equal keys have equal ones and others have others, so that a rotation can be tried; nobody gets back to a
+    key. Where none is at hand, one is made up. salt: of this machine alone.
+    """
+
+    def stand_in(ref: SecretRef, name: str) -> SecretStr:
+        try:
+            key = read(ref)
+        except SecretError:
+            return SecretStr(f"{_MADE_UP}{split(name)[0]}"[:LONGEST])
+        digest = hmac.new(salt, key.get_secret_value().encode(), hashlib.sha256).hexdigest()
+        return SecretStr(f"{_MADE_UP}{digest[:32]}")
+
+    return stand_in
 
 
 def keys(desired: Desired, read: Read = read) -> Keys:
@@ -96,7 +117,7 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
     way_out = (
         f"name {other.name!r} in its place"
         if owner == instance
-        else f"borrow it in its place, `openaiCreds: {{instance: {owner}, name: {other.name}}}`"
+        else f"borrow it in its place, {borrowing.borrow(owner, other.name)} ({borrowing.WHEN})"
     )
     return (
         f"the credential {credential.name!r} has the same key as {other.name!r} of the instance {owner!r} "

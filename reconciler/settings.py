@@ -8,9 +8,10 @@ comes after.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
+from reconciler import borrowing
 from reconciler.differ import same
 from reconciler.families import Family, split
 from reconciler.kinds import OPENAI, Kind, Value
@@ -113,21 +114,36 @@ def _only_creds(
     desired: DesiredInstance, credentials: Mapping[str, RemoteCredential], own: Own
 ) -> Family | str:
     """The credential of settings that declare none: the instance's only one, else that of its first bot."""
-    names = {split(name)[0] for name in credentials} | {one.name for one in desired.credentials}
+    names = own_names(desired, credentials)
     if len(names) == 1:
-        return own(names.pop())
+        return own(names[0])
     ids = {credential.id: name for name, credential in credentials.items()}
     for bot in desired.bots:
         raw = ids.get(str(bot.fields.get("openaiCredsId")))
         if bot.lender is None and (name := bot.creds or raw):
             return own(name)
+    if names:
+        which = f"its settings need one of the instance's own credentials ({', '.join(names)})"
+        return f"{which}: name it, {borrowing.named(names[0])}"
     return (
-        "its settings need a credential of the instance's own, as another instance's stands in that one's "
-        "settings: declare one under `credentials:` and name it, `settings: {openaiCreds: NAME}`"
+        "its settings need a credential of the instance's own, as no two instances' settings can have the "
+        "same: " + borrowing.own(desired.name)
     )
 
 
+def own_names(desired: DesiredInstance, credentials: Mapping[str, RemoteCredential]) -> list[str]:
+    """The instance's own credentials as a manifest names them, those that it declares first."""
+    declared = [one.name for one in desired.credentials]
+    return list(dict.fromkeys([*declared, *sorted(split(name)[0] for name in credentials)]))
+
+
 # -- the fallback -----------------------------------------------------------------------------
+
+_NO_WAY_TO_NONE = (
+    "a server of 2.2.x clears it only when its bot is deleted: declare another bot as the fallback, "
+    "or leave `fallback` out of the settings, or delete the bot"
+)
+"""Only that version hides fields of the settings, which is how it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,17 +163,18 @@ def fallback(
     row: RemoteSettings,
     ids: Mapping[str, str],
     names: Mapping[str, str],
+    going: Set[str],
 ) -> Fallback | str | None:
     """What becomes of the fallback; None for nothing, a sentence where it cannot be what is declared.
 
     ids: of the bots as they will be, by name, but for those that are not written though they should be.
-    names: of the bots as they are, by id.
+    names: of the bots as they are, by id. going: the ids of those that are deleted.
     """
     if declared is None or declared.fallback is None:
         return None
     before = row.fallback and names.get(row.fallback, row.fallback)
     if declared.fallback == "":
-        return Fallback("", before, "") if row.fallback else None
+        return _no_fallback(row, before, going)
     id = ids.get(declared.fallback)
     if id == row.fallback or (id is None and before == declared.fallback):
         return None
@@ -168,31 +185,38 @@ def fallback(
     return Fallback(id, before, declared.fallback)
 
 
-def change(
+def _no_fallback(row: RemoteSettings, before: str | None, going: Set[str]) -> Fallback | str | None:
+    if not row.fallback:
+        return None
+    if row.unseen and row.fallback not in going:
+        return f"its fallback stays {before}, as {_NO_WAY_TO_NONE}"
+    return Fallback("", before, "")
+
+
+def changes(
     desired: DesiredInstance, row: RemoteSettings, draft: Draft, fallback: Fallback | str | None
-) -> Change | None:
-    """The change of the settings; None when they are as they should be."""
+) -> list[Change]:
+    """What is written of the settings, and what is in conflict; nothing when they are as they should be."""
     if desired.settings is None:
-        return None
-    fields = draft.fields
-    if isinstance(fallback, Fallback):
-        fields = (*fields, FieldChange("fallbackId", fallback.before, fallback.after))
-    reason = "they differ" if row.exists else "they are not there yet"
-    verb = Verb.UPDATE if row.exists else Verb.CREATE
-    if draft.problem or (isinstance(fallback, str) and not fields):
-        verb, reason, fields = Verb.CONFLICT, draft.problem or str(fallback), ()
-    elif not fields:
-        return None
-    elif isinstance(fallback, str):
-        reason = f"{reason}; {fallback}"
+        return []
     shown = row.fields if row.fallback is None else {**row.fields, "fallbackId": row.fallback}
-    return Change(
+    blank = Change(
         desired.name,
         "",
-        verb,
-        reason,
-        fields=fields,
+        Verb.CONFLICT,
+        "",
         before=RemoteBot("", shown) if row.exists else None,
         at=desired.settings.at,
         of=Of.SETTINGS,
     )
+    if draft.problem:
+        return [replace(blank, reason=draft.problem)]
+    fields = draft.fields
+    if isinstance(fallback, Fallback):
+        fields = (*fields, FieldChange("fallbackId", fallback.before, fallback.after))
+    found = [replace(blank, reason=fallback)] if isinstance(fallback, str) else []
+    if fields:
+        verb = Verb.UPDATE if row.exists else Verb.CREATE
+        reason = "they differ" if row.exists else "they are not there yet"
+        found.insert(0, replace(blank, verb=verb, reason=reason, fields=fields))
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator, Sequence
 
+from reconciler.borrowing import WHEN
 from reconciler.errors import Position, Problem
 from reconciler.manifest import GENERATION
 from reconciler.model import DesiredCredential, DesiredInstance, SecretRef
@@ -44,7 +45,7 @@ def _twice(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
                 yield Problem(
                     creds.at,
                     f"{said}, and a server holds each name once: give it another, or leave it out and borrow "
-                    f"that one with {_borrow(owner, creds.name)}",
+                    f"that one with {_borrow(owner, creds.name)} ({WHEN})",
                 )
                 continue
             owner, first = keys.setdefault(_place(creds.key), (instance.name, creds))
@@ -53,7 +54,7 @@ def _twice(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
                 way = (
                     f"use that one with openaiCreds: {quoted(first.name)}"
                     if owner == instance.name
-                    else f"leave it out and borrow that one with {_borrow(owner, first.name)}"
+                    else f"leave it out and borrow that one with {_borrow(owner, first.name)} ({WHEN})"
                 )
                 whose = "" if owner == instance.name else f" of instance {quoted(owner)}"
                 yield Problem(

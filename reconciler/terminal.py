@@ -118,7 +118,7 @@ def agree(made: Plan, format: str) -> None:
 def progress(made: Plan) -> Iterator[Callable[[object], None]]:
     """A bar that moves with each result, where somebody sees it."""
     length = sum(change.verb.writes for change in made.changes())
-    hidden = not sys.stderr.isatty()
+    hidden = not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
         yield lambda result: bar.update(1)
 

@@ -68,18 +68,23 @@ async def update(client: Client, desired: Desired, directory: Path, owner: str) 
     manifests = Manifests(directory)
     if found.strange:
         found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
-    return _brought(manifests, found, directory)
+    return brought(manifests, found, directory)
 
 
-def _brought(manifests: Manifests, found: Drifts, directory: Path) -> Report:
-    """The report of what was written."""
+def brought(manifests: Manifests, found: Drifts, directory: Path) -> Report:
+    """Write the drifts into the manifests below the directory, as far as that can be done.
+
+    Raises ReconcilerError when a file cannot be written, or was changed since the manifests were read.
+    """
     settled = _Settled(manifests)
     settled.add(_groups(manifests.desired, found.found))
     home = directory.resolve()
     contents = {path: new for path, new in settled.contents.items() if new != manifests.original(path)}
+    said = tuple(manifests.notes(settled.accepted, contents))
+    for path in contents:
+        _check(path, manifests.original(path), home)
     for path, content in contents.items():
-        _write(path, content, manifests.original(path), home)
-    said = manifests.notes(settled.accepted, contents)
+        _write(path, content)
     return Report(
         tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
         tuple(directory / path.relative_to(home) for path in sorted(contents)),
@@ -160,18 +165,24 @@ def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
 # -- writing ----------------------------------------------------------------------------------
 
 
-def _write(path: Path, content: bytes, original: bytes, home: Path) -> None:
-    """Put the content in the place of a file's, whole or not at all; who may read it stays.
-
-    Raises ReconcilerError when that cannot be done, or the file was changed meanwhile.
-    """
+def _check(path: Path, original: bytes, home: Path) -> None:
+    """Raises ReconcilerError for a file that may not be written: it is elsewhere, or is not as it was."""
     if not path.is_relative_to(home):
         raise ReconcilerError(f"{path} is not written: it is outside of {home}.")
+    with suppress(OSError):
+        if path.read_bytes() == original:
+            return
+    raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Put the content in the place of a file's, whole or not at all; who may read it stays.
+
+    Raises ReconcilerError when that cannot be done.
+    """
     try:
-        if path.read_bytes() != original:
-            raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
         mode = stat.S_IMODE(path.stat().st_mode)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".update-", delete=False) as file:
             beside = Path(file.name)
             try:
                 file.write(content)

@@ -16,13 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from reconciler import schema
 from reconciler.client import Client, Server
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.importer import naming
 from reconciler.importer.check import Check
-from reconciler.importer.draft import Draft, LeftOut, drafts
+from reconciler.importer.draft import Draft, Extent, LeftOut, drafts
 from reconciler.importer.reading import Reading, read
 from reconciler.init import SCHEMA
+from reconciler.lint import unread
 from reconciler.load import MAX_MANIFEST, load
 from reconciler.model import Desired, Observed
 from reconciler.pipeline import Request, check_owner, server
@@ -43,10 +45,12 @@ class Written:
 class Report:
     """How an import ended.
 
-    skipped: instances without a new manifest. left_out: what the new ones lack. empty: how many instances
-    have nothing that a manifest could say. failed: whether one could not be read or written.
+    directory: of the manifests. skipped: instances without a new manifest. left_out: what the new ones lack.
+    empty: how many instances have nothing that a manifest could say. failed: whether one could not be read
+    or written.
     """
 
+    directory: Path
     written: tuple[Written, ...]
     skipped: tuple[LeftOut, ...]
     left_out: tuple[LeftOut, ...]
@@ -77,7 +81,7 @@ def existing(directory: Path) -> Desired:
         raise
     except ReconcilerError:
         if directory.exists() and not directory.is_dir():
-            raise
+            raise ReconcilerError(f"{directory} is not a directory: name another with --into.") from None
         return Desired(())
 
 
@@ -98,11 +102,12 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
     chosen = {name: reading.instances[name] for name in stems}
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
-    made = drafts(chosen, others, there, stems, owner, full=full)
+    extent = Extent(full, unread(reading.version) if reading.version else frozenset())
+    made = drafts(chosen, others, there, stems, owner, extent)
     seen = Observed("", {name: replace(seen, lent=others) for name, seen in chosen.items()})
     with _workplace(directory, there) as beside:
-        head = f"# yaml-language-server: $schema={SCHEMA}\n" if (directory / SCHEMA).is_file() else ""
-        check = Check(made, beside, _taken(directory), head)
+        beside_them = {} if os.path.lexists(directory / SCHEMA) else {SCHEMA: schema.document()}
+        check = Check(made, beside, _taken(directory), beside_them)
         check.run(seen, owner)
         skipped |= check.skipped
         failed = bool(reading.problems)
@@ -116,6 +121,7 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
             else:
                 written.append(_written(draft, directory))
     return Report(
+        directory,
         tuple(written),
         tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
         tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
@@ -178,7 +184,7 @@ def _place(files: Mapping[str, str], beside: Path, directory: Path) -> None:
         for path in files:
             source, target = beside / path, directory / path
             if not source.exists():
-                continue  # a prompt that another instance has too
+                continue  # what another instance has too, such as a prompt
             _make_folders(target.parent, directory)
             _move(source, target)
             placed.append((source, target))

@@ -16,7 +16,8 @@ from reconciler.errors import ManifestError, Problem
 from reconciler.importer.draft import Draft, called, tree
 from reconciler.importer.page import Page, file_names, lift, page
 from reconciler.kinds import OPENAI, Value
-from reconciler.load import load
+from reconciler.load import folder, load
+from reconciler.merge import literal
 from reconciler.model import Change, Desired, InstancePlan, Observed, Of, Verb
 from reconciler.plan import Options, make
 
@@ -33,21 +34,27 @@ _NEEDED = frozenset(
 _SETTINGS = {"openaiCredsId": "openaiCreds", "fallbackId": "fallback"}
 """What a manifest calls fields of the settings that a change calls otherwise."""
 
+_AT_LEAST = re.compile(r": write at least (\d+)$")
+
 
 class Check:
     """The drafts that are left, and their files, as they were found good.
 
-    directory: a copy of what is there, into which they are written. files: of each instance, the included
+    directory: a copy of what is there, into which they are written. beside: files that go with each instance,
+    taken: paths of prompts that are there. files: of each instance, the included
     ones before the manifest. skipped: instances that no manifest can describe, and why.
     """
 
     def __init__(
-        self, drafts: Mapping[str, Draft], directory: Path, taken: frozenset[str], head: str = ""
+        self, drafts: Mapping[str, Draft], directory: Path, taken: frozenset[str], beside: Files
     ) -> None:
+        above = folder(directory)
+        self._variables = above is not None and above.vars is not None
+        self._inherited = tuple(above.bots or ()) if above is not None else ()
         self.drafts = dict(drafts)
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
-        self._directory, self._taken, self._head = directory, taken, head
+        self._directory, self._taken, self._beside = directory, taken, beside
         self._written: Files = {}
         self._faults: dict[str, str] = {}  # of the last round, by instance
         self._pages: dict[str, tuple[str, Page]] = {}
@@ -84,10 +91,13 @@ class Check:
         self._pages, self.files = {}, {}
         for instance, made in self.drafts.items():
             included = names.get(instance, {})
-            written = page(made, included, self._head)
+            made.others = [name for name in self._inherited if name not in made.bots]
+            written = page(made, included, variables=self._variables)
             path = f"{made.stem}.yaml"
             self._pages[str(self._directory / path)] = (instance, written)
-            self.files[instance] = {included[text]: f"{text}\n" for text in included} | {path: written.text}
+            said = literal if self._variables else str
+            texts = {included[text]: f"{said(text)}\n" for text in included}
+            self.files[instance] = self._beside | texts | {path: written.text}
             wanted |= self.files[instance]
         for path in self._written.keys() - wanted.keys():
             (self._directory / path).unlink()
@@ -133,7 +143,8 @@ class Check:
 
     def _what(self, problem: Problem) -> str:
         """What is wrong, without what a person could do about it and where it was written for the check."""
-        said = problem.message.rpartition(": ")[0] or problem.message
+        said = _AT_LEAST.sub(r", and a manifest takes \1 and more", problem.message)
+        said = said.rpartition(": ")[0] or said
         return re.sub(rf" \({re.escape(str(self._directory))}[^()]*\)", "", said)
 
     def _skip(self, made: Draft, why: str) -> None:
@@ -180,8 +191,6 @@ def _mend_change(made: Draft, change: Change) -> None:
                 _mend_setting(made, _SETTINGS.get(field.name, field.name), field.before, change.reason)
         case Of.BOT if change.bot in made.bots:
             _mend_bot(made, change)
-        case Of.BOT if change.bot not in made.others:  # a folder's defaults bring it in
-            made.others.append(change.bot)
 
 
 def _mend_setting(made: Draft, name: str, stored: Value | None, why: str) -> None:
@@ -203,8 +212,10 @@ def _mend_bot(made: Draft, change: Change) -> None:
         _without(made, change.bot, known[0].name, f"an apply would change its {known[0].name}")
     else:  # a folder's defaults bring in another value than the server has
         for field in fields:
-            entry.declared[field.name] = tree(field.name, "" if field.before is None else field.before)
-            entry.own.add(field.name)
+            value = tree(field.name, "" if field.before is None else field.before)
+            if entry.declared.get(field.name) == value:  # what a folder says of this bot outdoes our defaults
+                entry.own.add(field.name)
+            entry.declared[field.name] = value
 
 
 def _without(made: Draft, bot: str, key: str, why: str) -> None:

@@ -1,14 +1,14 @@
 """One instance of the server → the draft of its manifest. Pure.
 
-A draft holds what is worth saying: not what a create would copy from the settings anyway, nor what means
-nothing to a bot of its types. Whether the manifest says what the server has is not decided here: check.py
-plans it, and takes out of the draft what a manifest cannot say.
+A draft holds what is worth saying: not what a create would copy from the settings anyway, nor what no code
+reads or what means nothing to a bot of its types. Whether the manifest says what the server has is not
+decided here: check.py plans it, and takes out of the draft what a manifest cannot say.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.differ import same
@@ -25,10 +25,12 @@ from reconciler.model import (
     RemoteCredential,
     RemoteSettings,
 )
+from reconciler.nodes import looks_like_key, quoted
 from reconciler.order import is_parked
 from reconciler.yaml.emit import Flow, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is
+_KEY_FOR_NAME = "looks like an api key, so it is not said: revoke the key, and make a credential with a name"
 MESSAGES = ("systemMessages", "assistantMessages", "userMessages")
 TIMING = tuple(field.name for field in OPENAI.fields.values() if field.from_settings)
 ORDER = (
@@ -88,9 +90,55 @@ class Draft:
         self.left_out += [] if note in self.left_out else [note]
 
 
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is worth saying. full: every value. unread: fields that no code of the server reads."""
+
+    full: bool = False
+    unread: frozenset[str] = frozenset()
+
+    def has(self, key: str, value: Value, otherwise: Value | None) -> bool:
+        """Whether a value is to be said. otherwise: the one that a create or the API has without a word."""
+        return self.full or (key not in self.unread and not same(otherwise, value))
+
+
 Credentials = Mapping[str, RemoteCredential]
-Reference = Callable[[str], Tree | None]
-"""What the credential of an id is called in the instance that is drafted; None where it stays an id."""
+Whose = tuple[str, str]
+"""An instance, and the name of one of its credentials or of a family of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an instance calls credentials. known: all, by their ids. last: the id of a family's last."""
+
+    instance: str
+    known: Mapping[str, Whose]
+    last: Mapping[Whose, str]
+
+    def bots(self, id: str) -> Tree | None:
+        """What a bot says; None where it has to say the id, since the name means another generation."""
+        whose, name = self.known.get(id, ("", ""))
+        family = split(name)[0]
+        if self.last.get((whose, family)) != id:
+            return None
+        return family if whose == self.instance else Flow({"instance": whose, "name": family})
+
+    def no_setting(self, id: str) -> str:
+        """Why the settings cannot say it; "" where they can."""
+        whose, name = self.known.get(id, ("", ""))
+        if not name:
+            return f"no instance that was read has their credential {id}"
+        if looks_like_key(name):
+            return f"the name of their credential {id} {_KEY_FOR_NAME}"
+        if whose != self.instance:
+            return (
+                f"they use {quoted(name)} of the instance {quoted(whose)}, and can only name one of their own"
+            )
+        family = split(name)[0]
+        last = self.known[self.last[whose, family]][1]
+        if last == name:
+            return ""
+        return f"they use {quoted(name)}, an older generation: a manifest means the last, {quoted(last)}"
 
 
 def drafts(
@@ -99,61 +147,53 @@ def drafts(
     existing: Desired,
     stems: Mapping[str, str],
     owner: str,
-    *,
-    full: bool,
+    extent: Extent,
 ) -> dict[str, Draft]:
     """What the manifest of every instance is to say, by the instance's name.
 
     others: the credentials of instances that are not imported. existing: the manifests that are there.
-    stems: the names of the files. full: leave out no value that a create would copy.
+    stems: the names of the files.
     """
     known = {name: seen.credentials or {} for name, seen in instances.items()}
-    current = _current({**others, **known})
+    everybodys = {
+        one.id: (instance, name)
+        for instance, credentials in {**others, **known}.items()
+        for name, one in credentials.items()
+    }
+    last = _last(everybodys)
     made = {
-        name: _drafted(seen, stems[name], owner, _reference(name, current), full=full)
+        name: _drafted(seen, stems[name], owner, Names(name, everybodys, last), extent)
         for name, seen in instances.items()
     }
     declared = [one for instance in existing.instances for one in instance.credentials]
     names, variables = {one.name for one in declared}, {one.key.name for one in declared}
     for instance, its in made.items():
-        for family in dict.fromkeys(split(name)[0] for name in known[instance]):
-            if family in names:
+        for family, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
+            if looks_like_key(family):
+                its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")
+            elif family in names:
                 its.leave_out(f"the credential {family}", "another manifest has one of this name")
-                continue
-            its.credentials[family] = naming.variable(family, instance, variables)
-            names.add(family)
-            variables.add(its.credentials[family])
+            else:
+                its.credentials[family] = naming.variable(family, instance, variables)
+                names.add(family)
+                variables.add(its.credentials[family])
     return made
 
 
-def _current(known: Mapping[str, Credentials]) -> dict[str, tuple[str, str]]:
-    """The instance and the name of every credential that can be called by one, by its id.
-
-    An older generation has to stay an id: the name means the last one.
-    """
-    last: dict[tuple[str, str], tuple[int, str]] = {}
-    for instance, credentials in known.items():
-        for name, one in credentials.items():
-            family, generation = split(name)
-            last[instance, family] = max(last.get((instance, family), (0, "")), (generation, one.id))
-    return {id: whose for whose, (_, id) in last.items()}
+def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
+    """The id of the last generation of each family, but where somebody took an api key for a name."""
+    named = ((id, whose) for id, whose in known.items() if not looks_like_key(whose[1]))
+    generations = sorted((*split(name), instance, id) for id, (instance, name) in named)
+    return {(instance, family): id for family, _, instance, id in generations}
 
 
-def _reference(instance: str, current: Mapping[str, tuple[str, str]]) -> Reference:
-    def reference(id: str) -> Tree | None:
-        whose, name = current.get(id, ("", ""))
-        return None if not name else name if whose == instance else Flow({"instance": whose, "name": name})
-
-    return reference
-
-
-def _drafted(seen: ObservedInstance, stem: str, owner: str, reference: Reference, *, full: bool) -> Draft:
+def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
     made = Draft(seen.name, stem)
     settings = seen.settings or RemoteSettings(exists=False, fields={})
     for name, bot in _named(seen, owner, made):
-        made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, reference, full=full))
+        made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, credentials, extent))
     if settings.exists:
-        _settings(made, settings, reference, full=full)
+        _settings(made, settings, seen.bots, credentials, extent)
     return made
 
 
@@ -200,7 +240,7 @@ def called(bot: RemoteBot) -> str:
 
 
 def _declared(
-    name: str, bot: RemoteBot, settings: RemoteSettings, owner: str, reference: Reference, *, full: bool
+    name: str, bot: RemoteBot, settings: RemoteSettings, owner: str, credentials: Names, extent: Extent
 ) -> dict[str, Tree]:
     values = bot.fields
     said: dict[str, Tree] = {}
@@ -211,9 +251,9 @@ def _declared(
         if value is None or not of.applies(values["botType"], values["triggerType"]):
             continue
         if key == "openaiCredsId":
-            said |= _credential(str(value), reference)
+            said |= _credential(str(value), credentials)
         elif of.from_settings:
-            if full or not same(_copied(key, settings), value):
+            if extent.has(key, value, _copied(key, settings)):
                 said[key] = tree(key, value)
         elif value not in ("", ()):
             said[key] = tree(key, value)
@@ -230,8 +270,8 @@ def _description(name: str, stored: str, owner: str) -> str | None:
     return text if describe(text, owner, name) == now else None
 
 
-def _credential(id: str, reference: Reference) -> dict[str, Tree]:
-    known = reference(id)
+def _credential(id: str, credentials: Names) -> dict[str, Tree]:
+    known = credentials.bots(id)
     return {"openaiCredsId": id} if known is None else {"openaiCreds": known}
 
 
@@ -246,24 +286,25 @@ def tree(key: str, value: Value) -> Tree:
     return Flow(value) if key == "ignoreJids" and isinstance(value, tuple) else value
 
 
-def _settings(made: Draft, settings: RemoteSettings, reference: Reference, *, full: bool) -> None:
+def _settings(
+    made: Draft, settings: RemoteSettings, bots: Iterable[RemoteBot], credentials: Names, extent: Extent
+) -> None:
     """What the settings say beyond the API's documented defaults, the credential and the fallback by name."""
-    id = settings.fields.get("openaiCredsId")
-    known = reference(str(id)) if id else None
-    if isinstance(known, str):
-        made.settings["openaiCreds"] = known
-    elif id:
-        made.leave_out(
-            "openaiCreds of the settings", f"{id} is no last generation of a credential of its own"
-        )
+    if id := str(settings.fields.get("openaiCredsId") or ""):
+        if why := credentials.no_setting(id):
+            made.leave_out("openaiCreds of the settings", why)
+        else:
+            made.settings["openaiCreds"] = split(credentials.known[id][1])[0]
     for key, of in OPENAI.settings.items():
         value = settings.fields.get(key)
-        if value is not None and (full or not same(of.default, value)):
+        if value is not None and extent.has(key, value, of.default):
             made.settings[key] = tree(key, value)
     names = {entry.remote.id: name for name, entry in made.bots.items()}
     if settings.fallback in names:
         made.settings["fallback"] = names[settings.fallback]
     elif settings.fallback:
-        made.leave_out("fallback of the settings", f"bot {settings.fallback} is not in this manifest")
-    elif full:
+        bot = next((called(bot) for bot in bots if bot.id == settings.fallback), None)
+        why = f"{bot} is left out" if bot else f"the instance has no bot {settings.fallback}"
+        made.leave_out("fallback of the settings", why)
+    elif extent.full:
         made.settings["fallback"] = ""

@@ -6,24 +6,31 @@ prompt becomes a file, and one for all who have it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.importer import naming
 from reconciler.importer.draft import MESSAGES, ORDER, TIMING, Draft, Entry, tree
+from reconciler.init import SCHEMA
+from reconciler.kinds import OPENAI
+from reconciler.merge import literal
 from reconciler.yaml.emit import Flow, Tagged, Tree, comment, mapping
 from reconciler.yaml.emit import key as quoted
 
 LONG_LINES, LONG_TEXT = 8, 600
-"""Lines, and characters, from which on a prompt is a file of its own."""
+"""Lines, and characters: a prompt with more of either is a file of its own."""
 
-_OFTEN = ("openaiCreds", "enabled", "model", *TIMING)  # a default even where some bots differ
+SHARED_LINES, SHARED_TEXT = 2, 200
+"""The same for a prompt that is used twice or more."""
+
+_OFTEN = ("openaiCreds", "enabled", "botType", "model", *TIMING)  # a default even where some bots differ
 _LIFTED = (
     *("openaiCreds", "enabled", "botType", "model", "triggerType", "triggerOperator", "functionUrl"),
     *TIMING,
 )
-
+_SETTINGS = ("openaiCreds", *OPENAI.settings, "fallback")
 
 Place = tuple[str, str, str]
 """What a line of the text belongs to: its section, the name in it and the key under that, "" for none."""
@@ -31,9 +38,13 @@ Place = tuple[str, str, str]
 
 @dataclass(slots=True)
 class Page:
-    """The text of a manifest as it grows. places: of every line, from 1."""
+    """The text of a manifest as it grows.
+
+    variables: whether `${name}` has a meaning in it. places: of every line, from 1.
+    """
 
     text: str = ""
+    variables: bool = False
     places: list[Place] = field(default_factory=lambda: [("", "", "")])
 
     def add(self, text: str, section: str = "", name: str = "", key: str = "") -> None:
@@ -45,13 +56,17 @@ class Page:
         """Adds the lines of a mapping."""
         for key in entries:
             where = (key, "") if not name else (name, key)
-            self.add(mapping({key: entries[key]}, indent), section, *where)
+            entry = {key: entries[key]}
+            self.add(mapping(_literal(entry) if self.variables else entry, indent), section, *where)
 
 
-def page(made: Draft, files: Mapping[str, str], head: str = "") -> Page:
-    """The manifest's text. files: the paths of texts that are files of their own. head: its first lines."""
-    text = Page()
-    text.add(head)
+def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> Page:
+    """The manifest's text. files: the paths of texts that are files of their own.
+
+    variables: whether `${name}` has a meaning in it.
+    """
+    text = Page(variables=variables)
+    text.add(f"# yaml-language-server: $schema={SCHEMA}\n")
     if made.left_out:
         text.add("# Left out by the import:\n")
         for one in made.left_out:
@@ -67,11 +82,11 @@ def page(made: Draft, files: Mapping[str, str], head: str = "") -> Page:
         "credentials",
     )
     _section(text, made.settings and "settings")
-    text.entries(made.settings, 2, "settings")
+    text.entries({key: made.settings[key] for key in _SETTINGS if key in made.settings}, 2, "settings")
     _section(text, defaults and "defaults")
     text.entries(defaults, 2, "defaults")
     if not made.bots and not made.others:
-        text.add("\nbots: {}\n" if text.text else "bots: {}\n")
+        text.add("\nbots: {}\n")
         return text
     _section(text, "bots")
     for number, (name, said) in enumerate(zip(made.bots, rest, strict=True)):
@@ -83,9 +98,30 @@ def page(made: Draft, files: Mapping[str, str], head: str = "") -> Page:
     return text
 
 
+def _literal(entry: Mapping[str, Tree]) -> dict[str, Tree]:
+    """The entry, written so that nothing in it is a variable."""
+    return {literal(key): _literal_tree(tree) for key, tree in entry.items()}
+
+
+def _literal_tree(tree: Tree) -> Tree:
+    match tree:
+        case str():
+            return literal(tree)
+        case Flow(Mapping() as of):
+            return Flow(_literal(of))
+        case Flow(of):
+            return Flow([_literal_tree(item) for item in of])
+        case Mapping():
+            return _literal(tree)
+        case Sequence():
+            return [_literal_tree(item) for item in tree]
+        case _:
+            return tree
+
+
 def _section(text: Page, name: object) -> None:
     if name:
-        text.add("\n" if text.text and not text.text.endswith("\n\n") else "")
+        text.add("" if text.text.endswith("\n\n") else "\n")
         text.add(f"{name}:\n")
 
 
@@ -101,7 +137,9 @@ def lift(entries: Iterable[Entry]) -> tuple[dict[str, Tree], list[dict[str, Tree
     said = [dict(entry.declared) for entry in bots]
     defaults: dict[str, Tree] = {}
     for key in _lifted(bots):
-        value, count = _commonest([one[key] for one in said if key in one])
+        value, count = _commonest(
+            [one[key] for entry, one in zip(bots, said, strict=True) if key in one and key not in entry.own]
+        )
         if (
             value is None
             or count < 2
@@ -133,8 +171,10 @@ def _spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
     if key == "openaiCreds" and "openaiCredsId" in entry.declared:
         return {}
     stored = entry.remote.fields.get(key)
-    if key not in TIMING or key in entry.unsayable:
+    if key in entry.unsayable:
         return None
+    if key not in TIMING:  # it means nothing to the bot, and to declare what is left there changes nothing
+        return {} if stored == value else None
     if stored is None:
         return {} if value in ("", Flow(())) else None
     return {key: tree(key, stored)}
@@ -150,21 +190,22 @@ def _commonest(values: Sequence[Tree]) -> tuple[Tree | None, int]:
 
 
 def file_names(drafts: Iterable[Draft], taken: Iterable[str]) -> dict[str, dict[str, str]]:
-    """The path of every long text, by its instance and the text; a text that several bots have is one file.
+    """The path of every text that becomes a file, by its instance and the text; equal ones are one file.
 
     taken: paths that are there, in lower case. Paths are relative to the manifests' directory.
     """
     users: dict[str, list[tuple[Draft, str, str]]] = {}
     for made in drafts:
         for name, entry in made.bots.items():
-            for role, text in _long_texts(entry):
+            for role, text in _texts(entry):
                 users.setdefault(text, []).append((made, name, role))
+    users = {text: its for text, its in users.items() if _becomes_file(text, len(its))}
     own = Counter((its[0][0].stem, its[0][1]) for its in users.values() if _whose(its))
     used = set(taken)
     found: dict[str, dict[str, str]] = {}
     for text, its in users.items():
         stems, role = {made.stem for made, *_ in its}, its[0][2]
-        name = _whose(its) or "common"
+        name = _whose(its) or "-".join(filter(None, ("common", _opening(text))))
         if own[its[0][0].stem, name] > 1:
             name = f"{name}-{role}"
         directory = f"prompts/{stems.pop()}/" if len(stems) == 1 else "prompts/"
@@ -182,12 +223,22 @@ def _whose(users: Sequence[tuple[Draft, str, str]]) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _long_texts(entry: Entry) -> Iterator[tuple[str, str]]:
+def _opening(text: str) -> str:
+    """What a text begins with, up to the first mark, as a part of a file's name."""
+    clauses = filter(None, map(naming.slug, re.split(r"[.,:;!?\n]", text[:500])))
+    return next(clauses, "")
+
+
+def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
     for key in MESSAGES:
         texts = entry.declared.get(key)
-        for text in dict.fromkeys(texts if isinstance(texts, tuple) else ()):
-            if (text.count("\n") >= LONG_LINES or len(text) > LONG_TEXT) and _fits_file(text):
-                yield key.removesuffix("Messages"), text
+        for text in texts if isinstance(texts, tuple) else ():
+            yield key.removesuffix("Messages"), text
+
+
+def _becomes_file(text: str, uses: int) -> bool:
+    lines, length = (LONG_LINES, LONG_TEXT) if uses == 1 else (SHARED_LINES, SHARED_TEXT)
+    return (len(text.splitlines()) > lines or len(text) > length) and _fits_file(text)
 
 
 def _fits_file(text: str) -> bool:

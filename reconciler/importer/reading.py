@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.lint import Version, version
 from reconciler.model import ObservedInstance, RemoteCredential
 from reconciler.nodes import near, quoted
 
@@ -23,12 +24,13 @@ _GLOB = re.compile(r"[*?\[]")
 class Reading:
     """What was read. others: the credentials of instances that are not imported, where one is borrowed.
 
-    problems: of instances that could not be read, why.
+    problems: of instances that could not be read, why. version: the server's, where it tells it.
     """
 
     instances: Mapping[str, ObservedInstance]
     others: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
+    version: Version | None = None
 
 
 async def read(client: Client, globs: Sequence[str]) -> Reading:
@@ -51,7 +53,16 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
     if problems and not instances:
         raise ReconcilerError(next(iter(problems.values())))
     others = await _lenders(client, instances, [name for name in names if name not in instances])
-    return Reading({name: instances[name] for name in sorted(instances)}, others, problems)
+    return Reading(
+        {name: instances[name] for name in sorted(instances)}, others, problems, await _version(client)
+    )
+
+
+async def _version(client: Client) -> Version | None:
+    try:
+        return version(await client.version() or "")
+    except ValueError:
+        return None
 
 
 async def _names(client: Client, globs: Sequence[str]) -> list[str]:
@@ -67,7 +78,7 @@ async def _names(client: Client, globs: Sequence[str]) -> list[str]:
     for glob in globs:
         if not any(_matches(name, glob) for name in names):
             raise ReconcilerError(
-                f"the server has no instance that matches {quoted(glob)}{near(glob, names)}."
+                f"the server shows this key no instance that matches {quoted(glob)}{near(glob, names)}."
             )
     return [name for name in dict.fromkeys(names) if name and name == name.encode(errors="ignore").decode()]
 
@@ -90,9 +101,10 @@ async def _credentials(client: Client, name: str) -> dict[str, RemoteCredential]
 async def _lenders(
     client: Client, instances: Mapping[str, ObservedInstance], names: Sequence[str]
 ) -> dict[str, dict[str, RemoteCredential]]:
-    """The credentials of other instances, where a bot uses one that is of none of these."""
+    """The credentials of other instances, where a bot or settings use one that is of none of these."""
     own = {one.id for seen in instances.values() for one in (seen.credentials or {}).values()}
     used = {bot.fields.get("openaiCredsId") for seen in instances.values() for bot in seen.bots}
+    used |= {seen.settings.fields.get("openaiCredsId") for seen in instances.values() if seen.settings}
     found: dict[str, dict[str, RemoteCredential]] = {}
 
     async def one(name: str) -> None:

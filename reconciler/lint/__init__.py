@@ -18,8 +18,9 @@ from reconciler.lint.scene import NEWEST, Remark, Scene, Version, version
 from reconciler.model import Desired, DesiredBot, DesiredInstance
 from reconciler.nodes import near, quoted
 
-__all__ = ["NEWEST", "RULES", "Version", "Warning", "lint", "version"]
+__all__ = ["NEWEST", "RULES", "Version", "Warning", "lint", "unread", "version"]
 
+_UNREAD = "never-read"
 _NAMED = 2
 """How many bots a warning names before it only counts them."""
 
@@ -58,6 +59,13 @@ def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
         for (at, rule, _), remarks in places.items()
     ]
     return sorted([*warnings, *_unknown(desired)])
+
+
+def unread(server: Version) -> frozenset[str]:
+    """The fields that a server of this version stores, and no code of it reads."""
+    return frozenset(
+        name for rule in RULES if rule.id == _UNREAD and rule.holds(server) for name in rule.fields
+    )
 
 
 def _useful(desired: Desired) -> frozenset[int]:

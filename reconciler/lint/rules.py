@@ -141,7 +141,7 @@ RULES = (
     Rule(
         "never-read",
         "expire and unknownMessage are read by no code",
-        ("expire", "unknownMessage"),
+        values.UNREAD,
         values.never_read,
         since=(2, 3, 0),
     ),
@@ -211,6 +211,12 @@ RULES = (
         "The description leaves no room for the marker",
         ("description",),
         values.description_cut,
+    ),
+    Rule(
+        "variable-without-vars",
+        "What looks like a variable, where no `vars:` is declared",
+        values.TEXTS,
+        values.variable_without_vars,
     ),
     Rule(UNKNOWN, "`silence:` names a rule that does not exist", ("silence",), None),
 )

@@ -39,7 +39,7 @@ def none_matches_all(scene: Scene) -> Iterator[Remark]:
             yield Remark(
                 bot,
                 "triggerType",
-                "none matches every message since 2.3.0: write `enabled: false` to start it by none",
+                "none matches every message since 2.3.0: write `enabled: false` if no message is to start it",
             )
 
 

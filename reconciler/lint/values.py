@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from reconciler import identity
 from reconciler.kinds import OPENAI
 from reconciler.lint.scene import Remark, Scene
+from reconciler.manifest import IDENTIFIER
 from reconciler.nodes import quoted
 
 _JID = re.compile(
@@ -15,7 +16,17 @@ _JID = re.compile(
 )
 _BROADCAST = re.compile(r"(status|\d+)@broadcast", re.ASCII)
 _REASONING = re.compile(r"(?:ft:)?(?:o[1-9]|gpt-[5-9])(?![0-9a-z])(?!-chat)")
+_VARIABLE = re.compile(rf"(?<!\$)\$\{{({IDENTIFIER})\}}", re.ASCII)
 _OWNER = "gitops"
+
+TEXTS = (
+    *("systemMessages", "assistantMessages", "userMessages", "triggerValue", "keywordFinish"),
+    *("unknownMessage", "description"),
+)
+"""Fields that people write texts in."""
+
+UNREAD = ("expire", "unknownMessage")
+"""Fields that are stored, and that no code reads since 2.3.0."""
 
 
 def no_effect(scene: Scene) -> Iterator[Remark]:
@@ -24,11 +35,8 @@ def no_effect(scene: Scene) -> Iterator[Remark]:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
         for name, value in bot.fields.items():
             field = OPENAI.fields[name]
-            if field.applies(bot_type, trigger_type) or value in (
-                "",
-                (),
-            ):  # an empty one clears what was there
-                continue
+            if field.applies(bot_type, trigger_type) or value in ("", ()):
+                continue  # an empty one clears what another type left there
             origin = bot.origins.get(name)
             if origin and id(origin.value) in scene.useful:
                 continue
@@ -45,7 +53,7 @@ def no_effect(scene: Scene) -> Iterator[Remark]:
 def never_read(scene: Scene) -> Iterator[Remark]:
     """expire and unknownMessage. Zero and the empty text say what happens anyway."""
     for subject, fields in scene.holders():
-        for name in ("expire", "unknownMessage"):
+        for name in UNREAD:
             if fields.get(name):
                 yield Remark(
                     subject, name, f"{name} is stored, but no code reads it since 2.3.0: leave it out"
@@ -142,8 +150,7 @@ def padded_keyword_finish(scene: Scene) -> Iterator[Remark]:
                 subject,
                 "keywordFinish",
                 f"messages are trimmed before they are compared, so {quoted(word)} with blanks around it "
-                "never "
-                f"ends a session: {way_out}",
+                f"never ends a session: {way_out}",
             )
 
 
@@ -177,10 +184,8 @@ def assistants_api(scene: Scene) -> Iterator[Remark]:
                 bot,
                 "botType",
                 "OpenAI announced the end of its Assistants API for 2026-08-26: write `botType: "
-                "chatCompletion` "
-                "with model, maxTokens and systemMessages (the assistant's instructions), and leave "
-                "assistantId "
-                "and functionUrl out",
+                "chatCompletion` with model, maxTokens and systemMessages (the assistant's instructions), "
+                "and leave assistantId and functionUrl out",
             )
 
 
@@ -193,8 +198,7 @@ def reasoning_max_tokens(scene: Scene) -> Iterator[Remark]:
                 bot,
                 "model",
                 f"the server sends maxTokens as max_tokens, which {quoted(str(model))} refuses, so contacts "
-                "get "
-                "an error for an answer: take a model that accepts it, such as gpt-4o-mini or gpt-4.1",
+                "get an error for an answer: take a model that accepts it, such as gpt-4o-mini or gpt-4.1",
             )
 
 
@@ -219,9 +223,27 @@ def borrowed_credential(scene: Scene) -> Iterator[Remark]:
                 bot,
                 "openaiCreds",
                 f"the credential belongs to instance {quoted(bot.lender)}: whoever deletes that instance "
-                "deletes "
-                "this bot, so give this instance a key of its own where you can",
+                "deletes this bot, so give this instance a key of its own where you can",
             )
+
+
+def variable_without_vars(scene: Scene) -> Iterator[Remark]:
+    """What looks like a variable where none has a meaning, each once in a text."""
+    if scene.instance.vars is not None:
+        return
+    for subject, fields in scene.holders():
+        for name in TEXTS:
+            value = fields.get(name, "")
+            texts = value if isinstance(value, tuple) else (str(value),)
+            for item, text in enumerate(texts):
+                for variable in dict.fromkeys(_VARIABLE.findall(text)):
+                    declare = "`vars: {}`" if variable == "instance" else "it under `vars:`"
+                    yield Remark(
+                        subject,
+                        name,
+                        f"${{{variable}}} is no variable, for no `vars:` is declared: declare {declare}",
+                        item if isinstance(value, tuple) else None,
+                    )
 
 
 def description_cut(scene: Scene) -> Iterator[Remark]:

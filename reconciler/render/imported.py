@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
+from pathlib import Path
 
 from reconciler.importer import Report, Written
 from reconciler.importer.draft import LeftOut
@@ -19,7 +21,10 @@ def text(report: Report) -> str:
     bots = sum(one.bots for one in report.written)
     lines += ["", f"Wrote {count(len(report.written), 'manifest')} with {count(bots, 'bot')}. Next:"]
     lines += [f"  export {name}=..." for one in report.written for name in one.variables]
-    lines += ["  reconciler plan    # nothing but adoptions: bots that get our marker"]
+    where = [] if report.directory == Path("bots") else ["--bots", safe.line(str(report.directory))]
+    lines.append(
+        f"  {shlex.join(['reconciler', 'plan', *where])}    # nothing but adoptions: bots that get our marker"
+    )
     return "\n".join(lines) + "\n"
 
 

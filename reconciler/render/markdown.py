@@ -65,6 +65,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
     rows = [
         *(_look(f"<b>{verb}</b>", c) for verb in _STANDS_OUT for c in plan.changes() if c.verb is verb),
         *(_broken(instance) for instance in broken),
+        *(_keyless(*each) for each in text.keyless(plan)),
     ]
     head = [
         "\n".join([f"**{text.counts(plan)}**", *text.credentials(plan)]),
@@ -200,6 +201,11 @@ def _look(what: str, change: Change, why: str = "") -> tuple[str, ...]:
 
 def _broken(instance: InstancePlan) -> tuple[str, ...]:
     return "<b>problem</b>", _code(instance.name, _NAME), "", _code(instance.problem or "", _SENTENCE)
+
+
+def _keyless(instance: str, name: str, said: str) -> tuple[str, ...]:
+    label = _code(f"credential {name}", _NAME)
+    return "<b>no key</b>", _code(instance, _NAME), label, _code(said, _SENTENCE)
 
 
 def _instances(plan: Plan, room: int) -> str:

@@ -55,12 +55,13 @@ _SIGNALS = {2: "Ctrl-C", 15: "SIGTERM"}
 
 _FIELD = " " * 6  # where fields begin
 _BLOCK = " " * 8  # where the lines of long texts begin
+_KEYLESS = 10  # credentials without a key that are named
 
 
 def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
     """The counts, then what differs, instance by instance. width: columns of the terminal."""
     paint = _painter(color)
-    shown = [paint(counts(plan), "bold"), *credentials(plan)]
+    shown = [paint(counts(plan), "bold"), *credentials(plan), *_keyless(plan, paint, width)]
     for instance in plan.instances:
         if instance.changes or instance.problem:
             shown += ["", *_instance(instance, paint, width)]
@@ -99,6 +100,26 @@ def credentials(plan: Plan) -> Iterator[str]:
     if stand:
         parts = [f"{number} {standing}" for standing, number in sorted(stand.items())]
         yield f"Credentials: {', '.join(parts)}."
+
+
+def keyless(plan: Plan) -> list[tuple[str, str, str]]:
+    """Declared credentials whose key is not at hand: instance, name, and what of it; missing ones first."""
+    found = []
+    for instance in plan.instances:
+        for name, why in instance.keyless.items():
+            missing = instance.credentials.get(name) == "missing"
+            means = "it is missing, and an apply needs its key" if missing else "its key is not compared"
+            found.append((not missing, (instance.name, name, f"{means}: {why}")))
+    return [said for _, said in sorted(found, key=lambda one: one[0])]
+
+
+def _keyless(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
+    found = keyless(plan)
+    for instance, name, said in found[:_KEYLESS]:
+        head = f"  ! credential {safe.line(name)} of {safe.line(instance)}"
+        yield from _sentence(head, "yellow", safe.line(said), paint, width)
+    if len(found) > _KEYLESS:
+        yield f"  and {len(found) - _KEYLESS} more whose key is not at hand"
 
 
 def results(results: Results, *, color: bool = False) -> str:
@@ -147,7 +168,8 @@ def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]
     if needs_order(instance):
         yield "    calls, in this order:"
         for number, step in enumerate(instance.steps, 1):
-            yield f"{number:>7}. {_step(step)}"
+            call = f"{number:>7}. {_step(step)}"
+            yield from _wrapped(call, width, " " * 9)
 
 
 _SPECIAL = frozenset({Call.PARK, Call.FALLBACK, Call.MOVE, Call.OLD_CREDENTIAL})
@@ -196,14 +218,17 @@ def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:
 
 def _sentence(head: str, colour: str | None, text: str, paint: Paint, width: int) -> Iterator[str]:
     """A painted head and what is said of it, on as many lines as it takes."""
-    whole = f"{head}: {text}"
-    first, *rest = (
-        wrap(whole, max(width, len(head) + 2), subsequent_indent=_FIELD, break_long_words=False)
-        if len(whole) > width
-        else [whole]
-    )
+    first, *rest = _wrapped(f"{head}: {text}", width, _FIELD, len(head) + 2)
     yield paint(head, colour) + first.removeprefix(head)
     yield from rest
+
+
+def _wrapped(text: str, width: int, indent: str, least: int = 0) -> list[str]:
+    """The text on as many lines as it takes. least: columns, at least, where there are fewer."""
+    if len(text) <= width:
+        return [text]
+    room = max(width, least, len(indent) + 2)
+    return wrap(text, room, subsequent_indent=indent, break_long_words=False)
 
 
 # -- a bot that is made or deleted: all of it, short -------------------------------------------

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from reconciler.borrowing import WHEN
 from reconciler.errors import ReconcilerError, Refused, Unclear
 from reconciler.model import Outcome, Step, Verb
 from reconciler.refusals import shown
-from reconciler.steps.state import NotAppliedError, State
+from reconciler.steps.state import NotAppliedError, State, explained
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -64,7 +65,7 @@ class Credentials:
                 if (id_ := _find(there, name, key)) is not None:
                     return id_, f"seen to be done, although: {error}"
                 if isinstance(error, Refused):
-                    raise NotAppliedError(Outcome.FAILED, f"{error} {_WAY_OUT}") from None
+                    raise NotAppliedError(Outcome.FAILED, explained(error, _WAY_OUT)) from None
                 if attempt == CREATE_TRIES or self.shared.stop.asked:
                     raise
         raise AssertionError("the last try returns or raises")
@@ -73,7 +74,7 @@ class Credentials:
         """Delete a credential that nobody uses."""
         name = shown(str(step.body.get("name", step.id)))
         if step.id is None or step.id in self.shared.kept:
-            raise NotAppliedError(Outcome.SKIPPED, f"not every bot could be moved away from {name}")
+            raise NotAppliedError(Outcome.SKIPPED, f"not everything could be moved away from {name}")
         if (found := await self._old(step.id)) is None:
             return "it was gone already"
         if found.users is None:
@@ -88,9 +89,8 @@ class Credentials:
             if await self._old(step.id) is None:
                 return f"seen to be done, although: {error}"
             if isinstance(error, Refused):
-                raise NotAppliedError(
-                    Outcome.FAILED, f"{error} It is refused while the settings of an instance name it"
-                ) from None
+                why = "It is refused while the settings of an instance name it"
+                raise NotAppliedError(Outcome.FAILED, explained(error, why)) from None
             raise
         return ""
 
@@ -101,7 +101,8 @@ class Credentials:
 
 _WAY_OUT = (
     "A credential's name and its key are each unique on the whole server, and another instance may have one "
-    "of the two: borrow that one, `openaiCreds: {instance: OTHER, name: NAME}`, or use another name and key"
+    "of the two: use another name and key, or borrow that one, `openaiCreds: {instance: OTHER, name: NAME}` "
+    f"({WHEN})"
 )
 
 

@@ -12,7 +12,7 @@ import asyncio
 from reconciler.differ import same
 from reconciler.errors import Refused, Unclear
 from reconciler.model import Fields, Of, Outcome, RemoteSettings, Step
-from reconciler.steps.state import NotAppliedError, State
+from reconciler.steps.state import NotAppliedError, State, explained
 
 TRIES = 4
 """How often the settings are saved, at most, until they are what they should be."""
@@ -50,7 +50,7 @@ class Settings:
             try:
                 await self.client.save_settings(self.instance, self._whole(seen, target))
             except Refused as error:
-                raise NotAppliedError(Outcome.FAILED, f"{error} {_WHY_REFUSED}") from None
+                raise NotAppliedError(Outcome.FAILED, explained(error, _WHY_REFUSED)) from None
             except Unclear as error:
                 if attempt == TRIES or self.stop.asked:
                     raise
@@ -150,11 +150,14 @@ class Settings:
             )
         except Refused as error:
             if not target:
-                raise NotAppliedError(Outcome.FAILED, f"{error} {_NO_WAY_TO_NONE}") from None
+                raise NotAppliedError(Outcome.FAILED, explained(error, _NO_WAY_TO_NONE)) from None
             await self.client.save_settings(self.instance, {**whole, "openaiIdFallback": target})
 
 
-_WHY_REFUSED = "A credential can stand in the settings of one instance only: give this one its own"
+_WHY_REFUSED = (
+    "A credential can stand in the settings of one instance only, and another instance's may name this one, "
+    "which a plan does not see: give one of the two another credential, `settings: {openaiCreds: NAME}`"
+)
 _NO_WAY_TO_NONE = "A server of 2.2.x has no way to clear the fallback, but that the bot is deleted"
 
 

@@ -37,6 +37,12 @@ class NotAppliedError(Exception):
         self.outcome, self.detail = outcome, detail
 
 
+def explained(error: Exception, why: str) -> str:
+    """An error's sentence, which may end with the server's own words, and another one."""
+    said = str(error)
+    return f"{said} {why}" if said.endswith((".", "!", "?", "…")) else f"{said}. {why}"
+
+
 @dataclass(slots=True)
 class Stop:
     """Asks a running apply to finish the calls in flight and to make no more.
@@ -63,7 +69,7 @@ class Shared:
     """What all instances have in common, since credentials may be lent from one to another.
 
     read: of a new credential's key. credentials: the ids of those that were made, by name. kept: the ids of
-    old credentials that not every bot could be moved away from.
+    old credentials that not everything could be moved away from.
     """
 
     client: Client

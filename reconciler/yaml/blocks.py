@@ -6,13 +6,13 @@ A line of the text that stays the same keeps its line of the source, with its li
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
 from ruamel.yaml.nodes import Node
 
 from reconciler.yaml import emit
+from reconciler.yaml.matching import reused
 
 _HEADER = re.compile(r"([|>])([+\-0-9]*)")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
@@ -81,25 +81,9 @@ class Block:
         digit = self.given.strip("+-")
         if indented and not digit:
             digit = str(self.indent - column)
-        if not lines[-1].endswith("\n"):
-            lines[-1] += newline
-        if not tail and self.lines and not self.lines[-1].endswith("\n"):  # the text has no last line break
-            lines[-1] = lines[-1].rstrip("\r\n")
         # The order of digit and sign is kept where neither changes.
         same = digit == self.given.strip("+-") and chomp == self.given.strip("0123456789")
         return self.sign + (self.given if same else digit + chomp), "".join(lines)
-
-
-def reused(
-    old: Sequence[str], source: Sequence[str], new: Sequence[str], fresh: Sequence[str]
-) -> Iterator[tuple[int, str]]:
-    """For every new piece of a text its source: the old one's where the piece is old, else a fresh one.
-
-    With the old piece's number, -1 for a fresh one. old and source, new and fresh are of one length.
-    """
-    for what, i, _, j, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        for step in range(end - j):
-            yield (i + step, source[i + step]) if what == "equal" else (-1, fresh[j + step])
 
 
 def _literal(

@@ -8,11 +8,10 @@ caller to find out by reading it; what is not understood raises CannotEditError.
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import SequenceMatcher
-from functools import partial
+from functools import cached_property, partial
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -20,15 +19,13 @@ from reconciler.kinds import Value
 from reconciler.yaml import emit
 from reconciler.yaml.blocks import Block, CannotEditError
 from reconciler.yaml.compose import compose, compose_json, index, tag
+from reconciler.yaml.lists import Items, added, comment
 from reconciler.yaml.spans import ANCHOR, Entry, Spans, in_brackets, is_block
 
 __all__ = ["CannotEditError", "Edits", "Put", "edit"]
 
 _SHORT = 40
 """Characters of a text that may stand in a list in brackets."""
-
-_COMMA = re.compile(r"[ \t]*,")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +52,15 @@ def edit(
 
     Raises CannotEditError, and MalformedError for a text that is no manifest.
     """
+    newline = "\r\n" if "\r\n" in text else "\n"
+    missing = "" if text.endswith("\n") else newline  # so that every line is a whole one
+    text += missing
     root = (compose_json if as_json else compose)(text)
-    editor = _Editor(text, root, as_json, literal)
+    editor = _Editor(text, root, as_json, literal, newline)
     editor.mapping(root, edits, column=-2, flow=as_json)
     for job in editor.jobs:
         job()
-    return editor.spliced()
+    return editor.spliced().removesuffix("" if editor.ends else missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,14 @@ class _Place:
 class _Editor(Spans):
     """One text, and what is to be put into it."""
 
-    def __init__(self, text: str, root: Node, as_json: bool, literal: Callable[[str], str]) -> None:
+    def __init__(
+        self, text: str, root: Node, as_json: bool, literal: Callable[[str], str], newline: str
+    ) -> None:
         super().__init__(text, as_json)
-        self.root, self.literal = root, literal
+        self.root, self.literal, self.newline = root, literal, newline
+        self.ends = False  # whether the last line break is part of a value
         self.jobs: list[Callable[[], None]] = []  # in the order of the text, inner ones before outer ones
         self.puts: list[tuple[Entry, Put]] = []
-        self.newline = "\r\n" if "\r\n" in text else "\n"
         self.splices: list[tuple[int, int, str]] = []
 
     def splice(self, start: int, end: int, text: str) -> None:
@@ -156,17 +158,30 @@ class _Editor(Spans):
                 self.put(place, wanted)
             return
         self.put(place, wanted)
+        if anchor := self.handed_on(entry, wanted):
+            self.splice(self.blanks(entry.value), entry.value + len(anchor), "")
+
+    def handed_on(self, entry: Entry, wanted: Put) -> str | None:
+        """The anchor of a value that changes or goes, where the first of the others has it now.
+
+        With it goes what stood behind it.
+        """
         anchor = ANCHOR.match(self.text, entry.value)
         if anchor is None or self.json or not (others := self.aliases(entry.node)):
-            return
-        # The first of the others gets the anchor, and what stood behind it.
-        self.splice(self.blanks(anchor.start()), anchor.end(), "")
+            return None
+        node, first = entry.node, others[0]
         source = self.text[anchor.end() : entry.end].strip()
+        text = node if isinstance(node, ScalarNode) and not tag(node) else None
         if "\n" not in source:
-            self.splice(others[0].entry.value, others[0].entry.end, f"{anchor[0]} {source}")
+            if text and first.flow:  # what is plain here may need quotes there
+                source = self.inline(text.value, text.style or "")
+            self.splice(first.entry.value, first.entry.end, f"{anchor[0]} {source}")
+        elif text:
+            self.value(first, text.value, anchor=f"{anchor[0]} ")
         elif isinstance(wanted.before, str | tuple):
             tree = self.tree(Put(None, wanted.before, wanted.files))
-            self.value(others[0], tree, anchor=f"{anchor[0]} ")
+            self.value(first, tree, anchor=f"{anchor[0]} ")
+        return anchor[0]
 
     def aliases(self, node: Node) -> Sequence[_Place]:
         """The aliases of a node that stay as they are, in the order of the text."""
@@ -210,11 +225,13 @@ class _Editor(Spans):
         if place.flow:
             self.splice(start, entry.end, anchor + self.inline(tree, style))
             return
-        first, rest = self.lines(tree, place.column, style)
+        first, rest = self.lines(tree, place.column, style, before=self.comment(entry))
         if is_block(entry):  # its lines go; what stands behind the key or between the items stays
             self.splice(start, start, first)
             for number, part in enumerate(self.parts(entry.node)):
-                self.splice(self.line(part.start), self.after(part.end), "" if number else rest)
+                said = self.comment(part)
+                kept = f"{' ' * self.column(part.start)}{said}{self.newline}" if said else ""
+                self.splice(self.line(part.start), self.after(part.end), kept if number else rest + kept)
             return
         first = (anchor + first.lstrip(" ")).rstrip(" ")
         self.splice(start if first else self.blanks(start), entry.end, first)
@@ -225,6 +242,7 @@ class _Editor(Spans):
         """Put a value in the place of a block scalar; whatever is said behind its header stays."""
         block = Block.find(self.text, place.entry.node, self.content(place.entry))
         tree, made = self.tree(wanted), None
+        self.ends |= block.whole == len(self.text) and str(wanted.after).endswith("\n")
         if isinstance(tree, str) and isinstance(wanted.before, str) and isinstance(wanted.after, str):
             made = block.changed(wanted.before, wanted.after, self.literal, place.column, self.newline)
         if made is not None:
@@ -232,62 +250,44 @@ class _Editor(Spans):
             self.splice(block.start, block.header, header)
             self.splice(block.body, block.end, lines)
             return
-        first, rest = self.lines(tree, place.column, block.sign)
-        ends = block.whole < len(self.text) or self.text.endswith("\n")
+        first, rest = self.lines(tree, place.column, block.sign, before=comment(self, block.header))
         self.splice(block.start, block.header, first.lstrip(" "))
-        self.splice(block.body, block.whole, rest if ends else rest.removesuffix(self.newline))
+        self.splice(block.body, block.whole, rest)
 
     def list(
         self, node: SequenceNode, before: Sequence[str], wanted: Put, after: Sequence[str], *, flow: bool
     ) -> None:
-        """Change a list item by item; one that stays keeps its source."""
-        flow = flow or in_brackets(node)
-        items = self.items(node)
-        for what, i, i_end, j, j_end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
-            if what == "equal":
+        """Change a list item by item; one that stays or moves keeps its source."""
+        items = Items.of(self, node, before, after, flow=flow or in_brackets(node))
+        for i in items.gone:
+            if i not in items.carried.values():
+                self.handed_on(items.old[i], Put(before[i], "", wanted.files))
+        for j, i in items.matched.stays.items():
+            place = items.old[i]
+            if after[j] == before[i]:
                 continue
-            paired = min(i_end - i, j_end - j)
-            for step in range(paired):
-                place = _Place(items[i + step], self.column(items[i + step].start), flow)
-                self.put(place, Put(before[i + step], after[j + step], wanted.files))
-            if i_end - i > paired:
-                self.remove(items, i + paired, i_end, flow=flow)
-            if j_end - j > paired:
-                trees = [self.written(text, wanted) for text in after[j + paired : j_end]]
-                self.add_items(items, i + paired, trees, flow=flow)
+            if j in items.carried and "&" not in self.text[place.value : self.content(place)]:
+                self.splice(place.start, place.end, items.source(items.carried[j]))
+            else:
+                put = Put(before[i], after[j], wanted.files)
+                self.put_shared(_Place(place, self.column(place.start), items.flow), put)
 
-    def remove(self, items: Sequence[Entry], first: int, behind: int, *, flow: bool) -> None:
-        """Take items out of a list of which others stay."""
-        last = items[behind - 1]
-        if not flow:
-            for item in items[first:behind]:
-                self.splice(self.line(item.start), self.after(item.end), "")
-        elif behind < len(items):
-            self.splice(items[first].start, items[behind].start, "")
-        elif "#" not in self.text[items[first - 1].end : items[first].start]:
-            self.splice(items[first - 1].end, last.end, "")
-        else:
-            comma = _COMMA.match(self.text, last.end)
-            self.splice(items[first].start, comma.end() if comma else last.end, "")
-
-    def add_items(self, items: Sequence[Entry], at: int, trees: Sequence[emit.Tree], *, flow: bool) -> None:
-        """Put new items before the one with this number."""
-        near = items[at - 1 if at else 0].node
-        quotes = near.style if isinstance(near, ScalarNode) and near.style in ("'", '"') else None
-        if flow:
-            self.add_inline(items, at, [self.inline(tree, quotes) for tree in trees])
-            return
-        column = self.column(items[0].start)
-        lines = []
-        for tree in trees:
+        def fresh(j: int, near: Entry) -> str:
+            node = items.old[items.matched.moves[j]].node if j in items.matched.moves else near.node
+            quotes = node.style if isinstance(node, ScalarNode) and node.style in ("'", '"') else None
+            tree = self.written(after[j], wanted)
+            if items.flow:
+                return self.inline(tree, quotes)
+            column = self.column(items.old[0].start)
             long = isinstance(tree, str) and "\n" in tree
             first, rest = self.lines(tree, column, None if long else quotes)
-            lines.append(f"{' ' * column}-{first}{self.newline}{rest}")
-        self.insert(self.after(items[at - 1].end) if at else self.line(items[0].start), "".join(lines))
+            return f"{' ' * column}-{first}{self.newline}{rest}"
+
+        self.splices += items.splices(fresh, self.newline)
 
     def override(self, place: _Place, edits: Edits) -> None:
         """Make a mapping of an alias: the other one merged, and keys of its own."""
-        entry, column = place.entry, place.column + 2
+        entry, column = place.entry, place.column + self.step
         alias = self.text[entry.value : entry.end]
         if not all(isinstance(each, Put) for each in edits.values()):
             raise CannotEditError(f"more than values comes in through the alias {alias}: write it out here")
@@ -314,7 +314,7 @@ class _Editor(Spans):
         if flow:
             if entries:
                 texts = [f"{self.key(name)}: {self.inline(tree)}" for name, tree in new.items()]
-                self.add_inline(entries, len(entries), texts)
+                self.splices += added(self, entries, len(entries), texts, self.newline)
             else:
                 self.splice(self.content(node), self.end(node), self.inline(new))
         elif entries:
@@ -323,50 +323,58 @@ class _Editor(Spans):
         else:
             start, stop = self.content(node), self.end(node)
             self.splice(self.blanks(start), stop, "")
-            self.insert(self.after(stop), self.keys(new, column + 2))
-
-    def add_inline(self, entries: Sequence[Entry], at: int, texts: Sequence[str]) -> None:
-        """Put new items or keys in brackets, before the one with this number, laid out as the others are."""
-        near = entries[at - 1] if at else entries[0]
-        line = self.text[self.line(near.start) : near.start]
-        apart = f"{self.newline}{line}" if not line.strip() and "\n" in self.text[: near.start] else " "
-        if not at:
-            self.splice(near.start, near.start, "".join(f"{text},{apart}" for text in texts))
-            return
-        comma = _COMMA.match(self.text, near.end)
-        rest = _REST_OF_LINE.match(self.text, comma.end() if comma else near.end)
-        if apart == " " or rest is None:
-            self.splice(near.end, near.end, "".join(f",{apart}{text}" for text in texts))
-            return
-        if comma is None:
-            self.splice(near.end, near.end, ",")
-        made = f",{apart}".join(texts)
-        self.splice(rest.end(), rest.end(), f"{apart}{made}{',' if comma else ''}")
+            self.insert(self.after(stop), self.keys(new, column + self.step))
 
     def insert(self, at: int, lines: str) -> None:
-        """Put whole lines at the beginning of a line; behind a last line without a break, one is made."""
-        if at == len(self.text) and not self.text.endswith("\n"):
-            before = [text for start, stop, text in self.splices if stop == at and text]
-            if not (before and before[-1].endswith("\n")):
-                lines = self.newline + lines
-            lines = lines.removesuffix(self.newline)
+        """Put whole lines at the beginning of a line."""
         self.splice(at, at, lines)
+
+    def comment(self, entry: Entry) -> str:
+        """What is said behind a value, on its line; of a block scalar behind its header."""
+        node, at = entry.node, entry.end
+        if isinstance(node, ScalarNode) and node.style in ("|", ">") and not entry.alias:
+            at = Block.find(self.text, node, self.content(entry)).header
+        return comment(self, at) if self.text[at - 1] != "\n" else ""
+
+    @cached_property
+    def step(self) -> int:
+        """How far in a mapping stands from the key that holds it, most often, outside of braces."""
+        found: Counter[int] = Counter()
+
+        def look(node: Node) -> None:
+            for entry in self.parts(node):
+                if is_block(entry):
+                    if isinstance(entry.node, MappingNode):
+                        found[self.column(self.content(entry)) - self.column(entry.start)] += 1
+                    look(entry.node)
+
+        look(self.root)
+        steps = [step for step, _ in found.most_common() if step in range(1, 9)]
+        return steps[0] if steps else emit.STEP
 
     # -- source -------------------------------------------------------------------------------
 
-    def lines(self, tree: emit.Tree, column: int, style: str | None = None) -> tuple[str, str]:
-        """What stands behind a colon or dash in this column: the rest of its line, and whole lines below."""
+    def lines(
+        self, tree: emit.Tree, column: int, style: str | None = None, before: str = ""
+    ) -> tuple[str, str]:
+        """What stands behind a colon or dash in this column: the rest of its line, and whole lines below.
+
+        before: a comment that the rest of the line will stand before; nothing goes on behind it in quotes.
+        """
         if isinstance(tree, str):
             width = emit.WIDTH if style is None or style in "|>" else 10**6
-            source = " " + emit.scalar(tree, indent=column, style=style, width=width)
+            source = " " + emit.scalar(tree, indent=column, style=style, width=width, step=self.step)
         else:
-            source = emit.mapping({"k": tree}, max(column, 0)).lstrip(" ")[2:].removesuffix("\n")
+            source = emit.mapping({"k": tree}, max(column, 0), step=self.step)
+            source = source.lstrip(" ")[2:].removesuffix("\n")
+        if before and isinstance(tree, str) and source.startswith(' "'):
+            source = " " + emit.scalar(tree, indent=column, style='"', flow=True)
         first, _, rest = source.partition("\n")
         return first, "".join(f"{line}{self.newline}" for line in rest.split("\n")) if rest else ""
 
     def keys(self, tree: Mapping[str, emit.Tree], column: int) -> str:
         """Whole lines with the keys of a mapping."""
-        return emit.mapping(tree, column).replace("\n", self.newline)
+        return emit.mapping(tree, column, step=self.step).replace("\n", self.newline)
 
     def inline(self, tree: emit.Tree, style: str | None = None) -> str:
         """What stands in brackets."""

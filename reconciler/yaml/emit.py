@@ -17,6 +17,9 @@ from reconciler.render import safe
 WIDTH = 100
 """Columns that a line should keep to."""
 
+STEP = 2
+"""Columns from a key or dash to what stands below it, where a file has no step of its own."""
+
 # What YAML does not take as it is, or takes for a line break; and what reorders the text around it.
 _ESCAPED_ONLY = re.compile(
     "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
@@ -29,11 +32,17 @@ _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", '"': r"\"", "\\": r"\\", "\x1b"
 
 
 def scalar(
-    text: str, *, indent: int, style: str | None = None, width: int = WIDTH, flow: bool = False
+    text: str,
+    *,
+    indent: int,
+    style: str | None = None,
+    width: int = WIDTH,
+    flow: bool = False,
+    step: int = STEP,
 ) -> str:
     """The YAML source of a text. It may have several lines; the line break behind the last is the caller's.
 
-    indent: the column of the key or the dash that the text belongs to; its further lines stand two further
+    indent: the column of the key or the dash that the text belongs to; its further lines stand a step further
     in. style: as ruamel.yaml's nodes have it, kept where the text allows it: "" plain, ' and " quoted,
     | literal, > folded; None for the most readable. flow: inside brackets or braces, or as a key.
     """
@@ -45,14 +54,14 @@ def scalar(
         case "'" if _on_a_line(text):
             return "'" + text.replace("'", "''") + "'"
         case "|" if not flow and _fits_block(text):
-            return _block("|", text, text.split("\n"), indent)
+            return _block("|", text, text.split("\n"), indent, step)
         case ">" if not flow and _fits_folded(text):
             paragraphs = re.sub("\n+", lambda run: "\n" + run[0], text.rstrip("\n")).split("\n")
-            lines = [line for part in paragraphs for line in _wrapped(part, max(width - indent - 2, 40))]
-            return _block(">", text, lines, indent)
+            lines = [line for part in paragraphs for line in _wrapped(part, max(width - indent - step, 40))]
+            return _block(">", text, lines, indent, step)
         case '"':
-            return _quoted(text, indent, width, flow)
-    return scalar(text, indent=indent, width=width, flow=flow)
+            return _quoted(text, indent, width, flow, step)
+    return scalar(text, indent=indent, width=width, flow=flow, step=step)
 
 
 def _chosen(text: str, indent: int, width: int, flow: bool) -> str:
@@ -105,11 +114,11 @@ def _fits_folded(text: str) -> bool:
 # -- the styles -------------------------------------------------------------------------------
 
 
-def _block(sign: str, text: str, lines: Sequence[str], indent: int) -> str:
+def _block(sign: str, text: str, lines: Sequence[str], indent: int, step: int) -> str:
     lines = lines[:-1] if sign == "|" and text.endswith("\n") else lines
-    given = "2" if text.lstrip("\n")[0] in " \t" else ""
+    given = str(step) if text.lstrip("\n")[0] in " \t" else ""
     chomp = "" if text.endswith("\n") else "-"
-    pad = " " * (indent + 2)
+    pad = " " * (indent + step)
     return "\n".join([f"{sign}{given}{chomp}", *(pad + line if line else "" for line in lines)])
 
 
@@ -125,11 +134,11 @@ def _wrapped(line: str, width: int) -> Iterator[str]:
     yield current
 
 
-def _quoted(text: str, indent: int, width: int, flow: bool) -> str:
+def _quoted(text: str, indent: int, width: int, flow: bool, step: int) -> str:
     whole = _escaped(text)
     if flow or "\n" not in text.rstrip("\n") or len(whole) <= width - indent:
         return f'"{whole}"'
-    pad = " " * (indent + 2)
+    pad = " " * (indent + step)
     body = text.rstrip("\n")
     first, *rest = [_escaped(line) for line in body.split("\n")]
     lines = [first, *(f"\\{line}" if line.startswith(" ") else line for line in rest)]
@@ -170,11 +179,11 @@ class Flow:
 Tree = bool | int | str | Tagged | Flow | Sequence["Tree"] | Mapping[str, "Tree"]
 
 
-def mapping(entries: Mapping[str, Tree], indent: int = 0, *, apart: bool = False) -> str:
+def mapping(entries: Mapping[str, Tree], indent: int = 0, *, apart: bool = False, step: int = STEP) -> str:
     """The lines of a mapping, each with a line break. apart: with a blank line between the entries."""
     between = "\n" if apart else ""
     return between.join(
-        f"{' ' * indent}{key(name)}:{_value(tree, indent)}\n" for name, tree in entries.items()
+        f"{' ' * indent}{key(name)}:{_value(tree, indent, step)}\n" for name, tree in entries.items()
     )
 
 
@@ -189,7 +198,7 @@ def comment(text: str, *, hang: int = 0) -> str:
     return "".join([f"# {first}\n", *(f"# {' ' * hang}{line}\n" for line in rest)])
 
 
-def _value(tree: Tree, indent: int) -> str:
+def _value(tree: Tree, indent: int, step: int) -> str:
     """What stands behind the colon of a key at this column."""
     if isinstance(tree, Flow):
         line = _flow(tree)
@@ -197,11 +206,11 @@ def _value(tree: Tree, indent: int) -> str:
             return f" {line}"
         tree = tree.of
     if isinstance(tree, Mapping):
-        return "\n" + mapping(tree, indent + 2).removesuffix("\n") if tree else " {}"
+        return "\n" + mapping(tree, indent + step, step=step).removesuffix("\n") if tree else " {}"
     if isinstance(tree, Sequence) and not isinstance(tree, str):
-        pad = " " * (indent + 2)
-        return "".join(f"\n{pad}-{_value(item, indent + 2)}" for item in tree) if tree else " []"
-    return f" {_scalar(tree, indent)}"
+        pad = " " * (indent + step)
+        return "".join(f"\n{pad}-{_value(item, indent + step, step)}" for item in tree) if tree else " []"
+    return f" {_scalar(tree, indent, step)}"
 
 
 def _flow(tree: Tree) -> str:
@@ -211,16 +220,16 @@ def _flow(tree: Tree) -> str:
         return "{" + ", ".join(f"{key(name)}: {_flow(value)}" for name, value in tree.items()) + "}"
     if isinstance(tree, Sequence) and not isinstance(tree, str):
         return "[" + ", ".join(_flow(item) for item in tree) + "]"
-    return _scalar(tree, 0, flow=True)
+    return _scalar(tree, 0, STEP, flow=True)
 
 
-def _scalar(value: bool | int | str | Tagged, indent: int, flow: bool = False) -> str:
+def _scalar(value: bool | int | str | Tagged, indent: int, step: int, flow: bool = False) -> str:
     match value:
         case bool():
             return "true" if value else "false"
         case int():
             return str(value)
         case str():
-            return scalar(value, indent=indent, flow=flow)
+            return scalar(value, indent=indent, flow=flow, step=step)
         case Tagged(tag, text):
             return f"!{tag} {scalar(text, indent=indent, flow=True)}"

@@ -78,7 +78,8 @@ def test_what_another_instance_has_is_refused_with_the_way_out(stage: Stage, the
     stage.world.creds(CAFE, *theirs)
     told = stage.apply(_made())[LABEL]
     assert told.startswith("failed: Cannot create a credential")
-    assert "unique on the whole server" in told
+    assert ". A credential's name and its key are each unique on the whole server" in told
+    assert "borrowing works where the instance has settings already" in told
     assert "openaiCreds: {instance: OTHER, name: NAME}" in told
     assert KEY not in told
     assert stage.refused == 1
@@ -252,7 +253,7 @@ def test_settings_that_name_the_old_key_keep_it(shop: Shop) -> None:
     steps = [step for step in shop.plan().steps if step.call != "settings"]
     told = shop.stage.apply(instance(LOJA, [credential(LOJA, shop.old)], steps))[LABEL]
     assert told.startswith("failed: Cannot delete the credential")
-    assert f"It is refused while the settings of an instance name it; {REST}" in told
+    assert f". It is refused while the settings of an instance name it; {REST}" in told
     assert shop.uses() == {**DONE, "settings": "main"}
 
 
@@ -260,7 +261,7 @@ def test_a_bot_that_cannot_be_moved_keeps_the_old_key_and_holds_nobody_up(shop: 
     no = Fault("no", answer=answer(500, REFUSED), forward=False)
     told = shop.stage.apply(shop.plan(), faults=[PASS, PASS, no])[LABEL]
     assert told.startswith(f"failed: bot {shop.ana['id']} was not moved: Cannot update the bot")
-    assert told.endswith(f'Error updating Openai; not every bot could be moved away from "main"; {REST}')
+    assert told.endswith(f'Error updating Openai; not everything could be moved away from "main"; {REST}')
     assert shop.uses() == {**DONE, "ana": "main"}
     assert shop.stage.creds()["main"]
 

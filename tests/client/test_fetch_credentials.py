@@ -144,6 +144,25 @@ def test_a_lender_that_cannot_be_read_is_its_borrowers_trouble(sandbox: Sandbox,
     observed = fetched(sandbox, instance("loja", bots=[("main", "gone"), ("own", None)]))
     loja = observed.instances["loja"]
     assert (loja.problem, loja.lent, list(loja.credentials or {})) == (None, {}, ["own"])
+    assert loja.unlent == {
+        "gone": f'The instance "gone" does not exist on {sandbox.url}. '
+        "None of the server's 1 instances has a similar name."
+    }
+    near = fetched(sandbox, instance("loja", bots=[("own", "loja-2")]))
+    assert near.instances["loja"].unlent["loja-2"].endswith('The nearest names that exist: "loja".')
+
+
+def test_keys_that_are_not_at_hand_are_noted(sandbox: Sandbox, world: World) -> None:
+    world.instance("loja", "main")
+    declared, keys = instance("loja", "main", "spare"), {("loja", "main"): "sk-1", ("x", "main"): "sk-2"}
+    found: dict[tuple[str, str], SecretStr | str] = {at: SecretStr(key) for at, key in keys.items()}
+    found |= {("loja", "spare"): "SPARE is not set", ("x", "spare"): "X is not set"}
+
+    async def run() -> Observed:
+        async with Client(Server(sandbox.url, sandbox.api_key)) as client:
+            return await fetch(client, Desired((declared,)), lambda one, bots: False, Keys(found))
+
+    assert asyncio.run(run()).instances["loja"].keyless == {"spare": "SPARE is not set"}
 
 
 # -- what the server would refuse -------------------------------------------------------------
@@ -170,7 +189,8 @@ def clashing(world: World) -> None:
             "sk-suporte",
             "fresh",
             f'its key is that of the credential "sup@2" of the instance "suporte", and {ONCE}: '
-            "borrow it, `openaiCreds: {instance: suporte, name: sup}`",
+            "borrow it, `openaiCreds: {instance: suporte, name: sup}` (borrowing works where the instance "
+            "has settings already",
         ),
         ("sk-far", "fresh", 'the credential "main" of the instance "far"'),
         ("sk-new", "main", f'the instance "far" has a credential "main" already, and {NAME_ONCE}'),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -84,10 +85,22 @@ def test_a_mounted_file_may_be_a_link(tmp_path: Path) -> None:
 
 def test_for_the_embedded_server_a_key_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(NAME, raising=False)
-    made = {secrets.read_or_make_up(ENV, name).get_secret_value() for name in ("main", "main@2", "main@3")}
+    read = secrets.stand_ins(b"salt")
+    made = {read(ENV, name).get_secret_value() for name in ("main", "main@2", "main@3")}
     assert made == {"sk-sandbox-main"}, "every generation has the same"
-    monkeypatch.setenv(NAME, "sk-1")
-    assert secrets.read_or_make_up(ENV, "main").get_secret_value() == "sk-1"
+
+
+def test_the_embedded_server_gets_stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same for equal keys, whatever their credential is called; and nobody gets back from one."""
+
+    def stand_in(key: str, salt: bytes = b"salt", name: str = "main") -> str:
+        monkeypatch.setenv(NAME, key)
+        return secrets.stand_ins(salt)(ENV, name).get_secret_value()
+
+    one = stand_in("sk-real-1")
+    assert re.fullmatch("sk-sandbox-[0-9a-f]{32}", one)
+    assert stand_in(" sk-real-1\n", name="other") == one
+    assert len({one, stand_in("sk-real-2"), stand_in("sk-real-1", b"other"), stand_in("sk-real-1 ")}) == 3
 
 
 def instance(name: str, line: int, *credentials: str) -> DesiredInstance:
@@ -126,7 +139,9 @@ def test_keys_of_all_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
             [instance("x", 3, "a"), instance("y", 7, "b")],
             "bots/y.yaml:7:3",
             "'b' has the same key as 'a' of the instance 'x' (bots/x.yaml:3:3), and the server takes a key "
-            "once in its whole database: borrow it in its place, `openaiCreds: {instance: x, name: a}`",
+            "once in its whole database: borrow it in its place, `openaiCreds: {instance: x, name: a}` "
+            "(borrowing works where the instance has settings already, or gets them with another credential "
+            "of its own; a second key of the same OpenAI project costs nothing)",
         ),
         ([instance("x", 3, "a", "b")], "bots/x.yaml:4:3", "name 'a' in its place"),
     ],

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from reconciler import pipeline
 from reconciler.cli import main
+from reconciler.init import SCHEMA
 from reconciler.model import Change, Of, Plan, Verb
 from tests.importer.servers import OPENAI_KEY, Server, serving
 
@@ -69,8 +70,12 @@ class Here:
         shutil.rmtree("bots")
 
     def files(self) -> dict[str, str]:
-        """All that was written below bots, by path."""
-        found = {path: path.read_bytes().decode() for path in Path("bots").rglob("*") if path.is_file()}
+        """All that was written below bots, by path, but for the schema."""
+        found = {
+            path: path.read_bytes().decode()
+            for path in Path("bots").rglob("*")
+            if path.is_file() and path.name != SCHEMA
+        }
         return {path.relative_to("bots").as_posix(): text for path, text in sorted(found.items())}
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.schema import document
 from tests.importer.conftest import Here, unexpected
 from tests.importer.servers import Server, serving
 from tests.support import Json, World
 
+MODELINE = "# yaml-language-server: $schema=.manifest.schema.json\n"
 LONG = "Você atende as Lojas Ipê.\n\n" + "- Seja cordial.\n" * 8
 TIMING = {
     "expire": 60,
@@ -79,15 +81,15 @@ def test_a_shop(here: Here) -> None:
     assert result.stderr == ""
     assert here.files() == {
         "loja-centro.yaml": """\
+# yaml-language-server: $schema=.manifest.schema.json
+
 credentials:
   loja-centro-openai: {apiKey: !env OPENAI_KEY_LOJA_CENTRO}
 
 settings:
   openaiCreds: loja-centro-openai
-  expire: 60
   keywordFinish: sair
   delayMessage: 1500
-  unknownMessage: ""
   listeningFromMe: false
   debounceTime: 8
   ignoreJids: ["@g.us"]
@@ -107,7 +109,7 @@ bots:
     triggerValue: 1
     maxTokens: 100
     systemMessages:
-      - !file prompts/loja-centro/common.md
+      - !file prompts/loja-centro/common-voce-atende-as-lojas-ipe.md
       - |
         Anote o pedido.
         Seja breve.
@@ -126,9 +128,9 @@ bots:
     triggerType: all
     maxTokens: 300
     assistantMessages:
-      - !file prompts/loja-centro/common.md
+      - !file prompts/loja-centro/common-voce-atende-as-lojas-ipe.md
 """,
-        "prompts/loja-centro/common.md": f"{LONG}\n",
+        "prompts/loja-centro/common-voce-atende-as-lojas-ipe.md": f"{LONG}\n",
     }
     assert not unexpected(here.plan())
 
@@ -155,6 +157,68 @@ def test_one_prompt_of_a_fleet_is_one_file(here: Here) -> None:
     assert here.run("import").exit_code == 0
     assert [path for path in here.files() if path.endswith(".md")] == ["prompts/pedidos.md"]
     assert not unexpected(here.plan())
+
+
+SHARED = [
+    ("# Tom de voz\n\nSeja breve.", "prompts/common-tom-de-voz.md"),
+    ("- Seja breve.\n- Não invente, nunca.\n- Pergunte.\n", "prompts/common-seja-breve.md"),
+    ("Seja breve, " * 20, "prompts/common-seja-breve.md"),
+    ("店" * 201, "prompts/common.md"),
+    ("Seja breve.\nPergunte.\n", ""),
+    ("Seja breve. " * 16, ""),
+]
+
+
+@pytest.mark.parametrize(("text", "path"), SHARED)
+def test_a_text_that_is_used_twice_becomes_a_file_sooner(here: Here, text: str, path: str) -> None:
+    shop(here.server, "loja", bot(100, "pedidos", systemMessages=["Anote.", text]))
+    shop(here.server, "suporte", bot(100, "trocas", userMessages=[text]))
+    assert here.run("import").exit_code == 0
+    assert [path for path in here.files() if path.endswith(".md")] == [path] * bool(path)
+    assert not unexpected(here.plan())
+    here.forget()
+    assert here.run("import", "--instance", "loja").exit_code == 0
+    assert list(here.files()) == ["loja.yaml"], "it is used once"
+
+
+def test_a_text_that_one_bot_has_twice(here: Here) -> None:
+    text = "# Tom de voz\n\nSeja breve."
+    shop(here.server, "loja", bot(100, "1", systemMessages=[text, "Anote.", text]))
+    assert here.run("import").exit_code == 0
+    assert here.files()["loja.yaml"].count("- !file prompts/loja/menu-1.md\n") == 2
+    assert not unexpected(here.plan())
+
+
+def test_what_most_bots_share(here: Here) -> None:
+    assistant: dict[str, Json] = {"botType": "assistant", "assistantId": "asst_1", "maxTokens": None}
+    chats = [bot(number, str(number), enabled=number > 1) for number in range(1, 5)]
+    for model in (None, "gpt-4o-mini"):
+        here.server.clear()
+        shop(here.server, "loja", *chats, bot(9, "9", **assistant, model=model))
+        assert here.run("import").exit_code == 0
+        defaults, _, bots = here.files()["loja.yaml"].partition("\nbots:\n")
+        assert "\n  botType: chatCompletion\n" in defaults
+        assert bots.count("botType: ") == 1
+        assert bots.count("enabled: ") == 1
+        lifted = model is not None  # what is left over is declared as it is; another would have to change
+        assert ("\n  model: gpt-4o-mini\n" in defaults) == lifted
+        assert bots.count("model: ") == (0 if lifted else 4)
+        assert not unexpected(here.plan())
+        here.forget()
+
+
+def test_what_no_code_reads_is_left_out(here: Here) -> None:
+    unread: dict[str, Json] = {"expire": 20, "unknownMessage": "Só texto, por favor."}
+    bots = [bot(number, str(number), **unread, keywordFinish="fim") for number in (1, 2, 3)]
+    shop(here.server, "loja", *bots, expire=30, unknownMessage="Não entendi.")
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    text = here.files()["loja.yaml"]
+    assert "keywordFinish" in text
+    assert "expire" not in text
+    assert "unknownMessage" not in text
+    assert not unexpected(here.plan())
+    assert here.run("validate").stderr == "", "nothing that was written is warned of"
 
 
 def test_files_for_the_long_texts_of_a_bot(here: Here) -> None:
@@ -190,7 +254,7 @@ def test_credentials_of_others_and_of_old_generations(here: Here) -> None:
     result = here.run("import")
     assert result.exit_code == 0
     text = here.files()["loja.yaml"]
-    assert text.startswith("credentials:\n  loja-key: {apiKey: !env OPENAI_KEY_LOJA}\n\n")
+    assert text.startswith(MODELINE + "\ncredentials:\n  loja-key: {apiKey: !env OPENAI_KEY_LOJA}\n\n")
     assert f"\n    openaiCredsId: {first}\n" in text
     assert "\n    openaiCreds: loja-key\n" in text
     assert "\n    openaiCreds: {instance: suporte, name: segunda}\n" in text
@@ -252,24 +316,26 @@ def test_bots_that_no_manifest_can_have_are_left_out_and_said(
         assert f"  loja: bot odd-{number}" in result.stderr
     assert reason in result.stderr
     text = here.files()["loja.yaml"]
-    assert text.startswith("# Left out by the import:\n# - bot odd-")
+    assert text.startswith(f"{MODELINE}# Left out by the import:\n# - bot odd-")
     assert "  menu-1:\n" in text
     assert not unexpected(here.plan())
 
 
 def test_a_field_that_cannot_be_declared_is_the_servers(here: Here) -> None:
-    shop(here.server, "loja", bot(100, "1", expire=-1, id="odd"), bot(200, "2"), bot(300, "3"), expire=60)
+    odd = bot(100, "1", debounceTime=-1, id="odd")
+    shop(here.server, "loja", odd, bot(200, "2"), bot(300, "3"), debounceTime=60)
     result = here.run("import")
-    assert "  loja: expire of bot odd: expire is -1\n" in result.stderr
+    said = "  loja: debounceTime of bot odd: debounceTime is -1, and a manifest takes 0 and more\n"
+    assert said in result.stderr
     assert not unexpected(here.plan())
 
 
 def test_what_all_bots_share_and_cannot_declare(here: Here) -> None:
     bots = [bot(tokens, str(tokens), delayMessage=-1, id=f"odd-{tokens}") for tokens in (100, 200, 300)]
-    shop(here.server, "loja", *bots, expire=-9)
+    shop(here.server, "loja", *bots, timePerChar=-9)
     result = here.run("import")
-    assert "  loja: expire of the settings: expire is -9\n" in result.stderr
-    assert result.stderr.count("delayMessage is -1\n") == 3
+    assert "  loja: timePerChar of the settings: timePerChar is -9, and a manifest takes 0" in result.stderr
+    assert result.stderr.count("delayMessage is -1, and a manifest takes 0 and more\n") == 3
     assert "bots: {}" not in here.files()["loja.yaml"]
     assert not unexpected(here.plan())
 
@@ -280,6 +346,40 @@ def test_a_credential_whose_name_no_manifest_can_declare(here: Here) -> None:
     assert "  loja: the credential main@05: " in result.stderr
     assert "\n  openaiCreds: main@05\n" in here.files()["loja.yaml"]
     assert not unexpected(here.plan())
+
+
+def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
+    other = here.server.credential(here.server.instance("suporte"), "main-3")
+    old = here.server.credential(loja := here.server.instance("loja"), "main")
+    here.server.credential(loja, "main@2")
+    shop(here.server, "a", bot(100, "1"), openaiCredsId=other)
+    with World(here.server.sandbox.url, here.server.sandbox.api_key) as world:
+        listed = world.done("GET", "/instance/fetchInstances")
+    [token] = [one["token"] for one in listed if one["name"] == "a"]
+    said = here.run("import", key=token).stderr
+    assert (
+        f"  a: openaiCreds of the settings: no instance that was read has their credential {other}\n" in said
+    )
+    here.forget()
+    assert (
+        "  a: openaiCreds of the settings: they use 'main-3' of"
+        in here.run("import", "--instance", "a").stderr
+    )
+    here.forget()
+    here.server.insert("settings", **TIMING, openaiCredsId=old, instanceId=loja)
+    said = here.run("import").stderr.replace("openaiCreds of the settings: ", "")
+    assert "  a: they use 'main-3' of the instance 'suporte', and can only name one of their own\n" in said
+    assert "  loja: they use 'main', an older generation: a manifest means the last, 'main@2'\n" in said
+    assert not unexpected(here.plan())
+
+
+def test_a_fallback_that_is_not_in_the_manifest(here: Here) -> None:
+    odd = bot(100, "1", id="odd", description="Menu 1 [other:menu-1]")
+    shop(here.server, "a", odd, bot(200, "2"), openaiIdFallback="odd")
+    assert (
+        "  a: fallback of the settings: bot odd (Menu 1 [other:menu-1]) is left out\n"
+        in here.run("import").stderr
+    )
 
 
 def test_nothing_is_overwritten(here: Here) -> None:
@@ -347,6 +447,73 @@ def test_defaults_of_the_folder(here: Here) -> None:
     assert not unexpected(here.plan())
 
 
+def test_bots_of_the_folder_that_lack_what_instances_give_them(here: Here) -> None:
+    Path("bots").mkdir()
+    Path("bots/_defaults.yaml").write_text(
+        "bots:\n  menu: {botType: chatCompletion, triggerType: keyword}\n  promo: {}\n"
+    )
+    shop(here.server, "loja", bot(100, "1", description="Cardápio [gitops:menu]"), bot(200, "2"))
+    shop(here.server, "suporte", bot(100, "1"))
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    loja, suporte = here.files()["loja.yaml"], here.files()["suporte.yaml"]
+    assert "\n  promo: false\n" in loja
+    assert "\n  menu: false\n" not in loja
+    assert suporte.endswith("\n\n  menu: false\n\n  promo: false\n")
+    assert not unexpected(here.plan())
+
+
+def test_what_looks_like_a_variable_below_vars(here: Here) -> None:
+    Path("bots").mkdir()
+    Path("bots/_defaults.yaml").write_text("vars: {loja: Centro}\n")
+    texts: list[Json] = ["Você atende a ${loja}, $${x} e ${não}.", f"{LONG}${{loja}} $ {{x}} $$${{y}}"]
+    odd = bot(100, "${x}", description="Menu ${loja}", systemMessages=texts, keywordFinish="${fim}")
+    shop(here.server, "loja", odd, bot(200, "2"), credential="${chave}-openai")
+    shop(here.server, "${k}")
+    lent = here.server.credential(here.server.instance("suporte"), "${k}")
+    here.server.insert("bots", **bot(3, "3", openaiCredsId=lent), instanceId=here.server.instance("terceira"))
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    files = here.files()
+    assert '\n  "$${chave}-openai": {apiKey: ' in files["loja.yaml"]
+    assert "\n    description: Menu $${loja}\n" in files["loja.yaml"]
+    assert files["prompts/loja/menu-loja.md"] == f"{LONG}$${{loja}} $ {{x}} $$$${{y}}\n"
+    assert 'openaiCreds: {instance: suporte, name: "$${k}"}' in files["terceira.yaml"]
+    assert not unexpected(here.plan())
+
+
+def test_an_api_key_that_stands_for_a_name(here: Here) -> None:
+    pasted = "sk-proj-" + "Ab3" * 16
+    shop(here.server, "loja", bot(100, "1"), bot(200, "2"), credential=pasted, keywordFinish="sair")
+    result = here.run("import")
+    assert result.exit_code == 0
+    assert "looks like an api key" in result.stderr
+    said = result.output + str(here.files()) + str(here.plan())
+    assert pasted not in said
+    assert "ab3ab3" not in said.lower()
+    assert here.files()["loja.yaml"].count("openaiCredsId: ") == 2
+    assert not unexpected(here.plan())
+
+
+def test_what_bots_have_unlike_the_folder_is_said_once(here: Here) -> None:
+    Path("bots").mkdir()
+    Path("bots/_defaults.yaml").write_text(
+        "defaults: {keywordFinish: tchau, expire: 5}\n"
+        "settings: {delayMessage: 7}\n"
+        "bots:\n  menu-1: {stopBotFromMe: false}\n"
+    )
+    shop(here.server, "loja", *[bot(number, str(number)) for number in (1, 2, 3)], keywordFinish="sair")
+    assert here.run("import").exit_code == 0
+    settings, _, rest = here.files()["loja.yaml"].partition("\ndefaults:\n")
+    defaults, _, bots = rest.partition("\nbots:\n")
+    assert settings.index("keywordFinish: ") < settings.index("delayMessage: ")
+    for value in ("keywordFinish: sair", "expire: 60"):
+        assert f"  {value}\n" in defaults
+        assert value not in bots
+    assert bots.count("stopBotFromMe: true") == 1
+    assert not unexpected(here.plan())
+
+
 @pytest.mark.parametrize(
     ("globs", "written"),
     [
@@ -368,7 +535,10 @@ def test_no_such_instance(here: Here) -> None:
     shop(here.server, "loja-1", bot(100, "1"))
     result = here.run("import", "--instance", "loja_1")
     assert result.exit_code == 1
-    assert "no instance that matches 'loja_1' (did you mean 'loja-1'?)" in result.stderr
+    assert (
+        "the server shows this key no instance that matches 'loja_1' (did you mean 'loja-1'?)"
+        in result.stderr
+    )
     assert not Path("bots").exists()
 
 
@@ -399,24 +569,30 @@ def test_options_that_cannot_be(here: Here, args: list[str], said: str) -> None:
     assert said in result.stderr
 
 
-def test_editors_are_told_of_the_schema_that_init_laid_out(here: Here) -> None:
-    shop(here.server, "loja", bot(100, "1"))
-    Path("bots").mkdir()
-    Path("bots/.manifest.schema.json").write_text("{}")
+@pytest.mark.parametrize("there", ["", "{}"])
+def test_editors_are_told_of_the_schema(here: Here, there: str) -> None:
+    schema = Path("bots/.manifest.schema.json")
+    if there:
+        Path("bots").mkdir()
+        schema.write_text(there)
+    for name in ("loja-1", "loja-2"):
+        shop(here.server, name, bot(100, "1"))
     assert here.run("import").exit_code == 0
-    text = here.files()["loja.yaml"]
-    assert text.startswith("# yaml-language-server: $schema=.manifest.schema.json\n\ncredentials:\n")
+    assert all(text.startswith(MODELINE) for text in here.files().values())
+    assert schema.read_text() == (there or document())
 
 
 def test_where_it_is_written(here: Here) -> None:
     shop(here.server, "Loja São João", bot(100, "1"))
-    assert here.run("import", "--into", "deep/er").exit_code == 0
+    result = here.run("import", "--into", "deep/er")
+    assert result.exit_code == 0
+    assert "\n  reconciler plan --bots deep/er    # " in result.stdout
     text = Path("deep/er/loja-sao-joao.yaml").read_text()
-    assert text.startswith("instance: Loja São João\n\ncredentials:\n")
+    assert text.startswith(f"{MODELINE}instance: Loja São João\n\ncredentials:\n")
     Path("file").write_text("")
     result = here.run("import", "--into", "file")
     assert result.exit_code == 1
-    assert "is not a directory" in result.stderr
+    assert "file is not a directory: name another with --into" in result.stderr
 
 
 def test_an_old_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -426,5 +602,7 @@ def test_an_old_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shop(server, "loja", bot(100, "1", debounceTime=3), bot(200, "2"), expire=60, debounceTime=3)
         server.instance("nothing")
         assert here.run("import").exit_code == 0
-        assert "\n    debounceTime: 3\n" in here.files()["loja.yaml"]
+        text = here.files()["loja.yaml"]
+        assert "\n    debounceTime: 3\n" in text
+        assert "\n  expire: 60\n" in text, "2.2 reads it"
         assert not unexpected(here.plan())

@@ -357,6 +357,13 @@ HITS: dict[str, list[str]] = {
         f"description: {'é' * 240}",
         f"defaults: {{description: {'x' * 230}}}\nbots: {{um-nome-bem-comprido: {{}}}}",
     ],
+    "variable-without-vars": [
+        "systemMessages: ['Você atende a ${loja}.']",
+        "userMessages: [oi, '${instance}']",
+        "triggerValue: ${palavra}",
+        "settings: {keywordFinish: '${fim}'}",
+        "description: Atende ${loja}",
+    ],
     "unknown-rule": [
         "silence: [catchall]",
         "silence: [catch-all, never-reed]",
@@ -580,6 +587,8 @@ MISSES: dict[str, list[str]] = {
         "triggerType: advanced\ntriggerValue: contains:oi",
         "triggerType: all\ntriggerValue: ''",
         "botType: assistant\nsystemMessages: []",
+        "assistantId: ''\nfunctionUrl: ''",
+        "botType: assistant\nmodel: ''",
         "defaults: {botType: assistant, functionUrl: 'https://exemplo.com.br'}\n"
         + _bots(_KEY, "botType: chatCompletion"),
         "enabled: false",
@@ -693,6 +702,12 @@ MISSES: dict[str, list[str]] = {
         f"description: '{'x' * 100}{' ' * 150}'",
         _KEY,
     ],
+    "variable-without-vars": [
+        "vars: {loja: Centro}\nbots: {a: {systemMessages: ['Você atende a ${loja}.']}}",
+        "vars: {}\nbots: {a: {userMessages: ['${instance}']}}",
+        "systemMessages: ['Custa $ {loja}, $${loja}, ${1}, ${} ou ${a b}']",
+        "model: ${loja}",
+    ],
     "unknown-rule": [
         "silence: [catch-all, no-effect]",
         "bots: {a: {silence: [assistants-api]}}",
@@ -766,6 +781,11 @@ def test_silence_where_nothing_is_amiss(fragment: str, tmp_path: Path) -> None:
 )
 def test_servers(rule: str, fragment: str, server: str, speaks: bool, tmp_path: Path) -> None:
     assert (rule in rules(tmp_path, fragment, version(server))) == speaks
+
+
+def test_what_to_do_about_none(tmp_path: Path) -> None:
+    [warning] = warned(tmp_path, _NONE)
+    assert warning.text.endswith(": write `enabled: false` if no message is to start it")
 
 
 @pytest.mark.parametrize(

@@ -223,6 +223,12 @@ def rotation(plan: Plan, instance: str) -> Change:
     return change
 
 
+def test_settings_alone_are_moved() -> None:
+    """What an import sees as soon as the keys are at hand: the last generation is used by bots alone."""
+    [own] = planned(State("main:old main@2:new", "main@2", "main@2", "main@2", "main").house()).changes()
+    assert own.reason == "a rotation is not finished: the settings are moved to it, main is deleted"
+
+
 def test_what_is_said_of_a_rotation() -> None:
     made = planned(State("main:old", "main", "main", "main", "main").house())
     own, borrowed = rotation(made, "matriz"), rotation(made, "loja")
@@ -248,9 +254,35 @@ def test_an_old_credential_that_somebody_uses_is_kept_and_said() -> None:
     [loja, matriz] = made.instances
     kept, stranger = matriz.changes[0], loja.changes[0]
     assert (kept.verb, kept.of, kept.bot, kept.ids) == (Verb.UNMANAGED, Of.CREDENTIAL, "main", ("id-main",))
-    assert kept.reason == "it is kept: bot b-eva uses it"
+    assert kept.reason == "the old key is kept: \"a human's\" of the instance 'loja' (bot b-eva) uses it"
     assert (stranger.verb, stranger.of) == (Verb.UNMANAGED, Of.BOT)
     assert (made.writes, made.problems) == (False, 0)
+
+
+def using(*more: str, desired: Desired = BOTH, description: str = "a human's") -> str:
+    """Why an old credential is kept that b-eva uses, and more bots that nobody has read."""
+    house = STRANGER.house()
+    house.rooms["loja"].bots.bots["b-eva"]["description"] = description
+    seen = house.observed(desired, {("matriz", "main"): "new"})
+    matriz = seen.instances["matriz"]
+    there = dict(matriz.credentials or {})
+    there["main"] = replace(there["main"], users=frozenset({"b-eva", *more}))
+    instances = {**seen.instances, "matriz": replace(matriz, credentials=there)}
+    made = make(desired, replace(seen, instances=instances), Options())
+    [kept] = [c for c in made.changes() if c.of is Of.CREDENTIAL]
+    return kept.reason.removeprefix("the old key is kept: ")
+
+
+def test_who_uses_an_old_credential_is_named_as_a_person_knows_it() -> None:
+    assert using(description=" ") == "bot b-eva of the instance 'loja' uses it"
+    assert using(description="x " * 99) == f"'{'x ' * 29}x…' of the instance 'loja' (bot b-eva) uses it"
+    assert using(description="Eva [gitops:eva]~12345678") == "eva of the instance 'loja' (bot b-eva) uses it"
+    assert using(desired=Desired((MATRIZ,))) == "bot b-eva of no planned instance uses it"
+    two = "(bot b-eva) and bots b-x, b-y of no planned instance use it"
+    assert using("b-x", "b-y") == f"\"a human's\" of the instance 'loja' {two}"
+    crowd = using(*(f"b-z{number}" for number in range(30)))
+    assert ", bots b-z0, b-z1, b-z10, " in crowd
+    assert crowd.endswith(" of no planned instance and 21 more use it")
 
 
 def test_a_whole_rotation_beside_a_stranger_keeps_the_old_one() -> None:
@@ -276,7 +308,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
     made = make(BOTH, replace(seen, instances=blind), Options())
     assert not made.writes
     [change] = made.changes()
-    assert change.reason == "it is kept: the server does not say which bots use it"
+    assert change.reason == "the old key is kept: the server does not say which bots use it"
 
 
 @pytest.mark.parametrize(
@@ -376,7 +408,23 @@ def test_what_is_not_declared_is_not_moved() -> None:
     made = planned(house, Desired((replace(MATRIZ, bots=(raw,)), LOJA)))
     assert not made.writes
     [kept] = [c for c in made.changes() if c.of is Of.CREDENTIAL]
-    assert kept.reason == "it is kept: bots b-ana and b-bia use it"
+    assert kept.reason == "the old key is kept: ana (bot b-ana) and bia (bot b-bia) use it"
+
+
+def test_settings_that_a_bot_makes_with_the_old_one_are_moved_too() -> None:
+    """A bot that names it by its id, and is the first to be made where there are no settings."""
+    raw = replace(bot("abel", "a4"), fields={**bot("abel", "a4").fields, "openaiCredsId": "id-main"})
+    house = State("main:old", "main", "main", "main", "main").house()
+    house.rooms["matriz"].row = None
+    desired = Desired((replace(MATRIZ, bots=(raw, *MATRIZ.bots)), LOJA))
+    made = planned(house, desired)
+    assert told(made)[-3:] == [
+        "matriz: move b-bia new credential main@2",
+        "matriz: create id-main",
+        "matriz: settings new credential main@2",
+    ]
+    house.run(in_order(made))
+    assert not planned(house, desired).writes
 
 
 def test_an_orphan_that_is_deleted_lets_go() -> None:
@@ -428,6 +476,56 @@ def test_a_review_needs_no_key() -> None:
     ]
 
 
+def keyless(desired: Desired, **options: object) -> Plan:
+    """The plan of a house without any credential of the shop's, where the key is not at hand."""
+    house = State("x:y", "x", "x", "x", "x").house()
+    house.rooms["solo"] = Room({"own": ("id-own", "k")}, Toy([]), {**DOCUMENTED, "openaiCredsId": "id-own"})
+    seen = house.observed(desired, {})
+    matriz = replace(seen.instances["matriz"], keyless={"main": "OPENAI_KEY is not set"})
+    instances = {**seen.instances, "matriz": matriz}
+    return make(desired, replace(seen, instances=instances), Options(**options))  # type: ignore[arg-type]  # by name
+
+
+SOLO = DesiredInstance("solo", (named_bot("dora", "a4", "own"),), AT)
+THREE = Desired((MATRIZ, LOJA, SOLO))
+
+
+def test_a_key_that_is_not_at_hand_is_said_and_changes_no_digest() -> None:
+    made, bare = keyless(THREE), planned(State("x:y", "x", "x", "x", "x").house(), key=None)
+    matriz = next(one for one in made.instances if one.name == "matriz")
+    assert matriz.keyless == {"main": "OPENAI_KEY is not set"}
+    assert [c.digest for c in made.changes() if c.instance != "solo"] == [c.digest for c in bare.changes()]
+    without = replace(made, instances=tuple(replace(one, keyless={}) for one in made.instances))
+    assert made.digest == without.digest
+
+
+def test_what_is_applied_now_and_needs_a_key_is_a_conflict_and_nothing_else_is() -> None:
+    made = keyless(THREE, needs_keys=True)
+    assert [(c.instance, c.label, c.verb, c.reason) for c in made.changes() if not c.verb.writes] == [
+        ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        (
+            "matriz",
+            "credential main",
+            Verb.CONFLICT,
+            "it is missing, and cannot be made: OPENAI_KEY is not set",
+        ),
+        ("matriz", "ana", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        ("matriz", "bia", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+    ]
+    assert told(made) == ["solo: create id-own"]
+    assert made.instances[1].credentials == {"main": "missing"}
+
+
+def test_what_is_there_needs_no_key_to_be_applied() -> None:
+    house = State("main:old", "main", "main", "main", "main").house()
+    seen = house.observed(BOTH, {})
+    matriz = replace(seen.instances["matriz"], keyless={"main": "OPENAI_KEY is not set"})
+    instances = {**seen.instances, "matriz": matriz}
+    made = make(BOTH, replace(seen, instances=instances), Options(needs_keys=True))
+    assert (list(made.changes()), made.in_sync, made.problems) == ([], 3, 0)
+    assert made.instances[1].keyless == {"main": "OPENAI_KEY is not set"}
+
+
 def test_a_clash_is_explained_and_its_bots_wait() -> None:
     house = State("x:y", "x", "x", "x", "x").house()
     seen = house.observed(BOTH, {("matriz", "main"): "new"})
@@ -436,10 +534,12 @@ def test_a_clash_is_explained_and_its_bots_wait() -> None:
     assert [(c.label, c.verb, c.reason) for c in made.changes() if c.instance == "matriz"] == [
         ("credential main", Verb.CONFLICT, "it is missing, and cannot be made: another has it: borrow it"),
         *(
-            (name, Verb.CONFLICT, "its credential 'main' cannot be made: another has it: borrow it")
+            (name, Verb.CONFLICT, "its credential 'main' cannot be made: its conflict says why")
             for name in ("ana", "bia")
         ),
     ]
+    [caio] = [c.reason for c in made.changes() if c.label == "caio"]
+    assert caio == "its credential 'main' cannot be made: its conflict in the instance 'matriz' says why"
     assert not made.writes
 
 
@@ -471,6 +571,10 @@ def test_a_credential_that_is_nowhere(creds: str, lender: str | None, reason: st
     cut = replace(seen, instances={"matriz": replace(seen.instances["matriz"], lent=lent)})
     [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
     assert change.reason == reason
+    loja = replace(cut.instances["matriz"], unlent={"away": "It does not exist. One is near."})
+    cut = replace(cut, instances={"matriz": loja})
+    [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
+    assert change.reason == (f"{reason}: It does not exist. One is near" if lender == "away" else reason)
 
 
 # -- reviews ----------------------------------------------------------------------------------

@@ -163,6 +163,10 @@ def test_settings_are_not_made_for_nothing() -> None:
         assert planned(settings, NONE).changes == ()
 
 
+SECOND = (
+    "make a second key at OpenAI, which costs nothing in the same project, and write "
+    "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
+)
 BOTS = [
     bot("ana", "a1", openaiCredsId="c9"),
     bot("bia", "a2", creds="spare"),
@@ -193,7 +197,13 @@ def test_whose_credential_new_settings_get(
     if expected is None:
         assert bodies(plan) == []
         assert of_settings(plan).verb is Verb.CONFLICT
-        assert "declare one under `credentials:`" in of_settings(plan).reason
+        assert of_settings(plan).reason == (
+            "its settings need one of the instance's own credentials (main, spare): "
+            "name it, `settings: {openaiCreds: main}`"
+            if credentials
+            else f"its settings need a credential of the instance's own, as no two instances' settings can "
+            f"have the same: {SECOND}"
+        )
     else:
         assert bodies(plan)[0]["openaiCredsId"] == expected
 
@@ -225,8 +235,18 @@ def test_borrowers_alone_cannot_make_the_settings() -> None:
     bots = [borrower("ana", "a1"), borrower("bia", "a2")]
     plan = planned(None, NONE, bots, credentials={}, lent=LENT)
     assert [change.verb for change in plan.changes] == [Verb.CONFLICT] * 2
-    assert "made" not in plan.changes[0].reason
-    assert "declare one under `credentials:`, and `settings: {openaiCreds: NAME}`" in plan.changes[0].reason
+    without = "the instance has no settings yet, and "
+    only = "the server makes them only with a credential of the instance's own, which no borrowed one is: "
+    assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots go on borrowing"
+    named = planned(None, NONE, bots, lent=LENT)
+    there = "name one in its settings, `settings: {openaiCreds: main}`"
+    assert {change.reason for change in named.changes} == {f"{without}{only}{there}"}
+    declared = planned(None, NONE, bots, credentials={}, declared=["own one"], lent=LENT)
+    assert declared.changes[-1].reason.endswith('`settings: {openaiCreds: "own one"}`')
+    broken = planned(wants(creds="nope"), NONE, bots, credentials={}, lent=LENT)
+    assert broken.changes[-1].reason == (
+        f"{without}they cannot be made: the instance has no credential named 'nope'; it has: none"
+    )
     assert planned(None, row(), bots, lent=LENT).steps
     assert [s.call for s in planned(wants(creds="main"), NONE, bots, lent=LENT).steps] == [
         Call.SETTINGS,
@@ -273,6 +293,46 @@ def test_the_fallback(
         assert of_settings(plan).fields == (field,)
 
 
+NO_WAY = (
+    "as a server of 2.2.x clears it only when its bot is deleted: declare another bot as the fallback, "
+    "or leave `fallback` out of the settings, or delete the bot"
+)
+
+
+@pytest.mark.parametrize("now", ["i1", "i9"])
+def test_what_a_server_of_2_2_cannot_clear_is_a_conflict_without_a_call(now: str) -> None:
+    plan = planned(wants(fallback=""), row(now, ["debounceTime"]), TWO, [ANA, BIA])
+    name = {"i1": "ana", "i9": "i9"}[now]
+    assert of_settings(plan).verb is Verb.CONFLICT
+    assert of_settings(plan).reason == f"its fallback stays {name}, {NO_WAY}"
+    assert plan.steps == ()
+
+
+def test_beside_a_fallback_that_stays_the_rest_is_written() -> None:
+    plan = planned(wants({"expire": 60}, fallback=""), row("i1", ["debounceTime"]), TWO, [ANA, BIA])
+    assert [step.call for step in plan.steps] == [Call.SETTINGS]
+    update, conflict = plan.changes
+    assert [field.name for field in update.fields] == ["expire"]
+    assert (conflict.verb, conflict.reason) == (Verb.CONFLICT, f"its fallback stays ana, {NO_WAY}")
+
+
+@pytest.mark.parametrize(
+    ("bots", "prune"),
+    [(TWO[1:], True), ([bot("ana", "a1", expire=5, replace=True), TWO[1]], False)],
+    ids=["pruned", "replaced"],
+)
+def test_a_bot_that_is_deleted_takes_the_fallback_with_it(bots: list[DesiredBot], prune: bool) -> None:
+    plan = planned(wants(fallback=""), row("i1", ["debounceTime"]), bots, [ANA, BIA], prune=prune)
+    assert plan.steps[0].call is Call.DELETE
+    assert plan.steps[-1] == Step(Call.FALLBACK, "the settings", None, {"fallbackId": ""})
+
+
+@pytest.mark.parametrize(("fallback", "calls"), [("bia", [Call.FALLBACK]), ("ana", [])])
+def test_2_2_takes_another_bot_as_the_fallback(fallback: str, calls: list[Call]) -> None:
+    plan = planned(wants(fallback=fallback), row("i1", ["debounceTime"]), TWO, [ANA, BIA])
+    assert [step.call for step in plan.steps] == calls
+
+
 def test_settings_and_fallback_stand_around_the_bots() -> None:
     plan = planned(wants({"expire": 60}, "main", "ana"), NONE, TWO)
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE, Call.CREATE, Call.FALLBACK]
@@ -303,10 +363,11 @@ def test_a_fallback_that_is_made_anew_is_pointed_to_once(
 def test_a_fallback_to_a_bot_that_is_not_written_waits(more: Row) -> None:
     bots = [bot("ana", "a1", creds="nope"), TWO[1]]
     plan = planned(wants(more, fallback="ana"), row("i2"), bots, [BIA])
-    change = of_settings(plan)
+    *update, conflict = [change for change in plan.changes if change.of is Of.SETTINGS]
     assert bodies(plan, Call.FALLBACK) == []
-    assert "its fallback stays as it is, as ana is not written" in change.reason
-    assert change.verb is (Verb.UPDATE if more else Verb.CONFLICT)
+    assert conflict.reason == "its fallback stays as it is, as ana is not written"
+    assert conflict.verb is Verb.CONFLICT
+    assert [change.reason for change in update] == (["they differ"] if more else [])
     assert not planned(wants(fallback="ana"), row("i1"), bots, [ANA, BIA]).steps
 
 

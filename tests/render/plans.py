@@ -56,6 +56,7 @@ def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
         st.integers(0, 3),
         st.none() | text,
         st.dictionaries(text, st.sampled_from(get_args(Standing)), max_size=2),
+        st.dictionaries(text, text, max_size=2),
     ).map(_at_home)
     return st.builds(Plan, text, text, st.lists(instances, max_size=3).map(tuple))
 

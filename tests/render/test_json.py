@@ -141,6 +141,7 @@ def _read(document: dict[str, Any]) -> Plan:
                 instance["inSync"],
                 instance["problem"],
                 instance["credentials"],
+                instance["keyless"],
             )
             for instance in document["instances"]
         ),

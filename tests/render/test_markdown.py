@@ -244,6 +244,18 @@ def test_what_stands_out_comes_in_this_order() -> None:
     assert "<th>orphan</th>" in head
 
 
+def test_keys_that_are_not_at_hand_stand_out() -> None:
+    """They do so where nothing else is to be said, and what they are called is foreign text."""
+    keyless = {"<main>": "@KEY is not set"}
+    page = markdown.plan(
+        Plan("", "", (InstancePlan("loja", credentials={"<main>": "missing"}, keyless=keyless),))
+    )
+    assert (
+        "<tr><td><b>no key</b></td><td><code>loja</code></td><td><code>credential &lt;main&gt;</code></td>"
+        "<td><code>it is missing, and an apply needs its key: &#64;KEY is not set</code></td></tr>"
+    ) in page
+
+
 def test_results() -> None:
     held = replace(change(Verb.HELD, ("maxTokens", 1, 2), bot="new"), reason="nobody reviewed it")
     made = plan(change(Verb.UPDATE, ("expire", 1, 2)), change(Verb.CREATE, bot="a"), held)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 
 from reconciler.errors import Position
+from reconciler.kinds import OPENAI
 from reconciler.model import (
     Call,
     Change,
@@ -23,6 +24,7 @@ from reconciler.model import (
     Result,
     Results,
     SecretRef,
+    Standing,
     Step,
     Verb,
 )
@@ -376,6 +378,7 @@ def test_credentials_and_settings_beside_the_bots() -> None:
     steps = (
         Step(Call.NEW_CREDENTIAL, rotate.label, None, {"name": "main@2"}, secret=SecretRef("env", "KEY")),
         Step(Call.SETTINGS, row.label, None, {"speechToText": True}),
+        Step(Call.SETTINGS, rotate.label, None, dict.fromkeys(OPENAI.settings, 1)),
         Step(Call.MOVE, rotate.label, "cm1", {"openaiCredsId": "new credential main@2"}),
         Step(Call.FALLBACK, row.label, None, {"fallbackId": "new bot menu"}),
         Step(Call.OLD_CREDENTIAL, rotate.label, "c1", {"name": "main"}),
@@ -401,7 +404,26 @@ def test_credentials_and_settings_beside_the_bots() -> None:
             calls, in this order:
               1. new credential main@2
               2. settings speechToText
-              3. move bot cm1 to new credential main@2
-              4. fallback new bot menu
-              5. old credential main
+              3. settings expire, keywordFinish, delayMessage, unknownMessage, listeningFromMe,
+                 stopBotFromMe, keepOpen, debounceTime, ignoreJids, splitMessages, timePerChar, speechToText
+              4. move bot cm1 to new credential main@2
+              5. fallback new bot menu
+              6. old credential main
     """)
+
+
+def test_keys_that_are_not_at_hand_come_first_and_are_counted() -> None:
+    stand: dict[str, Standing] = {"far": "not compared", "main": "missing", "there": "present"}
+    why = {"far": "/run/secrets/far cannot be read: No such file or directory", "main": "KEY\n is not set"}
+    crowd = [InstancePlan(f"x{n}", credentials={"c": "not compared"}, keyless={"c": "K"}) for n in range(20)]
+    lines = text.plan(Plan("", "", (InstancePlan("loja", credentials=stand, keyless=why), *crowd)), width=90)
+    head, rest = lines.split("\n", 1)
+    assert head.startswith("No changes.")
+    assert rest == dedent("""\
+        Credentials: 1 missing, 21 not compared, 1 present.
+          ! credential main of loja: it is missing, and an apply needs its key: KEY⏎ is not set
+          ! credential far of loja: its key is not compared: /run/secrets/far cannot be read: No
+              such file or directory
+    """) + "".join(f"  ! credential c of x{n}: its key is not compared: K\n" for n in range(8)) + (
+        "  and 12 more whose key is not at hand\n"
+    )

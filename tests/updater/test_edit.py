@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -27,6 +28,11 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         'k: "a"\n',
         {"k": Put("a", "b\n" * 60)},
         f'k: "{"b" + chr(92) + "n"}' + "b\\n" * 59 + '"\n',
+    ),
+    "what does not fit on a line, before a comment": (
+        "k: a # c\n",
+        {"k": Put("a", "\t\n" * 60)},
+        'k: "' + "\\t\\n" * 60 + '" # c\n',
     ),
     "over several lines": ("k: a\n  b\n  c # c\nz: 1\n", {"k": Put("a b c", "d")}, "k: d # c\nz: 1\n"),
     "on the next line": ("k:\n    a\nz: 1\n", {"k": Put("a", "d")}, "k:\n    d\nz: 1\n"),
@@ -100,6 +106,46 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         {"k": Put(("a", "b", "c"), ("a", "c"))},
         "k:\n  - a # 1\n  # 2\n  - c\n",
     ),
+    "last item gone, no last line break": (
+        "m:\n  - a\n  - b",
+        {"m": Put(("a", "b"), ("a",)), "k": Put(None, 1)},
+        "m:\n  - a\nk: 1",
+    ),
+    "moved": (
+        "k:\n  - !file a  # 1\n  # two\n  - b # 2\n  - |  # 3\n    c\nz: 1\n",
+        {"k": Put(("A", "b", "c\n"), ("c\n", "b", "A"), {"A": "a"})},
+        "k:\n  - |  # 3\n    c\n  - b # 2\n  - !file a  # 1\n  # two\nz: 1\n",
+    ),
+    "moved, no last line break": (
+        "k:\n  - a # 1\n  - b # 2",
+        {"k": Put(("a", "b"), ("b", "a"))},
+        "k:\n  - b # 2\n  - a # 1",
+    ),
+    "an anchor gone": (
+        "k:\n  - &x a # 1\n  - b\nm: [*x, c, *x]\n",
+        {"k": Put(("a", "b"), ("b",))},
+        "k:\n  - b\nm: [&x a, c, *x]\n",
+    ),
+    "an anchor gone, whose text cannot be plain in brackets": (
+        "k:\n  - &x a, {b}\n  - &y |\n    c\n    d\nm: [*x]\nn:\n  - *y\n",
+        {"k": Put(("a, {b}", "c\nd\n"), ("e",))},
+        'k:\n  - e\nm: [&x "a, {b}"]\nn:\n  - &y |\n    c\n    d\n',
+    ),
+    "an anchor moved": (
+        "k:\n  - &x a # 1\n  - b\nm: [*x, c]\n",
+        {"k": Put(("a", "b"), ("b", "a"))},
+        "k:\n  - b\n  - &x a # 1\nm: [*x, c]\n",
+    ),
+    "an alias moved to its anchor's place": (
+        "k: [&x a, b, *x ]\n",
+        {"k": Put(("a", "b", "a"), ("a", "a", "b"))},
+        "k: [a, &x a, b ]\n",
+    ),
+    "all gone, with comments": (
+        "k: # c\n  - a # 1\n  # two\n  - | # 2\n    # text\nz: 1\n",
+        {"k": Put(("a", "# text\n"), ())},
+        "k: [] # c\n  # 1\n  # two\n  # 2\nz: 1\n",
+    ),
     "all gone": ("k: # c\n  - a\n  # d\nz: 1\n", {"k": Put(("a",), ())}, "k: [] # c\n  # d\nz: 1\n"),
     "files stay": ("k: [!file a, b]\n", {"k": Put(("A", "b"), ("A", "c"))}, "k: [!file a, c]\n"),
     "aliases stay": ("x: &x a\nk: [*x, b]\n", {"k": Put(("a", "b"), ("a", "c"))}, "x: &x a\nk: [*x, c]\n"),
@@ -114,6 +160,36 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         "k: [\n\ta,  # 1\n\tb,  # 2\n]\n",
         {"k": Put(("a", "b"), ("a", "b", "c"))},
         "k: [\n\ta,  # 1\n\tb,  # 2\n\tc,\n]\n",
+    ),
+    "brackets on lines, gone": (
+        "k: [\n    a,    # 1\n    # two\n    b,  # 2\n    c\n  ]\n",
+        {"k": Put(("a", "b", "c"), ("a", "b"))},
+        "k: [\n    a,    # 1\n    # two\n    b  # 2\n  ]\n",
+    ),
+    "brackets on lines, moved": (
+        "k: [\n    'a',    # 1\n    b,  # 2\n    c,\n  ]\n",
+        {"k": Put(("a", "b", "c"), ("c", "b", "a"))},
+        "k: [\n    c,\n    b,  # 2\n    'a',    # 1\n  ]\n",
+    ),
+    "brackets on lines, moved to the end": (
+        "k: [\n    'a',    # 1\n    b # 2\n  ]\n",
+        {"k": Put(("a", "b"), ("x", "b", "a"))},
+        "k: [\n    'x',\n    b, # 2\n    'a'    # 1\n  ]\n",
+    ),
+    "brackets on some lines, gone": (
+        "k: [a, b, # 1\n    c,\n  ]\n",
+        {"k": Put(("a", "b", "c"), ("a", "b"))},
+        "k: [a, b, # 1\n  ]\n",
+    ),
+    "brackets on some lines, moved": (
+        "k: [a, 'b',\n    c,\n    d]\n",
+        {"k": Put(("a", "b", "c", "d"), ("d", "a", "b", "x"))},
+        "k: [d, a, 'b',\n    x]\n",
+    ),
+    "brackets, moved": (
+        "x: &x e\nk: [a, !file c, 'b', *x]\n",
+        {"k": Put(("a", "C", "b", "e"), ("e", "b", "C", "a"), {"C": "c"})},
+        "x: &x e\nk: [*x, 'b', !file c, a]\n",
     ),
     "empty brackets": ("k: []  # c\n", {"k": Put((), ("a", "b"))}, "k: [a, b]  # c\n"),
     "empty brackets, long": ("k: []  # c\n", {"k": Put((), ("a\nb",))}, "k:  # c\n  - |-\n    a\n    b\n"),
@@ -146,6 +222,17 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         {"m": {"k": Put("a", "b")}},
         "x: &x {k: a}\nm: # c\n  <<: *x\n  k: b\n",
     ),
+    "new, in steps of four": (
+        "m:\n    a:\n        b: 1\n",
+        {"m": {"a": {"k": Put(None, ("c\nd",))}}, "p": {"o": {"k": Put(None, " x\ny\n")}}},
+        "m:\n    a:\n        b: 1\n        k:\n            - |-\n                c\n                d\n"
+        "p:\n    o:\n        k: |4\n             x\n            y\n",
+    ),
+    "new, in steps of four, empty": (
+        "m:\n    a: {}\nx: &x {z: 1}\ny: *x\n",
+        {"m": {"a": {"k": Put(None, 1)}}, "y": {"k": Put(None, 2)}},
+        "m:\n    a:\n        k: 1\nx: &x {z: 1}\ny:\n    <<: *x\n    k: 2\n",
+    ),
     "a mapping of names": (
         "k: a # c\n",
         {"k": Put("a", {"instance": "b", "name": "c"})},
@@ -162,6 +249,31 @@ CASES: dict[str, tuple[str, Edits, str]] = {
 @pytest.mark.parametrize(("before", "edits", "after"), CASES.values(), ids=CASES)
 def test_edits(before: str, edits: Edits, after: str) -> None:
     assert edit(before, edits) == after
+
+
+ROWS = {
+    "block": ("k:\n", "  - {0}   # {0}\n", ""),
+    "brackets": ("k: [\n", "  {0}{1}   # {0}\n", "]\n"),
+    "JSON": ('{"k": [\n', '  "{0}"{1}\n', "]}\n"),
+}
+
+
+@pytest.mark.parametrize(("first", "row", "last"), ROWS.values(), ids=ROWS)
+@given(st.data())
+@settings(deadline=None)
+def test_items_keep_their_lines(first: str, row: str, last: str, data: st.DataObject) -> None:
+    before = data.draw(st.permutations("abcde").map(lambda items: items[:4]))
+    after = data.draw(st.lists(st.sampled_from("abcdefg"), unique=True, min_size=1))
+
+    def text(items: Sequence[str]) -> str:
+        rows = (row.format(item, "" if item == items[-1] else ",") for item in items)
+        return first + "".join(rows) + last
+
+    made = edit(text(before), {"k": Put(tuple(before), tuple(after))}, as_json=first[0] == "{")
+    lines = [line.split("   # ")[0] for line in text(after).splitlines()]
+    assert [line.split("   # ")[0] for line in made.splitlines()] == lines
+    kept = [line for line in text(after).splitlines() if line.strip(" -")[0] in before]
+    assert [line for line in made.splitlines() if line.strip(" -")[0] in before] == kept
 
 
 JSON: dict[str, tuple[str, Edits, str]] = {

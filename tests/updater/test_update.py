@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
 import stat
+from pathlib import Path
 
 import pytest
 
+from reconciler.drift import Drift, Drifts
+from reconciler.errors import ReconcilerError
+from reconciler.rewriting import Manifests
+from reconciler.updater import brought
 from tests.updater.bench import Bench
 
 ONE = {"loja": ("main", "second")}
@@ -225,6 +232,54 @@ def test_a_text_with_variables_keeps_the_lines_that_have_them(bench: Bench) -> N
     assert not bench.plan().writes
 
 
+NOTES = f"""\
+vars: {{loja: Centro}}
+bots:
+  a:
+    {BOT.replace(", ", BREAK)}
+    maxTokens: 1
+    triggerValue: &v um
+    systemMessages:
+      - &loja Loja ${{loja}}
+      - !file shared.md
+      - &nobody fim
+    unknownMessage: *v
+  b: {{{BOT}, maxTokens: 2, triggerValue: dois, systemMessages: [!file shared.md, *loja], unknownMessage: Oi}}
+  c: {{{BOT}, maxTokens: 3, triggerValue: 3, systemMessages: [!file own.md]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("bot", "fields", "notes"),
+    [
+        ("a", {"systemMessages": ["Loja Centro", "s", "FIM"]}, ["in a file that others use too"]),
+        ("a", {"systemMessages": ["Loja Centro", "shared", "x"]}, []),
+        ("a", {"systemMessages": ["Loja Centro", "shared"]}, []),
+        (
+            "a",
+            {"systemMessages": ["shared", "fim"]},
+            ["said ${loja}: ", "the anchor &loja: the first of the"],
+        ),
+        ("a", {"triggerValue": "x"}, ["triggerValue had the anchor &v: the first of the others"]),
+        ("a", {"unknownMessage": "x"}, []),
+        ("b", {"systemMessages": ["shared", "Centro"]}, ["said ${loja}: "]),
+        ("c", {"systemMessages": ["a\r\nb"]}, ["was in a file, which cannot hold what it is now"]),
+        ("c", {"systemMessages": ["a"]}, []),
+    ],
+)
+def test_what_a_person_should_know(
+    bench: Bench, bot: str, fields: dict[str, object], notes: list[str]
+) -> None:
+    bench.put({"loja.yaml": NOTES, "shared.md": "shared\n", "own.md": "own\n"}, ONE)
+    bench.drift("loja", bot, **fields)
+    report = bench.update()
+    said = [one.text for one in report.said]
+    assert not report.failed
+    assert len(said) == len(notes), said
+    assert all(note in text for note, text in zip(notes, said, strict=True)), said
+    assert not bench.plan().writes
+
+
 # -- names for ids ----------------------------------------------------------------------------
 
 
@@ -402,6 +457,59 @@ def test_modes_and_links_stay(bench: Bench) -> None:
     assert "gpt-5" in real.read_text()
     assert [path.name for path in real.parent.iterdir()] == ["loja.txt"]
     assert not bench.plan().writes
+
+
+def test_a_directory_that_may_not_be_written(bench: Bench) -> None:
+    bench.put({"loja.yaml": TWO}, ONE)
+    bench.drift("loja", "a", model="gpt-5")
+    bench.bots.chmod(0o500)
+    if os.access(bench.bots, os.W_OK):
+        pytest.skip("this user may write anywhere")
+    try:
+        with pytest.raises(ReconcilerError, match=r"loja\.yaml cannot be written \(Permission denied\)"):
+            bench.update()
+    finally:
+        bench.bots.chmod(0o700)
+    assert bench.contents() == bench.before
+
+
+def test_a_disk_that_is_full(bench: Bench) -> None:
+    bench.put({"loja.yaml": TWO}, ONE)
+    bench.drift("loja", "a", model="gpt-5")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(TWO) // 2, hard))
+    try:
+        with pytest.raises(ReconcilerError, match=r"loja\.yaml cannot be written \(File too large\)"):
+            bench.update()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert bench.contents() == bench.before, "no file is left beside it, either"
+
+
+def test_a_file_with_the_longest_name(bench: Bench) -> None:
+    file = "l" * 250 + ".yaml"
+    bench.put({file: f"instance: loja\n{TWO}"}, ONE)
+    bench.drift("loja", "a", model="gpt-5")
+    bench.update()
+    assert list(bench.contents()) == [file]
+    assert not bench.plan().writes
+
+
+def test_a_file_that_changes_meanwhile_stays_and_so_do_the_others(tmp_path: Path) -> None:
+    for name in ("l1", "l2"):
+        (tmp_path / f"{name}.yaml").write_text(TWO)
+    manifests = Manifests(tmp_path)
+    found = Drifts([Drift(name, "a", {"model": "gpt-5"}) for name in ("l1", "l2")])
+    manifests.original(tmp_path.resolve() / "l2.yaml")
+    (tmp_path / "l2.yaml").write_text(TWO + "# mine\n")
+    with pytest.raises(
+        ReconcilerError, match=r"l2\.yaml was changed meanwhile, and stays so: run this again"
+    ):
+        brought(manifests, found, tmp_path)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "l1.yaml": TWO,
+        "l2.yaml": TWO + "# mine\n",
+    }
 
 
 def test_json_keeps_its_layout(bench: Bench) -> None:

@@ -1,0 +1,193 @@
+"""Items that come, go and move in a list: what to splice into its text.
+
+An item that moves keeps its source. Where each item has lines of its own it takes them along, and the comment
+behind it with them; where items share lines, what is between them stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from ruamel.yaml.nodes import SequenceNode
+
+from reconciler.yaml.compose import index
+from reconciler.yaml.matching import Matched
+from reconciler.yaml.spans import Entry, Spans
+
+Splice = tuple[int, int, str]
+"""Where it begins and ends in the text, and what comes in its place."""
+
+_COMMA = re.compile(r"[ \t]*,")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Lines that only one item stands on: where they begin, where it ends, its comma ends, and they end."""
+
+    start: int
+    end: int
+    comma: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The items of a list, and what becomes of them. Items are numbers: i of the old, j of the new.
+
+    flow: whether it is in brackets. rows: of the old, None where some share lines. carried: the old ones of
+    new ones that have their source. gone: the old ones that nothing takes the place of.
+    """
+
+    spans: Spans
+    old: Sequence[Entry]
+    many: int
+    flow: bool
+    rows: Sequence[Row] | None
+    matched: Matched
+    carried: dict[int, int]
+    gone: Sequence[int]
+
+    @classmethod
+    def of(
+        cls, spans: Spans, node: SequenceNode, before: Sequence[str], after: Sequence[str], *, flow: bool
+    ) -> Items:
+        """before, after: what the list says and shall say; neither is empty."""
+        old = spans.items(node)
+        rows = _rows(spans, old, flow=flow)
+        matched = Matched.of(before, after, in_place=rows is None)
+        gone = [i for i in range(len(old)) if i not in matched.stays.values()]
+        carried = {j: i for j, i in matched.moves.items() if _may_move(spans, old, i, leaves=i in gone)}
+        return cls(spans, old, len(after), flow, rows, matched, carried, gone)
+
+    def source(self, i: int) -> str:
+        """What stands in an old item's place."""
+        return self.spans.text[self.old[i].start : self.old[i].end]
+
+    def splices(self, fresh: Callable[[int, Entry], str], newline: str) -> Iterator[Splice]:
+        """What comes and goes, but for what is put in the place of another.
+
+        fresh: the source of a new item, like an old one's: in brackets as it stands there, else whole lines.
+        """
+        came: dict[int, list[int]] = {}
+        at = 0
+        for j in range(self.many):
+            if j in self.matched.stays:
+                at = self.matched.stays[j] + 1
+            else:
+                came.setdefault(at, []).append(j)
+        if self.rows is not None:
+            yield from self._in_rows(self.rows, came, fresh, newline)
+            return
+        for at, numbers in came.items():
+            near = self.old[max(at - 1, 0)]
+            texts = [self.source(self.carried[j]) if j in self.carried else fresh(j, near) for j in numbers]
+            yield from added(self.spans, self.old, at, texts, newline)
+        for first, behind in _runs(self.gone):
+            yield self._without(first, behind)
+
+    def _in_rows(
+        self,
+        rows: Sequence[Row],
+        came: dict[int, list[int]],
+        fresh: Callable[[int, Entry], str],
+        newline: str,
+    ) -> Iterator[Splice]:
+        text = self.spans.text
+        ends = rows[-1].comma > rows[-1].end  # whether there is a comma behind the last one
+
+        def comma(j: int, row: Row | None = None) -> str:
+            there = text[row.end : row.comma] if row else ""
+            return (there or ",") if self.flow and (ends or j < self.many - 1) else ""
+
+        for j, i in self.matched.stays.items():
+            if text[rows[i].end : rows[i].comma] != comma(j, rows[i]):
+                yield rows[i].end, rows[i].comma, comma(j, rows[i])
+        for at, numbers in came.items():
+            near = max(at - 1, 0)
+            lines = []
+            for j in numbers:
+                if j in self.carried:
+                    row = rows[self.carried[j]]
+                    lines.append(text[row.start : row.end] + comma(j, row) + text[row.comma : row.stop])
+                elif self.flow:
+                    pad = text[rows[near].start : self.old[near].start]
+                    lines.append(f"{pad}{fresh(j, self.old[near])}{comma(j)}{newline}")
+                else:
+                    lines.append(fresh(j, self.old[near]))
+            place = rows[near].stop if at else rows[0].start
+            yield place, place, "".join(lines)
+        for i in self.gone:
+            yield rows[i].start, rows[i].stop, ""
+
+    def _without(self, first: int, behind: int) -> Splice:
+        """Items in brackets go, of which others stay."""
+        text, last = self.spans.text, self.old[behind - 1]
+        if behind < len(self.old):
+            return self.old[first].start, self.old[behind].start, ""
+        if "#" not in text[self.old[first - 1].end : self.old[first].start]:
+            return self.old[first - 1].end, last.end, ""
+        start, stop = self.old[first].start, self.spans.skip(_COMMA, last.end)
+        rest = _REST_OF_LINE.match(text, stop)
+        alone = rest is not None and rest.end() == stop and not text[self.spans.line(start) : start].strip()
+        return (self.spans.line(start), self.spans.after(stop), "") if alone else (start, stop, "")
+
+
+def added(
+    spans: Spans, entries: Sequence[Entry], at: int, texts: Sequence[str], newline: str
+) -> Iterator[Splice]:
+    """New items or keys in brackets before the one with this number, laid out as the others are."""
+    near = entries[at - 1] if at else entries[0]
+    line = spans.text[spans.line(near.start) : near.start]
+    apart = f"{newline}{line}" if not line.strip() and "\n" in spans.text[: near.start] else " "
+    if not at:
+        yield near.start, near.start, "".join(f"{text},{apart}" for text in texts)
+        return
+    comma = spans.skip(_COMMA, near.end)
+    rest = _REST_OF_LINE.match(spans.text, comma)
+    if apart == " " or rest is None:
+        yield near.end, near.end, "".join(f",{apart}{text}" for text in texts)
+        return
+    if comma == near.end:
+        yield near.end, near.end, ","
+    made = f",{apart}".join(texts)
+    yield rest.end(), rest.end(), f"{apart}{made}{',' if comma > near.end else ''}"
+
+
+def comment(spans: Spans, at: int) -> str:
+    """The comment that is all of the rest of a line; "" where there is none."""
+    rest = _REST_OF_LINE.match(spans.text, at)
+    return rest[0].strip() if rest else ""
+
+
+def _rows(spans: Spans, items: Sequence[Entry], *, flow: bool) -> Sequence[Row] | None:
+    found = []
+    for item in items:
+        start = spans.line(item.start)
+        comma = spans.skip(_COMMA, item.end) if flow else item.end
+        rest = _REST_OF_LINE.match(spans.text, comma)
+        if flow and (spans.text[start : item.start].strip() or rest is None):
+            return None
+        found.append(Row(start, item.end, comma, spans.after(comma)))
+    return found
+
+
+def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> bool:
+    """Whether its source may stand anywhere in the list. leaves: it does not stand in its place any more."""
+    item = items[i]
+    if not item.alias and "&" in spans.text[item.value : spans.content(item)] and not leaves:
+        return False
+    aliased = any(other.alias and other.node is item.node for other in items)
+    return index(item.node) < items[0].start or not aliased
+
+
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and the one behind the last of numbers that follow each other."""
+    for number in numbers:
+        if number - 1 not in numbers:
+            behind = number + 1
+            while behind in numbers:
+                behind += 1
+            yield number, behind
