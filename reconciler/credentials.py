@@ -206,10 +206,10 @@ class Rotation:
         for name, id in self.moves.items():
             yield Step(Call.MOVE, self.blank.label, id, body, why=f"the bot {name}")
 
-    def deletes(self, left: Set[str], taken: Set[str]) -> Iterator[Step]:
+    def deletes(self, left: Set[str], taken: Mapping[str, str]) -> Iterator[Step]:
         """The calls that delete what nobody uses any more.
 
-        left: the bots that leave an old credential. taken: the ids of credentials that bots come to use.
+        left: the bots that leave an old credential. taken: who else uses a credential, by its id, a sentence.
         """
         if self.lender is None and self.family.leaving:
             for name, old in self.family.old.items():
@@ -217,7 +217,7 @@ class Rotation:
                     yield Step(Call.OLD_CREDENTIAL, self.blank.label, old.id, {"name": name})
 
     def changes(
-        self, left: Set[str], taken: Set[str], called: Callable[[Iterable[str], str], list[str]]
+        self, left: Set[str], taken: Mapping[str, str], called: Callable[[Iterable[str], str], list[str]]
     ) -> Iterator[Change]:
         """The rotation, if anything is left of it, and a report for each old credential that stays.
 
@@ -259,13 +259,16 @@ class Rotation:
 
 
 def _who_stays(
-    old: RemoteCredential, left: Set[str], taken: Set[str], called: Callable[[Iterable[str]], list[str]]
+    old: RemoteCredential,
+    left: Set[str],
+    taken: Mapping[str, str],
+    called: Callable[[Iterable[str]], list[str]],
 ) -> str:
     if old.users is None:
         return "the server does not say which bots use it"
     stay = sorted(old.users - left)
     if not stay:
-        return "a manifest names it by its id" if old.id in taken else ""
+        return taken.get(old.id, "")
     more = [f"{len(stay) - MOST_USERS} more"] if len(stay) > MOST_USERS else []
     return f"{_listed([*called(stay[:MOST_USERS]), *more])} {'uses' if len(stay) == 1 else 'use'} it"
 

@@ -62,7 +62,7 @@ class Draft:
     taken: set[str] = field(default_factory=set)
     in_sync: int = 0
 
-    def plan(self, book: Book, left: Set[str], taken: Set[str]) -> InstancePlan:
+    def plan(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> InstancePlan:
         """The whole. left, taken: of all instances."""
         if not self.desired.credentials and not self.rotations:
             steps = (*self.before, *self.after)
@@ -79,7 +79,7 @@ class Draft:
             keyless=book.keyless(self.desired),
         )
 
-    def _steps(self, book: Book, left: Set[str], taken: Set[str]) -> Iterator[Step]:
+    def _steps(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> Iterator[Step]:
         yield from book.makes(self.desired)
         moves = [step for rotation in self.rotations for step in rotation.steps()]
         settings = [step for step in moves if step.call is Call.SETTINGS]

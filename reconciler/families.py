@@ -18,7 +18,7 @@ What cannot be made (another instance has the name or the key) is not: what is t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.model import NEW_CREDENTIAL, RemoteCredential, Standing
@@ -112,6 +112,14 @@ def turning(names: Iterable[str], there: Mapping[str, RemoteCredential]) -> bool
     """Whether one of these declared credentials is to be rotated, or a rotation may be unfinished."""
     found = [declared(name, there, makes=True) for name in names]
     return any(family is not None and family.old for family in found)
+
+
+def leaving(names: Iterable[str], there: Mapping[str, RemoteCredential]) -> Iterator[RemoteCredential]:
+    """The old generations of these declared credentials that are to go."""
+    for name in names:
+        family = declared(name, there, makes=True)
+        if family is not None and family.leaving:
+            yield from family.old.values()
 
 
 def _members(name: str, there: Mapping[str, RemoteCredential]) -> dict[int, RemoteCredential]:

@@ -10,6 +10,7 @@ import asyncio
 import difflib
 import unicodedata
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from reconciler.client import Client
@@ -67,7 +68,13 @@ async def fetch(
         else:
             without = {lender: sentences[lender] for lender in sorted(_lenders(instance) & unlent.keys())}
             observed[name] = replace(observed[name], unlent=without, keyless=keys.missing(name))
-    return Observed(client.url, {instance.name: observed[instance.name] for instance in desired.instances})
+    bots = {bot.id for one in observed.values() for bot in one.bots}
+    leaving = [old for name, there in read.items() for old in keyring.leaving(name, there)]
+    elsewhere: dict[str, str] = {}
+    if any(old.users is not None and old.users <= bots for old in leaving):
+        elsewhere = await _settings_of_others(client, observed.keys())
+    found = {instance.name: observed[instance.name] for instance in desired.instances}
+    return Observed(client.url, found, elsewhere)
 
 
 async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers: int) -> None:
@@ -105,6 +112,28 @@ async def _observe(
             # Who makes the settings needs a credential of the instance's own.
             credentials = await keyring.read(instance.name)
     return ObservedInstance(instance.name, bots, credentials, settings, lent)
+
+
+async def _settings_of_others(client: Client, known: Collection[str]) -> dict[str, str]:
+    """Which credential the settings of the server's other instances name, by its id, and the instance.
+
+    Who may not list the instances, or not read one, goes on without: the server has the last word.
+    """
+    found: dict[str, str] = {}
+    try:
+        others = iter([name for name in await client.instances() if name not in known])
+    except ReconcilerError:
+        return found
+
+    async def work() -> None:
+        for name in others:
+            with suppress(InstanceError):
+                row = await client.settings(name)
+                if row.exists and isinstance(id_ := row.fields.get("openaiCredsId"), str):
+                    found[id_] = name
+
+    await _side_by_side(work, client.concurrency)
+    return found
 
 
 def _names_own(instance: DesiredInstance) -> bool:

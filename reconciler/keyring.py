@@ -61,6 +61,10 @@ class Keyring:
         """Whether one of an instance's declared credentials is to be rotated, or half-way."""
         return families.turning(self._declared.get(instance, ()), there)
 
+    def leaving(self, instance: str, there: Mapping[str, RemoteCredential]) -> Iterator[RemoteCredential]:
+        """The old generations of an instance's declared credentials that are to go."""
+        return families.leaving(self._declared.get(instance, ()), there)
+
     async def clashes(
         self, observed: Mapping[str, Mapping[str, RemoteCredential]]
     ) -> dict[str, dict[str, str]]:
@@ -125,7 +129,7 @@ def _key_taken(new: _New, instance: str, name: str) -> str:
     family = families.split(name)[0]
     once = "the server takes a key once in its whole database"
     if instance == new.instance:
-        return f"its key is that of the credential {shown(name)} of this instance, and {once}: name it so"
+        return f"its key is that of the credential {shown(name)} of this instance, and {once}: declare it under that name"
     return (
         f"its key is that of the credential {shown(name)} of the instance {shown(instance)}, and {once}: "
         f"borrow it, {borrowing.borrow(instance, family)} ({borrowing.WHEN})"

@@ -195,10 +195,15 @@ class ObservedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The instances that were asked for, by name. server: its URL, without credentials."""
+    """The instances that were asked for, by name. server: its URL, without credentials.
+
+    elsewhere: ids of credentials that the settings of another instance name, and that instance; looked for
+    only when an old credential may go, and only among the instances that were not asked for.
+    """
 
     server: str
     instances: Mapping[str, ObservedInstance]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
 
 # -- what is to be done -----------------------------------------------------------------------

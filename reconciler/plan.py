@@ -68,7 +68,9 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
             drafts[instance.name] = _reviewed(instance, seen, book, options, kind)
     # Nobody's credential goes before it is known, of all instances, who leaves it.
     left = frozenset(id for draft in drafts.values() for id in draft.left)
-    taken = frozenset(id for draft in drafts.values() for id in draft.taken)
+    taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
+    for id_, name in observed.elsewhere.items():
+        taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
     plans = [
         drafts[instance.name].plan(book, left, taken)
         if instance.name in drafts

@@ -177,3 +177,32 @@ def test_a_salt_that_cannot_be_used_is_said(run: Run, loja: Path, tmp_path: Path
     (tmp_path / ".reconciler" / "sandbox.salt").write_bytes(b"short")
     refused = run("plan", "--sandbox", "--bots", loja)
     assert refused.stderr == "Error: .reconciler/sandbox.salt is not whole: delete it.\n"
+
+
+# -- an old key that is still needed ------------------------------------------------------------
+
+
+def test_an_old_key_that_other_settings_name_is_kept_and_said(
+    run: Run, server: Sandbox, world: World, loja: Path
+) -> None:
+    """The server would refuse to delete it, and no manifest is about the instance that names it."""
+    (loja / "cafe.yaml").unlink()
+    world.instance("far")
+    old = world.instance("loja", "main", "own")
+    row = {"expire": 1, "keywordFinish": "x", "delayMessage": 1, "unknownMessage": "x", "debounceTime": 1}
+    row |= {"listeningFromMe": False, "stopBotFromMe": False, "keepOpen": False, "ignoreJids": []}
+    world.done("POST", "/openai/settings/far", {**row, "openaiCredsId": old["main"]})
+    world.done("POST", "/openai/settings/loja", {**row, "openaiCredsId": old["own"]})
+
+    key = {"OPENAI_KEY_LOJA": "sk-2"}
+    applied = run("apply", "--bots", loja, "--yes", env=key)
+    assert applied.exit_code == 0, applied.output
+    assert "credential main  rotate: its key is another: main@2 is made\n" in applied.stdout
+    server.calls.clear()
+    planned = run("plan", "--bots", loja, env=key)
+    assert planned.stdout.splitlines()[0] == "No changes. 1 bot in sync on 1 instance; 1 old credential kept."
+    assert "the old key is kept: the settings of the instance 'far', which is not planned, name it" in (
+        " ".join(planned.stdout.split())
+    )
+    assert run("apply", "--bots", loja, env=key).exit_code == 0
+    assert server.writes == []
