@@ -372,6 +372,10 @@ class Drafting:
                 reason = "it gets the new credential as soon as the server takes a change of it"
             case _:
                 reason = _REASONS[cause]
+        if want.late and len(fields) > 1:
+            # As of all bots that a rotation moves: so a review holds wherever an apply was interrupted.
+            fields = tuple(field for field in fields if field.name != "openaiCredsId")
+            reason += ", and it gets the new credential"
         ids = () if want.remote is None else (want.remote.id,)
         name, at = want.bot.name, want.bot.at
         return Change(

@@ -129,7 +129,10 @@ def _key_taken(new: _New, instance: str, name: str) -> str:
     family = families.split(name)[0]
     once = "the server takes a key once in its whole database"
     if instance == new.instance:
-        return f"its key is that of the credential {shown(name)} of this instance, and {once}: declare it under that name"
+        return (
+            f"its key is that of the credential {shown(name)} of this instance, and {once}: declare it under "
+            "that name"
+        )
     return (
         f"its key is that of the credential {shown(name)} of the instance {shown(instance)}, and {once}: "
         f"borrow it, {borrowing.borrow(instance, family)} ({borrowing.WHEN})"

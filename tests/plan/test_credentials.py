@@ -390,7 +390,7 @@ def test_a_bot_whose_twin_goes_first_is_moved_by_its_own_update() -> None:
     update = [change for change in made.changes() if change.of is Of.BOT]
     assert [(c.bot, c.reason) for c in update] == [
         ("ana", "it gets the new credential as soon as the server takes a change of it"),
-        ("bia", "it differs"),
+        ("bia", "it differs, and it gets the new credential"),
     ]
     assert told(made)[-3:] == [
         "matriz: update b-bia new credential main@2",
