@@ -115,6 +115,13 @@ def test_what_is_foreign_is_safe_to_show(run: Run, tmp_path: Path) -> None:
     assert '"one␛[2J" (3 lines)' in shown
 
 
+def test_nothing_in_it_is_a_workflow_command(run: Run, bots: Path) -> None:
+    (bots / "loja.yaml").write_text((bots / "loja.yaml").read_text().replace('"Sim."', '"##[error]x"'))
+    shown = run("explain", "um@loja", "--bots", bots).stdout
+    assert "error]x" in shown
+    assert "##[" not in shown
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
