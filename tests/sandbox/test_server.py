@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import http.client
 import socket
@@ -21,6 +22,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.sandbox import API_KEY, Sandbox
 from reconciler.sandbox.app import Served
 from reconciler.sandbox.body import LIMIT
+from reconciler.sandbox.server import stop_accepting
 from tests.support import World, segment
 
 RUN = """
@@ -50,6 +52,29 @@ def test_unknown_name_of_the_package() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = package.nothing
+
+
+def test_a_connection_in_the_moment_of_the_end_is_served() -> None:
+    """Which it is for Python 3.11 only after stop_accepting; else it is leaked, and its client waits."""
+    served = threading.Event()
+
+    async def connected(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.set()
+        writer.close()
+
+    async def end(server: asyncio.Server) -> None:
+        await stop_accepting(server)
+        server.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(connected, "127.0.0.1", 0)
+        with socket.create_connection(server.sockets[0].getsockname()):
+            await asyncio.sleep(0)  # in this turn of the loop it is accepted, in the next one is the end
+            await asyncio.create_task(end(server))
+            await asyncio.sleep(0.05)
+
+    asyncio.run(main())
+    assert served.is_set()
 
 
 def test_stops_without_a_trace(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 from hypothesis.vendor.pretty import RepresentationPrinter
 
+from reconciler.sandbox.server import stop_accepting
+
 HOST = "127.0.0.1"
 
 
@@ -94,7 +96,7 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.drain()
-        self._run(self._close(connections=True))
+        self._run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -122,25 +124,32 @@ class Proxy:
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._serve, HOST, self._port)
         self._port = self._server.sockets[0].getsockname()[1]
+        self._listens = True
 
-    async def _close(self, *, connections: bool) -> None:
+    async def _close(self) -> None:
+        self._listens = False
+        await stop_accepting(self._server)
         self._server.close()
-        if connections:
+
+    async def _end(self) -> None:
+        """Nothing is left, of what came a moment ago either."""
+        await self._close()
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
             for task in self._connections:
                 task.cancel()
-            await asyncio.gather(*self._connections, return_exceptions=True)
+            await asyncio.wait(others, timeout=0.005)
 
     async def _away(self, seconds: float) -> None:
         """Nobody listens for so long."""
-        if self._server.is_serving():
-            await self._close(connections=False)
+        if self._listens:
+            await self._close()
             await asyncio.sleep(seconds)
             await self._listen()
 
     async def _drained(self) -> None:
         # Connections too: a client that has gone may have left a request that was not yet read.
         await asyncio.sleep(0.005)
-        while self._forwards or self._connections or not self._server.is_serving():  # noqa: ASYNC110 - of a test
+        while self._forwards or self._connections or not self._listens:  # noqa: ASYNC110 - of a test
             await asyncio.sleep(0.005)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
