@@ -221,7 +221,7 @@ class Reader:
         chars: set[str] = set()
         escapes: set[str] = set()
         open_ended = False
-        while self._sign() != "]":
+        while self._sign() not in ("]", ""):
             low, low_escape = self._member()
             high = low
             ranged = self._sign() == "-" and pattern[self._at + 1 : self._at + 2] not in ("]", "")
