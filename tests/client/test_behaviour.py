@@ -168,7 +168,7 @@ def test_read_is_tried_again_after_500_of_the_server() -> None:
 @pytest.mark.parametrize("name", ["create", "save_settings", "create_credential"])
 @pytest.mark.parametrize("trouble", [drop, half, stall, GATEWAY, refusal(429, "slow"), MASKED])
 def test_post_is_sent_once(name: str, trouble: Act) -> None:
-    outcome, spy = asked(CALLS[name], trouble, reply(201, BOT), timeout=0.1)
+    outcome, spy = asked(CALLS[name], trouble, reply(201, BOT), timeout=0.5)
     assert isinstance(outcome, Unclear | Refused)
     assert spy.methods == ["POST"]
 
@@ -177,9 +177,9 @@ def test_post_is_sent_once(name: str, trouble: Act) -> None:
     ("name", "error", "requests"), [("find", ServerError, 4), ("update", Unclear, 4), ("create", Unclear, 1)]
 )
 def test_timeout(name: str, error: type[Exception], requests: int) -> None:
-    outcome, spy = asked(CALLS[name], stall, timeout=0.1)
+    outcome, spy = asked(CALLS[name], stall, timeout=0.5)
     assert type(outcome) is error
-    assert "did not answer within 0.1 seconds" in str(outcome)
+    assert "did not answer within 0.5 seconds" in str(outcome)
     assert len(spy.requests) == requests
 
 
@@ -217,7 +217,7 @@ def test_retry_after_is_waited_for() -> None:
     start = time.monotonic()
     outcome, spy = asked(CALLS["find"], busy, reply(200, [BOT]))
     assert not isinstance(outcome, Exception)
-    assert 1 <= time.monotonic() - start < 1.9
+    assert 1 <= time.monotonic() - start < 10
     assert len(spy.requests) == 2
 
 
@@ -303,7 +303,7 @@ def test_server_that_speaks_no_tls() -> None:
     ids=["told", "number", "page", "drop", "stall"],
 )
 def test_version_is_never_a_must(act: Act, version: str | None) -> None:
-    outcome, spy = asked(lambda client: client.version(), act, timeout=0.1)
+    outcome, spy = asked(lambda client: client.version(), act, timeout=0.5)
     assert outcome == version
     assert spy.requests[0].target == "/"
     assert "apikey" not in spy.requests[0].headers

@@ -107,7 +107,7 @@ def test_no_list_of_texts(pattern: str) -> None:
 def test_a_hostile_pattern_takes_no_time(pattern: str) -> None:
     start = time.perf_counter()
     examine.__wrapped__(pattern)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 10
     assert len(pattern) <= MAX_LENGTH or examine(pattern) == Regex()
 
 
