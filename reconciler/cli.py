@@ -25,24 +25,30 @@ class _Main(click.Group):
     """Ends every command in one of our exit codes, and every error in a sentence on stderr."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a terminal that lacks a sign shows its code, not a traceback
-                stream.reconfigure(errors="backslashreplace")
         try:
+            for stream in (sys.stdout, sys.stderr):
+                if hasattr(
+                    stream, "reconfigure"
+                ):  # a terminal that lacks a sign shows its code, not a traceback
+                    stream.reconfigure(errors="backslashreplace")
             if "_RECONCILER_COMPLETE" in os.environ:
                 from reconciler import completion  # noqa: F401  tells click how our bash does it
             code = super().main(*args, **{**extra, "standalone_mode": False})
-        except click.ClickException as error:  # a usage error too: 2 means changes
-            error.show()
-            code = 1
-        except click.Abort as abort:
-            code = 130 if isinstance(abort.__context__, KeyboardInterrupt) else 1
-        except Exception as error:
-            from reconciler import terminal
-
-            terminal.error(error)
-            code = 1
+        except (SystemExit, GeneratorExit):
+            raise
+        except BaseException as error:
+            code = _failed(error)
         sys.exit(code)
+
+
+def _failed(error: BaseException) -> int:
+    """The exit code for the error that ended a command, which is said on stderr. Raises nothing."""
+    try:
+        from reconciler import failure
+
+        return failure.tell(error)
+    except BaseException:  # there is nobody left to say it to
+        return 1
 
 
 _Option = Callable[[Callable[..., Any]], Callable[..., Any]]

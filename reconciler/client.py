@@ -21,17 +21,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from reconciler import __version__, answers
+from reconciler import __version__, address, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI
 from reconciler.model import Fields, RemoteBot, RemoteSettings
-from reconciler.refusals import BUSY, Refusals, Request, without_secrets
-from reconciler.transport import Answer, NoAnswer, Wire, is_loopback
+from reconciler.refusals import BUSY, Refusals, Request
+from reconciler.transport import Answer, NoAnswer, Wire
 
 TRIES = 4
 VERSION_TIMEOUT = 3.0
@@ -60,13 +60,17 @@ class Server:
 
 
 class Client:
-    """One server. An async context manager; its methods may be called side by side."""
+    """One server. An async context manager; its methods may be called side by side.
+
+    url: the server's, as it may be shown.
+    """
 
     def __init__(self, server: Server) -> None:
         """Raises ReconcilerError for a URL or a key that cannot be used."""
-        self.url = _address(server)
-        self.concurrency = server.concurrency
         self._key = _usable_key(server.api_key)
+        url = address.server(server.url, self._key, allow_http=server.allow_http)
+        self.url = address.shown(url) or ""
+        self.concurrency = server.concurrency
         self._refusals = Refusals(self.url, self._key)
         self.retry_delay = server.retry_delay
         self._patience = server.patience
@@ -78,7 +82,7 @@ class Client:
         }
         try:
             self._wire = Wire(
-                self.url,
+                url,
                 {**self._headers, "apikey": self._key},
                 timeout=server.timeout,
                 concurrency=server.concurrency,
@@ -242,40 +246,6 @@ def _may_pass(request: Request, outcome: Answer | NoAnswer) -> bool:
         return not outcome.lasting
     busy = outcome.status in BUSY or (request.reads and outcome.status == 500)
     return busy and b"LICENSE_REQUIRED" not in outcome.body
-
-
-# -- the server's address ---------------------------------------------------------------------
-
-
-def _address(server: Server) -> str:
-    """The server's URL without a slash at its end. Raises ReconcilerError for one that cannot be used."""
-    text = server.url.strip()
-    whole = f'"{answers.clean(without_secrets(text), server.api_key.strip())}"'
-    try:
-        parts = urlsplit(text)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    if "@" in text:
-        raise ReconcilerError(
-            f"The server's URL {whole} must not carry a name or a password; the key is given on its own."
-        )
-    if not host or port == 0 or not _is_host(host) or parts.scheme not in ("http", "https"):
-        raise ReconcilerError(
-            f"The server's URL {whole} cannot be used: it looks like https://evolution.example.com."
-        )
-    if parts.query or parts.fragment or not text.isprintable() or " " in text:
-        raise ReconcilerError(f"The server's URL {whole} must have no query, fragment or blanks in it.")
-    if parts.scheme == "http" and not server.allow_http and not is_loopback(host):
-        raise ReconcilerError(
-            f"The server's URL {whole} is plain http: the key and all prompts would cross the network "
-            "unencrypted. Use https, or allow it with --allow-http."
-        )
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
-
-
-def _is_host(host: str) -> bool:
-    return ":" in host or all(0 < len(label) < 64 for label in host.rstrip(".").split("."))
 
 
 def _usable_key(key: str) -> str:

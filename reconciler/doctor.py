@@ -16,6 +16,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from reconciler import identity, pipeline, secrets
+from reconciler.address import is_loopback
 from reconciler.client import Client, Server
 from reconciler.errors import Disabled, ManifestError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.families import split
@@ -24,7 +25,6 @@ from reconciler.model import Desired, DesiredInstance, Finding, Mark, RemoteBot
 from reconciler.nodes import near, quoted
 from reconciler.pipeline import Request
 from reconciler.render.values import count
-from reconciler.transport import is_loopback
 
 MOST = 3
 """Instances, credentials or errors that are told one by one."""

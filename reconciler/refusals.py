@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from reconciler import answers
+from reconciler import address, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import (
     Disabled,
@@ -75,7 +75,7 @@ class Refusals:
     def unreachable(self, request: Request, failure: NoAnswer, *, sent: bool) -> ReconcilerError:
         """No whole answer came. sent: whether the server may have seen this try or one before."""
         if request.reads:
-            return ServerError(f"Cannot reach the server at {self.url}: {failure}. Check its URL.")
+            return ServerError(f"Cannot reach the server at {self.url}: {failure}. {failure.advice}")
         return Unclear(f"Cannot {request.told}: {failure}.", sent=sent)
 
     def unclear(self, request: Request, reason: str, answer: Answer) -> Unclear:
@@ -118,10 +118,11 @@ class Refusals:
         return error
 
     def _redirect(self, request: Request, answer: Answer) -> ServerError:
-        target = self._clean(without_secrets(answer.headers.get("location", "")), request)
+        location = answer.headers.get("location", "").strip()
+        target = self._clean(address.shown(location) or "", request) if location else "nowhere"
         return ServerError(
-            f"{self.url} redirects to {target or 'nowhere'}. Redirects are not followed, so that the key "
-            "goes to no other host: give the URL that is meant."
+            f"{self.url} redirects to {target or 'an address that may hold a secret'}. Redirects are not "
+            "followed, so that the key goes to no other host: give the URL that is meant."
         )
 
     def _foreign(self, request: Request, answer: Answer, words: str) -> ReconcilerError:
@@ -174,9 +175,3 @@ class Refusals:
 def shown(name: str) -> str:
     """A name from outside, for a sentence."""
     return f'"{answers.clean(name)}"'
-
-
-def without_secrets(url: str) -> str:
-    """A URL for display, without what may stand before an @ and after a ?."""
-    scheme, slashes, rest = url.rpartition("//")
-    return scheme + slashes + rest.rpartition("@")[2].partition("?")[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
@@ -121,33 +120,6 @@ def progress(made: Plan) -> Iterator[Callable[[object], None]]:
     hidden = not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
         yield lambda result: bar.update(1)
-
-
-def error(error: Exception) -> None:
-    """Tell the person about an error, and what to do about one that is ours."""
-    if isinstance(error, ManifestError):
-        for problem in error.problems:
-            click.echo(safe.inert(safe.line(str(problem))), err=True)
-        click.echo(f"{values.count(len(error.problems), 'error')} in the manifests.", err=True)
-    elif isinstance(error, ReconcilerError):
-        click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
-    else:
-        click.echo(
-            f"Error: an unexpected {type(error).__name__}. This is a bug: please report it, with what "
-            "RECONCILER_DEBUG=1 shows.",
-            err=True,
-        )
-        if os.environ.get("RECONCILER_DEBUG"):
-            click.echo(_places(error), err=True)
-
-
-def _places(error: BaseException) -> str:
-    """The traceback without the errors' own texts, which may hold a key or a prompt."""
-    cause = error.__cause__ or error.__context__
-    inner = [cause] if cause else []
-    inner += error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    here = "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
-    return "\n".join([*map(_places, inner), here])
 
 
 def doctor(found: Sequence[Finding]) -> None:

@@ -22,7 +22,7 @@ from reconciler.errors import (
     Unclear,
 )
 from reconciler.model import Fields
-from reconciler.transport import MAX_ANSWER
+from reconciler.unpacking import MAX_ANSWER
 from tests.client.scripted import (
     KEY,
     LICENCE,
@@ -65,7 +65,7 @@ MASKED = refusal(500, "Error updating Openai")
 UNLICENSED = reply(503, LICENCE)
 HTML = page(200, "<html><head><title>Evolution\nManager</title></head><body>x</body></html>")
 GATEWAY = page(502, "<h1>502 Bad Gateway</h1>")
-REDIRECT = reply(301, b"", "Location: https://user:pw@elsewhere.test/openai?apikey=x\r\n")
+REDIRECT = reply(301, b"", "Location: https://elsewhere.test/openai?apikey=x\r\n")
 
 
 @dataclass(frozen=True)

@@ -160,7 +160,7 @@ def test_https_proxy_never_sees_the_key(monkeypatch: pytest.MonkeyPatch) -> None
     refusal = raw(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n")
     outcome, seen, headers = through_proxy(monkeypatch, "https://evo.test", "https_proxy", refusal)
     assert isinstance(outcome, ServerError)
-    assert "the proxy refuses to connect to it (status 403)" in str(outcome)
+    assert "the proxy that https_proxy names refuses to connect to it (status 403)" in str(outcome)
     assert "secret" not in str(outcome)
     assert {method for method, _ in seen} == {"CONNECT"}
     assert all("apikey" not in one for one in headers)
@@ -173,7 +173,9 @@ def test_proxy_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
         async with Client(Server("http://evo.test", KEY, allow_http=True, retry_delay=0.001)) as client:
             await client.find("loja")
 
-    with pytest.raises(ServerError, match="the proxy that the environment names cannot be reached"):
+    with pytest.raises(
+        ServerError, match="proxy that http_proxy names cannot be used: the connection is refused"
+    ):
         asyncio.run(run())
 
 

@@ -1,0 +1,163 @@
+"""The last net: whatever ended a command, a person sees a sentence or a place, and no value."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from reconciler import failure
+from reconciler.errors import ManifestError, Position, Problem, ReconcilerError
+from tests.cli.conftest import ROOT, Run, Start, assert_clean
+
+SECRET = "hunter2"
+BUG = "This is a bug: please report it, with what RECONCILER_DEBUG=1 shows."
+
+
+def _cycle() -> BaseException:
+    first, second = ValueError(SECRET), KeyError(SECRET)
+    first.__context__, second.__cause__ = second, first
+    return first
+
+
+def _itself() -> BaseException:
+    error = ValueError(SECRET)
+    error.__cause__ = error
+    return error
+
+
+def _deep() -> BaseException:
+    def again(secret: str) -> None:
+        again(secret)
+
+    try:
+        again(SECRET)
+    except RecursionError as error:
+        return error
+    raise AssertionError
+
+
+def _long_chain() -> BaseException:
+    first = error = ValueError(SECRET)
+    for _ in range(5000):
+        error.__context__ = ValueError(SECRET)
+        error = error.__context__
+    return first
+
+
+def _groups() -> BaseException:
+    group: BaseException = ValueError(SECRET)
+    for _ in range(5000):
+        group = BaseExceptionGroup(SECRET, [group])
+    return group
+
+
+class _UnprintableError(ReconcilerError):
+    def __str__(self) -> str:
+        raise UnicodeError(SECRET)
+
+
+UNEXPECTED = [
+    _cycle,
+    _itself,
+    _deep,
+    _long_chain,
+    _groups,
+    lambda: UnicodeEncodeError("ascii", SECRET, 0, 1, SECRET),
+    lambda: BaseExceptionGroup(SECRET, [ValueError(SECRET), SystemExit(SECRET)]),
+    lambda: asyncio.CancelledError(SECRET),
+]
+
+
+@pytest.mark.parametrize("make", UNEXPECTED)
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_unexpected_errors(
+    make: Callable[[], BaseException],
+    debug: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("RECONCILER_DEBUG", debug)
+    error = make()
+    assert failure.tell(error) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"Error: an unexpected {type(error).__name__}. This is a bug: please report it")
+    assert SECRET not in err
+    assert_clean(err)
+    assert 1 <= len(err.splitlines()) <= 2 + failure.ERRORS * (failure.FRAMES + 1)
+    assert (len(err.splitlines()) > 1) == bool(debug)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ReconcilerError("a\ud800\x1b[2Jb"), 1, "Error: a<U+D800>␛[2Jb\n"),
+        (ReconcilerError("x\n::error::y"), 1, "Error: x\n<U+003A>:error::y\n"),
+        (ManifestError([Problem(Position("a", 1, 2), "b.")]), 1, "a:1:2: b.\n1 error in the manifests.\n"),
+        (MemoryError(SECRET), 1, "Error: there is not enough memory.\n"),
+        (_UnprintableError(), 1, f"Error: an unexpected _UnprintableError. {BUG}\n"),
+        (click.Abort(), 1, ""),
+        (KeyboardInterrupt(), 130, ""),
+        (BaseExceptionGroup("x", [KeyboardInterrupt()]), 130, ""),
+    ],
+)
+def test_sentences_and_codes(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failure.tell(error) == code
+    assert capsys.readouterr() == ("", said)
+
+
+PROXIES = [
+    "http://me:hunter2@proxy.test:port",
+    "http://me:hunter2@proxy.test:99999",
+    "http://me:hunter2@[::1",
+    "http://me:hunter2@",
+    "http://me:hun/ter2@proxy.test/hunter2",
+    "socks5://me:hunter2@proxy.test",
+    "hunter2 hunter2",
+    "://hunter2",
+]
+
+
+@pytest.mark.parametrize("value", PROXIES)
+@pytest.mark.parametrize("command", ["plan", "apply", "doctor", "import"])
+def test_malformed_proxy(run: Run, bots: Path, command: str, value: str) -> None:
+    where = "--into" if command == "import" else "--bots"
+    env = {"EVOLUTION_API_URL": "https://evo.test", "HTTPS_PROXY": value, "RECONCILER_DEBUG": "1"}
+    result = run(command, where, bots, env=env)
+    assert result.exit_code == 1
+    shown = result.stdout + result.stderr
+    assert "HTTPS_PROXY" in shown
+    assert "bug" not in shown
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("command", [["plan", "--url", "https://me:hunter2@h//api"], ["plan", "--no-such"]])
+@pytest.mark.parametrize("redirect", ["2>&-", "2>/dev/full", ">&- 2>&-", "2>/dev/full >/dev/full"])
+def test_stderr_that_cannot_be_written(bots: Path, command: list[str], redirect: str) -> None:
+    line = f"{sys.executable} -m reconciler {' '.join(command)} --bots {bots} {redirect}"
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "EVOLUTION_API_KEY": "key"}
+    ended = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, env=env, check=False, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
+
+
+def test_broken_library_in_the_net_itself(start: Start, bots: Path, tmp_path: Path) -> None:
+    """Here what shows the error cannot be imported either."""
+    (tmp_path / "unicodedata.py").write_text("raise ImportError('hunter2')\n")
+    process = start(
+        "validate", "--bots", bots, env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    )
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert SECRET not in out + err
+    assert "Traceback" not in err
