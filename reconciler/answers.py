@@ -99,10 +99,11 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
         return min(float(value[:9]), LONGEST_WAIT)
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):  # a year, a day or an offset that no date has
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(0.0, (moment - (now or datetime.now(UTC))).total_seconds()), LONGEST_WAIT)
+    return min(max(0.0, seconds), LONGEST_WAIT)
 
 
 def _flat(message: object) -> list[str]:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from reconciler import answers
@@ -277,10 +279,32 @@ NOW = datetime(2026, 11, 23, 1, 0, 0, tzinfo=UTC)
         ("soon", None),
         ("", None),
         ("²", None),
+        ("9" * 400, 30.0),
+        ("-" + "9" * 400, None),
+        ("1e400", None),
+        ("Fri, 31 Dec 99999999999999999999 23:59:59 GMT", None),
+        ("Fri, 31 Dec 10000 23:59:59 GMT", None),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", 30.0),
+        ("Mon, 01 Jan 0001 00:00:00 +2359", 0.0),
+        ("Mon, 01 Jan 2030 00:00:00 +99999999999999999", None),
+        ("Mon, 01 Jan 2030 00:00:00 -99999999999999999", None),
+        ("Mon, 01 Jan 2030 99999999999999999999:0:0 GMT", None),
+        ("Mon, 99999999999999999999 Jan 2030 00:00:00 GMT", None),
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
     assert answers.retry_after({"retry-after": value}, NOW) == seconds
+
+
+_PARTS = st.sampled_from(
+    ["Mon,", "31", "Dec", "9999", "1", "0", "23:59:59", "-2359", "+9999", "GMT", "9" * 30, ":"]
+)
+
+
+@given(st.one_of(st.text(), st.lists(_PARTS).map(" ".join)))
+def test_retry_after_never_fails(value: str) -> None:
+    seconds = answers.retry_after({"retry-after": value})
+    assert seconds is None or 0 <= seconds <= answers.LONGEST_WAIT
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"<html>", b"1" * 10_000])
