@@ -88,33 +88,28 @@ def ensure(path: Path, content: bytes, *, private: bool = False) -> None:
         if _regular(path) is None:
             with suppress(FileExistsError):  # another run was faster; what it made is looked at
                 _create(path, content, private=private)
-        if _regular(path) and private:
-            path.chmod(_PRIVATE)
+            _regular(path)
 
 
-def private(path: Path, *beside: Path) -> None:
-    """Make a file that only its owner may read, empty if it is new, for a library that opens it by its name.
-
-    beside: files that the library makes next to it. Raises ReconcilerError for a link among all these.
-    """
-    ensure(path, b"", private=True)
-    for other in beside:
-        with _said(other):
-            if _regular(other) is not None:
-                other.chmod(_PRIVATE)
+def restrict(*paths: Path) -> None:
+    """Let nobody but its owner read a file, if it is there. Raises ReconcilerError for a link."""
+    for path in paths:
+        with _said(path), suppress(PermissionError):
+            if _regular(path) is not None:
+                path.chmod(_PRIVATE)
 
 
-def folders(path: Path, below: Path) -> None:
+def folders(path: Path, below: Path, *, private: bool = False) -> None:
     """Make a directory and its parents, down from one that is there. Raises ReconcilerError.
 
-    A link on the way is refused: it may lead anywhere.
+    A link on the way is refused: it may lead anywhere. private: nobody else may look into new ones.
     """
     if path == below:
         return
-    folders(path.parent, below)
+    folders(path.parent, below, private=private)
     with _said(path):
         try:
-            path.mkdir()
+            path.mkdir(0o700 if private else 0o777)
         except FileExistsError:
             if not stat.S_ISDIR(mode := os.lstat(path).st_mode):
                 raise OSError(errno.ENOTDIR, _not("a directory", mode)) from None

@@ -102,7 +102,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 
 
 def _make_home() -> None:
-    files.folders(SANDBOX_FILE.parent, below=Path())
+    files.folders(SANDBOX_FILE.parent, below=Path(), private=True)
     files.ensure(SANDBOX_FILE.with_name(".gitignore"), b"*\n")
 
 
@@ -110,6 +110,7 @@ def _salt() -> bytes:
     """Random bytes that nobody else may read, made when they are first asked for. Raises ReconcilerError."""
     _make_home()
     files.ensure(SALT_FILE, os.urandom(_SALT_BYTES), private=True)
+    files.restrict(SALT_FILE)
     salt = files.read(SALT_FILE, _SALT_BYTES, through_link=False)
     if len(salt) != _SALT_BYTES:
         raise ReconcilerError(f"{SALT_FILE} is not whole: delete it.")
