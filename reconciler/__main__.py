@@ -1,5 +1,18 @@
-"""`python -m reconciler` is the console script."""
+"""The console script, and `python -m reconciler`."""
 
-from reconciler.cli import main
+from __future__ import annotations
 
-main()
+import signal
+
+
+def run() -> None:
+    """Run the command line. Ctrl-C ends it without a traceback also while its modules are imported."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from reconciler.cli import main  # noqa: PLC0415
+
+    main()
+
+
+if __name__ == "__main__":
+    run()

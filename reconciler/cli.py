@@ -2,7 +2,7 @@
 
 Only click is imported here, so that `--help` and a mistyped option cost little; what a command needs it
 imports itself. Exit codes: 0 done, 1 an error or anything not applied, 2 changes (plan
---detailed-exitcode), 130 and 143 after Ctrl-C and SIGTERM.
+--detailed-exitcode), 128 and its number after a signal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from reconciler import __version__
+from reconciler import __version__, signals, streams
 
 if TYPE_CHECKING:
     from reconciler.pipeline import Request
@@ -25,28 +25,30 @@ class _Main(click.Group):
     """Ends every command in one of our exit codes, and every error in a sentence on stderr."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
+        streams.prepare()
+        interrupts = signals.Interrupts()
+        with interrupts.caught():
+            sys.exit(self._run(interrupts, *args, **extra))
+
+    def _run(self, interrupts: signals.Interrupts, *args: Any, **extra: Any) -> int:
+        """Run a command. Returns its exit code."""
         try:
-            for stream in (sys.stdout, sys.stderr):
-                if hasattr(
-                    stream, "reconfigure"
-                ):  # a terminal that lacks a sign shows its code, not a traceback
-                    stream.reconfigure(errors="backslashreplace")
             if "_RECONCILER_COMPLETE" in os.environ:
                 from reconciler import completion  # noqa: F401  tells click how our bash does it
-            code = super().main(*args, **{**extra, "standalone_mode": False})
+            code: int = super().main(*args, **{**extra, "standalone_mode": False})
         except (SystemExit, GeneratorExit):
             raise
         except BaseException as error:
-            code = _failed(error)
-        sys.exit(code)
+            code = _failed(error, interrupts)
+        return code
 
 
-def _failed(error: BaseException) -> int:
+def _failed(error: BaseException, interrupts: signals.Interrupts) -> int:
     """The exit code for the error that ended a command, which is said on stderr. Raises nothing."""
     try:
         from reconciler import failure
 
-        return failure.tell(error)
+        return failure.tell(error, interrupts.number)
     except BaseException:  # there is nobody left to say it to
         return 1
 
@@ -283,11 +285,14 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler import pipeline, terminal
 
-    desired = pipeline.desired(request, changed_since)
-    with pipeline.server(request, desired) as server:
-        made = pipeline.plan(request, server, desired)
-    pipeline.save(request, made)
-    terminal.plan(made, request.format)
+    with pipeline.out(request) as save:
+        desired = pipeline.desired(request, changed_since)
+        with pipeline.server(request, desired) as server:
+            made = pipeline.plan(request, server, desired)
+        try:
+            terminal.plan(made, request.format)
+        finally:
+            save(made)
     terminal.problems(made)
     if made.problems:
         return 1
@@ -312,18 +317,16 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     """
     from reconciler import pipeline, terminal
 
-    with pipeline.planned(request, saved, reviewed) as (server, made):
+    streams.check()
+    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format)
         if made.writes and not yes:
             terminal.agree(made, request.format)
-        with terminal.progress(made) as on_result:
-            results = pipeline.apply(request, server, made, on_result)
-    pipeline.save(request, made, results)
-    terminal.results(made, results, request.format)
-    if results.signal is not None:
-        return 128 + results.signal
-    return 0 if results.ok and not made.problems else 1
+        with pipeline.stopped_by_signals() as stop:
+            with terminal.progress(made) as on_result:
+                results = pipeline.apply(request, server, made, on_result, stop)
+            return terminal.ended(made, results, request.format, save)
 
 
 @main.command("import")

@@ -15,6 +15,10 @@ class ServerError(ReconcilerError):
     """The server could not be reached or spoken with, whatever the instance: nothing can go on."""
 
 
+class OutputError(ReconcilerError):
+    """Standard output takes nothing: it is closed or full."""
+
+
 class InstanceError(ReconcilerError):
     """One instance cannot be read or written; the others can."""
 

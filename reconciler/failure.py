@@ -25,11 +25,14 @@ ERRORS = 20
 """Errors that are shown of those that led to one another."""
 
 
-def tell(error: BaseException) -> int:
-    """Say on stderr what ended the command, if stderr can be written; returns the exit code."""
+def tell(error: BaseException, signal: int) -> int:
+    """Say on stderr what ended the command, if stderr can be written; returns the exit code.
+
+    signal: the number of the one that ended it, if it was one that did.
+    """
     ended = isinstance(error, click.Abort) or not isinstance(error, Exception)
     if ended and any(isinstance(one, KeyboardInterrupt) for one in _linked(error)):
-        return 130
+        return 128 + signal
     if sys.stderr is None:  # click would take stdout
         return 1
     for say in (_say, _say_bug):  # the second where the first cannot

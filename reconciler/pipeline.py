@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler import applier, changed, identity, saved, secrets
+from reconciler import applier, changed, files, identity, saved, secrets, signals
 from reconciler.client import Client, Server
 from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
@@ -104,22 +102,16 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 
 
 def _make_home() -> None:
-    SANDBOX_FILE.parent.mkdir(exist_ok=True)
-    SANDBOX_FILE.with_name(".gitignore").write_text("*\n")
+    files.folders(SANDBOX_FILE.parent, below=Path(), private=True)
+    files.ensure(SANDBOX_FILE.with_name(".gitignore"), b"*\n")
 
 
 def _salt() -> bytes:
     """Random bytes that nobody else may read, made when they are first asked for. Raises ReconcilerError."""
     _make_home()
-    try:
-        if not SALT_FILE.exists():
-            handle, new = tempfile.mkstemp(dir=SALT_FILE.parent)  # its mode is 0600
-            os.close(handle)
-            Path(new).write_bytes(os.urandom(_SALT_BYTES))
-            Path(new).replace(SALT_FILE)  # at once, so that nobody reads a part of it
-        salt = SALT_FILE.read_bytes()
-    except OSError as error:
-        raise ReconcilerError(f"{SALT_FILE} cannot be used: {error.strerror}.") from None
+    files.ensure(SALT_FILE, os.urandom(_SALT_BYTES), private=True)
+    files.restrict(SALT_FILE)
+    salt = files.read(SALT_FILE, _SALT_BYTES, through_link=False)
     if len(salt) != _SALT_BYTES:
         raise ReconcilerError(f"{SALT_FILE} is not whole: delete it.")
     return salt
@@ -212,10 +204,26 @@ def planned(
         yield running, made
 
 
-def save(request: Request, made: Plan, results: Results | None = None) -> None:
-    """Write what --out asks for."""
-    if request.out:
-        saved.write(Path(request.out), made, results, manifests=Path(request.bots))
+Save = Callable[..., None]
+"""Writes a plan, and how it ended where that is given too, to the file of --out."""
+
+
+@contextmanager
+def out(request: Request) -> Iterator[Save]:
+    """The file of --out, which is prepared before anything else is done. Raises ReconcilerError."""
+    if request.out is None:
+        yield lambda made, results=None: None
+        return
+    if request.out in {"-", "/dev/stdout"}:
+        raise ReconcilerError(
+            f"--out {request.out} cannot be used: it needs a file. For stdout, --format json."
+        )
+
+    def save(made: Plan, results: Results | None = None) -> None:
+        saved.write(file, made, results, manifests=Path(request.bots))
+
+    with files.Replacement(Path(request.out)) as file:
+        yield save
 
 
 def name(request: Request, server: Server) -> str:
@@ -229,50 +237,47 @@ def check_server(made: Plan, name: str) -> None:
         raise ReconcilerError(f"the plan is for {made.server}, not for {name}.")
 
 
-def apply(request: Request, server: Server, made: Plan, on_result: Callable[[Result], None]) -> Results:
-    """Make the plan's calls; Ctrl-C and SIGTERM end the run early. With nothing to do, no call is made."""
+def apply(
+    request: Request, server: Server, made: Plan, on_result: Callable[[Result], None], stop: applier.Stop
+) -> Results:
+    """Make the plan's calls, until a stop is asked for. With nothing to do, no call is made."""
     if not made.writes:
         return Results(())
 
-    async def run(stop: applier.Stop) -> Results:
+    async def run() -> Results:
         async with Client(server) as client:
             return await applier.apply(client, made, keys_of(request), on_result, stop)
 
-    with _stop_on_signals() as stop:
-        return asyncio.run(run(stop))
+    return asyncio.run(run())
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[applier.Stop]:
-    """The first Ctrl-C or SIGTERM asks for a stop after the call in flight; a second one ends the process."""
-    names = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
+def stopped_by_signals() -> Iterator[applier.Stop]:
+    """Within the block a first signal asks for a stop after the call in flight; a second ends the process.
+
+    So the block is to show the results too: once there are some, no signal loses them.
+    """
     stop = applier.Stop()
 
     def ask(number: int, frame: object) -> None:
-        stop.signal, stop.reason = number, names[signal.Signals(number)]
-        for each in names:
-            signal.signal(each, signal.SIG_DFL)
-        # Not through the stream, which this handler may have interrupted.
-        os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
+        stop.signal, stop.reason = number, signals.NAMES[number]
+        signals.kill_next(signals.INTERRUPT, signals.TERMINATE)
+        with suppress(OSError):  # not through the stream, which this handler may have interrupted
+            os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
 
-    before = {each: signal.signal(each, ask) for each in names}
-    try:
+    with signals.handled(dict.fromkeys(signals.NAMES, ask)):
         yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None]) -> None:
-    """Run the embedded server until Ctrl-C or SIGTERM. say: told how to reach it, as lines for a shell."""
+    """Run the embedded server until a signal. say: told how to reach it, as lines for a shell."""
     from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
     named = seeds(load(Path(bots), origins=False)) if bots else {}
     ended = threading.Event()
     with Sandbox(Path(db) if db else ":memory:", port) as running:
         running.seed(named)
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, lambda number, frame: ended.set())
-        say(f"export EVOLUTION_API_URL={running.url}")
-        say(f"export EVOLUTION_API_KEY={running.api_key}")
-        ended.wait()
+        with signals.handled(dict.fromkeys(signals.NAMES, lambda number, frame: ended.set())):
+            say(f"export EVOLUTION_API_URL={running.url}")
+            say(f"export EVOLUTION_API_KEY={running.api_key}")
+            ended.wait()

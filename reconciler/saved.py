@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler import __version__
+from reconciler import __version__, files
 from reconciler.errors import ReconcilerError
 from reconciler.model import Plan, Results
 from reconciler.render import json
@@ -34,7 +34,9 @@ class Saved:
     commit: str | None = None
 
 
-def write(path: Path, plan: Plan, results: Results | None = None, *, manifests: Path | None = None) -> None:
+def write(
+    file: files.Replacement, plan: Plan, results: Results | None = None, *, manifests: Path | None = None
+) -> None:
     """Save a plan, or how it ended. manifests: the directory whose commit is noted."""
     origin = {
         "tool": __version__,
@@ -42,20 +44,13 @@ def write(path: Path, plan: Plan, results: Results | None = None, *, manifests: 
         "commit": None if manifests is None else commit(manifests),
     }
     text = json.plan(plan, origin) if results is None else json.results(plan, results, origin)
-    try:
-        path.write_text(text, encoding="ascii")
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}.") from None
+    file.write(text.encode("ascii"))
 
 
 def read(path: Path) -> Saved:
     """Read a file that `write` wrote. Raises ReconcilerError for anything else."""
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ReconcilerError(f"{path} is no saved plan: it is too large.")
-        text = path.read_text(encoding="ascii")
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be read: {error.strerror}.") from None
+        text = files.read(path, MAX_BYTES).decode("ascii")
     except UnicodeDecodeError:
         raise ReconcilerError(f"{path} is no saved plan: it is not ASCII.") from None
     try:

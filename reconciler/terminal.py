@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.errors import ManifestError, ReconcilerError
+from reconciler.errors import ManifestError, OutputError, ReconcilerError
 from reconciler.model import Desired, Finding, Plan, Results
 from reconciler.render import findings, github, json, markdown, safe, text, values
 
@@ -67,6 +67,29 @@ def results(
     elif ended.results:
         click.echo("\n" + text.results(ended, color=_color()), nl=False, color=_color())
     problems(made)
+
+
+def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results], None]) -> int:
+    """Show how an apply ended and save it; if one fails, still do the other. Returns the exit code.
+
+    Whatever happens, what was done is said: on stderr where stdout takes nothing.
+    """
+    failures: list[Exception] = []
+    try:
+        save(made, how)
+    except Exception as failure:
+        failures.append(failure)
+    try:
+        results(made, how, format)
+    except Exception as failure:
+        gone = isinstance(failure, BrokenPipeError)  # which is no bug, and here it matters
+        failures.append(OutputError("the output cannot be written: Broken pipe.") if gone else failure)
+        click.echo(text.results(how), nl=False, err=True)
+    for each in failures:
+        error(each)
+    if how.signal is not None:
+        return 128 + how.signal
+    return 0 if how.ok and not made.problems and not failures else 1
 
 
 def problems(made: Plan) -> None:

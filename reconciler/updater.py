@@ -7,15 +7,12 @@ found right when it was read again. What cannot be brought back is said.
 from __future__ import annotations
 
 import asyncio
-import os
-import stat
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import pipeline
+from reconciler import files, pipeline
 from reconciler.client import Client, Server
 from reconciler.drift import Credentials, Drift, Drifts, Said, drifts
 from reconciler.errors import InstanceError, ReconcilerError
@@ -84,7 +81,7 @@ def brought(manifests: Manifests, found: Drifts, directory: Path) -> Report:
     for path in contents:
         _check(path, manifests.original(path), home)
     for path, content in contents.items():
-        _write(path, content)
+        files.replace(path, content)
     return Report(
         tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
         tuple(directory / path.relative_to(home) for path in sorted(contents)),
@@ -173,25 +170,3 @@ def _check(path: Path, original: bytes, home: Path) -> None:
         if path.read_bytes() == original:
             return
     raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Put the content in the place of a file's, whole or not at all; who may read it stays.
-
-    Raises ReconcilerError when that cannot be done.
-    """
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".update-", delete=False) as file:
-            beside = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                beside.chmod(mode)
-                beside.replace(path)
-            except BaseException:
-                beside.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise ReconcilerError(f"{path} cannot be written ({error.strerror}).") from None

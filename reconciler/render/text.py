@@ -51,7 +51,7 @@ _OUTCOMES = {
     Outcome.NOT_ATTEMPTED: "yellow",
 }
 _SIGNS = {"@@": "cyan", "-": "red", "+": "green"}
-_SIGNALS = {2: "Ctrl-C", 15: "SIGTERM"}
+_SIGNALS = {1: "SIGHUP", 2: "Ctrl-C", 15: "SIGTERM"}
 
 _FIELD = " " * 6  # where fields begin
 _BLOCK = " " * 8  # where the lines of long texts begin

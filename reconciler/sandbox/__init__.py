@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.server import API_KEY, Sandbox
+    from reconciler.sandbox.server import Sandbox
 
-__all__ = ["API_KEY", "Sandbox"]
+__all__ = ["Sandbox"]
 
 
 def __getattr__(name: str) -> Any:

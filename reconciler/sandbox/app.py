@@ -1,5 +1,8 @@
 """The sandbox's HTTP: routes, the order of the checks, and answers as Express writes them.
 
+A request for another host than this machine is refused before all: a page in a browser, whose name somebody
+pointed at 127.0.0.1, is not to read what is here.
+
 The order, as on the real server: the body parses (400, 413), the path is a route's (404), the instance exists
 (404, whatever the key), the key fits (401), the body fits the schema (400), the integration is enabled
 (400); then the rules.
@@ -35,6 +38,9 @@ from reconciler.sandbox.store import DatabaseError, Store
 
 VERSIONS: Mapping[str, type[Rules]] = {"2.3.6": Rules, "2.2.3": Rules22}
 """The versions of the server that a sandbox can be, and their rules."""
+
+_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORECASE)
+"""A Host header that names this machine."""
 
 # Names that every JavaScript object has. The server keeps its instances in one, so it believes in these too.
 _INHERITED = frozenset(
@@ -165,9 +171,10 @@ class _App:
         if self._options.latency:
             await asyncio.sleep(self._options.latency)
         self._store.pause = self._options.pause
-        if request.method == "OPTIONS":
-            return Response(status_code=204)
         try:
+            _check_host(request)
+            if request.method == "OPTIONS":
+                return Response(status_code=204)
             body = await _body(request)
             path = request.scope["raw_path"].decode("latin-1")
             status, content = (
@@ -242,6 +249,13 @@ class _App:
             return False
         where = {} if name is None else {"name": name}
         return await self._store.first("instances", token=key, **where) is not None
+
+
+def _check_host(request: Request) -> None:
+    for host in request.headers.getlist("host"):
+        if not _HOST.fullmatch(host):
+            sentence = "The sandbox serves 127.0.0.1, localhost and [::1] only, whatever the port."
+            raise RefusalError(421, [sentence], "Misdirected Request")
 
 
 async def _body(request: Request) -> Body:

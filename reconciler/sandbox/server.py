@@ -1,28 +1,28 @@
-"""Runs the sandbox, in a thread beside the caller. Loopback only."""
+"""Runs the sandbox, in a thread beside the caller. Loopback only, with a key of its own for each database."""
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
+from reconciler import files
 from reconciler.errors import ReconcilerError
 from reconciler.sandbox.app import Options, Served, application
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store, new_id
 
 HOST = "127.0.0.1"
-API_KEY = "sandbox"
-"""The key of a sandbox that was given none. It guards little: only its own machine reaches it."""
-
 _REMEMBERED = 100_000
 
 
@@ -30,21 +30,22 @@ class Sandbox:
     """An Evolution API server on a port of its own, for as long as the `with` block lasts.
 
     The arguments are those of Options, which may be changed while it runs; port 0 is any that is free.
+    Without an api_key it has a random one, kept in its database, which its owner alone may read.
     url, api_key: for its clients. calls: those that were answered, in order; the last 50,000 at least.
-    Raises ReconcilerError when the port or the file cannot be used.
+    Raises ReconcilerError when the port or the file cannot be used, or the server cannot start.
     """
 
     def __init__(
         self,
         db: Path | str = MEMORY,
         port: int = 0,
-        api_key: str = API_KEY,
+        api_key: str | None = None,
         version: str = "2.3.6",
         openai_enabled: bool = True,
         latency: float = 0.0,
         pause: float = 0.0,
     ) -> None:
-        self.options = Options(api_key, version, openai_enabled, latency, pause)
+        self.options = Options(api_key or "", version, openai_enabled, latency, pause)
         self.calls: list[Served] = []
         self._db = db
         self._port = port
@@ -60,28 +61,53 @@ class Sandbox:
         return [call for call in self.calls if call.writes]
 
     def __enter__(self) -> Self:
-        started = threading.Event()
-
-        def ready() -> None:
-            self._loop = asyncio.get_running_loop()
-            started.set()
-
         with ExitStack() as stack:
             self._store = stack.enter_context(closing(_open(self._db)))
-            listening = stack.enter_context(_listen(self._port))
-            self.url = _url(listening)
-            self._server = _server(self.options, self._store, ready, self._served)
-            self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
-            self._thread.start()
+            try:
+                self.options.api_key = self.options.api_key or self._store.key()
+                listening = stack.enter_context(_listen(self._port))
+                self.url = _url(listening)
+                self._loop = self._start(listening, stack)
+            except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
+                why = error.strerror if isinstance(error, OSError) else error
+                raise ReconcilerError(f"The sandbox cannot start: {why}.") from None
+            except sqlite3.Error as error:
+                raise _unusable(self._db, error) from None
             self._resources = stack.pop_all()
-        started.wait()
         return self
+
+    def _start(self, listening: socket.socket, stack: ExitStack) -> asyncio.AbstractEventLoop:
+        """Run the server in its thread, until the stack is left. Returns its loop, once it serves."""
+        serving: Future[asyncio.AbstractEventLoop] = Future()
+
+        def ready() -> None:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(_unless_out_of_files)
+            serving.set_result(loop)
+
+        server = _server(self.options, self._store, ready, self._served)
+
+        def run() -> None:
+            failure: BaseException = RuntimeError("it ended at once")
+            try:
+                server.run([listening])
+            except BaseException as error:
+                failure = error
+            if not serving.done():
+                serving.set_exception(failure)
+
+        def stop() -> None:
+            server.should_exit = True
+            thread.join()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        stack.callback(stop)
+        return serving.result()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
         self._resources.close()
 
     def seed(self, instances: Mapping[str, Iterable[str]]) -> None:
@@ -105,14 +131,36 @@ class Sandbox:
 
     def _run(self, work: Callable[[Store], Coroutine[None, None, None]]) -> None:
         """Does something in the server's thread, which has the database now."""
-        asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
+        try:
+            asyncio.run_coroutine_threadsafe(work(self._store), self._loop).result()
+        except sqlite3.Error as error:
+            raise _unusable(self._db, error) from None
 
 
 def _open(db: Path | str) -> Store:
-    try:
+    if str(db) == MEMORY:
         return Store(db)
+    path = Path(db)
+    beside = [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal")]
+    files.restrict(*beside)
+    files.ensure(path, b"", private=True)
+    try:
+        store = Store(db)
     except sqlite3.Error as error:
-        raise ReconcilerError(f"The sandbox cannot use {db} as its database: {error}.") from error
+        raise _unusable(db, error) from None
+    files.restrict(path, *beside)  # of an earlier version; a file that is no database stays as it is
+    return store
+
+
+def _unusable(db: Path | str, error: sqlite3.Error) -> ReconcilerError:
+    return ReconcilerError(f"The sandbox cannot use {db} as its database: {error}.")
+
+
+def _unless_out_of_files(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Report what goes wrong in the loop, but for a connection that waits until another one is closed."""
+    error = context.get("exception")
+    if not (isinstance(error, OSError) and error.errno in {errno.EMFILE, errno.ENFILE}):
+        loop.default_exception_handler(context)
 
 
 def _server(

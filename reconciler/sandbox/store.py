@@ -153,8 +153,15 @@ class Store:
         """Ends the connection; what was written stays."""
         self._db.close()
 
+    def key(self) -> str:
+        """The server's global key: random, made with the database."""
+        made = (secrets.token_hex(20),)
+        self._db.execute("INSERT INTO server SELECT ? WHERE NOT EXISTS (SELECT 1 FROM server)", made)
+        found: str = self._db.execute("SELECT apiKey FROM server").fetchone()[0]
+        return found
+
     def clear(self) -> None:
-        """Empties every table."""
+        """Empties every table of the API's."""
         for table in ("settings", "bots", "creds", "instances"):
             self._db.execute(f"DELETE FROM {table}")
 
@@ -254,7 +261,9 @@ def _schema(durable: bool) -> str:
         + ");"
         for table, columns in TABLES.items()
     ]
-    return "\n".join([journal, "PRAGMA foreign_keys = ON;", "BEGIN IMMEDIATE;", *tables, _EXTRAS, "COMMIT;"])
+    key = "CREATE TABLE IF NOT EXISTS server (apiKey TEXT NOT NULL);"
+    every = [journal, "PRAGMA foreign_keys = ON;", "BEGIN IMMEDIATE;", key, *tables, _EXTRAS, "COMMIT;"]
+    return "\n".join(every)
 
 
 def _decode(table: str, row: tuple[Any, ...]) -> Row:

@@ -112,6 +112,47 @@ def start(environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
         process.communicate()
 
 
+class Shell:
+    """Runs a command below `sh`, which can close and redirect as a person does."""
+
+    def __init__(self, environment: dict[str, str], directory: Path) -> None:
+        self._env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+        self._directory = directory
+
+    def __call__(self, *args: str | Path, how: str = "", first: str = "") -> subprocess.CompletedProcess[str]:
+        """how: redirections. first: commands of the shell before ours. No bug and no key may be shown."""
+        done = subprocess.run(
+            [
+                "sh",
+                "-c",
+                f'{first}\nexec "$@" {how}',
+                "sh",
+                sys.executable,
+                "-m",
+                "reconciler",
+                *map(str, args),
+            ],
+            env=self._env,
+            cwd=self._directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+        )
+        shown = done.stdout + done.stderr
+        assert_clean(shown)
+        assert "This is a bug" not in shown
+        assert "Exception ignored" not in shown
+        assert done.returncode in {0, 1}, shown
+        return done
+
+
+@pytest.fixture
+def shell(environment: dict[str, str], tmp_path: Path) -> Shell:
+    return Shell(environment, tmp_path)
+
+
 def sample(server: Sandbox) -> Path:
     """The repository's own manifests, and on the server the instances and credentials that they name."""
     server.seed(seeds(load(SAMPLE)))

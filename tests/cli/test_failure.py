@@ -85,7 +85,7 @@ def test_unexpected_errors(
 ) -> None:
     monkeypatch.setenv("RECONCILER_DEBUG", debug)
     error = make()
-    assert failure.tell(error) == 1
+    assert failure.tell(error, 2) == 1
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"Error: an unexpected {type(error).__name__}. This is a bug: please report it")
@@ -111,7 +111,7 @@ def test_unexpected_errors(
 def test_sentences_and_codes(
     error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert failure.tell(error) == code
+    assert failure.tell(error, 2) == code
     assert capsys.readouterr() == ("", said)
 
 

@@ -172,7 +172,10 @@ def test_two_variables_of_one_value_are_found_in_the_sandbox_too(run: Run, loja:
 def test_a_salt_that_cannot_be_used_is_said(run: Run, loja: Path, tmp_path: Path) -> None:
     (tmp_path / ".reconciler" / "sandbox.salt").mkdir(parents=True)
     refused = run("plan", "--sandbox", "--bots", loja)
-    assert refused.stderr == "Error: .reconciler/sandbox.salt cannot be used: Is a directory.\n"
+    assert (
+        refused.stderr
+        == "Error: .reconciler/sandbox.salt cannot be written: it is a directory, not a file.\n"
+    )
     (tmp_path / ".reconciler" / "sandbox.salt").rmdir()
     (tmp_path / ".reconciler" / "sandbox.salt").write_bytes(b"short")
     refused = run("plan", "--sandbox", "--bots", loja)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from reconciler import saved
+from reconciler import files, saved
 from reconciler.errors import Position
 from reconciler.model import (
     Call,
@@ -182,6 +182,7 @@ def test_results_of_credentials_and_settings_can_be_read_back(tmp_path: Path) ->
     )
     made = plan(*changes)
     ended = Results(tuple(Result(each, Outcome.APPLIED, id="cm1") for each in changes))
-    saved.write(tmp_path / "results.json", made, ended)
+    with files.Replacement(tmp_path / "results.json") as file:
+        saved.write(file, made, ended)
     found = saved.read(tmp_path / "results.json")
     assert (found.plan, found.results) == (made, ended)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from reconciler.errors import ReconcilerError
-from reconciler.sandbox import API_KEY, Sandbox
+from reconciler.sandbox import Sandbox
 from reconciler.sandbox.app import Served
 from reconciler.sandbox.body import LIMIT
 from reconciler.sandbox.server import stop_accepting
@@ -30,7 +30,7 @@ import sys, time
 from pathlib import Path
 from reconciler.sandbox import Sandbox
 with Sandbox(Path(sys.argv[1]), int(sys.argv[2])) as server:
-    print(server.url, flush=True)
+    print(server.url, server.api_key, flush=True)
     time.sleep(60)
 """
 
@@ -183,20 +183,20 @@ def test_latency(sandbox: Sandbox, world: World) -> None:
 
 def test_killed_and_started_again_it_keeps_every_answered_call(tmp_path: Path) -> None:
     db, port = tmp_path / "state.db", free_port()
-    with running(db, port) as url, World(url, API_KEY) as world:
+    with running(db, port) as (url, key), World(url, key) as world:
         bot = world.bot("shop", world.instance("shop", "main")["main"])
-    with running(db, port) as url, World(url, API_KEY) as world:
+    with running(db, port) as (url, key), World(url, key) as world:
         assert world.bots("shop") == [bot]
 
 
 @contextmanager
-def running(db: Path, port: int) -> Iterator[str]:
-    """A sandbox in a process of its own, killed when the block ends. Its URL."""
+def running(db: Path, port: int) -> Iterator[list[str]]:
+    """A sandbox in a process of its own, killed when the block ends. Its URL and key."""
     command = [sys.executable, "-W", "error", "-c", RUN, str(db), str(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            yield process.stdout.readline().strip()
+            yield process.stdout.readline().split()
         finally:
             process.kill()
 
@@ -222,7 +222,7 @@ def _get(sandbox: Sandbox, path: str, encoding: str) -> tuple[str | None, bytes]
 def test_a_body_over_the_limit_is_refused(sandbox: Sandbox) -> None:
     address = urlsplit(sandbox.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        head = f"POST /openai/create/x HTTP/1.1\r\nHost: x\r\nContent-Length: {LIMIT + 2**20}\r\n\r\n"
+        head = f"POST /openai/create/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {LIMIT + 2**20}\r\n\r\n"
         connection.sendall(head.encode())
         for _ in range(LIMIT // 2**20 + 1):
             connection.sendall(b"x" * 2**20)
@@ -232,5 +232,7 @@ def test_a_body_over_the_limit_is_refused(sandbox: Sandbox) -> None:
 def test_a_caller_who_leaves_in_the_middle_disturbs_nobody(sandbox: Sandbox, world: World) -> None:
     address = urlsplit(sandbox.url)
     with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
-        connection.sendall(b"POST /openai/create/x HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nhalf")
+        connection.sendall(
+            b"POST /openai/create/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
+        )
     assert world.done("GET", "/")["version"] == "2.3.6"

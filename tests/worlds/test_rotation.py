@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler import applier, saved, secrets
+from reconciler import applier, files, saved, secrets
 from reconciler.client import Client
 from reconciler.errors import ReconcilerError
 from reconciler.model import Call, Desired, Outcome, Results
@@ -179,7 +179,8 @@ def test_a_saved_plan_of_before_does_no_harm_at_any_time(stage: Stage, city: Cit
     for number in range(writes):
         desired = city.put(stage)
         file = stage.directory / "plan.json"
-        saved.write(file, stage.plan(desired))
+        with files.Replacement(file) as out:
+            saved.write(out, stage.plan(desired))
         _secret(file.read_text())
         plan = saved.read(file).plan
         assert plan == stage.plan(desired)
