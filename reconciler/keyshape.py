@@ -30,8 +30,8 @@ _TOPS = r"run|etc|var|home|users|root|tmp|opt|mnt|srv|usr|app|data|secrets?|vaul
 _PLACEHOLDERS = """
 your my the our api apikey key keys token secret secrets openai open ai chatgpt gpt here goes insert enter put
 paste add replace set me with change changeit this to be todo tbd fixme example sample placeholder fake
-redacted masked hidden removed censored value actual valid account project organization org sk pk proj svcacct ant
-or none null nil nan undefined unset missing empty true false yes no on off na
+redacted masked hidden removed censored value actual valid account project organization org sk pk proj svcacct
+ant or none null nil nan undefined unset missing empty true false yes no on off na
 sua seu su tu tua teu chave clave aqui aca da de del la minha mi coloque cole insira pon
 dein ihr schluessel hier votre cle ici
 """
