@@ -25,7 +25,7 @@ ERRORS = 20
 """Errors that are shown of those that led to one another."""
 
 
-def tell(error: BaseException, signal: int) -> int:
+def tell(error: BaseException, signal: int = 0) -> int:
     """Say on stderr what ended the command, if stderr can be written; returns the exit code.
 
     signal: the number of the one that ended it, if it was one that did.

@@ -26,6 +26,9 @@ VARIABLE = "${"
 """What a text holds that may not yet be what it will be."""
 
 _ENVIRONMENT = re.compile(IDENTIFIER, re.ASCII)
+_BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)
+"""A key that could be a variable's name as well, which none has without a single _."""
+
 _WHERE = "!env NAME or !secret-file PATH"
 _OWN_KEY = "EVOLUTION_API_KEY"
 
@@ -244,6 +247,11 @@ class _Reader:
         if given == "!env" and node.value == _OWN_KEY:
             said = f"{_OWN_KEY} is the key of the server itself, and every user of it could read it there: "
             said += "give the OpenAI key a variable of its own"
+        elif given == "!env" and (looks_like_key(node.value) or _BARE_KEY.fullmatch(node.value)):
+            said = (
+                "!env takes the name of a variable of the environment, not the key: put the key into a "
+                "variable, write the variable's name, and revoke the key if this was a real one"
+            )
         elif given == "!env" and _ENVIRONMENT.fullmatch(node.value):
             return SecretRef("env", node.value)
         elif given == "!env":

@@ -24,7 +24,7 @@ Entries = dict[str, tuple[Node, Node]]
 
 _NO_VARIABLES: Mapping[str, Position | None] = {}
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
-_KEY = re.compile(r"sk-[\w-]{16,}", re.ASCII)
+_KEY = re.compile(r"(sk-|gsk_|xai-|pplx-|hf_|r8_|nvapi-|csk-|tgp_v1_|AIza)[\w-]{16,}", re.ASCII)
 _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 
@@ -203,12 +203,12 @@ class Source:
 
 def quoted(text: str) -> str:
     """A text of unknown origin, fit to be shown: on one line, without control characters or keys, short."""
-    text = _KEY.sub("sk-…", text)
+    text = _KEY.sub(r"\1…", text)
     return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether an api key of OpenAI stands in it, as far as one can tell."""
+    """Whether an api key stands in it, as far as its first letters tell."""
     return bool(_KEY.search(text))
 
 

@@ -199,6 +199,7 @@ def planned(
             "it."
         )
     made = saved.read(Path(saved_plan)).plan
+    secrets.check(made, keys_of(request))
     with server(request, Desired(())) as running:
         check_server(made, name(request, running))
         yield running, made

@@ -18,7 +18,9 @@ from pydantic import SecretStr
 from reconciler import borrowing
 from reconciler.errors import ManifestError, Problem, ReconcilerError
 from reconciler.families import split
-from reconciler.model import Desired, DesiredCredential, SecretRef
+from reconciler.keyshape import fault
+from reconciler.model import Desired, DesiredCredential, Plan, SecretRef
+from reconciler.nodes import quoted
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -28,10 +30,18 @@ LONGEST = 255
 
 _MOST_BYTES = 64 * 1024
 _MADE_UP = "sk-sandbox-"
+_BLANKS = " \t\r\n\v\f"
+
+
+_OWN_KEY = "EVOLUTION_API_KEY"
 
 
 class SecretError(ReconcilerError):
     """Why there is no key: "OPENAI_KEY is not set". Completes a sentence, and has no full stop."""
+
+
+class NoKeyError(SecretError):
+    """Something is there, and it is no key: "OPENAI_KEY does not look like a key: it has quotes"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +67,22 @@ class Keys:
 def read(ref: SecretRef, name: str = "") -> SecretStr:
     """The key that ref points to, without blanks around it. Raises SecretError.
 
-    name: of the credential, which makes no difference here.
+    What is there and is no key is a NoKeyError. name: of the credential, which makes no difference here.
     """
-    key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip()
+    key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip(_BLANKS)
     if not key:
         raise SecretError(f"{ref.name} is blank")
-    if not (key.isascii() and key.isprintable()) or " " in key:
-        raise SecretError(
-            f"{ref.name} does not look like a key: it has blanks, line breaks or non-ASCII characters inside"
-        )
+    if said := fault(key):
+        raise _no_key(ref.name, said)
     if len(key) > LONGEST:
-        raise SecretError(f"{ref.name} does not look like a key: the server stores {LONGEST} characters")
+        raise _no_key(ref.name, f"the server stores {LONGEST} characters")
+    if key == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
+        raise _no_key(ref.name, f"it is the key of the server itself, {_OWN_KEY}")
     return SecretStr(key)
+
+
+def _no_key(where: str, said: str) -> NoKeyError:
+    return NoKeyError(f"{where} does not look like a key: {said}")
 
 
 def stand_ins(salt: bytes) -> Read:
@@ -81,6 +95,8 @@ def stand_ins(salt: bytes) -> Read:
     def stand_in(ref: SecretRef, name: str) -> SecretStr:
         try:
             key = read(ref)
+        except NoKeyError:
+            raise
         except SecretError:
             return SecretStr(f"{_MADE_UP}{split(name)[0]}"[:LONGEST])
         digest = hmac.new(salt, key.get_secret_value().encode(), hashlib.sha256).hexdigest()
@@ -92,7 +108,8 @@ def stand_ins(salt: bytes) -> Read:
 def keys(desired: Desired, read: Read = read) -> Keys:
     """The keys of all declared credentials.
 
-    Raises ManifestError where two credentials have one key: the server takes a key once in its database.
+    Raises ManifestError where what is found is no key, and where two credentials have one key: the server
+    takes a key once in its database.
     """
     found: dict[tuple[str, str], SecretStr | str] = {}
     first: dict[str, tuple[str, DesiredCredential]] = {}
@@ -101,6 +118,11 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     for instance, credential in sorted(declared, key=lambda pair: pair[1].at):
         try:
             key = read(credential.key, credential.name)
+        except NoKeyError as error:
+            problems.append(
+                Problem(credential.at, f"the key of the credential {quoted(credential.name)}: {error}")
+            )
+            continue
         except SecretError as error:
             found[instance, credential.name] = str(error)
             continue
@@ -111,6 +133,25 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     if problems:
         raise ManifestError(problems)
     return Keys(found)
+
+
+def check(plan: Plan, read: Read = read) -> None:
+    """Raises ReconcilerError where a plan from a file would send something that is no key.
+
+    One that is not at hand fails its own change alone, when its turn comes.
+    """
+    faults: dict[str, None] = {}
+    for instance in plan.instances:
+        for step in instance.steps:
+            if step.secret is not None:
+                try:
+                    read(step.secret, step.bot)
+                except NoKeyError as error:
+                    faults[str(error)] = None
+                except SecretError:
+                    pass
+    if faults:
+        raise ReconcilerError("\n".join(faults))
 
 
 def _twice(instance: str, credential: DesiredCredential, owner: str, other: DesiredCredential) -> str:
@@ -136,20 +177,20 @@ def _file(path: str) -> str:
     try:
         with open(path, "rb", opener=_unblocked) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise SecretError(f"{path} is not a file")
+                raise NoKeyError(f"{path} is not a file")
             data = file.read(_MOST_BYTES + 1)
     except OSError as error:
         raise SecretError(f"{path} cannot be read: {error.strerror or 'it is not readable'}") from None
     except ValueError:  # a NUL in the path
         raise SecretError(f"{path!r} cannot be read: it is no path") from None
     if len(data) > _MOST_BYTES:
-        raise SecretError(f"{path} does not look like a key: it is too large")
+        raise _no_key(path, "it is too large")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
     # Raised out here, since the decoder's own error holds the whole file.
-    raise SecretError(f"{path} does not look like a key: it is not UTF-8")
+    raise _no_key(path, "it is not UTF-8")
 
 
 def _unblocked(path: str, flags: int) -> int:

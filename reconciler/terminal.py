@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler import failure
 from reconciler.errors import ManifestError, OutputError, ReconcilerError
 from reconciler.model import Desired, Finding, Plan, Results
 from reconciler.render import findings, github, json, markdown, safe, text, values
@@ -77,16 +78,16 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
     failures: list[Exception] = []
     try:
         save(made, how)
-    except Exception as failure:
-        failures.append(failure)
+    except Exception as error:
+        failures.append(error)
     try:
         results(made, how, format)
-    except Exception as failure:
-        gone = isinstance(failure, BrokenPipeError)  # which is no bug, and here it matters
-        failures.append(OutputError("the output cannot be written: Broken pipe.") if gone else failure)
+    except Exception as error:
+        gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
+        failures.append(OutputError("the output cannot be written: Broken pipe.") if gone else error)
         click.echo(text.results(how), nl=False, err=True)
     for each in failures:
-        error(each)
+        failure.tell(each)
     if how.signal is not None:
         return 128 + how.signal
     return 0 if how.ok and not made.problems and not failures else 1

@@ -81,6 +81,55 @@ def test_an_apply_knows_before_any_call_and_other_instances_go_on(
     assert run("apply", "--bots", loja, "--yes").exit_code == 0, "what is there needs no key"
 
 
+# -- what is there and is no key ------------------------------------------------------------------
+
+_NO_KEYS = {
+    '"sk-new-1"': "it has quotes around it",
+    "OPENAI_KEY=sk-new-1": "it has a name and = or : before the key",
+    "$OPENAI_KEY": "it is the name of a variable",
+    "sk-ne****w1": "it is masked",
+    "Bearer sk-new-1": 'it has "Bearer"',
+    "sk-new\u200b1": "it holds U+200B (ZERO WIDTH SPACE)",
+}
+
+
+@pytest.mark.parametrize("text", _NO_KEYS)
+@pytest.mark.parametrize(
+    "command", [("plan",), ("apply", "--yes"), ("plan", "--sandbox"), ("apply", "--sandbox")]
+)
+def test_what_is_no_key_ends_a_run_before_any_call(
+    run: Run, server: Sandbox, world: World, loja: Path, command: tuple[str, ...], text: str
+) -> None:
+    world.instance("loja", "main")
+    world.instance("cafe", "cafe")
+    server.calls.clear()
+    ended = run(*command, "--bots", loja, env={"OPENAI_KEY_LOJA": text})
+    assert ended.exit_code == 1
+    assert ended.stdout == ""
+    said = f"the key of the credential 'main': OPENAI_KEY_LOJA does not look like a key: {_NO_KEYS[text]}"
+    assert f"loja.yaml:1:15: {said}" in ended.stderr
+    assert "sk-ne" not in ended.stderr
+    assert server.calls == []
+    assert (
+        "OPENAI_KEY_LOJA does not look like a key"
+        in run("doctor", "--bots", loja, env={"OPENAI_KEY_LOJA": text}).stdout
+    )
+
+
+def test_a_saved_plan_is_not_begun_with_what_is_no_key(
+    run: Run, server: Sandbox, world: World, loja: Path
+) -> None:
+    world.instance("loja")
+    world.instance("cafe")
+    keys = {"OPENAI_KEY_LOJA": "sk-1", "OPENAI_KEY_CAFE": "sk-2"}
+    assert run("plan", "--bots", loja, "--out", "p.json", env=keys).exit_code == 0
+    server.calls.clear()
+    ended = run("apply", "p.json", "--yes", env=keys | {"OPENAI_KEY_CAFE": "'sk-2'"})
+    assert (ended.exit_code, server.calls) == (1, [])
+    assert ended.stderr.startswith("Error: OPENAI_KEY_CAFE does not look like a key: it has quotes around it")
+    assert run("apply", "p.json", "--yes", env=keys).exit_code == 0
+
+
 # -- one key for two instances ------------------------------------------------------------------
 
 

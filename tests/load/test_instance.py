@@ -152,6 +152,8 @@ CREDENTIALS = {
     "a key as a tag": (f"main: {{apiKey: ‸!{KEY} x}}", "where it is found"),
     "a key behind !file": (f"main: {{apiKey: ‸!file {ODD_KEY}}}", "where it is found"),
     "a key behind !env": (f"main: {{apiKey: ‸!env {KEY}}}", "name of a variable"),
+    "a key of Groq behind !env": ("main: {apiKey: ‸!env gsk_4f0123456789abcdefXy}", "not the key", "revoke"),
+    "a hexadecimal key behind !env": (f"main: {{apiKey: ‸!env b{'0f' * 16}}}", "not the key", "revoke"),
     "a key behind !secret-file": (f"main: {{apiKey: ‸!secret-file {KEY}}}", "path of a file"),
     "!env of the server's own key": ("main: {apiKey: ‸!env EVOLUTION_API_KEY}", "the server itself"),
     "!env of nothing": ("main: {apiKey: ‸!env ''}", "name of a variable"),

@@ -1,0 +1,177 @@
+"""What cannot be an api key: quotes, placeholders, masks, references and the like in its place. Pure.
+
+Every provider makes its keys in its own way. What they have in common is that a key is one piece of ASCII
+letters, digits and a few signs, so only that is asked of one, and what people put in its place is refused.
+No sentence shows a part of the text, but for the code point of a character that no key has.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Callable
+
+_QUOTES = "\"'`´‘’‚‛“”„‟«»‹›＂＇"
+_NO_KEY_HAS = set("<>{}[]()\\*,;")
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_.-]*"
+_SAID_TO_BE = r"(?:[A-Za-z0-9_.-]*(?:key|token|secret|bearer|authorization|passwor[dt])|basic)"
+_HOST = r"(?:[a-z0-9-]+\.)+(?:com|org|net|io|ai|dev|app|br|cloud|co|local|internal)"
+_STORES = (
+    r"op|vault|bws|bw|env|file|path|secrets?|secrets?-?manager|secret-?file|sops|ssm|aws-?sm|aws|arn|gcp|gcpsm|gsm|"
+    r"azkv|azure|akv|kv|keyvault|doppler|infisical|pass|gopass|keychain|keyring|lastpass|lpass|sm|ref|k8s|"
+    r"credstash|chamber|conjur|berglas|data|mailto|git"
+)
+_ENDINGS = r"txt|key|pem|env|json|ya?ml|toml|ini|cfg|conf|secret|token|crt|asc|gpg|age|md|html?|sh|py|js"
+_TOPS = r"run|etc|var|home|users|root|tmp|opt|mnt|srv|usr|app|data|secrets?|vault|private|workspace|proc|dev"
+
+_PLACEHOLDERS = """
+your my the our api apikey key keys token secret secrets openai open ai chatgpt gpt here goes insert enter put
+paste add replace set me with change changeit this to be todo tbd fixme example sample placeholder fake
+redacted masked hidden removed censored value actual valid account project organization org sk pk proj svcacct
+ant or none null nil nan undefined unset missing empty true false yes no on off na
+sua seu su tu tua teu chave clave aqui aca da de del la minha mi coloque cole insira pon
+dein ihr schluessel hier votre cle ici
+"""
+_WORDS = frozenset(_PLACEHOLDERS.split())
+"""What placeholders are made of."""
+
+_ALLOWED = frozenset({"empty"})
+"""What servers that need no key have people write."""
+
+_PREFIXES = re.compile(r"(?:Bearer |sk-|gsk_|xai-|pplx-|hf_|AIza|export |[A-Z_]+KEY=)", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:sk|pk|gsk|xai|pplx|hf|r8|nvapi|csk|fw|tgp)[-_](?:proj-|svcacct-|ant-|or-|v1-)*", re.I
+)
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, flags), said)
+    for pattern, flags, said in (
+        (r"-----BEGIN", 0, "it is a certificate or a private key in PEM form: take the api key"),
+        (r"^[<{(\[]", 0, "it is JSON, or a placeholder in brackets: write the key alone"),
+        (
+            r"^(?:bearer|basic|token|authorization)(?:[\s:=]|%20)",
+            re.I,
+            'it has "Bearer" or the name of a header before the key: write the key alone',
+        ),
+        (
+            rf"^(?:(?:export|set|setx|declare|local|readonly|env)\s|\$env:|-e\s|--env[\s=])\s*{_NAME}[\s=]",
+            re.I,
+            "it is a shell's line that sets a variable: write the key alone",
+        ),
+        (
+            rf"^(?:{_NAME})\s*=\s*[^=\s]|^{_SAID_TO_BE}\s*:",
+            re.I,
+            "it has a name and = or : before the key: write the key alone",
+        ),
+        (
+            r"^\$|\$[{(]|^%[A-Za-z_]\w*%$|^!\w+!$",
+            0,
+            "it is the name of a variable: nothing put its value there",
+        ),
+        (
+            r"^(?:process\.env|os\.environ|env|secrets|vars|inputs|github|steps|var|local)\.[A-Za-z_]\w*$",
+            re.I,
+            "it is the name of a variable: nothing put its value there",
+        ),
+        (
+            r"^(?=.*_)(?=.*(?:KEY|TOKEN|SECRET))[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+=*$",
+            0,
+            "it is the name of a variable: nothing put its value there",
+        ),
+        (
+            rf"^(?:{_STORES}|ref\+\w+):|://|^projects/[^/]+/secrets/",
+            re.I,
+            "it is an address or a reference to a store of secrets: nothing put the key in its place",
+        ),
+        (rf"^(?:[^@\s]+@)?{_HOST}(?:[:/?#]|$)", 0, "it is an address: take the key itself"),
+        (
+            rf"^(?:~|\.{{1,2}})?/(?:{_TOPS})/|^(?:~|\.{{1,2}})/|^(?:/[a-z][a-z_.-]*)+/?$|^[a-z_-]{{2,}}(?:/[a-z_.-]+)+$"
+            rf"|\.(?:{_ENDINGS})$|^[A-Za-z]:[\\/]",
+            0,
+            "it is the path of a file: take what stands in that file (!secret-file PATH)",
+        ),
+        (r"\*{2,}|\.{3,}|^\*|x{6,}|[•●…]", re.I, "it is masked or a placeholder: take the whole key"),
+        (r"%[0-9A-F]{2}", re.I, "it is percent-encoded: write the key as it is"),
+        (r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);|\\[nrtux]", re.I, "signs in it are escaped: write the key as it is"),
+        (r"^(.{8,})[\s,;|]*(?:\1[\s,;|]*)+$", re.S, "it is there more than once: write it once"),
+        (
+            r"^sk-sk-|(?:sk-(?:proj|svcacct|ant)-).+(?:sk-(?:proj|svcacct|ant)-)",
+            0,
+            "two keys stand in it: write one",
+        ),
+    )
+)
+
+
+def fault(text: str) -> str:
+    """Why a text is no api key: "it has quotes around it: ..."; "" when nothing is known against it.
+
+    text: without the blanks and line breaks of ASCII around it. Blank texts are not for here.
+    """
+    checks: tuple[Callable[[str], str], ...] = (_quotes, _pattern, _character, _placeholder, _encoded)
+    return next((said for check in checks if (said := check(text))), "")
+
+
+def _quotes(text: str) -> str:
+    if text[0] in _QUOTES or text[-1] in _QUOTES:
+        return "it has quotes around it (an env file that docker reads keeps them): leave them out"
+    return ""
+
+
+def _pattern(text: str) -> str:
+    return next((said for pattern, said in _PATTERNS if pattern.search(text)), "")
+
+
+def _character(text: str) -> str:
+    said = ""
+    strange = next(
+        (one for one in text if one not in " \t\r\n" and not (one.isascii() and one.isprintable())), ""
+    )
+    if "\ud800" <= strange <= "\udfff":
+        said = "it is not UTF-8: keys are plain ASCII"
+    elif strange:
+        name = unicodedata.name(strange, "a control character")
+        said = f"it holds U+{ord(strange):04X} ({name}), and keys are plain ASCII: remove it"
+    elif re.search(r"[\r\n]", text):
+        said = "it has a line break inside: write the key alone, on one line"
+    elif re.search(r"[ \t]", text):
+        said = "it has a blank inside: write the key alone, without a comment or a name"
+    elif any(character in _NO_KEY_HAS or character in _QUOTES for character in text):
+        said = "it has brackets, quotes, a comma, or another sign that no key has: write the key alone"
+    elif text[-1] in ".:|&%$":
+        said = "it ends in a punctuation mark: leave that out"
+    return said
+
+
+def _placeholder(text: str) -> str:
+    letters = re.sub(r"[\W_]", "", text.lower())
+    if not letters:
+        return "it has no letter and no digit"
+    body = re.sub(r"[\W_]", "", _PREFIX.sub("", text))
+    repeated = len(body) >= 3 and len(set(body.lower())) == 1
+    if not body or repeated or (letters not in _ALLOWED and _all_words(letters)):
+        return "it is a placeholder: nothing put the key in its place"
+    return ""
+
+
+def _all_words(text: str) -> bool:
+    """Whether a text is made of the words of placeholders and nothing else."""
+    ends = {0}
+    for at in range(len(text)):
+        if at in ends:
+            ends |= {at + len(word) for word in _WORDS if text.startswith(word, at)}
+    return len(text) in ends
+
+
+def _encoded(text: str) -> str:
+    """Base64 of a key that begins as the known ones do, such as the data of a Kubernetes Secret."""
+    try:
+        decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return ""
+    if decoded.isascii() and _PREFIXES.match(decoded.decode("ascii")):
+        return "it is base64 of a key: decode it first"
+    return ""
