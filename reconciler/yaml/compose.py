@@ -17,6 +17,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
 
+from reconciler.render.safe import named
+
 MAX_DEPTH = 50
 MAX_EXPANDED = 20_000_000
 """How large aliases may make a manifest: characters of its scalars, with 20 more for every node."""
@@ -40,7 +42,7 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self._end = len(text)
-        self._last = len(text.rstrip())  # what is missing at the end is missing behind the last word
+        self._last = len(text.rstrip(" \t\r\n"))  # what is missing at the end is missing behind the last word
         self._breaks = [match.start() for match in re.finditer("\n", text)]
 
     def __call__(self, index: int) -> tuple[int, int]:
@@ -66,23 +68,70 @@ def tag(node: Node) -> str | None:
 
 def compose(text: str) -> Node:
     """The one document in a YAML text."""
-    composer = _Composer(text)
+    parsed, back = _without_breaks(text)
     try:
-        root: Node | None = composer.get_single_node()
+        root: Node | None = _Composer(parsed).get_single_node()
     except MarkedYAMLError as error:
         raise _explained(error, text) from None
     except YAMLError as error:  # the reader's, which has an offset in bytes instead of a mark
-        before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
-        raise MalformedError(
-            "not valid YAML: a control character stands here: remove it, or write it as an escape such as "
-            r'"\x01" in double quotes',
-            len(before),
-        ) from None
+        before = parsed.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
+        raise _forbidden(text, len(before)) from None
+    if back and root is not None:
+        _translate(root, back)
     if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
         raise MalformedError("the file says nothing: begin with `bots:`, or remove the file", 0)
     if "*" in text:
         _measure(root)
     return root
+
+
+# -- line breaks of YAML 1.1 ------------------------------------------------------------------
+
+_BREAKS = ("\x85", "\u2028", "\u2029")
+_PRIVATE = (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE))
+
+
+def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
+    """The text with other characters for those that only YAML 1.1 takes for line breaks, and the way back.
+
+    libyaml reads YAML 1.1. In YAML 1.2 they are characters like others, and so are those of private use that
+    stand in for them: ones that the text does not hold, not even as an escape.
+    """
+    there = [each for each in _BREAKS if each in text]
+    if not there:
+        return text, {}
+    taken, escapes = set(text), text.lower()
+    free = (code for code in _PRIVATE if chr(code) not in taken and f"{code:04x}" not in escapes)
+    stand_ins = dict(zip(free, there, strict=False))
+    if len(stand_ins) < len(there):
+        raise _forbidden(text, text.index(there[-1]))
+    return text.translate({ord(each): code for code, each in stand_ins.items()}), stand_ins
+
+
+def _translate(root: Node, table: dict[int, str]) -> None:
+    """Put other characters into the scalars, wherever they stand."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ScalarNode):
+            node.value = node.value.translate(table)
+        stack += _children(node)
+
+
+def _forbidden(text: str, at: int) -> MalformedError:
+    """The error for a character that YAML does not take as it is."""
+    sign = text[at : at + 1] or "\0"
+    said = f"not valid YAML: {named(sign)} cannot stand here"
+    if ord(sign) > 0xFF or sign == "\0":
+        return MalformedError(f"{said}: remove it", at)
+    return MalformedError(f'{said}: remove it, or write it as "\\x{ord(sign):02x}" in double quotes', at)
+
+
+# -- the composer -----------------------------------------------------------------------------
 
 
 class _Composer(CParser):  # type: ignore[misc]  # the C extension has no types

@@ -20,7 +20,7 @@ Splice = tuple[int, int, str]
 """Where it begins and ends in the text, and what comes in its place."""
 
 _COMMA = re.compile(r"[ \t]*,")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ class Items:
         old = spans.items(node)
         rows = _rows(spans, old, flow=flow)
         matched = Matched.of(before, after, in_place=rows is None)
-        gone = [i for i in range(len(old)) if i not in matched.stays.values()]
-        carried = {j: i for j, i in matched.moves.items() if _may_move(spans, old, i, leaves=i in gone)}
+        stay = set(matched.stays.values())
+        gone = [i for i in range(len(old)) if i not in stay]
+        carried = {j: i for j, i in matched.moves.items() if _may_move(spans, old, i, leaves=i not in stay)}
         return cls(spans, old, len(after), flow, rows, matched, carried, gone)
 
     def source(self, i: int) -> str:
@@ -159,7 +160,7 @@ def added(
 def comment(spans: Spans, at: int) -> str:
     """The comment that is all of the rest of a line; "" where there is none."""
     rest = _REST_OF_LINE.match(spans.text, at)
-    return rest[0].strip() if rest else ""
+    return rest[0].strip(" \t") if rest else ""
 
 
 def _rows(spans: Spans, items: Sequence[Entry], *, flow: bool) -> Sequence[Row] | None:
@@ -184,10 +185,13 @@ def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> 
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and the one behind the last of numbers that follow each other."""
+    """The first and the one behind the last of rising numbers that follow each other."""
+    first = behind = -1
     for number in numbers:
-        if number - 1 not in numbers:
-            behind = number + 1
-            while behind in numbers:
-                behind += 1
-            yield number, behind
+        if number != behind:
+            if behind >= 0:
+                yield first, behind
+            first = number
+        behind = number + 1
+    if behind >= 0:
+        yield first, behind

@@ -15,13 +15,14 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from reconciler.yaml.blocks import Block, CannotEditError
 from reconciler.yaml.compose import end, index
 
-ANCHOR = re.compile(r"&\S+")
+# In all of these re.ASCII: YAML has no other blanks.
+ANCHOR = re.compile(r"&\S+", re.ASCII)
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*")
-_ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
-_GAP = re.compile(r"(?:\s|(?<!\S)#[^\n]*)*")
-_GAP_OR_COMMA = re.compile(r"(?:[\s,]|(?<!\S)#[^\n]*)*")
-_COLON = re.compile(r"\s*:")
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*", re.ASCII)
+_ALIAS = re.compile(r"\*[^\s,\[\]{}]+", re.ASCII)
+_GAP = re.compile(r"(?:\s|(?<!\S)#[^\n]*)*", re.ASCII)
+_GAP_OR_COMMA = re.compile(r"(?:[\s,]|(?<!\S)#[^\n]*)*", re.ASCII)
+_COLON = re.compile(r"\s*:", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

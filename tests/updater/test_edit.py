@@ -56,6 +56,31 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         "k: |  # c\n   a\n   c\n\n# d\n",
     ),
     "literal, its blanks": ("k: |\n  a\n \n  b\n", {"k": Put("a\n\nb\n", "a\n\nc\n")}, "k: |\n  a\n \n  c\n"),
+    "literal, what cannot be seen stays": (
+        "k: |\n  a\u200b\u2028\n  b\n",
+        {"k": Put("a\u200b\u2028\nb\n", "a\u200b\u2028\nc\n")},
+        "k: |\n  a\u200b\u2028\n  c\n",
+    ),
+    "literal, what cannot be seen comes": (
+        "k: |\n  a\n  b\n",
+        {"k": Put("a\nb\n", "a\nc\u200bd\u2028\n")},
+        'k: "a\\nc\\u200bd\\u2028\\n"\n',
+    ),
+    "folded, what cannot be seen stays": (
+        "k: >\n  a\xad\n\n  b\n",
+        {"k": Put("a\xad\nb\n", "a\xad\nc\n")},
+        "k: >\n  a\xad\n\n  c\n",
+    ),
+    "plain with a separator": (
+        "k: \u2028a\x85 # \x85\u2028\nz: 1\n",
+        {"k": Put("\u2028a\x85", "b\x85")},
+        'k: "b\\N" # \x85\u2028\nz: 1\n',
+    ),
+    "next to a separator": (
+        "z: {a: \u2028, k: 'a'}\n",
+        {"z": {"k": Put("a", "b\u2060")}},
+        'z: {a: \u2028, k: "b\\u2060"}\n',
+    ),
     "literal, stripped": ("k: |-\n  a\n", {"k": Put("a", "a\n")}, "k: |\n  a\n"),
     "literal, clipped": ("k: |\n  a\nz: 1\n", {"k": Put("a\n", "b")}, "k: |-\n  b\nz: 1\n"),
     "literal, indicated": ("k: |2\n    a\n  b\n", {"k": Put("  a\nb\n", "  a\nc\n")}, "k: |2\n    a\n  c\n"),
