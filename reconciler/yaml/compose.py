@@ -252,22 +252,42 @@ def _explained(error: MarkedYAMLError, text: str) -> MalformedError:
 # -- JSON -------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[][{}]|[^][{}\s,:"]++', re.DOTALL)
+_COMMENT = re.compile(r'"(?:[^"\\\n]++|\\.)*+"?|(//[^\n]*+|/\*.*?(?:\*/|\Z))', re.DOTALL)
+_LAST_COMMA = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\s,:[{])\s*+(,)(?=\s*+[]}])', re.DOTALL | re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Where a node of a JSON text begins, in the form of libyaml's marks."""
+    """Where a node of a JSON text begins or ends, in the form of libyaml's marks."""
 
     index: int
 
 
+def uncommented(text: str) -> str:
+    """A JSON text with blanks for its comments, `//` and `/* */`, so that everything else keeps its place."""
+    if "//" not in text and "/*" not in text:
+        return text
+
+    def blank(match: re.Match[str]) -> str:
+        if not match[1]:
+            return match[0]
+        if match[1].startswith("/*") and (len(match[1]) < 4 or not match[1].endswith("*/")):
+            raise MalformedError(
+                "not valid JSON: a comment begins here and never ends: end it with `*/`", match.start()
+            )
+        return re.sub(r"[^\r\n]", " ", match[1])
+
+    return _COMMENT.sub(blank, text)
+
+
 def compose_json(text: str) -> Node:
-    """The value in a JSON text, as the same nodes.
+    """The value in a JSON text, as the same nodes. It may have comments, and commas behind the last items.
 
     libyaml takes most of JSON but not all of it (escaped surrogate pairs, keys on a line of their own,
     DEL), so the syntax is json's to judge, and the nodes are made of the tokens.
     """
+    text = uncommented(text)
     if not text.strip():
         raise MalformedError('the file says nothing: begin with {"bots": {}}, or remove the file', 0)
     tokens = list(_TOKEN.finditer(text))
@@ -276,12 +296,38 @@ def compose_json(text: str) -> Node:
         depth += (token[0] in "[{") - (token[0] in "]}")
         if depth > MAX_DEPTH:
             raise _too_deep(ScalarNode(_UNTAGGED, "", _Mark(token.start())))
+    if _wrong_json(text) and (error := _wrong_json(_without_last_commas(text))):
+        raise _explained_json(error, text)
+    return _from_tokens(tokens)
+
+
+def _wrong_json(text: str) -> json.JSONDecodeError | None:
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
-        said = error.msg[0].lower() + error.msg[1:]
-        raise MalformedError(f"not valid JSON: {said}: correct it", error.pos) from None
-    return _from_tokens(tokens)
+        return error
+    return None
+
+
+def _without_last_commas(text: str) -> str:
+    """The text with blanks for the commas behind last items."""
+
+    def blank(match: re.Match[str]) -> str:
+        return f"{match[0][:-1]} " if match[1] else match[0]
+
+    return _LAST_COMMA.sub(blank, text)
+
+
+def _explained_json(error: json.JSONDecodeError, text: str) -> MalformedError:
+    said = f"{error.msg[0].lower()}{error.msg[1:]}: correct it"
+    sign = text[error.pos : error.pos + 1]
+    if sign == "#":
+        said = "`#` begins no comment here: write `//`"
+    elif error.msg.startswith("Invalid control character"):
+        said = f"{named(sign)} cannot stand in a text: write {json.dumps(sign)[1:-1]}"
+    elif sign and not sign.isascii():
+        said = f"{named(sign)} stands here, {said}"
+    return MalformedError(f"not valid JSON: {said}", error.pos)
 
 
 def _from_tokens(tokens: list[re.Match[str]]) -> Node:
@@ -290,7 +336,7 @@ def _from_tokens(tokens: list[re.Match[str]]) -> Node:
     levels = [top]  # the items of every open list or object; an object's are keys and values in turn
     opened: list[Node] = []
     for token in tokens:
-        sign, at = token[0], _Mark(token.start())
+        sign, at, end = token[0], _Mark(token.start()), _Mark(token.end())
         if sign in ("[", "{"):
             node: Node = (SequenceNode if sign == "[" else MappingNode)(_UNTAGGED, [], at)
             levels[-1].append(node)
@@ -300,14 +346,15 @@ def _from_tokens(tokens: list[re.Match[str]]) -> Node:
             items = levels.pop()
             node = opened.pop()
             node.value = items if sign == "]" else list(zip(items[::2], items[1::2], strict=True))
+            node.end_mark = end
         elif sign[0] == '"':
             value = json.loads(sign)
-            node = ScalarNode(_UNTAGGED, value, at, style='"')
+            node = ScalarNode(_UNTAGGED, value, at, end, style='"')
             if _SURROGATE.search(value):
                 raise _malformed(node, "half of a surrogate pair is no character: write both halves")
             levels[-1].append(node)
         elif sign in ("NaN", "Infinity", "-Infinity"):  # json takes them, JSON does not
             raise MalformedError(f"not valid JSON: {sign} is no value: write a number", token.start())
         else:
-            levels[-1].append(ScalarNode(_UNTAGGED, sign, at, style=""))
+            levels[-1].append(ScalarNode(_UNTAGGED, sign, at, end, style=""))
     return top[0]

@@ -94,9 +94,9 @@ class _Editor(Spans):
         for start, stop, text in sorted(self.splices, key=lambda splice: splice[:2]):
             if start < at:
                 raise CannotEditError("two of its values stand in one place: change them by hand")
-            parts += [self.text[at:start], text]
+            parts += [self.source[at:start], text]
             at = stop
-        return "".join(parts) + self.text[at:]
+        return "".join(parts) + self.source[at:]
 
     # -- down to the values -------------------------------------------------------------------
 

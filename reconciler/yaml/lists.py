@@ -65,7 +65,7 @@ class Items:
 
     def source(self, i: int) -> str:
         """What stands in an old item's place."""
-        return self.spans.text[self.old[i].start : self.old[i].end]
+        return self.spans.source[self.old[i].start : self.old[i].end]
 
     def splices(self, fresh: Callable[[int, Entry], str], newline: str) -> Iterator[Splice]:
         """What comes and goes, but for what is put in the place of another.
@@ -96,7 +96,7 @@ class Items:
         fresh: Callable[[int, Entry], str],
         newline: str,
     ) -> Iterator[Splice]:
-        text = self.spans.text
+        text, source = self.spans.text, self.spans.source
         ends = rows[-1].comma > rows[-1].end  # whether there is a comma behind the last one
 
         def comma(j: int, row: Row | None = None) -> str:
@@ -112,7 +112,7 @@ class Items:
             for j in numbers:
                 if j in self.carried:
                     row = rows[self.carried[j]]
-                    lines.append(text[row.start : row.end] + comma(j, row) + text[row.comma : row.stop])
+                    lines.append(source[row.start : row.end] + comma(j, row) + source[row.comma : row.stop])
                 elif self.flow:
                     pad = text[rows[near].start : self.old[near].start]
                     lines.append(f"{pad}{fresh(j, self.old[near])}{comma(j)}{newline}")

@@ -306,6 +306,31 @@ JSON: dict[str, tuple[str, Edits, str]] = {
     "list": ('{"k": [\n  "a"\n]}', {"k": Put(("a",), ("a", "b"))}, '{"k": [\n  "a",\n  "b"\n]}'),
     "last item": ('{"k": ["a", "b"]}', {"k": Put(("a", "b"), ("a",))}, '{"k": ["a"]}'),
     "new": ('{"m": {}}\n', {"m": {"k": Put(None, 1)}}, '{"m": {"k": 1}}\n'),
+    "text, unseen": (
+        '{"k": "a"}',
+        {"k": Put("a", "b\u200b\u2028\U000e0041")},
+        json.dumps({"k": "b\u200b\u2028\U000e0041"}),
+    ),
+    "comments stay": (
+        '// "k": 1\n{ /* a */ "k": "a", // b\n  "z": 1, // c\n}\n',
+        {"k": Put("a", "b"), "z": Put(1, 2), "n": Put(None, 3)},
+        '// "k": 1\n{ /* a */ "k": "b", // b\n  "z": 2, // c\n  "n": 3,\n}\n',
+    ),
+    "items with comments": (
+        '{"k": [\n  "a", // a\n  "b", // b\n  "c" // c\n]}\n',
+        {"k": Put(("a", "b", "c"), ("c", "a", "d"))},
+        '{"k": [\n  "c", // c\n  "a", // a\n  "d" // b\n]}\n',
+    ),
+    "items with last commas": (
+        '{"k": [\n  "a", // a\n  "b", // b\n]}\n',
+        {"k": Put(("a", "b"), ("b", "a", "c"))},
+        '{"k": [\n  "b", // b\n  "a", // a\n  "c",\n]}\n',
+    ),
+    "items on a line with a last comma": (
+        '{"k": ["a", /* x */ "b",]}\n',
+        {"k": Put(("a", "b"), ("b", "c", "d"))},
+        '{"k": ["b", "c", "d",]}\n',
+    ),
     "new on a line": ('{\n\t"m": true\n}\n', {"k": Put(None, ("a",))}, '{\n\t"m": true,\n\t"k": ["a"]\n}\n'),
 }
 
