@@ -27,10 +27,13 @@ from reconciler.kinds import OPENAI, Kind
 from reconciler.model import DesiredBot, DesiredInstance, Fields, RemoteBot
 from reconciler.rules import key_claim
 
-OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
-"""What an owner may be called."""
+OWNER = re.compile(r"(?=[0-9_.-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+"""What an owner may be called: not digits alone, so that `[8:18]` is a time of day."""
 
-_MARKER = re.compile(rf"\[({OWNER.pattern}):([a-z0-9][a-z0-9-]*)\]")
+_ANY = re.compile(
+    r"\[\s*([a-z0-9][a-z0-9_.-]{0,31})\s*:\s*([a-z0-9][a-z0-9-]*)\s*\](~[0-9a-f]{8}\b)?", re.IGNORECASE
+)
+_AT_THE_END = re.compile(r"(?:~\w*)?[\s.,;:!?)…]*")
 NO_MARKER = "it carries no marker"
 """Why most strangers are left alone."""
 
@@ -45,6 +48,35 @@ _STAMP = r"(?:~([0-9a-f]{4})([0-9a-f]{4})\b)?"
 def _ours(owner: str) -> re.Pattern[str]:
     """Our own marker is found even where a person has changed its case or spacing."""
     return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]{_STAMP}", re.IGNORECASE)
+
+
+def owners(description: str) -> set[str]:
+    """Whose markers a description carries, of any owner: what an apply writes, and what a person left of it.
+
+    An apply always leaves a stamp, so a marker with a stamp is one wherever it stands. One without was put
+    there by hand, to bind a bot: it is one at the end, if its owner begins with a letter. `[8:18]` and
+    `[tel:4002] Front desk` are a person's words.
+    """
+    found: set[str] = set()
+    last: set[str] = set()  # those of the markers with which the text may end
+    at = 0
+    for each in _ANY.finditer(description):
+        if not _AT_THE_END.fullmatch(description, at, each.start()):
+            last.clear()
+        at = each.end()
+        if each[3]:
+            found.add(each[1])
+        elif each[1][0].isalpha() and each[0] == f"[{each[1]}:{each[2].lower()}]":
+            last.add(each[1])
+    return found | last if _AT_THE_END.fullmatch(description, at) else found
+
+
+def claimed(text: str) -> str:
+    """The first of what an owner could take for its marker in a text; "" where there is none."""
+    for each in _ANY.finditer(text):
+        if each[3] or each[1][0].isalpha():
+            return each[0]
+    return ""
 
 
 def describe(text: str, owner: str, name: str) -> str:
@@ -165,7 +197,7 @@ def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kin
             unmarked.append(bot)
             continue
         names = {name.lower() for name, *_ in pattern.findall(description)}
-        foreign = {o for o, _ in _MARKER.findall(description) if o.lower() != owner.lower()}
+        foreign = {other for other in owners(description) if other.lower() != owner.lower()}
         if foreign:
             whose = f"the marker of the owner {', '.join(sorted(foreign))}"
             result.strangers.append((f"it carries {whose}", bot))

@@ -17,7 +17,7 @@ from pydantic_core import ErrorDetails
 
 from reconciler.errors import Position
 from reconciler.kinds import OPENAI, Field
-from reconciler.manifest import FOLDER, IDENTIFIER, MANIFEST, misnamed, model, wrong
+from reconciler.manifest import FOLDER, FREE, IDENTIFIER, MANIFEST, misnamed, model, wrong
 from reconciler.model import SecretRef
 from reconciler.nodes import Entries, Origin, Source, looks_like_key, near, quoted
 from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, tag
@@ -100,7 +100,7 @@ class _Reader:
         known = MANIFEST if stem is not None else FOLDER
         nodes = {name: node for name, (_, node) in self.top.items() if name in known}
         raw: dict[str, Any] = {
-            name: "" for name in self.top if name not in known and not name.startswith("x-")
+            name: "" for name in self.top if name not in known and not FREE.fullmatch(name)
         }
         if stem is not None:
             raw["instance"] = self.source.text(nodes["instance"], "instance") if "instance" in nodes else stem

@@ -337,7 +337,7 @@ def _loops(link: Path) -> bool:
 
 
 def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0\0" in (data[:4:2], data[1:4:2]):
         raise _UnreadableError("is UTF-16: save it as UTF-8")
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode()

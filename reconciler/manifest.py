@@ -24,6 +24,9 @@ FOLDER = ("vars", "settings", "silence", "defaults", "bots")
 MANIFEST = ("instance", "credentials", *FOLDER)
 """The keys of a manifest."""
 
+FREE = re.compile(r"x-.*|\$schema", re.DOTALL)
+"""Keys of either that mean nothing here: places for anchors, and an editor's schema."""
+
 IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 """The name of a variable, of a manifest or of the environment."""
 

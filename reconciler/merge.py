@@ -16,6 +16,7 @@ from typing import Any
 
 from reconciler.clashes import clashes
 from reconciler.errors import Position
+from reconciler.identity import claimed
 from reconciler.kinds import OPENAI, Field
 from reconciler.layer import EMPTY, VARIABLE, Layer, Part
 from reconciler.manifest import IDENTIFIER, misnamed, too_long
@@ -26,7 +27,6 @@ from reconciler.yaml import MappingNode, Node, SequenceNode
 _CREDENTIAL = ("openaiCreds", "openaiCredsId")
 _VARIABLE = re.compile(rf"\$(?:\$\{{|\{{({IDENTIFIER})\}})", re.ASCII)
 _NEEDS_ESCAPE = re.compile(rf"(?<=\$)\$\{{|\$\{{(?={IDENTIFIER}\}})", re.ASCII)
-_MARKER = re.compile(r"\[\s*[a-z0-9_.-]+\s*:\s*[a-z0-9][a-z0-9-]*\s*\]", re.IGNORECASE)  # of any owner
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,8 +340,8 @@ def _incomplete(name: str, bot: _Bot) -> Iterator[tuple[tuple[Source, Node] | No
         yield (source, key), "openaiCreds and openaiCredsId both name the credential: keep one"
     elif values.get(named[0]) == "":
         yield at(named[0]), f"{named[0]} is empty: write the credential's id"
-    if found := _MARKER.search(values.get("description", "")):
-        said = f"the description holds {quoted(found[0])}, which looks like the marker of an owner"
+    if found := claimed(values.get("description", "")):
+        said = f"the description holds {quoted(found)}, which looks like the marker of an owner"
         yield at("description"), f"{said}: remove it, the tool writes its own"
 
 

@@ -70,7 +70,7 @@ def check_owner(request: Request) -> None:
     if not identity.OWNER.fullmatch(request.owner):
         raise ReconcilerError(
             "the owner can't be used: it has 1 to 32 letters, digits, dots, dashes and underscores, "
-            "and begins with a letter or digit."
+            "begins with a letter or digit, and has a letter."
         )
 
 

@@ -135,8 +135,8 @@ class Manifests:
         if len(before) != len(source):
             before = source = []
         literal = _literal(use.instance)
-        fresh = [literal(line) + newline.removesuffix("\n") for line in lines]
-        made = [line for _, line in reused(before, source, lines, fresh)]
+        behind = newline.removesuffix("\n")
+        made = [line for _, line in reused(before, source, lines, lambda j: literal(lines[j]) + behind)]
         if not raw.endswith("\n"):
             made[-1] = made[-1].removesuffix("\r")
         ends = raw.endswith("\n") or not raw or use.after.endswith("\n")

@@ -40,6 +40,7 @@ def schema(*, folder: bool = False) -> Json:
         # A tag cannot be seen here; what looks like the key itself can. No search for keys should find this.
         parts["Credential"]["properties"]["apiKey"] |= {"type": "string", "not": {"pattern": "^sk[-]"}}
         made["properties"]["credentials"]["propertyNames"]["not"] = {"pattern": GENERATION.pattern}
+    made["properties"]["$schema"] = {"type": "string", "description": "Where an editor finds this schema."}
     made["patternProperties"] = {"^x-": {"description": "Holds anchors, and means nothing by itself."}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 

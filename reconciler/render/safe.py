@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable
 
 _UNSAFE = re.compile(
     "["
@@ -21,16 +22,36 @@ _UNSAFE = re.compile(
 _COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")
 _JOINER = "\u200d"
 _SIGNS = {"\n": "⏎", "\t": "⇥", "\x7f": "␡"}
+_CONTROLS = {"\0": "NULL", "\t": "TAB", "\x1b": "ESCAPE", "\x7f": "DELETE", "\x85": "NEXT LINE"}
 
 
 def line(text: str) -> str:
     """text as one line without a control character: a newline shows as ⏎, ESC as ␛, others as <U+202E>."""
-    return _UNSAFE.sub(_sign, text)
+    return replaced(text, _sign)
+
+
+def replaced(text: str, sign: Callable[[str], str]) -> str:
+    """The text with a sign for every character that may not be shown as it is."""
+
+    def put(match: re.Match[str]) -> str:
+        character = match[0]
+        joins = character == _JOINER and _joins_emoji(match.string, match.start())
+        return character if joins else sign(character)
+
+    return _UNSAFE.sub(put, text)
 
 
 def lines(text: str) -> str:
     """The same, but newlines stay: for text of several lines, such as an error with a list."""
     return "\n".join(line(part) for part in text.split("\n"))
+
+
+def named(character: str) -> str:
+    """A character by its code point and, where it has one, its name in Unicode: `U+2028 LINE SEPARATOR`."""
+    name = unicodedata.name(character, _CONTROLS.get(character, ""))
+    if not name and unicodedata.category(character) == "Cc":
+        name = "a control character"
+    return f"U+{ord(character):04X} {name}".rstrip()
 
 
 def inert(text: str) -> str:
@@ -53,10 +74,7 @@ def cells(text: str) -> int:
     )
 
 
-def _sign(match: re.Match[str]) -> str:
-    character = match[0]
-    if character == _JOINER and _joins_emoji(match.string, match.start()):
-        return character
+def _sign(character: str) -> str:
     if sign := _SIGNS.get(character):
         return sign
     code = ord(character)

@@ -22,6 +22,10 @@ class CannotEditError(Exception):
     """Why a value cannot be put where it belongs: a sentence."""
 
 
+class _UnfitError(Exception):
+    """A line cannot stand in a block of this style."""
+
+
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block scalar. Places are indexes of the whole text.
@@ -66,7 +70,7 @@ class Block:
         before: what the text is, which its lines may say in other words (with variables). literal: how a
         text is written. column: of the key or dash that the scalar belongs to.
         """
-        if not after.strip("\n"):
+        if not after.strip():
             return None
         tail, kept = _tail(after), _tail(before)
         chomp = self.given.strip("0123456789")
@@ -74,10 +78,11 @@ class Block:
             if chomp == "+" or tail > 1:
                 return None
             chomp = "" if tail else "-"
-        made = (_literal if self.sign == "|" else _folded)(self, before, after, literal, newline)
-        if made is None:
+        write = _literal if self.sign == "|" else _folded
+        try:
+            lines, indented = write(self, before, after, literal, newline)
+        except _UnfitError:
             return None
-        lines, indented = made
         digit = self.given.strip("+-")
         if indented and not digit:
             digit = str(self.indent - column)
@@ -88,41 +93,45 @@ class Block:
 
 def _literal(
     block: Block, before: str, after: str, literal: Callable[[str], str], newline: str
-) -> tuple[list[str], bool] | None:
-    source = emit.scalar(literal(after.rstrip("\n")), indent=0, style="|")
-    if not source.startswith("|"):
-        return None
-    header, *written = source.split("\n")
+) -> tuple[list[str], bool]:
     pad = " " * block.indent
-    fresh = [(pad + line[2:] if line else "") + newline for line in written]
     new, old = after.rstrip("\n").split("\n"), before.rstrip("\n").split("\n")
+
+    def fresh(j: int) -> str:
+        if not emit.visible(new[j]):
+            raise _UnfitError
+        return (pad + literal(new[j]) if new[j] else "") + newline
+
+    indented = after.lstrip("\n")[0] in " \t"
     if len(old) != len(block.lines):  # nobody knows which line says what
-        return fresh, "2" in header
-    return [line for _, line in reused(old, block.lines, new, fresh)], "2" in header
+        return [fresh(j) for j in range(len(new))], indented
+    return [line for _, line in reused(old, block.lines, new, fresh)], indented
 
 
 def _folded(
     block: Block, before: str, after: str, literal: Callable[[str], str], newline: str
-) -> tuple[list[str], bool] | None:
+) -> tuple[list[str], bool]:
     """Paragraph by paragraph: one that stays keeps its lines, others are folded anew."""
     if re.search(r"(?m)^[ \t]", before) or after.startswith("\n"):
-        return None
+        raise _UnfitError
     pad = " " * block.indent
     new = after.rstrip("\n").split("\n")
+    filled = list(filter(None, new))
     groups, gaps = _paragraphs(block.lines)
     folds = any(group.count("\n") > 1 for group in groups)
     longest = max(len(line.rstrip("\r\n")) for line in block.lines)
     width = longest if folds and longest > emit.WIDTH // 2 else emit.WIDTH
-    fresh: list[str] = []
-    for paragraph in filter(None, new):
-        source = emit.scalar(literal(paragraph), indent=block.indent - 2, style=">", width=width)
+
+    def fresh(j: int) -> str:
+        source = emit.scalar(literal(filled[j]), indent=block.indent - 2, style=">", width=width)
         if not source.startswith(">"):
-            return None
-        fresh.append("".join(f"{pad}{line.lstrip(' ')}{newline}" for line in source.split("\n")[1:]))
+            raise _UnfitError
+        return "".join(f"{pad}{line.lstrip(' ')}{newline}" for line in source.split("\n")[1:])
+
     old = list(filter(None, before.split("\n")))
     if len(old) != len(groups):
         old, groups, gaps = [], [], []
-    chosen = list(reused(old, groups, list(filter(None, new)), fresh))
+    chosen = list(reused(old, groups, filled, fresh))
     lines: list[str] = []
     last, wanted = -2, 0
     pieces = iter(chosen)

@@ -17,6 +17,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
 
+from reconciler.render.safe import named
+
 MAX_DEPTH = 50
 MAX_EXPANDED = 20_000_000
 """How large aliases may make a manifest: characters of its scalars, with 20 more for every node."""
@@ -40,7 +42,7 @@ class Places:
 
     def __init__(self, text: str) -> None:
         self._end = len(text)
-        self._last = len(text.rstrip())  # what is missing at the end is missing behind the last word
+        self._last = len(text.rstrip(" \t\r\n"))  # what is missing at the end is missing behind the last word
         self._breaks = [match.start() for match in re.finditer("\n", text)]
 
     def __call__(self, index: int) -> tuple[int, int]:
@@ -66,23 +68,70 @@ def tag(node: Node) -> str | None:
 
 def compose(text: str) -> Node:
     """The one document in a YAML text."""
-    composer = _Composer(text)
+    parsed, back = _without_breaks(text)
     try:
-        root: Node | None = composer.get_single_node()
+        root: Node | None = _Composer(parsed).get_single_node()
     except MarkedYAMLError as error:
         raise _explained(error, text) from None
     except YAMLError as error:  # the reader's, which has an offset in bytes instead of a mark
-        before = text.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
-        raise MalformedError(
-            "not valid YAML: a control character stands here: remove it, or write it as an escape such as "
-            r'"\x01" in double quotes',
-            len(before),
-        ) from None
+        before = parsed.encode()[: getattr(error, "position", 0)].decode(errors="ignore")
+        raise _forbidden(text, len(before)) from None
+    if back and root is not None:
+        _translate(root, back)
     if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
         raise MalformedError("the file says nothing: begin with `bots:`, or remove the file", 0)
     if "*" in text:
         _measure(root)
     return root
+
+
+# -- line breaks of YAML 1.1 ------------------------------------------------------------------
+
+_BREAKS = ("\x85", "\u2028", "\u2029")
+_PRIVATE = (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE))
+
+
+def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
+    """The text with other characters for those that only YAML 1.1 takes for line breaks, and the way back.
+
+    libyaml reads YAML 1.1. In YAML 1.2 they are characters like others, and so are those of private use that
+    stand in for them: ones that the text does not hold, not even as an escape.
+    """
+    there = [each for each in _BREAKS if each in text]
+    if not there:
+        return text, {}
+    taken, escapes = set(text), text.lower()
+    free = (code for code in _PRIVATE if chr(code) not in taken and f"{code:04x}" not in escapes)
+    stand_ins = dict(zip(free, there, strict=False))
+    if len(stand_ins) < len(there):
+        raise _forbidden(text, text.index(there[-1]))
+    return text.translate({ord(each): code for code, each in stand_ins.items()}), stand_ins
+
+
+def _translate(root: Node, table: dict[int, str]) -> None:
+    """Put other characters into the scalars, wherever they stand."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, ScalarNode):
+            node.value = node.value.translate(table)
+        stack += _children(node)
+
+
+def _forbidden(text: str, at: int) -> MalformedError:
+    """The error for a character that YAML does not take as it is."""
+    sign = text[at : at + 1] or "\0"
+    said = f"not valid YAML: {named(sign)} cannot stand here"
+    if ord(sign) > 0xFF or sign == "\0":
+        return MalformedError(f"{said}: remove it", at)
+    return MalformedError(f'{said}: remove it, or write it as "\\x{ord(sign):02x}" in double quotes', at)
+
+
+# -- the composer -----------------------------------------------------------------------------
 
 
 class _Composer(CParser):  # type: ignore[misc]  # the C extension has no types
@@ -203,22 +252,42 @@ def _explained(error: MarkedYAMLError, text: str) -> MalformedError:
 # -- JSON -------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[][{}]|[^][{}\s,:"]++', re.DOTALL)
+_COMMENT = re.compile(r'"(?:[^"\\\n]++|\\.)*+"?|(//[^\n]*+|/\*.*?(?:\*/|\Z))', re.DOTALL)
+_LAST_COMMA = re.compile(r'"(?:[^"\\]++|\\.)*+"|(?<![\s,:[{])\s*+(,)(?=\s*+[]}])', re.DOTALL | re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Where a node of a JSON text begins, in the form of libyaml's marks."""
+    """Where a node of a JSON text begins or ends, in the form of libyaml's marks."""
 
     index: int
 
 
+def uncommented(text: str) -> str:
+    """A JSON text with blanks for its comments, `//` and `/* */`, so that everything else keeps its place."""
+    if "//" not in text and "/*" not in text:
+        return text
+
+    def blank(match: re.Match[str]) -> str:
+        if not match[1]:
+            return match[0]
+        if match[1].startswith("/*") and (len(match[1]) < 4 or not match[1].endswith("*/")):
+            raise MalformedError(
+                "not valid JSON: a comment begins here and never ends: end it with `*/`", match.start()
+            )
+        return re.sub(r"[^\r\n]", " ", match[1])
+
+    return _COMMENT.sub(blank, text)
+
+
 def compose_json(text: str) -> Node:
-    """The value in a JSON text, as the same nodes.
+    """The value in a JSON text, as the same nodes. It may have comments, and commas behind the last items.
 
     libyaml takes most of JSON but not all of it (escaped surrogate pairs, keys on a line of their own,
     DEL), so the syntax is json's to judge, and the nodes are made of the tokens.
     """
+    text = uncommented(text)
     if not text.strip():
         raise MalformedError('the file says nothing: begin with {"bots": {}}, or remove the file', 0)
     tokens = list(_TOKEN.finditer(text))
@@ -227,12 +296,38 @@ def compose_json(text: str) -> Node:
         depth += (token[0] in "[{") - (token[0] in "]}")
         if depth > MAX_DEPTH:
             raise _too_deep(ScalarNode(_UNTAGGED, "", _Mark(token.start())))
+    if _wrong_json(text) and (error := _wrong_json(_without_last_commas(text))):
+        raise _explained_json(error, text)
+    return _from_tokens(tokens)
+
+
+def _wrong_json(text: str) -> json.JSONDecodeError | None:
     try:
         json.loads(text, parse_int=str, parse_float=str)
     except json.JSONDecodeError as error:
-        said = error.msg[0].lower() + error.msg[1:]
-        raise MalformedError(f"not valid JSON: {said}: correct it", error.pos) from None
-    return _from_tokens(tokens)
+        return error
+    return None
+
+
+def _without_last_commas(text: str) -> str:
+    """The text with blanks for the commas behind last items."""
+
+    def blank(match: re.Match[str]) -> str:
+        return f"{match[0][:-1]} " if match[1] else match[0]
+
+    return _LAST_COMMA.sub(blank, text)
+
+
+def _explained_json(error: json.JSONDecodeError, text: str) -> MalformedError:
+    said = f"{error.msg[0].lower()}{error.msg[1:]}: correct it"
+    sign = text[error.pos : error.pos + 1]
+    if sign == "#":
+        said = "`#` begins no comment here: write `//`"
+    elif error.msg.startswith("Invalid control character"):
+        said = f"{named(sign)} cannot stand in a text: write {json.dumps(sign)[1:-1]}"
+    elif sign and not sign.isascii():
+        said = f"{named(sign)} stands here, {said}"
+    return MalformedError(f"not valid JSON: {said}", error.pos)
 
 
 def _from_tokens(tokens: list[re.Match[str]]) -> Node:
@@ -241,7 +336,7 @@ def _from_tokens(tokens: list[re.Match[str]]) -> Node:
     levels = [top]  # the items of every open list or object; an object's are keys and values in turn
     opened: list[Node] = []
     for token in tokens:
-        sign, at = token[0], _Mark(token.start())
+        sign, at, end = token[0], _Mark(token.start()), _Mark(token.end())
         if sign in ("[", "{"):
             node: Node = (SequenceNode if sign == "[" else MappingNode)(_UNTAGGED, [], at)
             levels[-1].append(node)
@@ -251,14 +346,15 @@ def _from_tokens(tokens: list[re.Match[str]]) -> Node:
             items = levels.pop()
             node = opened.pop()
             node.value = items if sign == "]" else list(zip(items[::2], items[1::2], strict=True))
+            node.end_mark = end
         elif sign[0] == '"':
             value = json.loads(sign)
-            node = ScalarNode(_UNTAGGED, value, at, style='"')
+            node = ScalarNode(_UNTAGGED, value, at, end, style='"')
             if _SURROGATE.search(value):
                 raise _malformed(node, "half of a surrogate pair is no character: write both halves")
             levels[-1].append(node)
         elif sign in ("NaN", "Infinity", "-Infinity"):  # json takes them, JSON does not
             raise MalformedError(f"not valid JSON: {sign} is no value: write a number", token.start())
         else:
-            levels[-1].append(ScalarNode(_UNTAGGED, sign, at, style=""))
+            levels[-1].append(ScalarNode(_UNTAGGED, sign, at, end, style=""))
     return top[0]

@@ -7,7 +7,6 @@ caller to find out by reading it; what is not understood raises CannotEditError.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,9 +94,9 @@ class _Editor(Spans):
         for start, stop, text in sorted(self.splices, key=lambda splice: splice[:2]):
             if start < at:
                 raise CannotEditError("two of its values stand in one place: change them by hand")
-            parts += [self.text[at:start], text]
+            parts += [self.source[at:start], text]
             at = stop
-        return "".join(parts) + self.text[at:]
+        return "".join(parts) + self.source[at:]
 
     # -- down to the values -------------------------------------------------------------------
 
@@ -170,7 +169,7 @@ class _Editor(Spans):
         if anchor is None or self.json or not (others := self.aliases(entry.node)):
             return None
         node, first = entry.node, others[0]
-        source = self.text[anchor.end() : entry.end].strip()
+        source = self.text[anchor.end() : entry.end].strip(" \t\r\n")
         text = node if isinstance(node, ScalarNode) and not tag(node) else None
         if "\n" not in source:
             if text and first.flow:  # what is plain here may need quotes there
@@ -259,9 +258,8 @@ class _Editor(Spans):
     ) -> None:
         """Change a list item by item; one that stays or moves keeps its source."""
         items = Items.of(self, node, before, after, flow=flow or in_brackets(node))
-        for i in items.gone:
-            if i not in items.carried.values():
-                self.handed_on(items.old[i], Put(before[i], "", wanted.files))
+        for i in sorted(set(items.gone).difference(items.carried.values())):
+            self.handed_on(items.old[i], Put(before[i], "", wanted.files))
         for j, i in items.matched.stays.items():
             place = items.old[i]
             if after[j] == before[i]:
@@ -390,9 +388,7 @@ class _Editor(Spans):
                 source = str(tree)
             case str():
                 source = (
-                    json.dumps(tree, ensure_ascii=False)
-                    if self.json
-                    else emit.scalar(tree, indent=0, style=style, flow=True)
+                    emit.json_text(tree) if self.json else emit.scalar(tree, indent=0, style=style, flow=True)
                 )
             case emit.Tagged(name, text):
                 source = f"!{name} {emit.scalar(text, indent=0, flow=True)}"
@@ -402,7 +398,7 @@ class _Editor(Spans):
 
     def key(self, name: str) -> str:
         """A key in braces."""
-        return json.dumps(name) if self.json else emit.key(name)
+        return emit.json_text(name) if self.json else emit.key(name)
 
 
 def _merges(node: MappingNode, name: str) -> bool:

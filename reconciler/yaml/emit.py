@@ -6,6 +6,7 @@ YAML see a text where there is one. Knows no fields; of the two ways to be right
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +21,12 @@ WIDTH = 100
 STEP = 2
 """Columns from a key or dash to what stands below it, where a file has no step of its own."""
 
-# What YAML does not take as it is, or takes for a line break; and what reorders the text around it.
-_ESCAPED_ONLY = re.compile(
-    "[\0-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff\u202a-\u202e\u2066-\u2069]"
-)
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.*\S)?")
 _NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
+_NONE = re.compile("[\ufffe\uffff]")  # no characters, which YAML does not take
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
-_SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", '"': r"\"", "\\": r"\\", "\x1b": r"\e", "\x85": r"\N"}
+_SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\x1b": r"\e", "\x85": r"\N"}
 
 
 def scalar(
@@ -97,14 +95,19 @@ def _means_more(text: str) -> bool:
     )
 
 
+def visible(text: str) -> bool:
+    """Whether all of a line but its tabs can be seen, so that it may stand as it is."""
+    return safe.line(text.replace("\t", " ")) == text.replace("\t", " ") and not _NONE.search(text)
+
+
 def _on_a_line(text: str) -> bool:
     """Whether all of the text can be seen when it stands on one line."""
-    return safe.line(text) == text and not _ESCAPED_ONLY.search(text)
+    return "\t" not in text and visible(text)
 
 
 def _fits_block(text: str) -> bool:
     """Not where several line breaks end the text: blank lines that follow would become part of it."""
-    return bool(text.strip()) and not text.endswith("\n\n") and not _ESCAPED_ONLY.search(text)
+    return bool(text.strip()) and not text.endswith("\n\n") and all(map(visible, text.split("\n")))
 
 
 def _fits_folded(text: str) -> bool:
@@ -146,16 +149,20 @@ def _quoted(text: str, indent: int, width: int, flow: bool, step: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    return "".join(_escape(char) for char in text)
+    """The text as it stands in double quotes, with an escape for whatever cannot be seen."""
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return _NONE.sub(lambda found: _escape(found[0]), safe.replaced(quoted, _escape))
 
 
 def _escape(char: str) -> str:
-    if char in _SHORT:
-        return _SHORT[char]
-    if safe.line(char) == char and not _ESCAPED_ONLY.match(char):
-        return char
     code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    long = f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return _SHORT.get(char, long)
+
+
+def json_text(text: str) -> str:
+    """The JSON source of a text, with an escape for whatever cannot be seen."""
+    return safe.replaced(json.dumps(text, ensure_ascii=False), lambda char: json.dumps(char)[1:-1])
 
 
 # -- whole trees ------------------------------------------------------------------------------

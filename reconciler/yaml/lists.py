@@ -20,7 +20,7 @@ Splice = tuple[int, int, str]
 """Where it begins and ends in the text, and what comes in its place."""
 
 _COMMA = re.compile(r"[ \t]*,")
-_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)")
+_REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +58,14 @@ class Items:
         old = spans.items(node)
         rows = _rows(spans, old, flow=flow)
         matched = Matched.of(before, after, in_place=rows is None)
-        gone = [i for i in range(len(old)) if i not in matched.stays.values()]
-        carried = {j: i for j, i in matched.moves.items() if _may_move(spans, old, i, leaves=i in gone)}
+        stay = set(matched.stays.values())
+        gone = [i for i in range(len(old)) if i not in stay]
+        carried = {j: i for j, i in matched.moves.items() if _may_move(spans, old, i, leaves=i not in stay)}
         return cls(spans, old, len(after), flow, rows, matched, carried, gone)
 
     def source(self, i: int) -> str:
         """What stands in an old item's place."""
-        return self.spans.text[self.old[i].start : self.old[i].end]
+        return self.spans.source[self.old[i].start : self.old[i].end]
 
     def splices(self, fresh: Callable[[int, Entry], str], newline: str) -> Iterator[Splice]:
         """What comes and goes, but for what is put in the place of another.
@@ -95,7 +96,7 @@ class Items:
         fresh: Callable[[int, Entry], str],
         newline: str,
     ) -> Iterator[Splice]:
-        text = self.spans.text
+        text, source = self.spans.text, self.spans.source
         ends = rows[-1].comma > rows[-1].end  # whether there is a comma behind the last one
 
         def comma(j: int, row: Row | None = None) -> str:
@@ -111,7 +112,7 @@ class Items:
             for j in numbers:
                 if j in self.carried:
                     row = rows[self.carried[j]]
-                    lines.append(text[row.start : row.end] + comma(j, row) + text[row.comma : row.stop])
+                    lines.append(source[row.start : row.end] + comma(j, row) + source[row.comma : row.stop])
                 elif self.flow:
                     pad = text[rows[near].start : self.old[near].start]
                     lines.append(f"{pad}{fresh(j, self.old[near])}{comma(j)}{newline}")
@@ -159,7 +160,7 @@ def added(
 def comment(spans: Spans, at: int) -> str:
     """The comment that is all of the rest of a line; "" where there is none."""
     rest = _REST_OF_LINE.match(spans.text, at)
-    return rest[0].strip() if rest else ""
+    return rest[0].strip(" \t") if rest else ""
 
 
 def _rows(spans: Spans, items: Sequence[Entry], *, flow: bool) -> Sequence[Row] | None:
@@ -184,10 +185,13 @@ def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> 
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and the one behind the last of numbers that follow each other."""
+    """The first and the one behind the last of rising numbers that follow each other."""
+    first = behind = -1
     for number in numbers:
-        if number - 1 not in numbers:
-            behind = number + 1
-            while behind in numbers:
-                behind += 1
-            yield number, behind
+        if number != behind:
+            if behind >= 0:
+                yield first, behind
+            first = number
+        behind = number + 1
+    if behind >= 0:
+        yield first, behind

@@ -2,21 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
+Stretch = tuple[range, range]
+"""Numbers of old pieces and of new ones."""
+
+_FEW = 10_000
+"""Pairs of pieces that are compared each with each."""
+
+_DEEPEST = 20
+
 
 def reused(
-    old: Sequence[str], source: Sequence[str], new: Sequence[str], fresh: Sequence[str]
+    old: Sequence[str], source: Sequence[str], new: Sequence[str], fresh: Callable[[int], str]
 ) -> Iterator[tuple[int, str]]:
     """For every new piece of a text its source: the old one's where the piece is old, else a fresh one.
 
-    With the old piece's number, -1 for a fresh one. old and source, new and fresh are of one length.
+    With the old piece's number, -1 for a fresh one. old and source are of one length; fresh: what makes the
+    source of the new piece with this number.
     """
-    for what, i, _, j, end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        for step in range(end - j):
-            yield (i + step, source[i + step]) if what == "equal" else (-1, fresh[j + step])
+    same = {j: i for there, here in equal(old, new) for i, j in zip(there, here, strict=True)}
+    for j in range(len(new)):
+        i = same.get(j, -1)
+        yield i, fresh(j) if i < 0 else source[i]
+
+
+def equal(old: Sequence[str], new: Sequence[str]) -> list[Stretch]:
+    """The stretches that both have in common, each as long as the other, in their order.
+
+    Few pieces are compared by difflib, which takes the cube of their number at worst. Many are cut at those
+    that occur once in both, as a patience diff does it.
+    """
+    found: list[Stretch] = []
+    todo = [(range(len(old)), range(len(new)), 0)]
+    while todo:
+        there, here, depth = todo.pop()
+        if len(there) * len(here) <= _FEW:
+            blocks = SequenceMatcher(
+                None, old[there.start : there.stop], new[here.start : here.stop], autojunk=False
+            ).get_matching_blocks()
+            found += [(there[i : i + n], here[j : j + n]) for i, j, n in blocks if n]
+            continue
+        anchors = _anchors(old, there, new, here, repeated=depth >= _DEEPEST)
+        if not anchors and depth < _DEEPEST:
+            todo.append((there, here, _DEEPEST))
+            continue
+        found += [(range(i, i + 1), range(j, j + 1)) for i, j in anchors]
+        ends = [*anchors, (there.stop, here.stop)]
+        starts = [(there.start, here.start), *((i + 1, j + 1) for i, j in anchors)]
+        if depth < _DEEPEST:
+            todo += [
+                (range(i, i_end), range(j, j_end), depth + 1)
+                for (i, j), (i_end, j_end) in zip(starts, ends, strict=True)
+            ]
+    return _joined(sorted(found, key=lambda pair: pair[0].start))
+
+
+def _anchors(
+    old: Sequence[str], there: range, new: Sequence[str], here: range, *, repeated: bool
+) -> list[tuple[int, int]]:
+    """The most pieces of both, in the order of both, of those that each has once.
+
+    repeated: of the others too, the first of one with the first of the other, and so on.
+    """
+    places: list[dict[tuple[str, int], int]] = []
+    for pieces, part in ((old, there), (new, here)):
+        count: dict[str, int] = {}
+        numbered: dict[tuple[str, int], int] = {}
+        for at in part:
+            count[pieces[at]] = number = count.get(pieces[at], -1) + 1
+            numbered[pieces[at], number] = at
+        places.append({key: at for key, at in numbered.items() if repeated or not count[key[0]]})
+    # The longest run that rises in both.
+    lasts: list[int] = []
+    pairs: list[tuple[int, int]] = []
+    before: dict[tuple[int, int], tuple[int, int] | None] = {}
+    for key, i in places[0].items():
+        j = places[1].get(key)
+        if j is None:
+            continue
+        at = bisect_left(lasts, j)
+        before[i, j] = pairs[at - 1] if at else None
+        lasts[at : at + 1] = [j]
+        pairs[at : at + 1] = [(i, j)]
+    found: list[tuple[int, int]] = []
+    pair = pairs[-1] if pairs else None
+    while pair is not None:
+        found.append(pair)
+        pair = before[pair]
+    return found[::-1]
+
+
+def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """The same with those put together that follow each other in both."""
+    found: list[Stretch] = []
+    for there, here in stretches:
+        if found and found[-1][0].stop == there.start and found[-1][1].stop == here.start:
+            found[-1] = range(found[-1][0].start, there.stop), range(found[-1][1].start, here.stop)
+        else:
+            found.append((there, here))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +124,11 @@ class Matched:
         stays: dict[int, int] = {}
         moves: dict[int, int] = {}
         others: list[tuple[range, range]] = []
-        for what, i, i_end, j, j_end in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-            if what == "equal":
-                stays.update(zip(range(j, j_end), range(i, i_end), strict=True))
-            else:
-                others.append((range(i, i_end), range(j, j_end)))
+        i = j = 0
+        for there, here in (*equal(old, new), (range(len(old), len(old)), range(len(new), len(new)))):
+            others.append((range(i, there.start), range(j, here.start)))
+            stays.update(zip(here, there, strict=True))
+            i, j = there.stop, here.stop
         free: dict[str, list[int]] = {}
         for left, _ in others:
             for i in left:

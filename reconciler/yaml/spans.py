@@ -5,7 +5,6 @@ libyaml tells where a node begins, but nothing of an alias, and of a block only 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,15 +12,16 @@ from dataclasses import dataclass
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.yaml.blocks import Block, CannotEditError
-from reconciler.yaml.compose import end, index
+from reconciler.yaml.compose import end, index, uncommented
 
-ANCHOR = re.compile(r"&\S+")
+# In all of these re.ASCII: YAML has no other blanks.
+ANCHOR = re.compile(r"&\S+", re.ASCII)
 
-_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*")
-_ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
-_GAP = re.compile(r"(?:\s|(?<!\S)#[^\n]*)*")
-_GAP_OR_COMMA = re.compile(r"(?:[\s,]|(?<!\S)#[^\n]*)*")
-_COLON = re.compile(r"\s*:")
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*", re.ASCII)
+_ALIAS = re.compile(r"\*[^\s,\[\]{}]+", re.ASCII)
+_GAP = re.compile(r"(?:\s|(?<!\S)#[^\n]*)*", re.ASCII)
+_GAP_OR_COMMA = re.compile(r"(?:[\s,]|(?<!\S)#[^\n]*)*", re.ASCII)
+_COLON = re.compile(r"\s*:", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,15 @@ class Entry:
 
 
 class Spans:
-    """A text and the places in it. as_json: it is JSON, so it has no anchors, tags, comments or blocks."""
+    """A text and the places in it. as_json: it is JSON, so it has no anchors, tags or blocks.
+
+    source: the text as it is. text: the same where it is looked for what stands where; JSON has no comments
+    there.
+    """
 
     def __init__(self, text: str, as_json: bool) -> None:
-        self.text, self.json = text, as_json
+        self.source, self.json = text, as_json
+        self.text = uncommented(text) if as_json else text
 
     def parts(self, node: Node) -> Sequence[Entry]:
         """The entries or items of a node; none of a scalar."""
@@ -91,7 +96,7 @@ class Spans:
     def end(self, node: Node) -> int:
         """Behind the last character of what a node says; of a block scalar behind its lines."""
         if self.json:
-            return json.JSONDecoder().raw_decode(self.text, index(node))[1]
+            return end(node)
         if isinstance(node, ScalarNode):
             start = self.content(node)
             return Block.find(self.text, node, start).whole if node.style in ("|", ">") else end(node)

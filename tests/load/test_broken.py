@@ -163,6 +163,8 @@ FIELDS = {
     "creds empty": (with_line('openaiCreds: ‸""'), "openaiCreds is empty"),
     "marker": (with_line("description: ‸Front [gitops:a]"), "'[gitops:a]'", "tool writes its own"),
     "marker with spaces": (with_line("description: ‸'x [ GitOps : a ]'"), "'[ GitOps : a ]'"),
+    "marker in front": (with_line("description: ‸'[gitops:a] Front'"), "'[gitops:a]'"),
+    "marker of digits": (with_line("description: ‸'[8:18]~1f3a9c2b'"), "'[8:18]~1f3a9c2b'"),
     "marker of another": (with_line("description: ‸x [my.team-1:b-2] y"), "'[my.team-1:b-2]'"),
 }
 

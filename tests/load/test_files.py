@@ -115,9 +115,10 @@ BYTES = {
     "Latin-1": ("bots: é".encode("latin-1"), "1:7: the manifest is not UTF-8", "0xe9"),
     "cut in a character": ("bots: é".encode()[:-1], "1:7: the manifest is not UTF-8", "save it as UTF-8"),
     "UTF-16": ("bots: {}".encode("utf-16"), "1:1: the manifest is UTF-16", "UTF-8"),
-    "UTF-16 without a mark": ("bots: {}".encode("utf-16-le"), "1:2: ", "control character"),
+    "UTF-16 without a mark": ("bots: {}".encode("utf-16-le"), "1:1: the manifest is UTF-16", "UTF-8"),
+    "UTF-16, the other way": ("bots: {}".encode("utf-16-be"), "1:1: the manifest is UTF-16", "UTF-8"),
     "too large": (b"#" * (MAX_MANIFEST + 1), "1:1: the manifest is larger than 5 MiB", "smaller"),
-    "NULs": (b"\0" * 100, "1:1: ", "control character"),
+    "NULs": (b"a\0" + b"b" * 100, "1:2: ", "U+0000 NULL"),
 }
 
 

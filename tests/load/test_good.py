@@ -298,3 +298,8 @@ def test_the_sample() -> None:
             prompts = each.fields["systemMessages"]
             assert isinstance(prompts, tuple)
             assert all(len(prompt) > 100 for prompt in prompts)
+
+
+@pytest.mark.parametrize("text", ["Open daily [8:18]", "[08:00-18:00] daily", "[9h:18h]", "[Mon-Fri 8:18]"])
+def test_hours_are_no_marker(tmp_path: Path, text: str) -> None:
+    assert bot(tmp_path, f"bots:\n  a:\n{CHAT}    description: '{text}'\n").fields["description"] == text

@@ -39,7 +39,22 @@ BROKEN = {
     "empty": ("‸ \n", "says nothing"),
     "no comma": ('{"bots": {} ‸"x": 1}', "not valid JSON"),
     "single quotes": ("{‸'bots': {}}", "not valid JSON"),
-    "comment": ('{"bots": {}} ‸// x', "not valid JSON"),
+    "hash": ('{"bots": {}} ‸# x', "not valid JSON", "`#` begins no comment here: write `//`"),
+    "hash in front": ('‸# x\n{"bots": {}}', "`#` begins no comment"),
+    "open comment": ('{"bots": {}, // x\n ‸/* x\n}', "never ends", "`*/`"),
+    "slash": ('{"bots": {}, ‸/ x\n}', "not valid JSON"),
+    "no comment in a text": ('{"a//b": 1,‸, "bots": {}}', "not valid JSON"),
+    "behind comments": ('// é😀\n/* {[\n"*/ {"bots": {}, ‸x: 1}', "not valid JSON"),
+    "comma alone": ('{"bots": {}, "x-a": [‸,]}', "not valid JSON"),
+    "comma alone in braces": ('{"bots": {‸,}}', "not valid JSON"),
+    "two last commas": ('{"bots": {}, "x-a": [1,‸,]}', "not valid JSON"),
+    "comma without a value": ('{"bots":‸,}', "not valid JSON"),
+    "comma behind all": ('{"bots": {}}‸,', "not valid JSON"),
+    "only a comment": ("‸// {}\n", "says nothing"),
+    "control character": ('{"bots": "a‸\x1bb"}', "U+001B ESCAPE", "\\u001b"),
+    "no-break space": ('{\n‸\xa0"bots": {}}', "U+00A0 NO-BREAK SPACE"),
+    "typographic quotes": ("{‸“bots”: {}}", "U+201C LEFT DOUBLE QUOTATION MARK"),
+    "deep behind comments": ("// [[[\n" + "[" * 50 + "‸[" + "[" * 10_000, "nesting"),
     "two values": ('{"bots": {}}\n‸{}', "not valid JSON"),
     "unfinished": ('{"bots":‸ ', "not valid JSON"),
     "open text": ('{"bots": ‸"a', "not valid JSON"),
@@ -71,6 +86,47 @@ def test_place_and_words(tmp_path: Path, text: str, words: tuple[str, ...]) -> N
     assert found[0].startswith(f"a.json:{place}: ")
     for word in words:
         assert word in found[0]
+
+
+COMMENTED = """\
+// A body of the documentation {"bots": 1}
+{ /* [ " */
+  "$schema": "https://example.com/schema.json", // where
+  "bots": {
+    "a": { // one
+      "openaiCreds": "c",
+      "botType": "assistant", /* or
+        chatCompletion */ "assistantId": "x//y",
+      "triggerType": "none", // "none"
+      "description": "/* no */ \\" // no",
+      "ignoreJids": ["a@g.us", "b@g.us" , ],
+      "expire": 1, // the last
+    },
+  },
+}
+// end"""
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_comments_and_last_commas(tmp_path: Path, newline: str) -> None:
+    found = bot(tmp_path, COMMENTED.replace("\n", newline), "a.json")
+    assert found.fields == {
+        "botType": "assistant",
+        "assistantId": "x//y",
+        "triggerType": "none",
+        "description": '/* no */ " // no',
+        "ignoreJids": ("a@g.us", "b@g.us"),
+        "expire": 1,
+    }
+    assert (found.at.line, found.at.column) == (5, 5)
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.yaml"])
+def test_a_schema_may_be_named(tmp_path: Path, name: str) -> None:
+    text = f'{{"$schema": "x", "bots": {{"a": {BOT.replace("VALUE", "1")}}}}}'.replace("\n:", ": ")
+    assert bot(tmp_path, text, name).name == "a"
+    [found] = problems(tmp_path, {name: text.replace("$schema", "$schemas")})
+    assert "'$schemas' is no key of a manifest" in found
 
 
 VALUES = st.recursive(

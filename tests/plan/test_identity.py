@@ -13,6 +13,7 @@ from reconciler.identity import (
     human_text,
     marked,
     match,
+    owners,
     stamped,
     unstamped,
     with_stamp,
@@ -76,6 +77,63 @@ def test_a_described_bot_is_marked_and_gives_its_text_back(text: str) -> None:
 def test_the_marker_is_found_wherever_people_left_it(description: str) -> None:
     there = [remote("i1", "other/1", "equals:9", description)]
     assert found([bot("ana", "m/1", "equals:1")], there) == {"ana": ("i1", How.MARKER)}
+
+
+OWNERS: dict[str, set[str]] = {
+    # what a person says
+    "Open daily [8:18]": set(),
+    "Open daily (8:18)": set(),
+    "[8:18]": set(),
+    "[08:00-18:00]": set(),
+    "[Mon-Fri 8:18]": set(),
+    "[9h:18h]": set(),
+    "[24:7] e feriados": set(),
+    "Loja [2:1]!": set(),
+    "[tel:4002] Front desk": set(),
+    "[obs:ligar] Front desk [gitops:ana]~1f3a9c2b": {"gitops"},
+    "[team2:] menu": set(),
+    "[:menu]": set(),
+    "team2:menu": set(),
+    "[team 2:menu]": set(),
+    "[Obs: ligar]": set(),
+    "[Seg:Sex]": set(),
+    f"[{'a' * 33}:menu]~1f3a9c2b": set(),
+    # what an apply left, whatever a person did to it
+    "[gitops:atendimento]~1f3a9c2b": {"gitops"},
+    "Menu [team2:18]~1f3a9c2b": {"team2"},
+    "Menu [8:18]~1f3a9c2b": {"8"},
+    "Menu [8:18]~1F3A9C2B": {"8"},
+    "Menu [ Team2 : MENU ]~1f3a9c2b": {"Team2"},
+    "[team2:menu]~1f3a9c2b, orders only": {"team2"},
+    "a[team2:menu]~1f3a9c2b": {"team2"},
+    "[team2:menu]~1f3a9c2b [team3:menu]~1f3a9c2b now": {"team2", "team3"},
+    # what was bound by hand
+    "[team2:18]": {"team2"},
+    "Menu [gitops:atendimento]": {"gitops"},
+    "Menu [gitops:atendimento]  \n": {"gitops"},
+    "Menu [gitops:atendimento].": {"gitops"},
+    "Menu [gitops:atendimento]~1f3a": {"gitops"},
+    "Menu [gitops:atendimento]~torn": {"gitops"},
+    "Menu [my.team-1_x:b-2]": {"my.team-1_x"},
+    "Menu [team2:a] [team3:b]": {"team2", "team3"},
+    "Menu [team2:a] [team3:b]~1f3a9c2b": {"team2", "team3"},
+    "Menu [team2:a] [8:18]": {"team2"},
+    "[team2:a] Menu [team3:b]": {"team3"},
+}
+
+
+@pytest.mark.parametrize(("description", "whose"), OWNERS.items())
+def test_whose_markers_a_description_carries(description: str, whose: set[str]) -> None:
+    assert owners(description) == whose
+    there = [remote("i1", "x", "equals:1", description)]
+    adopted = {} if whose else {"ana": ("i1", How.KEY)}
+    if whose != {"gitops"}:
+        assert found([bot("ana", "x", "equals:1")], there) == adopted
+
+
+def test_a_description_without_end_is_read_in_one_go() -> None:
+    assert owners("[a:b] x" * 100_000 + "[c:d]" * 100_000) == {"c"}
+    assert owners("[" * 500_000) == set()
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,31 @@ CASES: dict[str, tuple[str, Edits, str]] = {
         "k: |  # c\n   a\n   c\n\n# d\n",
     ),
     "literal, its blanks": ("k: |\n  a\n \n  b\n", {"k": Put("a\n\nb\n", "a\n\nc\n")}, "k: |\n  a\n \n  c\n"),
+    "literal, what cannot be seen stays": (
+        "k: |\n  a\u200b\u2028\n  b\n",
+        {"k": Put("a\u200b\u2028\nb\n", "a\u200b\u2028\nc\n")},
+        "k: |\n  a\u200b\u2028\n  c\n",
+    ),
+    "literal, what cannot be seen comes": (
+        "k: |\n  a\n  b\n",
+        {"k": Put("a\nb\n", "a\nc\u200bd\u2028\n")},
+        'k: "a\\nc\\u200bd\\u2028\\n"\n',
+    ),
+    "folded, what cannot be seen stays": (
+        "k: >\n  a\xad\n\n  b\n",
+        {"k": Put("a\xad\nb\n", "a\xad\nc\n")},
+        "k: >\n  a\xad\n\n  c\n",
+    ),
+    "plain with a separator": (
+        "k: \u2028a\x85 # \x85\u2028\nz: 1\n",
+        {"k": Put("\u2028a\x85", "b\x85")},
+        'k: "b\\N" # \x85\u2028\nz: 1\n',
+    ),
+    "next to a separator": (
+        "z: {a: \u2028, k: 'a'}\n",
+        {"z": {"k": Put("a", "b\u2060")}},
+        'z: {a: \u2028, k: "b\\u2060"}\n',
+    ),
     "literal, stripped": ("k: |-\n  a\n", {"k": Put("a", "a\n")}, "k: |\n  a\n"),
     "literal, clipped": ("k: |\n  a\nz: 1\n", {"k": Put("a\n", "b")}, "k: |-\n  b\nz: 1\n"),
     "literal, indicated": ("k: |2\n    a\n  b\n", {"k": Put("  a\nb\n", "  a\nc\n")}, "k: |2\n    a\n  c\n"),
@@ -281,6 +306,31 @@ JSON: dict[str, tuple[str, Edits, str]] = {
     "list": ('{"k": [\n  "a"\n]}', {"k": Put(("a",), ("a", "b"))}, '{"k": [\n  "a",\n  "b"\n]}'),
     "last item": ('{"k": ["a", "b"]}', {"k": Put(("a", "b"), ("a",))}, '{"k": ["a"]}'),
     "new": ('{"m": {}}\n', {"m": {"k": Put(None, 1)}}, '{"m": {"k": 1}}\n'),
+    "text, unseen": (
+        '{"k": "a"}',
+        {"k": Put("a", "b\u200b\u2028\U000e0041")},
+        json.dumps({"k": "b\u200b\u2028\U000e0041"}),
+    ),
+    "comments stay": (
+        '// "k": 1\n{ /* a */ "k": "a", // b\n  "z": 1, // c\n}\n',
+        {"k": Put("a", "b"), "z": Put(1, 2), "n": Put(None, 3)},
+        '// "k": 1\n{ /* a */ "k": "b", // b\n  "z": 2, // c\n  "n": 3,\n}\n',
+    ),
+    "items with comments": (
+        '{"k": [\n  "a", // a\n  "b", // b\n  "c" // c\n]}\n',
+        {"k": Put(("a", "b", "c"), ("c", "a", "d"))},
+        '{"k": [\n  "c", // c\n  "a", // a\n  "d" // b\n]}\n',
+    ),
+    "items with last commas": (
+        '{"k": [\n  "a", // a\n  "b", // b\n]}\n',
+        {"k": Put(("a", "b"), ("b", "a", "c"))},
+        '{"k": [\n  "b", // b\n  "a", // a\n  "c",\n]}\n',
+    ),
+    "items on a line with a last comma": (
+        '{"k": ["a", /* x */ "b",]}\n',
+        {"k": Put(("a", "b"), ("b", "c", "d"))},
+        '{"k": ["b", "c", "d",]}\n',
+    ),
     "new on a line": ('{\n\t"m": true\n}\n', {"k": Put(None, ("a",))}, '{\n\t"m": true,\n\t"k": ["a"]\n}\n'),
 }
 
