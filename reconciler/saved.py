@@ -108,6 +108,7 @@ def _plan(document: dict[str, Any]) -> Plan:
     instances = [
         {
             "name": instance["name"],
+            "id": instance["id"] or "",
             "changes": [{**change, "instance": instance["name"]} for change in instance["changes"]],
             "steps": instance["steps"],
             "in_sync": instance["inSync"],
@@ -118,7 +119,12 @@ def _plan(document: dict[str, Any]) -> Plan:
         for instance in document["instances"]
     ]
     return TypeAdapter(Plan).validate_python(
-        {"server": document["server"], "owner": document["owner"], "instances": instances}
+        {
+            "server": document["server"],
+            "server_name": document["serverName"] or "",
+            "owner": document["owner"],
+            "instances": instances,
+        }
     )
 
 

@@ -53,6 +53,7 @@ def _plan(plan: Plan) -> Mapping[str, object]:
     counts = plan.counts()
     return {
         "server": plan.server,
+        "serverName": plan.server_name or None,
         "owner": plan.owner,
         "digest": plan.digest,
         "writes": plan.writes,
@@ -70,6 +71,7 @@ def _writes(plan: Plan, of: Of) -> int:
 def _instance(instance: InstancePlan) -> Mapping[str, object]:
     return {
         "name": instance.name,
+        "id": instance.id or None,
         "problem": instance.problem,
         "inSync": instance.in_sync,
         "credentials": dict(instance.credentials),
