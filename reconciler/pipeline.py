@@ -21,6 +21,7 @@ from reconciler import applier, changed, identity, saved, secrets
 from reconciler.client import Client, Server
 from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
+from reconciler.limits import check_deletes
 from reconciler.load import load, select
 from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
 from reconciler.plan import Options, make
@@ -67,6 +68,7 @@ class Request:
 def desired(request: Request, changed_since: str | None = None) -> Desired:
     """What the selected manifests declare. Raises ReconcilerError."""
     check_owner(request)
+    saved.key()  # it is needed at the end, and then it is too late to say what is wrong with it
     every = load(Path(request.bots), origins=False)
     selected = select(every, request.instance)
     if changed_since:
@@ -187,8 +189,7 @@ def plan(
     made = replace(made, server=name(request, server), server_name=_server_name(request))
     for each in reviewed:
         check_same_server(each, made)
-        if each.owner != made.owner:
-            raise ReconcilerError(f"the reviewed plan is of the owner {each.owner}, not {made.owner}.")
+        check_same_owner(each, made.owner)
     return made
 
 
@@ -203,7 +204,7 @@ def planned(
 ) -> Iterator[tuple[Server, Plan]]:
     """The plan that is to be applied, and its server: made now, or read from a file."""
     if saved_plan is None:
-        seen = [saved.read(Path(file)).plan for file in reviewed]
+        seen = [saved.read_plan(Path(file)) for file in reviewed]
         wanted = desired(request)
         with server(request, wanted) as running:
             yield running, plan(request, running, wanted, seen, needs_keys=True)
@@ -213,7 +214,9 @@ def planned(
             "a saved plan is applied as it is: --reviewed, --instance, --replace and --prune do not go with "
             "it."
         )
-    made = saved.read(Path(saved_plan)).plan
+    made = saved.read_plan(Path(saved_plan))
+    check_same_owner(made, request.owner)
+    check_deletes(made.instances, request.max_deletes, request.max_delete_share)
     with server(request, Desired(())) as running:
         check_server(made, name(request, running), _server_name(request))
         yield running, made
@@ -228,6 +231,14 @@ def save(request: Request, made: Plan, results: Results | None = None) -> None:
 def name(request: Request, server: Server) -> str:
     """What the server is called in a plan: its address; the embedded one has another with each run."""
     return SANDBOX if request.sandbox else Client(server).url
+
+
+def check_same_owner(made: Plan, owner: str) -> None:
+    """A plan is of one owner. Raises ReconcilerError for another."""
+    if made.owner != owner:
+        raise ReconcilerError(
+            f"the plan is of the owner {made.owner}, not {owner}: --owner {made.owner} applies it."
+        )
 
 
 def _server_name(request: Request) -> str:
