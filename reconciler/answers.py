@@ -42,6 +42,7 @@ class Credential:
     id: str
     key: SecretStr
     users: frozenset[str] | None = None
+    instance_id: str = ""
 
 
 class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody sees it as an error of its own
@@ -129,7 +130,8 @@ def bot(data: object) -> RemoteBot:
     if not isinstance(ident, str) or not ident:
         raise NotUnderstood("a bot has no id")
     created = one.get("createdAt")
-    return RemoteBot(ident, _fields(one, _OF_BOT), created if isinstance(created, str) else "")
+    created = created if isinstance(created, str) else ""
+    return RemoteBot(ident, _fields(one, _OF_BOT), created, _instance_id(one))
 
 
 def credentials(data: object) -> dict[str, Credential]:
@@ -142,7 +144,9 @@ def credentials(data: object) -> dict[str, Credential]:
             case {"id": str(ident), "name": str(name), **rest}:
                 key = rest.get("apiKey")
                 secret = SecretStr(key if isinstance(key, str) else "")
-                found[name] = Credential(ident, secret, _users(rest.get("OpenaiAssistant")))
+                found[name] = Credential(
+                    ident, secret, _users(rest.get("OpenaiAssistant")), _instance_id(rest)
+                )
             case _:
                 raise NotUnderstood("a credential has no id or no name")
     return found
@@ -177,7 +181,13 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
     # 2.2.x shows no debounceTime, and has one all the same.
     unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
-    return RemoteSettings(exists, fields, fallback or None, unseen)
+    return RemoteSettings(exists, fields, fallback or None, unseen, _instance_id(row))
+
+
+def _instance_id(row: Mapping[Any, object]) -> str:
+    """The id of the instance that a row belongs to; "" where it does not say one."""
+    found = row.get("instanceId")
+    return found if isinstance(found, str) else ""
 
 
 def instances(data: object) -> tuple[str, ...]:

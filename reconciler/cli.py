@@ -134,6 +134,14 @@ _SERVER = (
 _SHARED = (
     *_SERVER,
     click.option(
+        "--server-name",
+        envvar="EVOLUTION_SERVER_NAME",
+        show_envvar=True,
+        default="",
+        metavar="NAME",
+        help="What the server is called in plans, for a server with more than one address.",
+    ),
+    click.option(
         "--replace",
         is_flag=True,
         help="Delete and create what differs, instead of an update. Open sessions are lost.",

@@ -25,6 +25,7 @@ from reconciler.model import (
     Desired,
     DesiredCredential,
     DesiredInstance,
+    FieldChange,
     Fields,
     Observed,
     Of,
@@ -161,11 +162,13 @@ class Book:
         borrowed = {
             bot.creds: bot for bot in instance.bots if bot.creds is not None and bot.lender is not None
         }
+        declared = {one.name: one for one in instance.credentials}
         parts = [(one.name, None, one.at) for one in instance.credentials]
         for name, lender, at in (*parts, *((name, bot.lender, bot.at) for name, bot in borrowed.items())):
             family = self.family(instance.name, name, lender)
             if isinstance(family, Family) and family.old:
-                blank = Change(instance.name, name, Verb.ROTATE, "", of=Of.CREDENTIAL, at=at)
+                key = () if lender is not None or not family.new else _key(declared[name])
+                blank = Change(instance.name, name, Verb.ROTATE, "", fields=key, of=Of.CREDENTIAL, at=at)
                 yield Rotation(family, lender, blank)
 
 
@@ -175,9 +178,15 @@ def _create(instance: str, credential: DesiredCredential) -> Change:
         credential.name,
         Verb.CREATE,
         "it is missing on the server",
+        fields=_key(credential),
         at=credential.at,
         of=Of.CREDENTIAL,
     )
+
+
+def _key(credential: DesiredCredential) -> tuple[FieldChange, ...]:
+    """Where the key of a credential that is made comes from, never the key itself."""
+    return (FieldChange("apiKey", None, str(credential.key)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +241,7 @@ class Rotation:
             if why := _who_stays(old, left, taken, lambda ids: called(ids, self.blank.instance)):
                 yield replace(
                     self.blank,
+                    fields=(),
                     bot=name,
                     verb=Verb.UNMANAGED,
                     ids=(old.id,),

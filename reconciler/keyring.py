@@ -54,7 +54,7 @@ class Keyring:
             family = families.split(name)[0]
             key = self._keys.key(instance, family) if family in declared else None
             same = None if key is None else key == credential.key
-            found[name] = RemoteCredential(credential.id, same, credential.users)
+            found[name] = RemoteCredential(credential.id, same, credential.users, credential.instance_id)
         return found
 
     def turning(self, instance: str, there: Mapping[str, RemoteCredential]) -> bool:

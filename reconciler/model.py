@@ -135,11 +135,13 @@ class RemoteBot:
 
     fields: every field of the kind's table that is not null. description is the raw text, marker included.
     created: the server's createdAt, which orders twins; times do not take part in comparisons.
+    instance_id: the server's id of its instance, "" where the row does not say it.
     """
 
     id: str
     fields: Fields
     created: str = field(default="", compare=False)
+    instance_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +152,14 @@ class RemoteSettings:
     fields: those of the kind's table of settings that are not null, and openaiCredsId.
     fallback: the id of the bot that answers when no other does.
     unseen: fields that this version of the server has, and does not show.
+    instance_id: as of a bot.
     """
 
     exists: bool
     fields: Fields
     fallback: str | None = None
     unseen: frozenset[str] = frozenset()
+    instance_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,11 +168,13 @@ class RemoteCredential:
 
     same: whether its key is the one that is declared for it; None where that is not known.
     users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    instance_id: as of a bot.
     """
 
     id: str
     same: bool | None = None
     users: frozenset[str] | None = None
+    instance_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,13 @@ class ObservedInstance:
     clashes: Mapping[str, str] = field(default_factory=dict)
     keyless: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The server's id of the instance; "" where it has no row that says it."""
+        settings = () if self.settings is None else (self.settings,)
+        rows = (*self.bots, *settings, *(self.credentials or {}).values())
+        return next((row.instance_id for row in rows if row.instance_id), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +383,7 @@ class InstancePlan:
     """One instance's changes, and the calls for them in order.
 
     in_sync: how many declared bots need nothing. problem: why the instance cannot be planned.
+    id: the server's id of the instance, "" where it has no row that says it.
     credentials: of each declared one how it stands, by name. keyless: of those whose key is not at hand why;
     no digest is over that, as it is not about the server.
     """
@@ -381,15 +395,21 @@ class InstancePlan:
     problem: str | None = None
     credentials: Mapping[str, Standing] = field(default_factory=dict)
     keyless: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What differs between the manifests and the server, and what apply would do about it."""
+    """What differs between the manifests and the server, and what apply would do about it.
+
+    server: its address. server_name: what its users call it, "" where they gave it no name; one server may be
+    reached by several addresses.
+    """
 
     server: str
     owner: str
     instances: tuple[InstancePlan, ...]
+    server_name: str = ""
 
     def changes(self) -> Iterator[Change]:
         """Every change of every instance, reports included."""
@@ -417,10 +437,11 @@ class Plan:
         """32 hex digits over everything that the plan says."""
         return _digest(
             self.server,
+            self.server_name,
             self.owner,
             [
                 (
-                    [i.name, i.problem, i.in_sync],
+                    [i.name, i.id, i.problem, i.in_sync],
                     [(c.digest, c.reason, c.cause) for c in i.changes],
                     [
                         (s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +19,7 @@ from reconciler import applier, changed, files, identity, saved, secrets, signal
 from reconciler.client import Client, Server
 from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
+from reconciler.limits import check_deletes
 from reconciler.load import load, select
 from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
 from reconciler.plan import Options, make
@@ -25,10 +27,15 @@ from reconciler.plan import Options, make
 SANDBOX_FILE = Path(".reconciler/sandbox.db")
 """Where `--sandbox` keeps its state, from the current directory."""
 
+SANDBOX = "sandbox"
+"""What the embedded server is called where others have an address."""
+
 SALT_FILE = SANDBOX_FILE.with_suffix(".salt")
 """What makes the stand-ins that are kept there for real keys those of this machine alone."""
 
 _SALT_BYTES = 32
+
+_SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class Request:
     owner: str
     concurrency: int
     timeout: float
+    server_name: str = ""
     replace: bool = False
     prune: bool = False
     max_deletes: int = 0
@@ -58,6 +66,7 @@ class Request:
 def desired(request: Request, changed_since: str | None = None) -> Desired:
     """What the selected manifests declare. Raises ReconcilerError."""
     check_owner(request)
+    saved.key()  # it is needed at the end, and then it is too late to say what is wrong with it
     every = load(Path(request.bots), origins=False)
     selected = select(every, request.instance)
     if changed_since:
@@ -169,11 +178,10 @@ def plan(
         needs_keys=needs_keys,
     )
     made = make(desired, asyncio.run(read()), options)
-    made = replace(made, server=name(request, server))
+    made = replace(made, server=name(request, server), server_name=_server_name(request))
     for each in reviewed:
-        check_server(each, made.server)
-        if each.owner != made.owner:
-            raise ReconcilerError(f"the reviewed plan is of the owner {each.owner}, not {made.owner}.")
+        check_same_server(each, made)
+        check_same_owner(each, made.owner)
     return made
 
 
@@ -188,7 +196,7 @@ def planned(
 ) -> Iterator[tuple[Server, Plan]]:
     """The plan that is to be applied, and its server: made now, or read from a file."""
     if saved_plan is None:
-        seen = [saved.read(Path(file)).plan for file in reviewed]
+        seen = [saved.read_plan(Path(file)) for file in reviewed]
         wanted = desired(request)
         with server(request, wanted) as running:
             yield running, plan(request, running, wanted, seen, needs_keys=True)
@@ -198,10 +206,12 @@ def planned(
             "a saved plan is applied as it is: --reviewed, --instance, --replace and --prune do not go with "
             "it."
         )
-    made = saved.read(Path(saved_plan)).plan
+    made = saved.read_plan(Path(saved_plan))
+    check_same_owner(made, request.owner)
+    check_deletes(made.instances, request.max_deletes, request.max_delete_share)
     secrets.check(made, keys_of(request))
     with server(request, Desired(())) as running:
-        check_server(made, name(request, running))
+        check_server(made, name(request, running), _server_name(request))
         yield running, made
 
 
@@ -229,13 +239,63 @@ def out(request: Request) -> Iterator[Save]:
 
 def name(request: Request, server: Server) -> str:
     """What the server is called in a plan: its address; the embedded one has another with each run."""
-    return "sandbox" if request.sandbox else Client(server).url
+    return SANDBOX if request.sandbox else Client(server).url
 
 
-def check_server(made: Plan, name: str) -> None:
-    """A plan is for one server. Raises ReconcilerError for another."""
-    if made.server != name:
-        raise ReconcilerError(f"the plan is for {made.server}, not for {name}.")
+def check_same_owner(made: Plan, owner: str) -> None:
+    """A plan is of one owner. Raises ReconcilerError for another."""
+    if made.owner != owner:
+        raise ReconcilerError(
+            f"the plan is of the owner {made.owner}, not {owner}: --owner {made.owner} applies it."
+        )
+
+
+def _server_name(request: Request) -> str:
+    """What the server is called; nothing for the embedded one, whatever the environment says.
+
+    Raises ReconcilerError for what is no name.
+    """
+    if request.server_name and not _SERVER_NAME.fullmatch(request.server_name):
+        raise ReconcilerError(
+            "the server's name can't be used: it has 1 to 64 letters, digits, dots, dashes and underscores, "
+            "and begins with a letter or digit."
+        )
+    return "" if request.sandbox else request.server_name
+
+
+def check_server(made: Plan, address: str, name: str) -> None:
+    """A plan that is applied as it is belongs to one address. Raises ReconcilerError for another."""
+    if made.server != address:
+        raise ReconcilerError(f"the plan is for {made.server}, not for {address}.")
+    if name and made.server_name and made.server_name != name:
+        raise ReconcilerError(f"the plan is for the server named {made.server_name}, not for {name}.")
+
+
+def check_same_server(reviewed: Plan, made: Plan) -> None:
+    """A reviewed plan belongs to one server, whose address may be another now: a proxy's, or a new one.
+
+    What tells that it is the same: its name where both plans have one, else an instance whose id both saw.
+    Raises ReconcilerError for another server, and where nothing tells.
+    """
+    here, there = made.server_name, reviewed.server_name
+    if here and there and here != there:
+        raise ReconcilerError(f"the reviewed plan is for the server named {there}, not for {here}.")
+    if SANDBOX in (reviewed.server, made.server):
+        check_server(reviewed, made.server, "")
+    ids = {instance.name: instance.id for instance in reviewed.instances}
+    known = [one for one in made.instances if one.id and ids.get(one.name)]
+    for instance in known:
+        if instance.id != ids[instance.name]:
+            raise ReconcilerError(
+                f"the reviewed plan is for another server, or the instance {instance.name!r} was made again "
+                f"since: its id was {ids[instance.name]} then, and is {instance.id} here. Plan again."
+            )
+    if not (reviewed.server == made.server or known or (here and here == there)):
+        raise ReconcilerError(
+            f"the reviewed plan is for {reviewed.server}, not for {made.server}. If that is one server with "
+            "two addresses, give it one name for both, with EVOLUTION_SERVER_NAME or --server-name, and plan "
+            "again."
+        )
 
 
 def apply(

@@ -21,7 +21,7 @@ after (settings.py). Bots are compared as if every rotation of a credential were
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.credentials import Book
 from reconciler.draft import Draft, Drafting
@@ -72,7 +72,7 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
     for id_, name in observed.elsewhere.items():
         taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
     plans = [
-        drafts[instance.name].plan(book, left, taken)
+        replace(drafts[instance.name].plan(book, left, taken), id=observed.instances[instance.name].id)
         if instance.name in drafts
         else InstancePlan(instance.name, problem=observed.instances[instance.name].problem)
         for instance in instances

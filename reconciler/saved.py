@@ -2,19 +2,22 @@
 
 The form is the JSON that `--format json` prints (docs/plan.schema.json), with where it came from: the tool's
 version, the time, and the commit of the manifests where there is one. It holds prompts, and no key.
+
+Where a key is in the environment a file is signed with it, and one that is not is not read: so a job can
+know that the plan which it applies is the one that another job made.
 """
 
 from __future__ import annotations
 
+import codecs
+import hmac
+import os
 import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
-from reconciler import __version__, files
+from reconciler import __version__, agreement, documents, files
 from reconciler.errors import ReconcilerError
 from reconciler.model import Plan, Results
 from reconciler.render import json
@@ -22,16 +25,37 @@ from reconciler.render import json
 MAX_BYTES = 256 * 2**20
 """A file larger than this is no plan of ours."""
 
+KEY = "EVOLUTION_RECONCILER_PLAN_KEY"
+"""The variable of the environment with the key that files are signed with."""
+
+_SHORTEST_KEY = 32
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file held. results: how its plan ended, where that is what was saved."""
+    """What a file held. results: how its plan ended, where that is what was saved.
+
+    signed: whether it has a signature. It is the right one, if there is a key; else nobody looked.
+    """
 
     plan: Plan
     results: Results | None = None
     tool: str = ""
     created: str = ""
     commit: str | None = None
+    signed: bool = False
+
+
+def key() -> bytes | None:
+    """The key that files are signed with; None where there is none. Raises ReconcilerError for a weak one."""
+    found = os.environ.get(KEY, "").strip().encode(errors="surrogateescape")
+    if found and len(found) < _SHORTEST_KEY:
+        raise ReconcilerError(
+            f"{KEY} has {len(found)} characters, and a key that nobody guesses has {_SHORTEST_KEY} or more: "
+            "make one with `openssl rand -hex 32`."
+        )
+    return found or None
 
 
 def write(
@@ -43,33 +67,56 @@ def write(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": None if manifests is None else commit(manifests),
     }
-    text = json.plan(plan, origin) if results is None else json.results(plan, results, origin)
+    signed = key()
+    text = json.plan(plan, origin, signed) if results is None else json.results(plan, results, origin, signed)
     file.write(text.encode("ascii"))
 
 
 def read(path: Path) -> Saved:
-    """Read a file that `write` wrote. Raises ReconcilerError for anything else."""
+    """Read a file that `write` wrote, or that the printed JSON was sent to. Raises ReconcilerError."""
+    content = files.read(path, MAX_BYTES)
     try:
-        text = files.read(path, MAX_BYTES).decode("ascii")
+        document = documents.parse(_text(content))
+        _check_signature(document)
+        plan, results, origin = documents.read(document)
+    except documents.NotAPlanError as error:
+        raise ReconcilerError(f"{path} {error}.") from None
+    except agreement.ContradictionError as error:
+        raise ReconcilerError(f"{path} contradicts itself; nothing of it is applied. {error}.") from None
+    tool, created, made_at = (origin.get(name) for name in ("tool", "created", "commit"))
+    return Saved(plan, results, tool or "", created or "", made_at, "signature" in document)
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that is to be applied, or to say what may be. Raises ReconcilerError."""
+    found = read(path)
+    if found.results is not None:
+        raise ReconcilerError(f"{path} is no plan: it says how one ended. `show` shows it.")
+    return found.plan
+
+
+def _text(content: bytes) -> str:
+    """The text of a file. A shell of Windows may have written it anew, as UTF-16 or with a mark in front."""
+    encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "ascii")
+    if encoding == "ascii" and b"\0" in content[:2]:
+        encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
+    try:
+        return content.decode(encoding)
     except UnicodeDecodeError:
-        raise ReconcilerError(f"{path} is no saved plan: it is not ASCII.") from None
-    try:
-        document = TypeAdapter(dict[str, Any]).validate_json(text)
-        _check_format(path, document)
-        planned = document.get("plan", document)
-        plan = _plan(planned)
-        results = _results(document, plan) if "results" in document else None
-        saved = Saved(plan, results, *_origin(document))
-        as_written = planned["digest"]
-    except (ValidationError, KeyError, TypeError, AttributeError) as error:
-        where = ""
-        if isinstance(error, ValidationError):
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = f" ({first['msg']} at {'.'.join(map(str, first['loc'])) or 'its beginning'})"
-        raise ReconcilerError(f"{path} is no saved plan{where}.") from None
-    if as_written != plan.digest:
-        raise ReconcilerError(f"{path} was altered after it was written: its digest is another.")
-    return saved
+        raise documents.NotAPlanError("is no saved plan: it is not ASCII") from None
+
+
+def _check_signature(document: documents.Document) -> None:
+    """Raises NotAPlanError for a document that was not signed with the key, where there is one."""
+    if (secret := key()) is None:
+        return
+    if "signature" not in document:
+        raise documents.NotAPlanError(
+            f"is not signed, and {KEY} is set: it was not made with that key, or not saved with --out"
+        )
+    signature, expected = str(document["signature"]), json.signature(document, secret)
+    if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
+        raise documents.NotAPlanError(f"is not signed with the key in {KEY}: another one was used")
 
 
 def commit(directory: Path) -> str | None:
@@ -80,56 +127,3 @@ def commit(directory: Path) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return run.stdout.strip()
-
-
-def _check_format(path: Path, document: dict[str, Any]) -> None:
-    if document.get("format") not in json.FORMATS:
-        raise ReconcilerError(f"{path} is no saved plan: its format is another.")
-    if document.get("version") != json.VERSION:
-        raise ReconcilerError(
-            f"{path} has version {document.get('version')!r} of the format, and this tool reads "
-            f"{json.VERSION}: plan again with this version of the tool."
-        )
-
-
-def _origin(document: dict[str, Any]) -> tuple[str, str, str | None]:
-    return TypeAdapter(tuple[str, str, str | None]).validate_python(
-        (document.get("tool", ""), document.get("created", ""), document.get("commit"))
-    )
-
-
-def _plan(document: dict[str, Any]) -> Plan:
-    """The plan that the document says, as model.py has it."""
-    instances = [
-        {
-            "name": instance["name"],
-            "changes": [{**change, "instance": instance["name"]} for change in instance["changes"]],
-            "steps": instance["steps"],
-            "in_sync": instance["inSync"],
-            "problem": instance["problem"],
-            "credentials": instance["credentials"],
-            "keyless": instance.get("keyless", {}),  # it came later than version 1
-        }
-        for instance in document["instances"]
-    ]
-    return TypeAdapter(Plan).validate_python(
-        {"server": document["server"], "owner": document["owner"], "instances": instances}
-    )
-
-
-def _results(document: dict[str, Any], plan: Plan) -> Results:
-    changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
-    return TypeAdapter(Results).validate_python(
-        {
-            "signal": document["signal"],
-            "results": [
-                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
-                for result in document["results"]
-            ],
-        }
-    )
-
-
-def _name(result: dict[str, Any]) -> str:
-    """The name of a change, or its label where it has none: the settings, or a bot that nothing declares."""
-    return str(result["bot"] or ("the settings" if result["of"] == "settings" else result["id"]))

@@ -106,9 +106,21 @@ def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
     else:
         results(found.plan, found.results, format, max_chars=max_chars, more=more)
     if format == "text":
-        commit = f", at commit {found.commit}" if found.commit else ""
-        origin = f"{found.created} by version {found.tool}, for {found.plan.server}{commit}."
-        click.echo(f"\nSaved {safe.line(origin)}")
+        click.echo(f"\n{safe.inert(safe.line(_origin(found)))}")
+
+
+def _origin(found: Saved) -> str:
+    """Where a saved file says it comes from."""
+    from reconciler import saved  # noqa: PLC0415  no other command needs it
+
+    saved_at = f"Saved {found.created} by version {found.tool}, for" if found.created else "For"
+    commit = f", at commit {found.commit}" if found.commit else ""
+    signed = ""
+    if found.signed:
+        signed = (
+            f" Signed with the key in {saved.KEY}." if saved.key() else " Signed; nobody checked by whom."
+        )
+    return f"{saved_at} {found.plan.server}{commit}.{signed}"
 
 
 def imported(report: Report) -> None:

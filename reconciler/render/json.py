@@ -1,11 +1,14 @@
 """Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json.
 
-Holds all of a Plan, steps included, so that it can be read back. Pure ASCII, so that it survives every
-terminal and pipe. A change of meaning is a new version.
+Holds all of a Plan, steps included, so that it can be read back (documents.py). Pure ASCII, so that it
+survives every terminal and pipe. A sum over all of it shows an accident; a signature, where there is a key,
+shows who wrote it. A change of meaning is a new version.
 """
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -21,12 +24,12 @@ Origin = Mapping[str, str | None]
 _NOWHERE: Origin = {}
 
 
-def plan(plan: Plan, origin: Origin = _NOWHERE) -> str:
-    """One JSON document, ending with a newline."""
-    return _dump({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
+    """One JSON document, ending with a newline. key: it is signed with."""
+    return _dump({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)}, key)
 
 
-def results(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> str:
+def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
     """One JSON document with the plan that was applied and how each of its changes ended."""
     return _dump(
         {
@@ -40,11 +43,33 @@ def results(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> str:
                 for outcome in Outcome
             },
             "results": [_result(result) for result in results.results],
-        }
+        },
+        key,
     )
 
 
-def _dump(document: Mapping[str, object]) -> str:
+def canonical(value: object) -> bytes:
+    """The one form of a JSON value, whatever its layout and the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sha256(document: Mapping[str, object]) -> str:
+    """64 hex digits over all of a document but this sum and the signature."""
+    rest = {name: value for name, value in document.items() if name not in {"sha256", "signature"}}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def signature(document: Mapping[str, object], key: bytes) -> str:
+    """HMAC-SHA256 over all of a document but the signature, in hex."""
+    rest = {name: value for name, value in document.items() if name != "signature"}
+    return hmac.new(key, canonical(rest), hashlib.sha256).hexdigest()
+
+
+def _dump(document: Mapping[str, object], key: bytes | None) -> str:
+    # As JSON has it: tuples are lists there.
+    document = {**document, "sha256": sha256(document)}
+    if key is not None:
+        document |= {"signature": signature(document, key)}
     # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has.
     return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
 
@@ -53,6 +78,7 @@ def _plan(plan: Plan) -> Mapping[str, object]:
     counts = plan.counts()
     return {
         "server": plan.server,
+        "serverName": plan.server_name or None,
         "owner": plan.owner,
         "digest": plan.digest,
         "writes": plan.writes,
@@ -70,6 +96,7 @@ def _writes(plan: Plan, of: Of) -> int:
 def _instance(instance: InstancePlan) -> Mapping[str, object]:
     return {
         "name": instance.name,
+        "id": instance.id or None,
         "problem": instance.problem,
         "inSync": instance.in_sync,
         "credentials": dict(instance.credentials),

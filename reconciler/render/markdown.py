@@ -100,7 +100,15 @@ def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str
         _table(("", "instance", "bot", "why"), rows, limit // 4),
         _folded(f"{len(done)} applied", _table(("", "instance", "bot"), done, limit // 4)) if done else "",
     ]
-    blocks = [_block(change) for change in (*(result.change for result in lost), *kept)]
+    also = {
+        (instance.name, label): said
+        for instance in plan.instances
+        for label, said in values.also(instance).items()
+    }
+    blocks = [
+        _block(change, also.get((change.instance, change.label), ()))
+        for change in (*(result.change for result in lost), *kept)
+    ]
     return _page(head, blocks, _foot(plan), max_chars, more)
 
 
@@ -233,18 +241,23 @@ def _blocks(plan: Plan) -> list[_Block]:
     """What is written, each instance with its calls where their order says something; then what is not."""
     blocks = []
     for instance in plan.instances:
-        blocks += [_block(change) for change in instance.changes if change.verb.writes]
+        also = values.also(instance)
+        blocks += [_block(c, also.get(c.label, ())) for c in instance.changes if c.verb.writes]
         if text.needs_order(instance):
             blocks.append(_calls(instance))
     return blocks + [_block(change) for change in plan.changes() if not change.verb.writes]
 
 
-def _block(change: Change) -> _Block:
-    """Why, and every field that differs: short ones in a table, long texts as diffs."""
+def _block(change: Change, also: Sequence[str] = ()) -> _Block:
+    """Why, and every field that differs: short ones in a table, long texts as diffs.
+
+    also: what its calls do beyond that, a sentence each.
+    """
     title = f"<b>{change.verb}</b> {_code(change.instance)} / {_code(change.label)}{_CAUSES[change.cause]}"
     facts = [_code(change.reason)]
     facts += [f"declared at {_code(str(change.at))}"] if change.at else []
     facts += [f"on the server {_code(id)}" for id in change.ids]
+    facts += [_code(sentence) for sentence in also]
     heads, sides = _SIDES.get(change.verb, (("before", "after"), slice(None)))
     long = [field for field in change.fields if _is_long(field)]
     rows = []

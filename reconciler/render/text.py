@@ -163,8 +163,12 @@ def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]
     yield paint(safe.line(instance.name), "bold") + (f"  ({'; '.join(notes)})" if notes else "")
     if instance.problem is not None:
         yield from _sentence("  ! problem", "red", safe.line(instance.problem), paint, width)
+    also = values.also(instance)
     for change in sorted(instance.changes, key=lambda change: not change.verb.writes):
         yield from _change(change, paint, width)
+        if change.verb.writes:
+            for sentence in also.get(change.label, ()):
+                yield from _wrapped(f"{_FIELD}{sentence}", width, _BLOCK)
     if needs_order(instance):
         yield "    calls, in this order:"
         for number, step in enumerate(instance.steps, 1):
@@ -172,6 +176,7 @@ def _instance(instance: InstancePlan, paint: Paint, width: int) -> Iterator[str]
             yield from _wrapped(call, width, " " * 9)
 
 
+_ASIDE = ("assistantId", "maxTokens", "triggerType", "triggerOperator", "triggerValue")
 _SPECIAL = frozenset({Call.PARK, Call.FALLBACK, Call.MOVE, Call.OLD_CREDENTIAL})
 
 
@@ -187,16 +192,17 @@ def _step(step: Step) -> str:
 
 def subject(step: Step) -> str:
     """What a call is about."""
-    match step.call:
-        case Call.NEW_CREDENTIAL | Call.OLD_CREDENTIAL:
-            return str(step.body.get("name", step.bot))
-        case Call.MOVE:
-            return f"bot {step.id} to {step.body.get('openaiCredsId', step.bot)}"
-        case Call.FALLBACK:
-            return str(step.body.get("fallbackId", step.bot)) or "none"
-        case Call.SETTINGS:
-            return ", ".join(step.body)
-    return step.bot
+    name = step.body.get("name", step.bot)
+    aside = ", ".join(f"{part} {step.body[part]}" for part in _ASIDE if part in step.body)
+    said: dict[Call, str] = {
+        Call.NEW_CREDENTIAL: f"{name}",
+        Call.OLD_CREDENTIAL: f"{name} (id {step.id})",
+        Call.PARK: f"{step.bot} on {aside}" if aside else step.bot,
+        Call.MOVE: f"bot {step.id} to {step.body.get('openaiCredsId', step.bot)}",
+        Call.FALLBACK: str(step.body.get("fallbackId", step.bot)) or "none",
+        Call.SETTINGS: ", ".join(step.body),
+    }
+    return said.get(step.call, step.bot)
 
 
 def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:

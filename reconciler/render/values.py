@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
-from reconciler import differ
+from reconciler import agreement, differ
 from reconciler.kinds import OPENAI, Type, Value
-from reconciler.model import FieldChange
+from reconciler.model import FieldChange, InstancePlan
 from reconciler.render import safe
 
 _CONTEXT = 2  # unchanged lines around a changed one
@@ -65,6 +65,18 @@ def told_apart(before: Value | None, after: Value | None) -> tuple[Value | None,
     ):
         return ascii(before)[1:-1], ascii(after)[1:-1]
     return before, after
+
+
+def also(instance: InstancePlan) -> dict[str, list[str]]:
+    """What the calls of each change do that its fields do not show, a sentence each, by its label."""
+    found = {
+        label: [f"{name} is sent as {inline(name, value)}" for name, value in more.items()]
+        for label, more in agreement.unshown(instance).items()
+    }
+    for step in instance.steps:
+        if step.merge:
+            found.setdefault(step.bot, []).append("ignoreJids are added to those that are there")
+    return found
 
 
 # -- as lines ----------------------------------------------------------------------------------

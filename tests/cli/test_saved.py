@@ -121,11 +121,12 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
     ("change", "sentence"),
     [
         ({"version": 2}, "version 2 of the format"),
-        ({"format": "other"}, "its format is another"),
+        ({"format": "other"}, "it is JSON of another kind"),
         ({"owner": "eve"}, "was altered after it was written"),
         ({"server": "https://other.example.com"}, "was altered after it was written"),
-        ({"instances": [{"name": "loja"}]}, "is no saved plan"),
-        ({"instances": 7}, "is no saved plan"),
+        ({"version": True}, "version true of the format"),
+        ({"instances": [{"name": "loja"}]}, "was altered after it was written"),
+        ({"instances": 7}, "was altered after it was written"),
         ({"instances": []}, "was altered after it was written"),
         ({"digest": None}, "was altered after it was written"),
     ],
@@ -147,10 +148,23 @@ def test_what_is_no_plan_of_ours_is_not_applied(
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "Invalid JSON"),
-        (b"[]", "is no saved plan"),
+        (b"", "plan.json is empty"),
+        (b" \r\n", "plan.json is empty"),
+        (b"[]", "it is JSON of another kind"),
         (b"\xff", "not ASCII"),
-        (b"[" * 9999, "Invalid JSON"),
+        (b"[" * 9999, "nested too deep"),
+        (b'{"a":' * 99999, "nested too deep"),
+        (b"<!DOCTYPE html><title>Sign in</title>", "it is a web page or XML"),
+        (b"Plan: 1 to create, 0 in sync\n", "is a plan as text"),
+        (b"No changes. 2 bots in sync on 1 instance.\n", "is a plan as text"),
+        (b"**Plan: 1 to create, 0 in sync**\n", "is a plan as markdown"),
+        (b'{"format": "evolution-reconciler/plan",\n "version', "is cut off"),
+        (b"{]", "is no saved plan: it is not JSON (line 1, column 2)"),
+        (b'{"format": 1, "format": 2}', '"format" stands twice'),
+        (b'{"format": "evolution-reconciler/plan", "version": 1.0}', "a number that is none of a plan's"),
+        (b'{"version": NaN}', "a number that is none"),
+        (b'{"version": 1' + b"0" * 9999 + b"}", "a number that is too large"),
+        (b'{"version": "\\ud800"}', "half a character"),
     ],
 )
 def test_other_files(run: Run, tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -174,7 +188,10 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert "not for sandbox" in run("apply", "--bots", bots, "--sandbox", "--reviewed", "plan.json").stderr
     owner = run("apply", "--bots", bots, "--owner", "team-b", "--reviewed", "plan.json", "--yes")
     assert (owner.exit_code, loja.bots("loja")) == (1, [])
-    assert "the reviewed plan is of the owner gitops, not team-b." in owner.stderr
+    assert "the plan is of the owner gitops, not team-b: --owner gitops applies it." in owner.stderr
+    as_it_is = run("apply", "--owner", "team-b", "plan.json", "--yes")
+    assert (as_it_is.exit_code, loja.bots("loja")) == (1, [])
+    assert "the plan is of the owner gitops, not team-b" in as_it_is.stderr
     both = run("apply", "plan.json", "--prune", "--yes")
     assert "--prune do not go with it" in both.stderr
 

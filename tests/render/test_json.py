@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as stdlib_json
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from reconciler.model import (
     Call,
     Change,
     FieldChange,
+    Fields,
     InstancePlan,
     Of,
     Outcome,
@@ -62,7 +64,9 @@ def test_results_name_their_changes() -> None:
     )
     document = stdlib_json.loads(json.results(made, ended))
     whole = stdlib_json.loads(json.plan(made))
-    assert document["plan"] == {name: whole[name] for name in whole if name not in {"format", "version"}}
+    assert document["plan"] == {
+        name: whole[name] for name in whole if name not in {"format", "version", "sha256"}
+    }
     assert document["signal"] == 2
     assert document["summary"] == {"applied": 1, "failed": 1, "stale": 0, "skipped": 0, "not attempted": 0}
     assert document["results"] == [
@@ -174,13 +178,29 @@ def _value(value: Any) -> Any:
 
 def test_results_of_credentials_and_settings_can_be_read_back(tmp_path: Path) -> None:
     """They have no bot's name, and may be called as a bot is."""
+    bot: Fields = {"expire": 1, "description": "[gitops:main]", "openaiCredsId": "c1"}
+    new, new_id = {"name": "main@2"}, {"openaiCredsId": "new credential main@2"}
     changes = (
-        change(Verb.UPDATE, bot="main"),
-        Change("loja", "main", Verb.ROTATE, "", ids=("c1",), of=Of.CREDENTIAL),
-        Change("loja", "", Verb.CREATE, "", of=Of.SETTINGS),
-        change(Verb.DELETE, bot=""),
+        Change(
+            *("loja", "main", Verb.ROTATE, "", ("c1",), (FieldChange("apiKey", None, "!env K"),)),
+            of=Of.CREDENTIAL,
+        ),
+        Change("loja", "", Verb.CREATE, "", fields=(FieldChange("expire", None, 5),), of=Of.SETTINGS),
+        Change(
+            *("loja", "main", Verb.UPDATE, "", ("m1",), (FieldChange("expire", 1, 2),), RemoteBot("m1", bot))
+        ),
+        Change("loja", "a", Verb.DELETE, "", ("m2",), (FieldChange("description", "[gitops:a]", None),)),
     )
-    made = plan(*changes)
+    changes = (*changes[:3], replace(changes[3], before=RemoteBot("m2", {"description": "[gitops:a]"})))
+    steps = (
+        Step(Call.NEW_CREDENTIAL, "credential main", None, new, secret=SecretRef("env", "K")),
+        Step(Call.SETTINGS, "the settings", None, {"expire": 5}),
+        Step(Call.MOVE, "credential main", "m1", new_id),
+        Step(Call.UPDATE, "main", "m1", {"expire": 2, "description": "[gitops:main]~12345678", **new_id}),
+        Step(Call.DELETE, "a", "m2", {}),
+        Step(Call.OLD_CREDENTIAL, "credential main", "c1", {"name": "main"}),
+    )
+    made = plan(*changes, steps=steps)
     ended = Results(tuple(Result(each, Outcome.APPLIED, id="cm1") for each in changes))
     with files.Replacement(tmp_path / "results.json") as file:
         saved.write(file, made, ended)
