@@ -18,7 +18,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -29,11 +29,15 @@ from reconciler import __version__, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI
+from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
 from reconciler.refusals import BUSY, Refusals, Request, without_secrets
 from reconciler.transport import Answer, NoAnswer, Wire, is_loopback
 
 TRIES = 4
+LONGEST_VERSION = 40
+"""Characters of a version that are shown."""
+
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without a way out to the internet."""
 
@@ -60,14 +64,18 @@ class Server:
 
 
 class Client:
-    """One server. An async context manager; its methods may be called side by side."""
+    """One server. An async context manager; its methods may be called side by side.
+
+    secrets: all that is known of it. What is read and must not be shown is added here, by whoever reads it.
+    """
 
     def __init__(self, server: Server) -> None:
         """Raises ReconcilerError for a URL or a key that cannot be used."""
         self.url = _address(server)
         self.concurrency = server.concurrency
         self._key = _usable_key(server.api_key)
-        self._refusals = Refusals(self.url, self._key)
+        self.secrets = Secrets(self._key)
+        self._refusals = Refusals(self.url, self.secrets)
         self.retry_delay = server.retry_delay
         self._patience = server.patience
         self._version_timeout = min(server.timeout, VERSION_TIMEOUT)
@@ -104,14 +112,20 @@ class Client:
         """The server's version, None when it does not tell it within a few seconds. Sent without the key."""
         try:
             answer = await self._wire.send("GET", "/", headers=self._headers, timeout=self._version_timeout)
-            return answers.version(answers.parse(answer.body))
+            told = answers.version(answers.parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
+        return None if told is None else self.secrets.clean(told, LONGEST_VERSION)
 
     async def instances(self) -> tuple[str, ...]:
         """The names of all instances. An instance's own token may not ask for them."""
         request = Request("GET", "/instance/fetchInstances", "list the instances")
-        return await self._made(request, answers.instances)
+
+        def read(data: object) -> tuple[str, ...]:
+            self.secrets.add(*answers.tokens(data))
+            return answers.instances(data)
+
+        return await self._made(request, read)
 
     async def find(self, instance: str) -> tuple[RemoteBot, ...]:
         """All bots of an instance, in no order."""
@@ -119,15 +133,17 @@ class Client:
 
     async def credentials(self, instance: str) -> dict[str, answers.Credential]:
         """The credentials of an instance, by name, their keys with them."""
-        return await self._made(_route("GET", "creds", instance, "read the credentials"), answers.credentials)
+        request = _route("GET", "creds", instance, "read the credentials")
+        found = await self._made(request, answers.credentials)
+        self.secrets.add(*(one.key for one in found.values()))
+        return found
 
     async def create_credential(self, instance: str, name: str, key: SecretStr) -> str:
         """Makes a credential; returns its id."""
-        secret = key.get_secret_value()
-        request = _route(
-            "POST", "creds", instance, "create a credential", body={"name": name, "apiKey": secret}
-        )
-        return await self._made(replace(request, secret=secret), answers.credential)
+        self.secrets.add(key)
+        body = {"name": name, "apiKey": key.get_secret_value()}
+        request = _route("POST", "creds", instance, "create a credential", body=body)
+        return await self._made(request, answers.credential)
 
     async def delete_credential(self, instance: str, id: str) -> None:
         """Deletes a credential, and with it every bot that uses it."""
