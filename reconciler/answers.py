@@ -7,7 +7,6 @@ Shapes are those of 2.2.3 and 2.3.6 as recorded.
 
 from __future__ import annotations
 
-import html
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -20,16 +19,17 @@ from typing import Any
 from pydantic import SecretStr
 
 from reconciler.kinds import OPENAI, Field, Type, Value
+from reconciler.masking import Secrets, unreadable
 from reconciler.model import RemoteBot, RemoteSettings
 
-LONGEST_WORDS = 300
 LONGEST_WAIT = 30.0
 """Seconds that Retry-After can make us wait at most."""
 
-_OPENAI_KEY = re.compile(r"sk-[\w-]+")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_TAG = re.compile(r"<[^>]*>")
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_PAGE = 64 * 1024
+"""Bytes of a page that are looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ def refusal(data: object) -> str | None:
     """
     match data:
         case {"status": int(), "response": {"message": message}}:
-            return "; ".join(_flat(message))
+            with suppress(RecursionError):
+                return "; ".join(_flat(message))
     return None
 
 
@@ -77,20 +78,19 @@ def is_licence(data: object) -> bool:
 
 
 def clean(text: str, *secrets: str) -> str:
-    """Text from outside for a sentence: one line, printable, without keys, LONGEST_WORDS at most."""
-    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
-    for secret in filter(None, secrets):
-        for form in {secret, json.dumps(secret)[1:-1], html.escape(secret)}:
-            line = line.replace(form, "[key]")
-    line = _OPENAI_KEY.sub("[key]", line)
-    return line if len(line) <= LONGEST_WORDS else line[: LONGEST_WORDS - 1] + "…"
+    """Text from outside for a sentence, where no server's secrets are known yet but these."""
+    return Secrets(*secrets).clean(text)
 
 
-def gist(body: bytes) -> str:
-    """What a page that is not the API's is about: its title, else all its words. Not yet clean, nor cut."""
-    page = body[:20_000].decode(errors="replace")
-    title = _TITLE.search(page)
-    return (title[1] if title else _TAG.sub(" ", page)).strip()
+def gist(body: bytes, secrets: Secrets) -> str:
+    """What a page that is not the API's is about: its title, else all its words; "" where it is no text.
+
+    Masked before anything is cut, but not yet clean.
+    """
+    page = body[:_PAGE].decode(errors="replace")
+    if title := _TITLE.search(page):
+        return secrets.mask(title[1]).strip()
+    return "" if unreadable(page) else _TAG.sub(" ", secrets.mask(page)).strip()
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -202,11 +202,18 @@ def instances(data: object) -> tuple[str, ...]:
     return tuple(names)
 
 
+def tokens(data: object) -> tuple[str, ...]:
+    """The tokens that come with the instances: to be known as secrets, and for nothing else."""
+    rows = data if isinstance(data, list) else []
+    found = [row.get("token") for row in rows if isinstance(row, dict)]
+    return tuple(token for token in found if isinstance(token, str))
+
+
 def version(data: object) -> str | None:
-    """The version that `GET /` tells."""
+    """The version that `GET /` tells, not yet clean."""
     match data:
         case {"version": str(text)}:
-            return clean(text)[:40]
+            return text
     return None
 
 

@@ -18,7 +18,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -29,11 +29,15 @@ from reconciler import __version__, address, answers
 from reconciler.answers import NotUnderstood
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI
+from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
 from reconciler.refusals import BUSY, Refusals, Request
 from reconciler.transport import Answer, NoAnswer, Wire
 
 TRIES = 4
+LONGEST_VERSION = 40
+"""Characters of a version that are shown."""
+
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without a way out to the internet."""
 
@@ -62,7 +66,7 @@ class Server:
 class Client:
     """One server. An async context manager; its methods may be called side by side.
 
-    url: the server's, as it may be shown.
+    url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
     """
 
     def __init__(self, server: Server) -> None:
@@ -71,7 +75,8 @@ class Client:
         url = address.server(server.url, self._key, allow_http=server.allow_http)
         self.url = address.shown(url) or ""
         self.concurrency = server.concurrency
-        self._refusals = Refusals(self.url, self._key)
+        self.secrets = Secrets(self._key)
+        self._refusals = Refusals(self.url, self.secrets)
         self.retry_delay = server.retry_delay
         self._patience = server.patience
         self._version_timeout = min(server.timeout, VERSION_TIMEOUT)
@@ -108,14 +113,20 @@ class Client:
         """The server's version, None when it does not tell it within a few seconds. Sent without the key."""
         try:
             answer = await self._wire.send("GET", "/", headers=self._headers, timeout=self._version_timeout)
-            return answers.version(answers.parse(answer.body))
+            told = answers.version(answers.parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
+        return None if told is None else self.secrets.clean(told, LONGEST_VERSION)
 
     async def instances(self) -> tuple[str, ...]:
         """The names of all instances. An instance's own token may not ask for them."""
         request = Request("GET", "/instance/fetchInstances", "list the instances")
-        return await self._made(request, answers.instances)
+
+        def read(data: object) -> tuple[str, ...]:
+            self.secrets.add(*answers.tokens(data))
+            return answers.instances(data)
+
+        return await self._made(request, read)
 
     async def find(self, instance: str) -> tuple[RemoteBot, ...]:
         """All bots of an instance, in no order."""
@@ -123,15 +134,17 @@ class Client:
 
     async def credentials(self, instance: str) -> dict[str, answers.Credential]:
         """The credentials of an instance, by name, their keys with them."""
-        return await self._made(_route("GET", "creds", instance, "read the credentials"), answers.credentials)
+        request = _route("GET", "creds", instance, "read the credentials")
+        found = await self._made(request, answers.credentials)
+        self.secrets.add(*(one.key for one in found.values()))
+        return found
 
     async def create_credential(self, instance: str, name: str, key: SecretStr) -> str:
         """Makes a credential; returns its id."""
-        secret = key.get_secret_value()
-        request = _route(
-            "POST", "creds", instance, "create a credential", body={"name": name, "apiKey": secret}
-        )
-        return await self._made(replace(request, secret=secret), answers.credential)
+        self.secrets.add(key)
+        body = {"name": name, "apiKey": key.get_secret_value()}
+        request = _route("POST", "creds", instance, "create a credential", body=body)
+        return await self._made(request, answers.credential)
 
     async def delete_credential(self, instance: str, id: str) -> None:
         """Deletes a credential, and with it every bot that uses it."""

@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -107,6 +108,8 @@ async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> 
     names = {instance.name for instance in desired.instances}
     names |= {bot.lender for instance in desired.instances for bot in instance.bots if bot.lender}
     async with Client(replace(server, patience=PATIENCE)) as client:
+        with suppress(ManifestError):
+            client.secrets.add(*secrets.keys(desired).known())
         version, listed, first = await asyncio.gather(
             client.version(), _tried(client.instances()), _first_bots(client, names if keyed else ())
         )

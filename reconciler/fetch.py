@@ -16,8 +16,8 @@ from dataclasses import replace
 from reconciler.client import Client
 from reconciler.errors import Disabled, InstanceError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.keyring import Keyring
+from reconciler.masking import Secrets
 from reconciler.model import Desired, DesiredInstance, Observed, ObservedInstance, RemoteBot, RemoteCredential
-from reconciler.refusals import shown
 from reconciler.secrets import Keys
 
 NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...]], bool]
@@ -41,6 +41,7 @@ async def fetch(
     settings where they are declared, a credential is rotated, or needs_settings says so. keys: with which
     those of declared credentials are compared. Raises ServerError.
     """
+    client.secrets.add(*keys.known())
     keyring = Keyring(client, desired, keys)
     observed: dict[str, ObservedInstance] = {}
     problems: dict[str, InstanceError] = {}
@@ -171,21 +172,23 @@ async def _sentences(client: Client, problems: Mapping[str, InstanceError]) -> d
             names = await client.instances()
         except ReconcilerError:
             return sentences
-        sentences.update({name: f"{sentences[name]} {_hint(name, names)}" for name in missing})
+        sentences.update(
+            {name: f"{sentences[name]} {_hint(client.secrets, name, names)}" for name in missing}
+        )
     return sentences
 
 
-def _hint(name: str, names: Sequence[str]) -> str:
+def _hint(secrets: Secrets, name: str, names: Sequence[str]) -> str:
     """Which names that exist may be meant."""
     twins = [other for other in names if _alike(other) == _alike(name)]
     if twins:
         return (
             "One exists whose name differs only in capitals, blanks at its ends or Unicode form: "
-            f"{', '.join(map(_exactly, twins))}."
+            f"{', '.join(_exactly(secrets.shown(twin)) for twin in twins)}."
         )
     near = difflib.get_close_matches(name, names, NEAREST)
     if near:
-        return f"The nearest names that exist: {', '.join(map(shown, near))}."
+        return f"The nearest names that exist: {', '.join(map(secrets.shown, near))}."
     if not names:
         return "The server has no instances at all."
     return f"None of the server's {len(names)} instances has a similar name."
@@ -195,6 +198,6 @@ def _alike(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
-def _exactly(name: str) -> str:
-    """A name for a sentence, with its code points where they cannot be seen."""
-    return shown(name) if name.isascii() else f"{shown(name)} ({name!a})"
+def _exactly(shown: str) -> str:
+    """A name in quotes, with its code points where they cannot be seen."""
+    return shown if shown.isascii() else f"{shown} ({shown[1:-1]!a})"

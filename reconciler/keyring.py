@@ -18,7 +18,6 @@ from reconciler.answers import Credential
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError
 from reconciler.model import Desired, RemoteCredential
-from reconciler.refusals import shown
 from reconciler.secrets import Keys
 
 
@@ -37,6 +36,7 @@ class Keyring:
 
     def __init__(self, client: Client, desired: Desired, keys: Keys) -> None:
         self._client, self._keys = client, keys
+        self._shown = client.secrets.shown
         self._reads: dict[str, asyncio.Future[dict[str, Credential]]] = {}
         self._declared = {
             instance.name: {credential.name for credential in instance.credentials}
@@ -110,11 +110,11 @@ class Keyring:
             return f"the server stores {families.LONGEST} characters of a name, and {new.name} has more"
         for instance, name, credential in self._everything():
             if new.key is not None and credential.key == new.key:
-                return _key_taken(new, instance, name)
+                return self._key_taken(new, instance, name)
             if name == new.name:
                 return (
-                    f"the instance {shown(instance)} has a credential {shown(name)} already, and a name is "
-                    "taken once in the server's whole database: give this one another name"
+                    f"the instance {self._shown(instance)} has a credential {self._shown(name)} already, and "
+                    "a name is taken once in the server's whole database: give this one another name"
                 )
         return ""
 
@@ -124,16 +124,16 @@ class Keyring:
                 for name, credential in read.result().items():
                     yield instance, name, credential
 
-
-def _key_taken(new: _New, instance: str, name: str) -> str:
-    family = families.split(name)[0]
-    once = "the server takes a key once in its whole database"
-    if instance == new.instance:
+    def _key_taken(self, new: _New, instance: str, name: str) -> str:
+        family = families.split(name)[0]
+        once = "the server takes a key once in its whole database"
+        if instance == new.instance:
+            return (
+                f"its key is that of the credential {self._shown(name)} of this instance, and {once}: "
+                "declare it under that name"
+            )
         return (
-            f"its key is that of the credential {shown(name)} of this instance, and {once}: declare it under "
-            "that name"
+            f"its key is that of the credential {self._shown(name)} of the instance "
+            f"{self._shown(instance)}, and {once}: borrow it, "
+            f"{borrowing.borrow(instance, family)} ({borrowing.WHEN})"
         )
-    return (
-        f"its key is that of the credential {shown(name)} of the instance {shown(instance)}, and {once}: "
-        f"borrow it, {borrowing.borrow(instance, family)} ({borrowing.WHEN})"
-    )

@@ -29,6 +29,7 @@ from reconciler.errors import (
     Unauthorized,
     Unclear,
 )
+from reconciler.masking import Secrets
 from reconciler.transport import Answer, NoAnswer
 
 BUSY = frozenset({429, 502, 503, 504})
@@ -43,51 +44,43 @@ _MAYBE_DONE = frozenset({408, 425, 429})
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none.
-
-    secret: what stands in its body and in no sentence.
-    """
+    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
 
     method: str
     path: str
     task: str
     instance: str | None = None
     body: bytes | None = field(default=None, repr=False)
-    secret: str = field(default="", repr=False)
 
     @property
     def reads(self) -> bool:
         return self.method == "GET"
 
-    @property
-    def told(self) -> str:
-        """What was to be done, and where."""
-        return self.task if self.instance is None else f"{self.task} of the instance {shown(self.instance)}"
-
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """Makes the errors of one server. key: what no sentence may hold."""
+    """Makes the errors of one server. secrets: what no sentence may hold."""
 
     url: str
-    key: str = field(repr=False)
+    secrets: Secrets = field(repr=False)
 
     def unreachable(self, request: Request, failure: NoAnswer, *, sent: bool) -> ReconcilerError:
         """No whole answer came. sent: whether the server may have seen this try or one before."""
+        why = self.secrets.clean(str(failure))
         if request.reads:
-            return ServerError(f"Cannot reach the server at {self.url}: {failure}. {failure.advice}")
-        return Unclear(f"Cannot {request.told}: {failure}.", sent=sent)
+            return ServerError(f"Cannot reach the server at {self.url}: {why}. {failure.advice}")
+        return Unclear(f"Cannot {self._told(request)}: {why}.", sent=sent)
 
     def unclear(self, request: Request, reason: str, answer: Answer) -> Unclear:
         """A writing call may or may not have been done."""
         return Unclear(
-            f"It is not known whether the server did this: {request.told}; {reason}.",
+            f"It is not known whether the server did this: {self._told(request)}; {reason}.",
             retry_after=answers.retry_after(answer.headers),
         )
 
     def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
         """A status of success with JSON of another shape."""
-        sentence = f"Cannot {request.told}: the server's answer is not understood, {error}."
+        sentence = f"Cannot {self._told(request)}: the server's answer is not understood, {error}."
         return InstanceError(sentence) if request.reads else Unclear(sentence)
 
     def refusal(self, request: Request, answer: Answer, *, seen: bool = False) -> ReconcilerError:
@@ -100,9 +93,8 @@ class Refusals:
         try:
             data = answers.parse(answer.body)
         except NotUnderstood:
-            return self._foreign(
-                request, answer, self._clean(answers.gist(answer.body), request)[:LONGEST_GIST]
-            )
+            gist = answers.gist(answer.body, self.secrets)
+            return self._foreign(request, answer, self.secrets.clean(gist, LONGEST_GIST))
         if answers.is_licence(data):
             return ServerError(
                 f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
@@ -110,7 +102,7 @@ class Refusals:
             )
         words = answers.refusal(data)
         if words is None or answer.status in BUSY:
-            return self._foreign(request, answer, self._clean(words or json.dumps(data), request))
+            return self._foreign(request, answer, self.secrets.clean(words or json.dumps(data)))
         error = self._own(request, answer.status, words)
         if request.method == "DELETE" and seen and isinstance(error, Refused):
             # The server refuses to delete what is not there, and the try before may have deleted it.
@@ -119,7 +111,7 @@ class Refusals:
 
     def _redirect(self, request: Request, answer: Answer) -> ServerError:
         location = answer.headers.get("location", "").strip()
-        target = self._clean(address.shown(location) or "", request) if location else "nowhere"
+        target = self.secrets.clean(address.shown(location) or "") if location else "nowhere"
         return ServerError(
             f"{self.url} redirects to {target or 'an address that may hold a secret'}. Redirects are not "
             "followed, so that the key goes to no other host: give the URL that is meant."
@@ -139,26 +131,29 @@ class Refusals:
                 "The URL is probably not the API's own, or something in front of it is in the way."
             )
         if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
-            sentence = f"Cannot {request.told}: something in front of the server refuses ({what})."
+            sentence = f"Cannot {self._told(request)}: something in front of the server refuses ({what})."
             return Refused(sentence, answer.status, words)
         return self.unclear(request, f"the answer is not the API's ({what})", answer)
 
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
         """The server itself says no."""
-        words = self._clean(raw, request)
+        words = self.secrets.clean(raw)
         if status == 404 and raw.startswith("Cannot ") and "%" in request.path:
             return Refused(
-                f"Cannot {request.told}: a proxy in front of the server seems to decode the path ({words}).",
+                f"Cannot {self._told(request)}: a proxy in front of the server seems to decode the path "
+                f"({words}).",
                 status,
                 words,
             )
         if status == 404 and raw.startswith("Cannot "):
             return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
         if status == 404 and request.instance is not None:
-            return Missing(f"The instance {shown(request.instance)} does not exist on {self.url}.")
+            return Missing(
+                f"The instance {self.secrets.shown(request.instance)} does not exist on {self.url}."
+            )
         if status == 401:
             return Unauthorized(
-                f"Cannot {request.told}: the key is refused (status 401). The global key opens every "
+                f"Cannot {self._told(request)}: the key is refused (status 401). The global key opens every "
                 "instance, an instance's own token that instance only."
             )
         if raw.casefold() == "openai is disabled":
@@ -166,12 +161,17 @@ class Refusals:
                 f"The OpenAI integration of {self.url} is disabled: "
                 "set OPENAI_ENABLED=true in the server's environment and restart it."
             )
-        return Refused(f"Cannot {request.told}: the server refuses (status {status}): {words}", status, words)
+        return Refused(
+            f"Cannot {self._told(request)}: the server refuses (status {status}): {words}", status, words
+        )
 
-    def _clean(self, text: str, request: Request) -> str:
-        return answers.clean(text, self.key, request.secret)
+    def _told(self, request: Request) -> str:
+        """What was to be done, and where."""
+        if request.instance is None:
+            return request.task
+        return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
 
 
 def shown(name: str) -> str:
-    """A name from outside, for a sentence."""
-    return f'"{answers.clean(name)}"'
+    """A name from outside, for a sentence, where no server's secrets are at hand."""
+    return Secrets().shown(name)

@@ -55,6 +55,10 @@ class Keys:
         found = self.found.get((instance, name))
         return found if isinstance(found, SecretStr) else None
 
+    def known(self) -> list[SecretStr]:
+        """Every key that is at hand."""
+        return [key for key in self.found.values() if isinstance(key, SecretStr)]
+
     def missing(self, instance: str) -> dict[str, str]:
         """Why there is no key, for those of an instance's declared credentials that have none at hand."""
         return {

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from reconciler import answers
+from reconciler import answers, masking
 from reconciler.answers import Credential, NotUnderstood
 from reconciler.kinds import OPENAI
+from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
 
 # As recorded from 2.3.6.
@@ -242,7 +243,7 @@ def test_words_of_a_refusal(data: object, words: str | None) -> None:
 )
 def test_text_from_outside_is_made_harmless(text: str, cleaned: str) -> None:
     assert answers.clean(text, "THE-KEY") == cleaned
-    assert len(cleaned) <= answers.LONGEST_WORDS
+    assert len(cleaned) <= masking.LONGEST_WORDS
 
 
 @pytest.mark.parametrize(
@@ -251,13 +252,16 @@ def test_text_from_outside_is_made_harmless(text: str, cleaned: str) -> None:
         (b"<html><TITLE lang=en>\n502 Bad\nGateway</title><body>x", "502 Bad\nGateway"),
         (b"<h1>Nothing</h1><p>here", "Nothing  here"),
         (b"404 page not found\n", "404 page not found"),
-        (b"\xff\xfe", "\ufffd\ufffd"),
+        (b"\xff\xfe", ""),
+        (b"<title>Broken</title>" + bytes(range(128, 256)), "Broken"),
+        ("a page".encode("utf-16"), ""),
+        ("Página não encontrada".encode("latin-1"), "P\ufffdgina n\ufffdo encontrada"),
         (b"", ""),
     ],
     ids=str,
 )
 def test_gist_of_a_page(body: bytes, gist: str) -> None:
-    assert answers.gist(body) == gist
+    assert answers.gist(body, Secrets("THE-SERVERS-KEY")) == gist
 
 
 NOW = datetime(2026, 11, 23, 1, 0, 0, tzinfo=UTC)

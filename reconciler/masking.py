@@ -1,0 +1,361 @@
+"""Secrets in texts from outside, found in whatever form a server echoes them, and masked.
+
+A server that repeats a key may escape it, encode it, change its case, or break it with tags and characters
+that nobody sees. So a text is looked at in views: as it is, and unescaped, stripped and decoded, each of
+these again until nothing is new. Every character of a view knows its place in the text. In each view only
+letters and digits are compared, without case, so that blanks and punctuation hide nothing.
+
+What is masked of a known secret:
+
+    all of it                        wherever it stands; one with fewer than SHORTEST letters and digits,
+                                     which may be a word, only exactly and as a word
+    SHORTEST letters and digits      unless they are a word: "evolution" in evolution-2024
+    LONG letters and digits          always
+
+And whatever looks like a key of OpenAI's, known or not.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from pydantic import SecretStr
+
+MASK = "[key]"
+
+SHORTEST = 8
+LONG = 12
+
+LOOKED_AT = 8 * 1024
+"""Characters of a text that are looked at. The rest is cut off, and MARGIN more: a key may stand there."""
+
+MARGIN = 4 * 1024
+
+LONGEST_WORDS = 300
+
+_MOST_WORK = 32 * LOOKED_AT
+"""Characters of all views together. A text that needs more is not shown at all."""
+
+_OPENAI_KEY = re.compile(r"(?:(?<![A-Za-z0-9])sk-[\w*•…·-]{2,}|sk-[\w*•…·-]{16,})(?:\.{2,}[\w*-]+)?")
+_TOO_MUCH = "[too much is encoded in it to look for keys]"
+
+
+class Secrets:
+    """The secrets that a process knows. One for each server; grows as keys are read."""
+
+    def __init__(self, *values: str) -> None:
+        self._values: set[str] = set()
+        self._needles: _Needles | None = None
+        self.add(*values)
+
+    def add(self, *values: str | SecretStr) -> None:
+        """Know these too, from now on. Empty ones are none."""
+        texts = {one.get_secret_value() if isinstance(one, SecretStr) else one for one in values}
+        texts = {one for one in texts if one.strip()} - self._values
+        if texts:
+            self._values |= texts
+            self._needles = None
+
+    def mask(self, text: str) -> str:
+        """The text with MASK in the place of every secret; the first LOOKED_AT characters of it."""
+        if self._needles is None:
+            self._needles = _Needles.of(self._values)
+        cut = text[:LOOKED_AT]
+        hidden = bytearray(len(cut))
+        for view in _views(cut):
+            if view is None:
+                return _TOO_MUCH
+            for first, last in self._needles.spans(view.text):
+                start, end = view.starts[first], view.ends[last]
+                hidden[start:end] = b"\1" * max(0, end - start)
+        if len(cut) < len(text):
+            cut = cut[:-MARGIN]
+        return _covered(cut, hidden)
+
+    def clean(self, text: str, longest: int = LONGEST_WORDS) -> str:
+        """Text from outside for a sentence: masked, then one line, printable, so many characters at most."""
+        masked = self.mask(text)
+        line = " ".join("".join(char if char.isprintable() else " " for char in masked).split())
+        return line if len(line) <= longest else line[: longest - 1] + "…"
+
+    def shown(self, name: str) -> str:
+        """A name from outside, for a sentence."""
+        return f'"{self.clean(name)}"'
+
+
+def unreadable(text: str) -> bool:
+    """Whether half of a text or more is nothing that a person could read."""
+    lost = sum(char == "\ufffd" or not (char.isprintable() or char.isspace()) for char in text)
+    return 2 * lost >= len(text)
+
+
+def _covered(text: str, hidden: bytearray) -> str:
+    parts, last = [], 0
+    for run in re.finditer(b"\1+", hidden[: len(text)]):
+        parts += [text[last : run.start()], MASK]
+        last = run.end()
+    return "".join((*parts, text[last:]))
+
+
+# -- what is looked for -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Needles:
+    """Parts of secrets, by their number of letters and digits; and what finds the short ones."""
+
+    parts: dict[int, set[str]]
+    short: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, secrets: set[str]) -> _Needles:
+        parts: dict[int, set[str]] = {}
+        short = []
+        for secret in secrets:
+            for form in {secret, _unescape(secret)}:
+                core = "".join(_letters(char) for char in form)
+                if len(core) < SHORTEST:
+                    short.append(re.escape(form))
+                else:
+                    parts.setdefault(min(len(core), LONG), set()).update(_windows(core, LONG))
+                    words = {each.lower() for each in _windows(core, SHORTEST) if not _is_word(each)}
+                    parts.setdefault(SHORTEST, set()).update(words)
+        lowered = {size: {one.lower() for one in some} for size, some in parts.items() if some}
+        alternatives = "|".join(sorted(short, key=len, reverse=True))
+        pattern = rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])"
+        return cls(lowered, re.compile(pattern) if short else None)
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the first and the last character of something secret stand in the text."""
+        for pattern in filter(None, (_OPENAI_KEY, self.short)):
+            for match in pattern.finditer(text):
+                if match.end() > match.start():
+                    yield match.start(), match.end() - 1
+        if not self.parts:
+            return
+        core, places = _core(text)
+        for size, parts in self.parts.items():
+            for at in range(len(core) - size + 1):
+                if core[at : at + size] in parts:
+                    yield places[at], places[at + size - 1]
+
+
+def _windows(core: str, size: int) -> set[str]:
+    """Every part of this size; the whole, where it is shorter."""
+    return {core[at : at + size] for at in range(max(1, len(core) - size + 1))}
+
+
+def _is_word(part: str) -> bool:
+    return part.isalpha() and (part.islower() or part.isupper() or part.istitle())
+
+
+@cache
+def _ascii(char: str) -> str:
+    """What a character looks like in ASCII, where it does: accents and widths do not count."""
+    return "".join(c for c in unicodedata.normalize("NFKD", char) if " " <= c <= "~")
+
+
+def _letters(char: str) -> str:
+    """The ASCII letters and digits that a character stands for."""
+    return "".join(c for c in _ascii(char) if c.isalnum())
+
+
+def _core(text: str) -> tuple[str, list[int]]:
+    """The letters and digits of a text in lower case, and where each of them stands."""
+    if text.isascii():
+        places = [at for at, char in enumerate(text) if char.isalnum()]
+        return "".join([text[at] for at in places]).lower(), places
+    pairs = [(letter, at) for at, char in enumerate(text) for letter in _letters(char)]
+    return "".join([letter for letter, _ in pairs]).lower(), [at for _, at in pairs]
+
+
+# -- views ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A text that was made of another. starts, ends: for each character, what it stands for there."""
+
+    text: str
+    starts: Sequence[int]
+    ends: Sequence[int]
+
+
+def _views(text: str) -> Iterator[_View | None]:
+    """The text in every form that it may be meant in; None at last, where that is too much."""
+    views = [_View(text, range(len(text)), range(1, len(text) + 1))]
+    seen = {text}
+    work = 0
+    for view in views:  # which grows meanwhile
+        work += len(view.text)
+        if work > _MOST_WORK:
+            yield None
+            return
+        yield view
+        for change in (_unescaped, _unquoted, _utf8, _bare, _decoded):
+            made = change(view)
+            if made is not None and made.text not in seen:
+                seen.add(made.text)
+                views.append(made)
+
+
+def _replaced(view: _View, pattern: re.Pattern[str], new: Callable[[re.Match[str]], str]) -> _View | None:
+    """The view with every match replaced; None where there is none."""
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    last = 0
+    for match in pattern.finditer(view.text):
+        first, end = match.span()
+        made = new(match)
+        texts += [view.text[last:first], made]
+        starts += [*view.starts[last:first], *[view.starts[first]] * len(made)]
+        ends += [*view.ends[last:first], *[view.ends[end - 1]] * len(made)]
+        last = end
+    if not texts:
+        return None
+    text = "".join((*texts, view.text[last:]))
+    return _View(text, [*starts, *view.starts[last:]], [*ends, *view.ends[last:]])
+
+
+_ESCAPE = re.compile(
+    r"%u(?P<iis>[0-9a-f]{4})|%(?P<percent>[0-9a-f]{2})"
+    r"|&\#x0*(?P<hex>[0-9a-f]{1,6});?|&\#0*(?P<decimal>[0-9]{1,7});?|(?P<named>&[a-z][a-z0-9]{1,31};)"
+    r"|\\+u\{0*(?P<brace>[0-9a-f]{1,6})\}|\\+u(?P<short>[0-9a-f]{4})|\\+U(?P<long>[0-9a-f]{8})"
+    r"|\\+x(?P<byte>[0-9a-f]{2})|\b0x(?P<number>[0-9a-f]{2})(?![0-9a-f])(?:,\s*)?"
+    r"|\\+(?P<octal>[0-3][0-7]{2})|\\+(?P<plain>.)",
+    re.IGNORECASE | re.DOTALL,
+)
+_BASES = {"decimal": 10, "octal": 8}
+
+
+def _unescaped(view: _View) -> _View | None:
+    """Percent codes, entities and the escapes of JSON and JavaScript."""
+    return _replaced(view, _ESCAPE, _meant)
+
+
+def _unescape(text: str) -> str:
+    for _ in range(SHORTEST):
+        before, text = text, _ESCAPE.sub(_meant, text)
+        if before == text:
+            break
+    return text
+
+
+def _meant(match: re.Match[str]) -> str:
+    kind = match.lastgroup or ""
+    if kind == "named":
+        return html.unescape(match[0])
+    if kind == "plain":
+        return match[kind] if match[kind] not in "nrtbfv" else " "
+    code = int(match[kind], _BASES.get(kind, 16))
+    return chr(code) if code < 0x110000 else " "
+
+
+_QUOTED = re.compile(r"=([0-9A-Fa-f]{2})(?:(?==)|(?<==..=..))")
+
+
+def _unquoted(view: _View) -> _View | None:
+    """What mail calls quoted-printable. On its own, and not a single one: `a=bc` is mostly something else."""
+    return _replaced(view, _QUOTED, lambda match: chr(int(match[1], 16)))
+
+
+_UTF8 = r"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
+_BYTES = re.compile(_UTF8)
+
+
+def _utf8(view: _View) -> _View | None:
+    """Characters beyond ASCII whose bytes were taken for characters, as percent codes are."""
+    return _replaced(view, _BYTES, lambda match: match[0].encode("latin-1").decode(errors="replace"))
+
+
+_BARE = re.compile(r"<[^<>]*>|[^\t\n\r\x20-\x7e]")
+
+
+def _bare(view: _View) -> _View | None:
+    """Without tags, accents, widths and what nobody sees: they also break an escape or an unknown key."""
+    return _replaced(view, _BARE, lambda match: "" if match[0][0] == "<" else _ascii(match[0]))
+
+
+# -- encodings --------------------------------------------------------------------------------
+
+_LEGIBLE = re.compile(rf"(?:[\x20-\x7e\s\0]|{_UTF8}){{6,}}".encode("latin-1"))
+"""What may be a text, or the bytes of UTF-16, among what was never encoded and is decoded all the same."""
+
+_NUMBER = re.compile(r"(?<!\d)\d{1,3}(?!\d)")
+
+
+@dataclass(frozen=True, slots=True)
+class _Encoding:
+    """characters: of its alphabet; size of them make so many bytes. zero: the one that stands for nothing."""
+
+    characters: re.Pattern[str]
+    size: int
+    makes: int
+    zero: str
+    decode: Callable[[str], bytes]
+
+
+_Keep = Callable[[bytes, Callable[[int], int], Callable[[int], int]], None]
+"""Takes bytes, and where the characters that a byte was made of begin and end."""
+
+_BASE64 = str.maketrans("-_", "+/")
+_ENCODINGS = (
+    _Encoding(
+        re.compile("[A-Za-z0-9+/_-]"), 4, 3, "A", lambda text: binascii.a2b_base64(text.translate(_BASE64))
+    ),
+    _Encoding(re.compile("[A-Za-z2-7]"), 8, 5, "A", lambda text: base64.b32decode(text.upper())),
+    _Encoding(re.compile("[0-9A-Fa-f]"), 2, 1, "0", bytes.fromhex),
+)
+
+
+def _decoded(view: _View) -> _View | None:
+    """What is legible of the text when it is decoded, from wherever an encoded part may begin in it.
+
+    Whatever is not of an alphabet is left out, so that line breaks and quotes do not matter.
+    """
+    texts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+
+    def keep(data: bytes, first: Callable[[int], int], last: Callable[[int], int]) -> None:
+        for match in _LEGIBLE.finditer(data):
+            texts.append(match[0].decode("latin-1") + "\n")
+            places = [*range(*match.span()), match.end() - 1]
+            starts.extend(view.starts[first(at)] for at in places)
+            ends.extend(view.ends[last(at)] for at in places)
+
+    numbers = list(_NUMBER.finditer(view.text))
+    codes = bytes(code if (code := int(match[0])) < 256 else 255 for match in numbers)
+    keep(codes, lambda at: numbers[at].start(), lambda at: numbers[at].end() - 1)
+    for encoding in _ENCODINGS:
+        places = [match.start() for match in encoding.characters.finditer(view.text)]
+        text = "".join([view.text[at] for at in places])
+        for offset in range(min(encoding.size, len(text))):
+            _decode(encoding, text, offset, places, keep)
+    return _View("".join(texts), starts, ends) if texts else None
+
+
+def _decode(
+    encoding: _Encoding,
+    text: str,
+    offset: int,
+    places: Sequence[int],
+    keep: _Keep,
+) -> None:
+    size, makes = encoding.size, encoding.makes
+    encoded = text[offset:]
+    data = encoding.decode(encoded + encoding.zero * (-len(encoded) % size))  # so its end counts too
+    end = len(places) - 1
+    keep(
+        data,
+        lambda at: places[min(end, offset + at // makes * size)],
+        lambda at: places[min(end, offset + at // makes * size + size - 1)],
+    )
