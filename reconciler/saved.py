@@ -6,7 +6,6 @@ version, the time, and the commit of the manifests where there is one. It holds 
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler import __version__
+from reconciler import __version__, git
 from reconciler.errors import ReconcilerError
 from reconciler.model import Plan, Results
 from reconciler.render import json
@@ -39,7 +38,7 @@ def write(path: Path, plan: Plan, results: Results | None = None, *, manifests: 
     origin = {
         "tool": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": None if manifests is None else commit(manifests),
+        "commit": None if manifests is None else git.commit(manifests),
     }
     text = json.plan(plan, origin) if results is None else json.results(plan, results, origin)
     try:
@@ -75,16 +74,6 @@ def read(path: Path) -> Saved:
     if as_written != plan.digest:
         raise ReconcilerError(f"{path} was altered after it was written: its digest is another.")
     return saved
-
-
-def commit(directory: Path) -> str | None:
-    """The commit of the checkout that a directory is in; None outside of one."""
-    command = ["git", "-C", str(directory), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  no shell, no input
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return run.stdout.strip()
 
 
 def _check_format(path: Path, document: dict[str, Any]) -> None:
