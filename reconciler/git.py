@@ -99,6 +99,27 @@ def is_shallow(root: Path) -> bool:
     return run(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
+def branch(top: Path) -> str:
+    """The default branch of a repository, or of the one that somebody will make there; `main` if in doubt."""
+    at = top if (top / ".git").exists() else Path(top.anchor)
+    if named := _ask(at, "symbolic-ref", "refs/remotes/origin/HEAD"):
+        return named[0].removeprefix("refs/remotes/origin/")
+    known = _ask(at, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin")
+    known = known or _ask(at, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    usual = [*_ask(at, "config", "--get", "init.defaultBranch"), "main", "master", "develop", "trunk"]
+    if not known:  # without a commit yet, or without a repository
+        return (_ask(at, "symbolic-ref", "--short", "HEAD") or usual)[0]
+    return next((each for each in usual if each in known), known[0])
+
+
+def _ask(root: Path, *arguments: str) -> list[str]:
+    """The lines that git answers; none where it has no answer."""
+    try:
+        return os.fsdecode(run(root, *arguments)).splitlines()
+    except GitError:
+        return []
+
+
 def tree(root: Path, commit: str) -> dict[str, Entry]:
     """All that a commit holds, by the paths from the top. Raises GitError."""
     kinds = {"100": "file", "120": "link", "160": "submodule"}
