@@ -1,13 +1,17 @@
 """Which files of the manifests changed since a commit, so that a plan can be limited to them.
 
-Asks git, reads nothing itself. Uncommitted and untracked files have changed too.
+Git is asked what the commit holds, and the files are compared with that here. Uncommitted and untracked
+files have changed too.
 """
 
 from __future__ import annotations
 
-import subprocess
+import os
+from functools import cache
+from hashlib import sha1, sha256
 from pathlib import Path
 
+from reconciler import git
 from reconciler.errors import ReconcilerError
 from reconciler.load import is_defaults
 from reconciler.model import Desired, DesiredInstance
@@ -16,25 +20,78 @@ from reconciler.model import Desired, DesiredInstance
 def since(ref: str, directory: Path, desired: Desired) -> Desired:
     """The instances of which any file changed since the commit from which HEAD and ref went apart.
 
+    A file that was checked out with CRLF for LF has not changed: it means the same. One that git stores in
+    another form in other ways, as with LFS, always counts as changed.
     Raises ReconcilerError where git cannot tell: no git, no checkout, no such ref, too shallow a clone.
     """
-    if ref.startswith("-") or not ref.isprintable():
-        raise ReconcilerError("--changed-since needs a branch, a tag or a commit.")
-    top = Path(_git(directory, "rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
-    base = _git(directory, "merge-base", "HEAD", ref).strip()
-    names = _git(directory, "diff", "--name-only", "--no-renames", "-z", base, "--").split("\0")
-    names += _git(top, "ls-files", "--others", "--exclude-standard", "-z").split("\0")
-    changed = {_place(top / name) for name in names if name}
+    top = git.top(directory)
+    if top is None:
+        raise ReconcilerError(f"--changed-since needs a git checkout, and {directory} is in none.")
+    before = _before(top, ref)
+
+    @cache
+    def has_changed(place: Path) -> bool:
+        if not place.is_relative_to(top):
+            return False  # a folder above the checkout
+        return _differs(place, before.get(place.relative_to(top).as_posix()))
+
     # What a folder's file says is gone with it, so that no instance names it any more.
-    folders = {path.parent for path in changed if is_defaults(path.name)}
+    kept = {_place(top / name) for name in before if is_defaults(name.rpartition("/")[2])}
+    folders = {path.parent for path in kept if has_changed(path)}
     return Desired(
         tuple(
             instance
             for instance in desired.instances
-            if any(_places(file) & changed for file in instance.files)
+            if any(map(has_changed, {place for file in instance.files for place in _places(file)}))
             or _folders(instance, directory) & folders
         )
     )
+
+
+def _before(top: Path, ref: str) -> dict[str, git.Entry]:
+    """What the commit holds from which HEAD and ref went apart. Raises ReconcilerError."""
+    try:
+        return git.tree(top, git.merge_base(top, git.resolve(top, "HEAD"), git.resolve(top, ref)))
+    except git.GitError as error:
+        why = error.words or "the two have no common commit"
+    if _is_shallow(top):
+        why += (
+            ". The clone is shallow, so the commit may be missing: fetch all of them, with fetch-depth: 0 at "
+            "actions/checkout, or by git fetch --unshallow"
+        )
+    raise ReconcilerError(f"--changed-since: git cannot tell what changed: {why}.")
+
+
+def _is_shallow(top: Path) -> bool:
+    try:
+        return git.is_shallow(top)
+    except git.GitError:
+        return False
+
+
+def _differs(place: Path, before: git.Entry | None) -> bool:
+    """Whether a file or link is another than a commit has it; a folder is what its files are."""
+    try:
+        if place.is_symlink():
+            kind, contents = "link", [os.fsencode(os.readlink(place))]  # noqa: PTH115  as it is written
+        elif place.is_dir():
+            return before is not None and before.kind != "submodule"
+        elif place.is_file():
+            raw = place.read_bytes()
+            kind, contents = "file", [raw, raw.replace(b"\r\n", b"\n")]
+        else:
+            return before is not None
+    except OSError:
+        return True
+    return (
+        before is None or before.kind != kind or before.id not in {_id(each, before.id) for each in contents}
+    )
+
+
+def _id(content: bytes, like: str) -> str:
+    """What git calls this content, in the form of another id."""
+    blob = b"blob %d\0" % len(content) + content
+    return sha1(blob, usedforsecurity=False).hexdigest() if len(like) == 40 else sha256(blob).hexdigest()
 
 
 def _folders(instance: DesiredInstance, directory: Path) -> set[Path]:
@@ -52,16 +109,3 @@ def _places(file: str) -> set[Path]:
 def _place(path: Path) -> Path:
     """Where a file stands, if it is a link the link itself."""
     return path.parent.resolve() / path.name
-
-
-def _git(directory: Path, *arguments: str) -> str:
-    command = ["git", "-c", "core.quotePath=false", "-C", str(directory), *arguments]
-    try:
-        run = subprocess.run(command, capture_output=True, check=True)  # noqa: S603 - no shell; the ref is checked
-    except FileNotFoundError:
-        raise ReconcilerError("--changed-since needs git, which is not installed.") from None
-    except subprocess.CalledProcessError as error:
-        words = error.stderr.decode(errors="replace").strip().split("\n")[0].removeprefix("fatal: ")
-        why = words or "no common commit; fetch more history"
-        raise ReconcilerError(f"--changed-since: git cannot tell what changed: {why}.") from None
-    return run.stdout.decode(errors="surrogateescape")

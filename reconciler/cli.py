@@ -442,15 +442,20 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     metavar="NAME",
     help="The instance that the first manifest is about, as it is called on the server.",
 )
+@click.option(
+    "--branch",
+    metavar="NAME",
+    help="The branch that the workflows apply.  [default: the repository's default branch, as git has it]",
+)
 @click.option("--no-workflows", is_flag=True, help="Leave out what is for GitHub.")
-def init(directory: str, instance: str, no_workflows: bool) -> int:
+def init(directory: str, instance: str, branch: str | None, no_workflows: bool) -> int:
     """Lay out a new repository in DIR: a manifest, a prompt, the workflows, a README. Overwrites nothing."""
     from pathlib import Path
 
     from reconciler import terminal
     from reconciler.init import lay_out
 
-    terminal.laid_out(lay_out(Path(directory), instance, workflows=not no_workflows))
+    terminal.laid_out(lay_out(Path(directory), instance, workflows=not no_workflows, branch=branch))
     return 0
 
 

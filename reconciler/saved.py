@@ -12,12 +12,11 @@ from __future__ import annotations
 import codecs
 import hmac
 import os
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from reconciler import __version__, agreement, documents, files
+from reconciler import __version__, agreement, documents, files, git
 from reconciler.errors import ReconcilerError
 from reconciler.model import Plan, Results
 from reconciler.render import json
@@ -65,7 +64,7 @@ def write(
     origin = {
         "tool": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": None if manifests is None else commit(manifests),
+        "commit": None if manifests is None else git.commit(manifests),
     }
     signed = key()
     text = json.plan(plan, origin, signed) if results is None else json.results(plan, results, origin, signed)
@@ -117,13 +116,3 @@ def _check_signature(document: documents.Document) -> None:
     signature, expected = str(document["signature"]), json.signature(document, secret)
     if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
         raise documents.NotAPlanError(f"is not signed with the key in {KEY}: another one was used")
-
-
-def commit(directory: Path) -> str | None:
-    """The commit of the checkout that a directory is in; None outside of one."""
-    command = ["git", "-C", str(directory), "rev-parse", "--verify", "--quiet", "HEAD"]
-    try:
-        run = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  no shell, no input
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return run.stdout.strip()

@@ -17,9 +17,11 @@ from reconciler.model import Desired, Finding, Plan, Results
 from reconciler.render import findings, github, json, markdown, safe, text, values
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from reconciler import updater
     from reconciler.importer import Report
-    from reconciler.init import LaidOut
+    from reconciler.init import GitHub, LaidOut
     from reconciler.lint import Warning
     from reconciler.saved import Saved
 
@@ -177,12 +179,26 @@ def laid_out(done: LaidOut) -> None:
         "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then ask: reconciler doctor",
         "See what would be done, then do it: reconciler plan, reconciler apply",
     ]
-    if done.workflows:
+    if done.github:
         steps.append("For pull requests on GitHub, see README.md.")
     where = f", in {safe.line(str(done.directory))}" if str(done.directory) != "." else ""
+    if done.github:
+        _for_github(done.github, done.directory)
     click.echo(f"\nNext{where}:")
     for number, step in enumerate(steps, 1):
         click.echo(f"{number}. {step}")
+
+
+def _for_github(github: GitHub, directory: Path) -> None:
+    """Say for which branch the workflows are, where they went, and what they install."""
+    said = f"The workflows are for the branch {github.branch}"
+    if github.top != directory.resolve():
+        said += f", in {safe.line(str(github.top))}: GitHub reads none below the top of a repository"
+    click.echo(f"\n{said}.")
+    if github.other:
+        click.echo(f"Warning: {safe.line(github.other)}", err=True)
+    else:
+        click.echo(f"They install the wheel with the sha256 {github.sha256}.")
 
 
 def _shows(signs: str) -> bool:

@@ -163,9 +163,9 @@ def test_what_git_does_not_know(repo: Path, ref: str) -> None:
 
 
 def test_outside_of_a_checkout(run: Run, world: World, bots: Path) -> None:
-    result = run("plan", "--bots", bots, "--changed-since", "main", env={"GIT_CEILING_DIRECTORIES": "/"})
+    result = run("plan", "--bots", bots, "--changed-since", "main")
     assert result.exit_code == 1
-    assert "git cannot tell what changed" in result.stderr
+    assert "needs a git checkout" in result.stderr
 
 
 def test_the_option_limits_the_plan(run: Run, world: World, repo: Path) -> None:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import zipfile
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from reconciler import init
 from reconciler.load import load
@@ -31,6 +33,7 @@ _OFFLINE = [
 _GITHUB = [
     *(f"{_ACTION}/{name}" for name in ("action.yml", "github.py", "requirements.txt")),
     *(f".github/workflows/{name}.yml" for name in ("apply", "drift", "plan")),
+    ".github/dependabot.yml",
 ]
 
 
@@ -51,10 +54,10 @@ def test_what_is_laid_out(run: Run, tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     files = _files(tmp_path / "new")
     assert sorted(files) == sorted([*_OFFLINE, *_GITHUB])
-    written, _, told = result.stdout.partition("\n\nNext, in new:\n")
+    written, _, told = result.stdout.partition("\n\n")
     [wheel] = (tmp_path / "new" / _ACTION).glob("*.whl")
     assert sorted(written.splitlines()) == sorted(f"+ {name}" for name in [*files, f"{_ACTION}/{wheel.name}"])
-    assert told.startswith("1. Edit bots/minha-loja.yaml.")
+    assert "\nNext, in new:\n1. Edit bots/minha-loja.yaml." in told
     assert "README.md" in told
 
 
@@ -64,10 +67,12 @@ def test_without_what_is_for_github(run: Run, tmp_path: Path) -> None:
     assert "GitHub" not in told + (tmp_path / "README.md").read_text()
 
 
-@pytest.mark.parametrize("name", _GITHUB)
+@pytest.mark.parametrize("name", [each for each in _GITHUB if "dependabot" not in each])
 def test_what_is_for_github_is_this_repository_s_own(tmp_path: Path, name: str) -> None:
     init.lay_out(tmp_path)
-    assert (tmp_path / name).read_bytes() == (ROOT / name).read_bytes()
+    text = (tmp_path / name).read_text()
+    text = re.sub('WHEEL_SHA256: "[0-9a-f]{64}"', 'WHEEL_SHA256: ""', text)
+    assert text == (ROOT / name).read_text()
 
 
 def test_it_works_as_it_is(run: Run, tmp_path: Path) -> None:
@@ -150,7 +155,7 @@ def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
     result = run("init")
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr != "") == (0, name.endswith("action.yml"))
     assert f"= {name} (kept as it is)" in result.stdout.splitlines()
     assert (tmp_path / name).read_text() == "mine"
 
@@ -162,12 +167,176 @@ def test_no_sample_beside_other_manifests(tmp_path: Path) -> None:
     assert [instance.name for instance in load(tmp_path / "bots").instances] == ["loja"]
 
 
-def test_another_version_s_wheel_stays_alone(tmp_path: Path) -> None:
-    """Two of them could not be installed at once."""
+_OTHER = "evolution_reconciler-0.0.1-py3-none-any.whl"
+
+
+@pytest.mark.parametrize(
+    ("there", "said"),
+    [
+        ({_OTHER: b"x"}, f"{_OTHER} with the sha256 {hashlib.sha256(b'x').hexdigest()}"),
+        ({_OTHER: b"x", "action.yml": b"old"}, _OTHER),
+        ({init.wheel()[0]: b"x"}, hashlib.sha256(b"x").hexdigest()),
+        ({init.wheel()[0]: init.wheel()[1], "action.yml": b"old"}, "was edited"),
+        ({init.wheel()[0]: init.wheel()[1], _OTHER: b"x"}, _OTHER),
+        ({"action.yml": b"old"}, "no wheel"),
+    ],
+)
+def test_another_wheel_is_left_alone_and_said(
+    run: Run, tmp_path: Path, there: dict[str, bytes], said: str
+) -> None:
     (tmp_path / _ACTION).mkdir(parents=True)
-    (tmp_path / _ACTION / "evolution_reconciler-0.0.1-py3-none-any.whl").touch()
-    init.lay_out(tmp_path)
-    assert len(list((tmp_path / _ACTION).glob("*.whl"))) == 1
+    for name, content in there.items():
+        (tmp_path / _ACTION / name).write_bytes(content)
+    result = run("init")
+    assert result.exit_code == 0
+    assert said in result.stderr
+    assert hashlib.sha256(init.wheel()[1]).hexdigest() in result.stderr
+    assert "run init again" in result.stderr
+    assert {path.name for path in (tmp_path / _ACTION).glob("*.whl")} == {
+        name for name in there if name.endswith(".whl")
+    }
+    assert all((tmp_path / _ACTION / name).read_bytes() == content for name, content in there.items())
+
+
+@pytest.mark.parametrize("lost", ["wheel", "action.yml", "both", "neither"])
+def test_this_wheel_again(run: Run, tmp_path: Path, lost: str) -> None:
+    """Also beside an action whose pins were renewed since."""
+    told = run("init").stdout
+    digest = hashlib.sha256(init.wheel()[1]).hexdigest()
+    assert digest in told
+    action, wheel = tmp_path / _ACTION / "action.yml", tmp_path / _ACTION / init.wheel()[0]
+    action.write_text(action.read_text() + "# More.\n")
+    if lost in {"action.yml", "both"}:
+        action.unlink()
+    if lost in {"wheel", "both"}:
+        wheel.unlink()
+    assert run("init").stderr == ""
+    assert wheel.read_bytes() == init.wheel()[1]
+    assert f'WHEEL_SHA256: "{digest}"' in action.read_text()
+
+
+# -- the branch and the place ------------------------------------------------------------------
+
+
+def _git(directory: Path, *args: str) -> None:
+    who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "protocol.file.allow=always"]
+    subprocess.run(["git", "-C", str(directory), *who, *args], check=True, capture_output=True)
+
+
+def _cloned(branch: str) -> Callable[[Path], None]:
+    def made(directory: Path) -> None:
+        origin = directory.parent / "origin"
+        _git(directory.parent, "init", "-q", "-b", branch, str(origin))
+        _git(origin, "commit", "-q", "--allow-empty", "-m", "first")
+        _git(origin, "branch", "main" if branch != "main" else "master")
+        _git(directory.parent, "clone", "-q", str(origin), str(directory))
+        _git(directory, "checkout", "-q", "-b", "feature")
+
+    return made
+
+
+def _begun(*branches: str, commit: bool = True) -> Callable[[Path], None]:
+    def made(directory: Path) -> None:
+        _git(directory.parent, "init", "-q", "-b", branches[0], str(directory))
+        if commit:
+            _git(directory, "commit", "-q", "--allow-empty", "-m", "first")
+            for each in branches[1:]:
+                _git(directory, "checkout", "-q", "-b", each)
+
+    return made
+
+
+def _detached(directory: Path) -> None:
+    _begun("develop")(directory)
+    _git(directory, "checkout", "-q", "--detach")
+
+
+@pytest.mark.parametrize(
+    ("made", "branch"),
+    [
+        (lambda directory: None, "main"),
+        (_cloned("master"), "master"),
+        (_cloned("develop"), "develop"),
+        (_cloned("main"), "main"),
+        (_cloned("release/2.x"), "release/2.x"),
+        (_begun("master"), "master"),
+        (_begun("develop", commit=False), "develop"),
+        (_begun("true"), "true"),
+        (_begun("master", "feature"), "master"),
+        (_begun("develop", "feature"), "develop"),
+        (_begun("live", "feature", "main"), "main"),
+        (_detached, "develop"),
+    ],
+)
+def test_the_branch(run: Run, tmp_path: Path, made: Callable[[Path], None], branch: str) -> None:
+    made(tmp_path / "new")
+    told = run("init", "new").stdout
+    assert f"The workflows are for the branch {branch}.\n" in told
+    _are_for(tmp_path / "new", branch, "bots")
+    assert f"`{branch}`" in (tmp_path / "new" / "README.md").read_text()
+
+
+def _are_for(top: Path, branch: str, bots: str) -> None:
+    files = {name: (top / f".github/workflows/{name}.yml").read_text() for name in ("plan", "apply", "drift")}
+    parsed = {name: YAML(typ="safe", pure=True).load(text) for name, text in files.items()}
+    for on in (parsed["plan"]["on"]["pull_request"], parsed["plan"]["on"]["merge_group"]):
+        assert on == {"branches": [branch]}
+    assert parsed["apply"]["on"]["push"] == {"branches": [branch], "paths": [f"{bots}/**"]}
+    for name in ("apply", "drift"):
+        assert parsed[name]["jobs"][name]["if"] == f"github.ref == 'refs/heads/{branch}'"
+    for name, text in files.items():
+        assert parsed[name]["env"] == {"BOTS": bots}
+        assert branch == "main" or not re.search(r"\bmain\b", text)
+
+
+def test_a_branch_that_is_named(run: Run, tmp_path: Path) -> None:
+    _cloned("master")(tmp_path / "new")
+    run("init", "new", "--branch", "live")
+    _are_for(tmp_path / "new", "live", "bots")
+
+
+@pytest.mark.parametrize("branch", ["a b", "it's", 'x"y', "$(id)", "${{x}}", "a;b", "*", "-x", "é", "a\nb"])
+def test_a_branch_that_no_workflow_can_name(run: Run, tmp_path: Path, branch: str) -> None:
+    result = run("init", "--branch", branch)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "workflows cannot name the branch" in result.stderr
+    assert _files(tmp_path) == {}
+    assert run("init", "--branch", branch, "--no-workflows").exit_code == 0
+
+
+@pytest.mark.parametrize("place", ["infra/zap", "Infra_2/zap.d"])
+def test_below_the_top_of_a_repository(run: Run, tmp_path: Path, place: str) -> None:
+    _begun("master")(tmp_path / "repo")
+    result = run("init", f"repo/{place}")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert f"for the branch master, in {tmp_path / 'repo'}: GitHub reads none below" in result.stdout
+    assert "+ ../../.github/workflows/apply.yml" in result.stdout.splitlines()
+    top = _files(tmp_path / "repo")
+    expected = [*(f"{place}/{name}" for name in _OFFLINE), *_GITHUB]
+    assert sorted(name for name in top if not name.startswith(".git/")) == sorted(expected)
+    _are_for(tmp_path / "repo", "master", f"{place}/bots")
+    assert {line[:2] for line in run("init", f"repo/{place}").stdout.partition("\n\n")[0].splitlines()} == {
+        "= "
+    }
+
+
+@pytest.mark.parametrize("place", ["in fra", "ação", "a'b", "a*b"])
+def test_a_place_that_no_workflow_can_name(run: Run, tmp_path: Path, place: str) -> None:
+    _begun("main")(tmp_path / "repo")
+    result = run("init", f"repo/{place}")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "workflows cannot name the path" in result.stderr
+    assert not (tmp_path / "repo" / place).exists()
+    assert run("init", f"repo/{place}", "--no-workflows").exit_code == 0
+
+
+def test_a_link_at_the_top_is_not_followed(run: Run, tmp_path: Path) -> None:
+    _begun("main")(tmp_path / "repo")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "repo" / ".github").symlink_to(tmp_path / "outside")
+    result = run("init", "repo/zap")
+    assert (result.exit_code, list((tmp_path / "outside").iterdir())) == (1, [])
+    assert ".github is a link" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,19 @@ class Project:
         run = self.runner.run("apply.yml", event)
         return None if run is None else run.jobs["apply"]
 
+    def queue(self, *pulls: Pull) -> Run:
+        """What plan.yml does when pull requests wait in a merge queue, for the last of them."""
+        git(self.git, "checkout", "--quiet", "--detach", "main")
+        for pull in pulls:
+            git(self.git, "merge", "--quiet", "--no-ff", "--message", "merge", pull.branch)
+        sha, base = git(self.git, "rev-parse", "HEAD"), git(self.git, "rev-parse", "HEAD^1")
+        git(self.git, "checkout", "--quiet", "main")
+        ref = f"refs/heads/gh-readonly-queue/main/pr-{pulls[-1].number}-{base}"
+        group = {"head_sha": sha, "head_ref": ref, "base_sha": base, "base_ref": "refs/heads/main"}
+        run = self.runner.run("plan.yml", Event("merge_group", {"merge_group": group}, sha, ref, ref, sha))
+        assert run is not None
+        return run
+
     def drift(self) -> Job:
         """What drift.yml does on its schedule."""
         sha = git(self.git, "rev-parse", "main")

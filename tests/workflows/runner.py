@@ -31,9 +31,9 @@ from tests.workflows.hub import REPOSITORY, Hub
 
 Json = Any
 
-_CHECKOUT = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683"
-_PYTHON = "actions/setup-python@a26af69be951a213d495a4c3e4e4022e16d87065"
-_UPLOAD = "actions/upload-artifact@ea165f8d65b6e75b540449e92b4886f43607fa02"
+_CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
+_PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"
+_UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
 
 _PIP = '''\
 #!{python} -I
@@ -179,13 +179,16 @@ class Runner:
         given = on[event.name] or {}
         assert set(given) <= {"branches", "paths", "inputs"}, given
         pull: Json = event.payload.get("pull_request")
-        branch = pull["base"]["ref"] if pull else event.ref.removeprefix("refs/heads/")
+        group: Json = event.payload.get("merge_group")
+        branch = pull["base"]["ref"] if pull else group["base_ref"] if group else event.ref
+        branch = branch.removeprefix("refs/heads/")
         if branch not in given.get("branches", [branch]):
             return False
         if "paths" in given:
-            assert given["paths"] == ["bots/**"]
+            [path] = given["paths"]
+            assert path.endswith("bots/**")
             changed = _git(self.git, "diff", "--name-only", event.payload["before"], event.sha)
-            return any(path.startswith("bots/") for path in changed.splitlines())
+            return any(each.startswith(path.removesuffix("**")) for each in changed.splitlines())
         return True
 
 
@@ -225,6 +228,7 @@ class _Job:
                 "token": self.token,
             },
             "inputs": event.payload.get("inputs", {}),
+            "env": workflow["env"],
             "needs": {each.name: {"outputs": each.outputs} for each in self.needs.values()},
             "steps": self.steps,
             "secrets": {},
@@ -309,6 +313,7 @@ class _Job:
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": self.runner.hub.url,
             "GITHUB_REPOSITORY": REPOSITORY,
+            **self.context["env"],
             "GITHUB_SHA": self.event.sha,
             "GITHUB_REF": self.event.ref,
             "GITHUB_REF_NAME": self.event.ref.removeprefix("refs/heads/"),
@@ -368,7 +373,7 @@ class _Job:
         assert inputs.pop("persist-credentials") == "false"
         to = self.workspace / inputs.pop("path", "")
         ref = inputs.pop("ref", self.event.sha)
-        assert re.fullmatch("[0-9a-f]{40}", ref)
+        assert re.fullmatch("[0-9a-f]{40}|refs/heads/.+", ref)
         _git(self.workspace, "init", "--quiet", str(to))
         if sparse := inputs.pop("sparse-checkout", ""):
             assert inputs.pop("sparse-checkout-cone-mode") == "false"
@@ -377,7 +382,7 @@ class _Job:
             (to / ".git" / "info" / "sparse-checkout").write_text(f"{sparse}\n")
         depth = inputs.pop("fetch-depth", "1")
         _git(to, "fetch", "--quiet", f"--depth={depth}", self.runner.git.as_uri(), ref)
-        _git(to, "checkout", "--quiet", "--detach", ref)
+        _git(to, "checkout", "--quiet", "--detach", "FETCH_HEAD")
         assert not inputs, inputs
 
     def _upload(self, step: Step, inputs: dict[str, str]) -> bool:

@@ -75,7 +75,7 @@ class TestEveryWorkflow:
 
     def test_no_trigger_gives_a_stranger_the_repository_s_rights(self, path: Any) -> None:
         on = set(_yaml(path.read_text())["on"])
-        assert on <= {"push", "pull_request", "schedule", "workflow_dispatch"}
+        assert on <= {"push", "pull_request", "merge_group", "schedule", "workflow_dispatch"}
 
     def test_every_job_ends(self, path: Any) -> None:
         for job in _yaml(path.read_text())["jobs"].values():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +115,37 @@ class TestPlan:
         [comment] = applied.comments(pull)
         assert "More." in comment
         assert "Sim!" not in comment
+
+    def test_the_tool_is_the_one_that_it_merges_into(self, applied: Project) -> None:
+        """Of the base that the event names nobody knows how old it is, nor whether it still was right."""
+        old = git(applied.git, "rev-parse", "main")
+        applied.push_to_main(put("reconciler/__init__.py", '__version__ = "9.9.9"\n'), apply=False)
+        pull = applied.open("edit", add("More."))
+        applied.hub.pulls[pull.number]["base"]["sha"] = old
+        applied.plan(pull)
+        [*_, (_, content)] = applied.hub.artifacts.values()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            assert json.loads(archive.read("plan.json"))["tool"] == "9.9.9"
+
+    def test_a_merge_queue(self, applied: Project) -> None:
+        """What is required ends there as well: nobody's code is run, and no secret is needed."""
+
+        def evil(root: Path) -> None:
+            (root / "reconciler" / "__init__.py").write_text("raise SystemExit('pwned')\n")
+
+        first = applied.open("first", evil)
+        second = applied.open("second", add("More."))
+        written = len(applied.hub.writes)
+        run = applied.queue(first, second)
+        assert {name: job.result for name, job in run.jobs.items()} == {
+            "validate": "success",
+            "plan": "skipped",
+        }
+        assert "More." in run.jobs["validate"].summary
+        assert len(applied.hub.writes) == written
+        assert "pwned" not in applied.everything()
+        broken = applied.open("broken", put("bots/loja.yaml", "bots: 1\n"))
+        assert applied.queue(broken).conclusion == "failure"
 
     def test_a_server_that_does_not_answer(self, applied: Project) -> None:
         environment = applied.runner.environments["production-plan"]
