@@ -268,15 +268,19 @@ class Drafting:
 
     def _free_stale_triggers(self, wanted: dict[str, Wanted]) -> None:
         """Clear what a bot does not use, where a bot that is written needs it."""
-        taken: dict[Claim, str] = {}
+        taken: dict[Claim, set[str]] = {}
         for name, want in wanted.items():
             if want.drifted:
-                taken |= dict.fromkeys(takes(self.kind, want.target), name)
+                for claim in takes(self.kind, want.target):
+                    taken.setdefault(claim, set()).add(name)
         if not taken:
             return
         for name, want in wanted.items():
-            if any(taken.get(claim, name) != name for claim in holds(self.kind, want.target)):
-                want.target = differ.without_stale_trigger(want.bot, want.target, self.kind)
+            cleared = differ.without_stale_trigger(want.bot, want.target, self.kind)
+            # Only what it would give up: who needs anything else of it is not helped.
+            freed = holds(self.kind, want.target) - holds(self.kind, cleared)
+            if any(taken.get(claim, set()) - {name} for claim in freed):
+                want.target = cleared
 
     def _fixed(self, deletes: Mapping[str, RemoteBot]) -> dict[str, RemoteBot]:
         """The bots of the instance that stay as they are, by what they are called in a sentence."""
