@@ -83,7 +83,7 @@ def test_with_all_closed_the_exit_code_says_it(shell: Shell, server: Sandbox, co
     assert _creates(server) == 0
 
 
-@pytest.mark.parametrize("command", COMMANDS.keys() - {"sandbox"}, indirect=True)
+@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"sandbox"}), indirect=True)
 @pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "<&-"])
 @pytest.mark.usefixtures("loja")
 def test_what_goes_well_needs_stdout_alone(shell: Shell, command: list[str], how: str) -> None:
