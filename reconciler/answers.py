@@ -217,6 +217,12 @@ def version(data: object) -> str | None:
     return None
 
 
+def numbers(version: str) -> tuple[int, int] | None:
+    """The first two numbers of a version, None when it does not begin with them."""
+    match = re.match(r"v?(\d{1,9})\.(\d{1,9})", version)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 _JSON = {Type.BOOL: bool, Type.INT: int, Type.TEXT: str, Type.ENUM: str, Type.TEXTS: list}
 _Expected = tuple[tuple[str, Any], ...]
 

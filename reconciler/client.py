@@ -27,12 +27,15 @@ from pydantic import SecretStr
 
 from reconciler import __version__, address, answers
 from reconciler.answers import NotUnderstood
-from reconciler.errors import ReconcilerError
+from reconciler.errors import Missing, ReconcilerError, ServerError
 from reconciler.kinds import OPENAI
 from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
 from reconciler.refusals import BUSY, Refusals, Request
 from reconciler.transport import Answer, NoAnswer, Wire
+
+OLDEST = (2, 2)
+"""The oldest version that is served."""
 
 TRIES = 4
 LONGEST_VERSION = 40
@@ -182,7 +185,10 @@ class Client:
         """Makes the call and reads the answer."""
         answer, seen = await self._answer(request)
         if answer.status >= 300:
-            raise self._refusals.refusal(request, answer, seen=seen)
+            error = self._refusals.refusal(request, answer, seen=seen)
+            if answer.status == 404 and not isinstance(error, Missing):
+                await self._check_version()
+            raise error
         try:
             data = answers.parse(answer.body)
         except NotUnderstood:
@@ -191,6 +197,15 @@ class Client:
             return read(data)
         except NotUnderstood as error:
             raise self._refusals.not_understood(request, error) from None
+
+    async def _check_version(self) -> None:
+        """Raises ServerError for a server that is too old to have the routes."""
+        version = await self.version()
+        if version is not None and (answers.numbers(version) or OLDEST) < OLDEST:
+            raise ServerError(
+                f"The server at {self.url} is version {version}, which has no such routes and is not served. "
+                "Update it to 2.3."
+            )
 
     async def _answer(self, request: Request) -> tuple[Answer, bool]:
         """Makes the call, again where that is harmless and may help.

@@ -7,7 +7,6 @@ themselves, field by field, are the plan's.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -16,9 +15,9 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from reconciler import identity, pipeline, secrets
+from reconciler import answers, identity, pipeline, secrets
 from reconciler.address import is_loopback
-from reconciler.client import Client, Server
+from reconciler.client import OLDEST, Client, Server
 from reconciler.errors import Disabled, ManifestError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.families import split
 from reconciler.identity import How
@@ -159,11 +158,10 @@ def _server(url: str) -> Finding:
 
 
 def _version(version: str | None) -> Finding:
-    numbers = re.match(r"v?(\d+)\.(\d+)", version or "")
-    if version is None or numbers is None:
+    served = answers.numbers(version or "")
+    if version is None or served is None:
         return Finding(Mark.NOTE, "version", "The server does not tell it. Versions 2.2 and 2.3 are served.")
-    served = (int(numbers[1]), int(numbers[2]))
-    if served < (2, 2):
+    if served < OLDEST:
         return Finding(Mark.BAD, "version", f"{version} is not served.", "Update the server to 2.3.")
     if served > (2, 3):
         return Finding(Mark.NOTE, "version", f"{version} is newer than what this was made for, 2.2 and 2.3.")

@@ -60,10 +60,8 @@ def untrusted(environ: Mapping[str, str]) -> str:
     """What to do about a certificate that is not trusted."""
     named = [name for name in (FILE, DIRECTORY) if environ.get(name)]
     if named:
-        return (
-            f"Only the authorities that {' and '.join(named)} names are trusted; add the one that signed it."
-        )
-    return f"If an authority of your own signed it, set {FILE} to the PEM file of that authority."
+        return f"Only the authorities of {' and '.join(named)} are trusted; add the one that signed it."
+    return f"If an authority of your own signed it, set {FILE} to its certificate, a PEM file."
 
 
 def _check_file(file: str) -> None:

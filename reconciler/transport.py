@@ -135,7 +135,8 @@ class Wire:
                 async with asyncio.timeout(seconds):
                     return await self._exchange(request)
             except TimeoutError:
-                failure = NoAnswer(f"it did not answer within {seconds:g} seconds", sent=True)
+                way = f" through the proxy that {self._proxy.variable} names" if self._proxy else ""
+                failure = NoAnswer(f"it did not answer within {seconds:g} seconds{way}", sent=True)
             except Unusable as error:
                 failure = NoAnswer(str(error), sent=True, lasting=error.lasting)
             except _Broken as broken:
@@ -332,7 +333,7 @@ def _tls_reason(error: aiohttp.ClientSSLError) -> str:
     reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or "no reason given"
     if reason == "WRONG_VERSION_NUMBER":
         return "what listens there does not speak TLS; is it plain http?"
-    return str(reason).lower().replace("_", " ")
+    return str(reason).lower().replace("_", " ").rstrip(".")
 
 
 def _os_reason(error: aiohttp.ClientConnectorError) -> str:

@@ -161,3 +161,36 @@ def test_broken_library_in_the_net_itself(start: Start, bots: Path, tmp_path: Pa
     assert process.returncode == 1
     assert SECRET not in out + err
     assert "Traceback" not in err
+
+
+CONF = "openssl_conf = x\n[x]\nproviders = p\n[p]\nq = qs\n[qs]\nactivate = 1\nmodule = /nonexistent.so\n"
+
+
+@pytest.mark.parametrize("command", ["plan", "apply", "doctor", "import"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "missing.pem"),
+        ("SSL_CERT_DIR", "missing"),
+        ("SSLKEYLOGFILE", "missing/x"),
+        ("OPENSSL_CONF", "openssl.cnf"),
+    ],
+)
+def test_commands_name_the_variable(
+    start: Start,
+    tmp_path: Path,
+    bots: Path,
+    command: str,
+    variable: str,
+    value: str,
+) -> None:
+    (tmp_path / "openssl.cnf").write_text(CONF)
+    where = "--into" if command == "import" else "--bots"
+    env = {"EVOLUTION_API_URL": "https://127.0.0.1:9", variable: value}
+    process = start(command, where, bots, env=env)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert variable in out + err
+    assert value in out + err
+    assert "bug" not in out + err
+    assert "Traceback" not in err

@@ -84,7 +84,7 @@ WRITES = "create update delete save_settings create_credential delete_credential
 CASES = [
     # the server's own words
     Case("find credentials settings create update delete", [MISSING], Missing, ['"loja" does not exist']),
-    Case("find create", [NO_ROUTE], ServerError, ["no such route", "Check the path"]),
+    Case("find create", [NO_ROUTE], ServerError, ["no such route", "Check the path"], requests=2),
     Case("find create update delete", [DISABLED], Disabled, ["OPENAI_ENABLED=true"]),
     Case("find create update delete instances", [UNAUTHORIZED], Unauthorized, ["key", "401"]),
     Case("find", [MASKED], Refused, ["status 500", "Error updating Openai"], requests=4),
@@ -96,7 +96,7 @@ CASES = [
     # something else answers
     Case(READS, [HTML], ServerError, ["Evolution Manager", "URL"]),
     Case(WRITES, [HTML], Unclear, ["not known", "Evolution Manager"]),
-    Case("find", [page(404, "404 page not found")], ServerError, ["404 page not found"]),
+    Case("find", [page(404, "404 page not found")], ServerError, ["404 page not found"], requests=2),
     Case("create delete", [page(413, "<h1>Too Large</h1>")], Refused, ["in front of", "Too Large"]),
     Case("create", [page(408, "<h1>Too slow</h1>")], Unclear, ["not known", "Too slow"]),
     Case("find", [reply(200, b"")], ServerError, ["something else than the API's JSON"]),
@@ -289,6 +289,39 @@ def test_server_that_speaks_no_tls() -> None:
     with pytest.raises(ServerError, match="does not speak TLS; is it plain http"):
         asyncio.run(run())
     assert connections == 1, "what cannot help is not tried again"
+
+
+@pytest.mark.parametrize("name", ["find", "create", "settings"])
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ("1.8.2", "is version 1.8.2, which has no such routes and is not served. Update it to 2.3."),
+        ("v1.7.4", "is version v1.7.4"),
+        ("2.1.1", "is version 2.1.1"),
+        ("2.3.6", "Check the path"),
+        ("x", "Check the path"),
+        ("9" * 5000 + ".1", "Check the path"),
+    ],
+)
+def test_version_of_a_server_without_the_routes(name: str, version: str, words: str) -> None:
+    outcome, spy = asked(CALLS[name], NO_ROUTE, reply(200, {"status": 200, "version": version}))
+    assert type(outcome) is ServerError
+    assert words in str(outcome)
+    assert spy.requests[1].target == "/"
+    assert "apikey" not in spy.requests[1].headers
+
+
+def test_version_is_asked_for_with_any_name_of_an_instance() -> None:
+    old = reply(200, {"version": "1.8.2"})
+    outcome, _ = asked(
+        lambda client: client.find("a b"), refusal(404, ["Cannot GET /openai/find/a%20b"]), old
+    )
+    assert "is version 1.8.2" in str(outcome)
+
+
+def test_no_version_is_asked_for_where_an_instance_is_missing() -> None:
+    _, spy = asked(CALLS["find"], MISSING)
+    assert len(spy.requests) == 1
 
 
 @pytest.mark.parametrize(

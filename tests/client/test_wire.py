@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import ssl
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from reconciler.client import Client, Server, segment
 from reconciler.errors import ServerError
 from reconciler.transport import KEEP_ALIVE
-from tests.client.scripted import KEY, NOWHERE, Act, asked, drop, raw, reply, serving
+from tests.client.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
 
 NAMES = {
     "loja-centro_1.2~x": "loja-centro_1.2~x",
@@ -119,7 +115,159 @@ def test_each_call_is_one_request_even_when_a_used_connection_drops() -> None:
     assert spy.methods == ["GET", "POST"]
 
 
+def closing(act: Act, seconds: float) -> Act:
+    """Answers once on each connection, then closes it without a word, and what came on it since is lost."""
+    used: set[asyncio.StreamWriter] = set()
+
+    async def once(request: Request, writer: asyncio.StreamWriter) -> None:
+        if writer in used:
+            writer.transport.abort()
+            return
+        used.add(writer)
+        await act(request, writer)
+        asyncio.get_running_loop().call_later(seconds, writer.close)
+
+    return once
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.001, 0.01, 0.1, 2.0])
+def test_writes_to_a_server_that_closes_each_connection_succeed(seconds: float) -> None:
+    async def several(client: Client) -> None:
+        for _ in range(3):
+            await client.find("loja")
+            await client.create("loja", {})
+            await client.update("loja", "b1", {})
+            await client.create("loja", {})
+            await client.delete("loja", "b1")
+
+    async def either(request: Request, writer: asyncio.StreamWriter) -> None:
+        bot = {"id": "b1"}
+        await reply(200, [bot] if request.method == "GET" else bot)(request, writer)
+
+    outcome, spy = asked(several, closing(either, seconds), timeout=5)
+    assert outcome is None
+    writes = [method for method in spy.methods if method != "GET"]
+    assert writes == ["POST", "PUT", "POST", "DELETE"] * 3, "each was sent once"
+
+
+def test_reads_from_a_server_that_closes_each_connection_wait_once_at_most() -> None:
+    async def many(client: Client) -> None:
+        for _ in range(20):
+            await client.find("loja")
+
+    outcome, spy = asked(many, closing(reply(200, []), 0.005), timeout=5)
+    assert outcome is None
+    assert len(spy.requests) <= 22
+
+
+def test_many_reads_at_a_time_from_such_a_server() -> None:
+    async def many(client: Client) -> None:
+        await asyncio.gather(*(client.find(str(i)) for i in range(200)))
+
+    outcome, _ = asked(many, closing(reply(200, []), 0.005), timeout=5)
+    assert outcome is None
+
+
+def test_writes_never_use_a_connection_again() -> None:
+    async def several(client: Client) -> None:
+        await client.find("loja")
+        await client.create("loja", {})
+        await client.update("loja", "b1", {})
+        await client.find("loja")
+
+    answers = [reply(200, []), reply(200, {"id": "b1"}), reply(200, {"id": "b1"}), reply(200, [])]
+    outcome, spy = asked(several, *answers)
+    assert outcome is None
+    assert spy.connections == 3
+    assert [request.headers.get("connection") for request in spy.requests] == [None, "close", "close", None]
+
+
+def test_cookies_of_an_answer_are_not_sent() -> None:
+    async def two(client: Client) -> None:
+        await client.find("loja")
+        await client.find("loja")
+
+    _, spy = asked(two, reply(200, [], "Set-Cookie: a=b; Path=/\r\n"))
+    assert all("cookie" not in request.headers for request in spy.requests)
+
+
 # -- proxies ----------------------------------------------------------------------------------
+
+
+REFUSING = [
+    (raw(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"), "wants another name and password (status 407)"),
+    (raw(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), "refuses to connect to it (status 403)"),
+    (raw(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), "refuses to connect to it (status 503)"),
+    (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "cannot be used: its answer is not HTTP"),
+    (drop, "cannot be used: the connection was dropped"),
+]
+
+
+@pytest.mark.parametrize(("act", "words"), REFUSING)
+def test_what_the_proxy_does_is_said_as_the_proxys(
+    monkeypatch: pytest.MonkeyPatch, act: Act, words: str
+) -> None:
+    outcome, _, _ = through_proxy(monkeypatch, "https://evo.test", "HTTPS_PROXY", act)
+    assert isinstance(outcome, ServerError)
+    assert f"the proxy that HTTPS_PROXY names {words}" in str(outcome)
+    assert "Check HTTPS_PROXY, or name the server in NO_PROXY." in str(outcome)
+    assert "secret" not in str(outcome)
+
+
+def test_login_that_a_proxy_of_plain_http_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome, _, _ = through_proxy(monkeypatch, "http://evo.test", "HTTP_PROXY", reply(407, b""))
+    assert "the proxy that HTTP_PROXY names wants another name and password (status 407)" in str(outcome)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        (f"http://me:hunter2@{NOWHERE}:3128", "its host name is not known"),
+        ("http://me:hunter2@127.0.0.1:9", "the connection is refused"),
+        ("https://me:hunter2@127.0.0.1:9", "the connection is refused"),
+    ],
+)
+def test_proxy_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, proxy: str, words: str
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    outcome = asyncio.run(find(f"{scheme}://evo.test"))
+    assert isinstance(outcome, ServerError)
+    assert f"the proxy that ALL_PROXY names cannot be used: {words}" in str(outcome)
+    assert "Check ALL_PROXY" in str(outcome)
+    assert "hunter2" not in str(outcome)
+
+
+def test_proxy_that_speaks_no_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async def run() -> object:
+        async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{port}")
+            return await find("https://evo.test")
+
+    assert "the proxy that HTTPS_PROXY names cannot be used: TLS failed" in str(asyncio.run(run()))
+
+
+def test_proxy_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> object:
+        async with serving(stall) as spy:
+            monkeypatch.setenv("HTTPS_PROXY", spy.url)
+            return await find("https://evo.test", timeout=0.2)
+
+    assert "within 0.2 seconds through the proxy that HTTPS_PROXY names" in str(asyncio.run(run()))
+
+
+async def find(url: str, timeout: float = 30.0) -> object:  # noqa: ASYNC109 - the client's
+    async with Client(Server(url, KEY, timeout, allow_http=True, retry_delay=0.001)) as client:
+        try:
+            return await client.find("loja")
+        except ServerError as error:
+            return error
 
 
 def test_loopback_goes_to_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,52 +332,3 @@ def test_no_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, seen, _ = through_proxy(monkeypatch, f"http://{NOWHERE}", "http_proxy", drop)
     assert "host name is not known" in str(outcome)
     assert seen == []
-
-
-# -- TLS --------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody signed, and its key."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl makes the certificate")
-    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    command = (
-        f"{openssl} req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=test "
-        "-addext subjectAltName=IP:127.0.0.1"
-    )
-    subprocess.run(
-        [*command.split(), "-keyout", str(key), "-out", str(pem)],
-        check=True,
-        capture_output=True,
-    )
-    return pem, key
-
-
-def find_over_tls(certificate: tuple[Path, Path]) -> object:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
-
-    async def run() -> object:
-        async with serving(reply(200, []), tls=context) as spy, Client(Server(spy.url, KEY)) as client:
-            try:
-                return await client.find("loja")
-            except ServerError as error:
-                return error
-
-    return asyncio.run(run())
-
-
-def test_certificate_that_is_not_trusted(certificate: tuple[Path, Path]) -> None:
-    outcome = find_over_tls(certificate)
-    assert isinstance(outcome, ServerError)
-    assert "its TLS certificate is not trusted (self-signed certificate)" in str(outcome)
-
-
-def test_certificate_that_the_environment_trusts(
-    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
-    assert find_over_tls(certificate) == ()
