@@ -27,11 +27,11 @@ from pydantic import SecretStr
 
 from reconciler import __version__, address, answers
 from reconciler.answers import NotUnderstood
-from reconciler.errors import Missing, ReconcilerError, ServerError
+from reconciler.errors import ReconcilerError, ServerError
 from reconciler.kinds import OPENAI
 from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
-from reconciler.refusals import BUSY, Refusals, Request
+from reconciler.refusals import BUSY, Refusals, Request, lacks_route
 from reconciler.transport import Answer, NoAnswer, Wire
 
 OLDEST = (2, 2)
@@ -185,10 +185,9 @@ class Client:
         """Makes the call and reads the answer."""
         answer, seen = await self._answer(request)
         if answer.status >= 300:
-            error = self._refusals.refusal(request, answer, seen=seen)
-            if answer.status == 404 and not isinstance(error, Missing):
+            if lacks_route(answer):
                 await self._check_version()
-            raise error
+            raise self._refusals.refusal(request, answer, seen=seen)
         try:
             data = answers.parse(answer.body)
         except NotUnderstood:

@@ -38,6 +38,9 @@ BUSY = frozenset({429, 502, 503, 504})
 LONGEST_GIST = 80
 """Characters of what a page is about."""
 
+_NO_ROUTE = "Cannot "
+"""How the server's own 404 for an unknown route begins, followed by method and path."""
+
 _MAYBE_DONE = frozenset({408, 425, 429})
 """Statuses below 500 that a proxy may give to a call that the server has seen."""
 
@@ -138,14 +141,14 @@ class Refusals:
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
         """The server itself says no."""
         words = self.secrets.clean(raw)
-        if status == 404 and raw.startswith("Cannot ") and "%" in request.path:
+        if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
             return Refused(
                 f"Cannot {self._told(request)}: a proxy in front of the server seems to decode the path "
                 f"({words}).",
                 status,
                 words,
             )
-        if status == 404 and raw.startswith("Cannot "):
+        if status == 404 and raw.startswith(_NO_ROUTE):
             return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
         if status == 404 and request.instance is not None:
             return Missing(
@@ -170,6 +173,16 @@ class Refusals:
         if request.instance is None:
             return request.task
         return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
+
+
+def lacks_route(answer: Answer) -> bool:
+    """Whether the server says that it does not have the route of a call."""
+    if answer.status != 404:
+        return False
+    try:
+        return (answers.refusal(answers.parse(answer.body)) or "").startswith(_NO_ROUTE)
+    except NotUnderstood:
+        return False
 
 
 def shown(name: str) -> str:

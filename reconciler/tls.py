@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -47,13 +48,19 @@ def check(environ: Mapping[str, str]) -> None:
 def context(environ: Mapping[str, str]) -> ssl.SSLContext:
     """What a TLS connection is made with. Raises ReconcilerError for a variable that cannot be used."""
     file, directory = environ.get(FILE), environ.get(DIRECTORY)
-    if file:
-        _check_file(file)
     if directory and not any(map(_is_hashed, directory.split(os.pathsep))):
         raise _unusable(DIRECTORY, directory, "has no certificates that `openssl rehash` named")
-    return ssl.create_default_context(
-        cafile=file or (None if directory else certifi.where()), capath=directory or None
-    )
+    try:
+        if file and not stat.S_ISREG(Path(file).stat().st_mode):
+            raise _unusable(FILE, file, "is no regular file")  # reading a pipe could wait for ever
+        return ssl.create_default_context(
+            cafile=file or (None if directory else certifi.where()), capath=directory or None
+        )
+    except ssl.SSLError:
+        what = "holds no certificate in PEM form"
+    except (OSError, ValueError) as error:
+        what = f"cannot be read: {_reason(error)}"
+    raise _unusable(FILE, file or certifi.where(), what)
 
 
 def untrusted(environ: Mapping[str, str]) -> str:
@@ -62,17 +69,6 @@ def untrusted(environ: Mapping[str, str]) -> str:
     if named:
         return f"Only the authorities of {' and '.join(named)} are trusted; add the one that signed it."
     return f"If an authority of your own signed it, set {FILE} to its certificate, a PEM file."
-
-
-def _check_file(file: str) -> None:
-    try:
-        if Path(file).exists() and not (Path(file).is_file() or Path(file).is_dir()):
-            raise _unusable(FILE, file, "is no regular file")  # reading a pipe could wait for ever
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=file)
-    except ssl.SSLError:
-        raise _unusable(FILE, file, "holds no certificate in PEM form") from None
-    except (OSError, ValueError) as error:
-        raise _unusable(FILE, file, f"cannot be read: {_reason(error)}") from None
 
 
 def _is_hashed(directory: str) -> bool:

@@ -18,7 +18,6 @@ import asyncio
 import errno
 import logging
 import os
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -77,7 +76,8 @@ class Wire:
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float, concurrency: int) -> None:
         """url: with no slash at its end.
 
-        Raises ValueError when it cannot be used, ReconcilerError when what the environment names cannot.
+        Raises ValueError when it cannot be used, ReconcilerError when the proxy cannot. Entering it raises
+        ReconcilerError when the certificates that the environment names cannot be used.
         """
         try:
             httpx.URL(url)
@@ -91,11 +91,7 @@ class Wire:
         self._proxy = proxies.of(url, os.environ)
         self._reuses = True
         secure = "https:" in (url[:6], self._proxy.url[:6] if self._proxy else "")
-        self._transport = _Transport(
-            concurrency=concurrency,
-            tls=tls.context(os.environ) if secure else None,
-            proxy=self._proxy,
-        )
+        self._transport = _Transport(concurrency=concurrency, secure=secure, proxy=self._proxy)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -179,22 +175,23 @@ class _Broken(Exception):  # noqa: N818
 class _Transport(httpx.AsyncBaseTransport):
     """httpx's requests on aiohttp's connections, the path byte for byte as it was given."""
 
-    def __init__(self, *, concurrency: int, tls: ssl.SSLContext | None, proxy: Proxy | None) -> None:
+    def __init__(self, *, concurrency: int, secure: bool, proxy: Proxy | None) -> None:
         self._concurrency = concurrency
-        self._tls = tls
+        self._secure = secure
         self._proxy = proxy
         self._login = {"Proxy-Authorization": proxy.login} if proxy and proxy.login else {}
         self._pooled: aiohttp.ClientSession
         self._alone: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._pooled = self._session(keepalive_timeout=KEEP_ALIVE)
-        self._alone = self._session(force_close=True)
+        context = tls.context(os.environ) if self._secure else True  # made late, as it takes a while
+        self._pooled = self._session(ssl=context, keepalive_timeout=KEEP_ALIVE)
+        self._alone = self._session(ssl=context, force_close=True)
         return self
 
-    def _session(self, **kept: Any) -> aiohttp.ClientSession:
+    def _session(self, **options: Any) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=_Connector(limit=self._concurrency, ssl=self._tls or True, **kept),
+            connector=_Connector(limit=self._concurrency, **options),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None),
             auto_decompress=False,
