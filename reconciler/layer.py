@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from reconciler.errors import Position
+from reconciler.identity import claimed
 from reconciler.kinds import OPENAI, Field
 from reconciler.manifest import FOLDER, FREE, IDENTIFIER, MANIFEST, misnamed, model, wrong
 from reconciler.model import SecretRef
@@ -30,6 +31,11 @@ _BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)
 """A key that could be a variable's name as well, which none has without a single _."""
 
 _WHERE = "!env NAME or !secret-file PATH"
+_OF_THE_SERVER = frozenset({"id", "createdAt", "updatedAt", "instanceId"})
+"""What every row of the server has, and no manifest."""
+
+_BESIDE = ("openaiCreds", "onDrift", "previously", "silence", "fallback")
+_NOTHING = ("", "null", "Null", "NULL", "~")
 _OWN_KEY = "EVOLUTION_API_KEY"
 
 
@@ -144,6 +150,9 @@ class _Reader:
         nodes = self.source.entries(node, what)
         if nodes is None:
             return Part({}, {}, whole=False)
+        if not _OF_THE_SERVER.isdisjoint(nodes):
+            self._pasted(nodes, table)
+            return Part({}, {}, whole=False)
         values: dict[str, Any] = {}
         for name, (_, value_node) in nodes.items():
             value = self._value(value_node, name, layer, table)
@@ -151,6 +160,24 @@ class _Reader:
                 values[name] = value
         layer = self.prefix + layer
         return Part({name: Origin(self.source, *pair, layer) for name, pair in nodes.items()}, values)
+
+    def _pasted(self, nodes: Entries, table: Mapping[str, Field]) -> None:
+        """Report a row of the server as a whole: all that is not for a manifest."""
+        names = [
+            name
+            for name, (_, value) in nodes.items()
+            if (name not in table and name not in _BESIDE)
+            or (isinstance(value, ScalarNode) and not value.style and value.value in _NOTHING)
+        ]
+        said = "this is a row as the server lists it, of which a manifest cannot have all: delete"
+        listed = ", ".join(quoted(name)[1:-1] for name in names)
+        marker = ", and the marker in the description" if self._marked(nodes) else ""
+        first = next(key for name, (key, _) in nodes.items() if name in _OF_THE_SERVER)
+        self.source.report(first, f"{said} {listed}{marker}")
+
+    def _marked(self, nodes: Entries) -> bool:
+        node = nodes["description"][1] if "description" in nodes else None
+        return isinstance(node, ScalarNode) and bool(claimed(node.value))
 
     def _value(self, node: Node, name: str, layer: str, table: Mapping[str, Field]) -> object:
         source = self.source

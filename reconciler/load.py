@@ -11,17 +11,20 @@ import errno
 import gc
 import os
 import stat
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from reconciler import layer, merge, sharing
+from reconciler import inside, layer, merge, sharing
 from reconciler.errors import ManifestError, Position, Problem, ReconcilerError
+from reconciler.inside import UnreadableError
+from reconciler.manifest import MANIFEST
 from reconciler.model import Desired, DesiredInstance
 from reconciler.nodes import MAX_PROBLEMS, Source, TooManyProblemsError, near, quoted
-from reconciler.yaml import MalformedError, compose, compose_json
+from reconciler.yaml import MalformedError, MappingNode, compose, compose_json
 
 MAX_MANIFEST = 5 * 2**20
 MAX_INCLUDED = 2**20
@@ -31,13 +34,8 @@ _DEFAULTS = "_defaults"
 _ELSE = "or name the directory of the manifests with --bots"
 
 
-class _UnreadableError(ValueError):
-    """Why a file is not read: a sentence without its subject; line and column where that is known."""
-
-    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
-        super().__init__(message)
-        self.line = line
-        self.column = column
+class _MissingError(UnreadableError):
+    """There is no such file."""
 
 
 def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
@@ -51,11 +49,14 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     problems: set[Problem] = set()
     tree = _Tree(directory, edited or {})
     paths = tree.manifests(problems)
-    with _no_collecting():
-        folders = {folder: _read(path, tree, problems) for folder, path in tree.folders.items()}
-        read = [_instance(path, folders, tree, problems, origins) for path in paths]
+    found, wrong = _loaded(tree, paths, origins)
+    if texts := [path for path in paths if tree.taker(path)]:  # which is known only when all are read
+        paths = [path for path in paths if path not in texts]
+        found, wrong = _loaded(tree, paths, origins)
+        wrong.update(tree.both(path) for path in texts if path in tree.declaring)
+    problems |= wrong
     instances: dict[str, DesiredInstance] = {}
-    for instance in filter(None, read):
+    for instance in found:
         first = instances.setdefault(instance.name, instance)
         if first is not instance:
             said = f"instance {quoted(instance.name)} is declared at {first.at} already: keep one of the two"
@@ -68,6 +69,15 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
             f"{_shown(directory)} holds no manifest (*.yaml, *.yml, *.json): add one, {_ELSE}"
         )
     return Desired(tuple(instances[name] for name in sorted(instances)))
+
+
+def _loaded(tree: _Tree, paths: Sequence[Path], origins: bool) -> tuple[list[DesiredInstance], set[Problem]]:
+    """What the manifests declare, and what is wrong."""
+    problems: set[Problem] = set()
+    with _no_collecting():
+        folders = {folder: _read(path, tree, problems) for folder, path in tree.folders.items()}
+        read = [_instance(path, folders, tree, problems, origins) for path in paths]
+    return [instance for instance in read if instance], problems
 
 
 def folder(directory: Path) -> layer.Layer | None:
@@ -156,7 +166,7 @@ def _read(path: Path, tree: _Tree, problems: set[Problem], above: Sequence[_File
     nothing = _File(layer.Layer(source, Position(file, 1, 1), whole=False), files)
     try:
         text = _decoded(tree.contents(path, MAX_MANIFEST))
-    except _UnreadableError as error:
+    except UnreadableError as error:
         what = "the manifest" if above is not None else "the folder's file"
         problems.add(Problem(Position(file, error.line, error.column), f"{what} {error}"))
         return nothing
@@ -165,6 +175,8 @@ def _read(path: Path, tree: _Tree, problems: set[Problem], above: Sequence[_File
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
         if above is None:
             return _File(layer.read(root, source, None), files)
+        if isinstance(root, MappingNode) and any(key.value in MANIFEST for key, _ in root.value):
+            tree.declaring.add(path)
         variables = any(one.layer.vars is not None for one in above)
         bots = any(one.layer.bots for one in above)
         return _File(layer.read(root, source, path.stem, variables=variables, bots=bots), files)
@@ -213,9 +225,12 @@ class _Tree:
         self._real = directory.resolve()
         self._edited = edited
         self._texts: dict[Path, str] = {}
+        self._reals: dict[Path, Path] = {}
         self.folders: dict[Path, Path] = {}
+        self._takers: dict[Path, Path] = {}  # of texts' paths without links
+        self.declaring: set[Path] = set()  # what has a key of a manifest
 
-    def manifests(self, problems: set[Problem]) -> list[Path]:
+    def manifests(self, problems: set[Problem]) -> list[Path]:  # noqa: PLR0912 - one for each kind of entry
         """The manifests in the order of their paths; a directory that cannot be entered is a problem.
 
         Each directory is read once, under its own name rather than a link's. folders gets the files that hold
@@ -237,6 +252,8 @@ class _Tree:
                 continue
             for entry in entries:
                 path = directory / entry.name
+                if not entry.is_symlink():
+                    self._reals[path] = real / entry.name
                 if entry.name.startswith("_") and not path.is_dir():
                     self._folder(path, problems)
                 if entry.name.startswith((".", "_")):
@@ -247,9 +264,9 @@ class _Tree:
                     try:
                         target = self._inside(path)
                         if real.is_relative_to(target):
-                            raise _UnreadableError("is a link that leads back to where it stands: remove it")
+                            raise UnreadableError("is a link that leads back to where it stands: remove it")
                         links.append((path, target))
-                    except _UnreadableError as error:
+                    except UnreadableError as error:
                         problems.add(Problem(Position(_shown(path), 1, 1), f"the directory {error}"))
                 elif entry.name.lower().endswith(_ENDINGS):
                     found.append(path)
@@ -271,25 +288,33 @@ class _Tree:
         else:
             self.folders[path.parent] = path
 
+    def real(self, path: Path) -> Path:
+        """The path without links, which must not lead out."""
+        return self._reals.get(path) or self._inside(path)
+
+    def taker(self, path: Path) -> Path | None:
+        """The manifest that takes a file in as a text."""
+        try:
+            return self._takers.get(self.real(path))
+        except UnreadableError:
+            return None
+
+    def both(self, path: Path) -> Problem:
+        """The error for a manifest that is taken in as a text too."""
+        taker = _shown(self.taker(path) or path)
+        said = f"the file is a manifest, and a `!file` in {taker} takes it in as a text"
+        return Problem(Position(_shown(path), 1, 1), f"{said}: give the text a file of its own, as a .md")
+
     def contents(self, path: Path, limit: int) -> bytes:
         """A regular file's bytes."""
+        real = self.real(path)
         try:
-            if path.is_symlink():
-                self._inside(path)
-            found = path.stat()
-            if not stat.S_ISREG(found.st_mode):
-                raise _UnreadableError("is not a regular file: put a text file in its place")
-            with path.open("rb") as file:
-                data = file.read(limit + 1) if found.st_size <= limit else b""
-            data = self._edited.get(path.resolve(), data) if self._edited else data
+            data = inside.read(self._real, real, limit)
         except FileNotFoundError:
-            raise _UnreadableError("does not exist: correct the path or make the file") from None
-        except OSError as error:
-            raise _UnreadableError(
-                f"cannot be read ({error.strerror}): make it readable or remove it"
-            ) from None
-        if found.st_size > limit or len(data) > limit:
-            raise _UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
+            raise _MissingError("does not exist: correct the path or make the file") from None
+        data = self._edited.get(real, data)
+        if len(data) > limit:
+            raise UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
         return data
 
     def included(self, manifest: Path, name: str) -> str:
@@ -299,33 +324,68 @@ class _Tree:
         """
         home = manifest.parent.relative_to(self._directory)
         if not name or "\0" in name:
-            raise _UnreadableError("names no file: write a path, relative to the manifest")
+            raise UnreadableError("names no file: write a path, relative to the manifest")
         if Path(name).is_absolute() or Path(os.path.normpath(home / name)).parts[:1] == ("..",):
-            raise _UnreadableError(f"leads out of {_shown(self._directory)}: write a path inside it")
+            raise UnreadableError(f"leads out of {_shown(self._directory)}: write a path inside it")
         path = self._inside(manifest.parent / name)
+        self._takers.setdefault(path, manifest)
         if path not in self._texts:
-            try:
-                text = _decoded(self.contents(path, MAX_INCLUDED))
-            except _UnreadableError as error:
-                if (error.line, error.column) != (1, 1):
-                    raise _UnreadableError(f"{error} (line {error.line}, column {error.column})") from None
-                raise
-            if "\0" in text:
-                raise _UnreadableError("holds a NUL character, which the server cannot store: remove it")
-            self._texts[path] = text.replace("\r\n", "\n").removesuffix("\n")
+            self._texts[path] = self._text(path, manifest, name)
         return self._texts[path]
+
+    def _text(self, path: Path, manifest: Path, name: str) -> str:
+        try:
+            text = _decoded(self.contents(path, MAX_INCLUDED))
+            if "\0" in text:
+                at = text.index("\0")
+                said = "holds a NUL character, which the server cannot store: remove it"
+                raise UnreadableError(said, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+        except _MissingError:
+            raise UnreadableError(self._missing(manifest.parent, name)) from None
+        except UnreadableError as error:
+            if (error.line, error.column) != (1, 1):
+                raise UnreadableError(f"{error} (line {error.line}, column {error.column})") from None
+            raise
+        return text.replace("\r\n", "\n").removesuffix("\n")
+
+    def _missing(self, folder: Path, name: str) -> str:
+        """What to say of a name that no file has: the one that only looks or is spelled like it."""
+        found: list[str] = []
+        for part in name.replace("\\", "/").split("/"):
+            at = folder.joinpath(*found)
+            try:
+                names = [each.name for each in self._inside(at).iterdir()]
+            except (OSError, UnreadableError):
+                names = []
+            same = sorted(other for other in names if _folded(other) == _folded(part))
+            same = same or [part] * (part in ("", ".", ".."))
+            if not same:
+                return "does not exist: correct the path or make the file"
+            found.append(part if part in same else same[0])
+        right = "/".join(found)
+        if unicodedata.normalize("NFC", right) == unicodedata.normalize("NFC", name):
+            return (
+                f"does not exist: a file {quoted(right)} does, of which the accents are other characters "
+                f"({right!a}): copy its name, or rename the file"
+            )
+        return f"does not exist, but {quoted(right)} does: write that"
 
     def _inside(self, path: Path) -> Path:
         """The path without links, which must not lead out."""
         try:
             real = path.resolve()
         except (OSError, RuntimeError):  # RuntimeError: a loop, before Python 3.13
-            raise _UnreadableError("is a link that leads to itself: remove it") from None
+            raise UnreadableError("is a link that leads to itself: remove it") from None
         if not real.is_relative_to(self._real):
-            raise _UnreadableError(
+            raise UnreadableError(
                 f"leads out of {_shown(self._directory)} by a link: put the file itself there"
             )
         return real
+
+
+def _folded(name: str) -> str:
+    """A file's name as systems that do not tell case or composition apart see it."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _loops(link: Path) -> bool:
@@ -338,12 +398,12 @@ def _loops(link: Path) -> bool:
 
 def _decoded(data: bytes) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0\0" in (data[:4:2], data[1:4:2]):
-        raise _UnreadableError("is UTF-16: save it as UTF-8")
+        raise UnreadableError("is UTF-16: save it as UTF-8")
     try:
         return data.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode()
-        raise _UnreadableError(
+        raise UnreadableError(
             f"is not UTF-8, the byte 0x{error.object[error.start]:02x} is no character: save it as UTF-8",
             before.count("\n") + 1,
             len(before) - before.rfind("\n"),

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Type
 from reconciler.nodes import looks_like_key, near, quoted
+from reconciler.render import safe
 
 FOLDER = ("vars", "settings", "silence", "defaults", "bots")
 """The keys of a folder's file."""
@@ -238,6 +239,10 @@ def wrong(error: ErrorDetails, name: str) -> str:
 
 
 def _unknown(name: str, where: int | str) -> str:
+    if name.startswith(("//", "/*")):
+        return f"`{name[:2]}` begins no comment here: write `#`"
+    if hidden := [sign for sign in name if not sign.isprintable()]:
+        return f"{quoted(name)} holds {safe.named(hidden[0])}: remove it"
     if not where:
         keys = f"{', '.join(MANIFEST[:-1])} or {MANIFEST[-1]}"
         return _OF_A_MANIFEST.get(

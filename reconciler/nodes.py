@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from reconciler.errors import Position, Problem
 from reconciler.kinds import Type, Value
-from reconciler.yaml import MappingNode, Node, Places, ScalarNode, SequenceNode, index, tag
+from reconciler.yaml import MappingNode, Node, Places, ScalarNode, SequenceNode, hints, index, tag
 
 MAX_PROBLEMS = 1000
 """Errors of one file after which the rest of it is not looked at."""
@@ -128,15 +128,20 @@ class Source:
         """A scalar's text as it stands; `!file` puts a file's in its place. None when it is wrong."""
         given = tag(node)
         if not isinstance(node, ScalarNode):
-            self.report(node, f"{name} is a text, not {_described(node)}: write a text")
+            said = f"{name} is a text, not {_described(node)}: write a text"
+            self.report(node, f"{said}{self._in_quotes(node)}")
         elif given == "!file" and files:
             return self._included(node)
         elif given == "!file":
             self.report(node, f"{name} is short: write it here, without `!file`")
         elif given:
-            self.report(node, f"the tag {quoted(given)} has no meaning here: leave it out")
+            said = f"the tag {quoted(given)} has no meaning here: leave it out"
+            self.report(node, f"{said}{self._in_quotes(node)}")
         elif not node.style and not node.value:
-            self.report(node, f'{name} has no value: write one ("" for an empty text), or leave it out')
+            said = f'{name} has no value: write one ("" for an empty text), or leave it out'
+            self.report(node, f"{said}{self._in_quotes(node)}")
+        elif node.style in ("|", ">") and not node.value and self._in_quotes(node):
+            self.report(node, f"{name} has no text below `{node.style}`: write it{self._in_quotes(node)}")
         elif not node.style and node.value in _NULLS:
             self.report(
                 node,
@@ -147,6 +152,11 @@ class Source:
         else:
             return str(node.value)
         return None
+
+    def _in_quotes(self, node: Node) -> str:
+        """What to write where a text was meant that YAML takes for something else; "" where none was."""
+        line = "" if self.file.lower().endswith(".json") else hints.quoted(self.raw, index(node))
+        return f"; if it is a text, put it in quotes: write {line}" if line else ""
 
     def _included(self, node: ScalarNode) -> str | None:
         try:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from reconciler import inside
 from reconciler.drift import SETTINGS, Drift, Said
 from reconciler.errors import ManifestError, Position
 from reconciler.kinds import Value
-from reconciler.load import MAX_INCLUDED, load
+from reconciler.load import MAX_INCLUDED, MAX_MANIFEST, load
 from reconciler.merge import literal
 from reconciler.model import Desired, DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.nodes import Origin
@@ -81,7 +82,7 @@ class Manifests:
     def original(self, path: Path) -> bytes:
         """What a file holds."""
         if path not in self._read:
-            self._read[path] = path.read_bytes()
+            self._read[path] = inside.read(self._directory.resolve(), path, MAX_MANIFEST)
         return self._read[path]
 
     def _edit(self, instance: DesiredInstance, edits: Edits, edited: dict[Path, bytes]) -> None:

@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import files, pipeline
+from reconciler import files, inside, pipeline
 from reconciler.client import Client, Server
 from reconciler.drift import Credentials, Drift, Drifts, Said, drifts
 from reconciler.errors import InstanceError, ReconcilerError
 from reconciler.fetch import fetch
+from reconciler.inside import UnreadableError
 from reconciler.kinds import OPENAI
 from reconciler.model import Desired
 from reconciler.pipeline import Request
@@ -166,7 +167,7 @@ def _check(path: Path, original: bytes, home: Path) -> None:
     """Raises ReconcilerError for a file that may not be written: it is elsewhere, or is not as it was."""
     if not path.is_relative_to(home):
         raise ReconcilerError(f"{path} is not written: it is outside of {home}.")
-    with suppress(OSError):
-        if path.read_bytes() == original:
+    with suppress(OSError, UnreadableError):
+        if inside.read(home, path, len(original)) == original:
             return
     raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")

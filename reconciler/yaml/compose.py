@@ -18,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
 
 from reconciler.render.safe import named
+from reconciler.yaml import hints
 
 MAX_DEPTH = 50
 MAX_EXPANDED = 20_000_000
@@ -78,6 +79,8 @@ def compose(text: str) -> Node:
         raise _forbidden(text, len(before)) from None
     if back and root is not None:
         _translate(root, back)
+    if not text.isascii() and root is not None and _ODD_BLANK.search(text):
+        _check_blanks(root)
     if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
         raise MalformedError("the file says nothing: begin with `bots:`, or remove the file", 0)
     if "*" in text:
@@ -129,6 +132,24 @@ def _forbidden(text: str, at: int) -> MalformedError:
     if ord(sign) > 0xFF or sign == "\0":
         return MalformedError(f"{said}: remove it", at)
     return MalformedError(f'{said}: remove it, or write it as "\\x{ord(sign):02x}" in double quotes', at)
+
+
+_ODD_BLANK = re.compile(rf"(?m)^[ \t]*[{hints.BLANKS}]")
+
+
+def _check_blanks(root: Node) -> None:
+    """Refuse a key with a blank in front that is no space: it looks indented, and is not."""
+    seen: set[int] = set()
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        stack += _children(node)
+        for key, _ in node.value if isinstance(node, MappingNode) else ():
+            if isinstance(key, ScalarNode) and not key.style and _ODD_BLANK.match(key.value):
+                raise _malformed(key, f"not valid YAML: {hints.blank(key.value[0])}")
 
 
 # -- the composer -----------------------------------------------------------------------------
@@ -218,6 +239,11 @@ _EXPLANATIONS = {
     "did not find expected hexdecimal number": "the escape needs hexadecimal digits: write the character "
     "itself",
     "found unexpected ':'": "a text with a `:` in it stands inside of braces or brackets: put it in quotes",
+    "did not find expected alphabetic or numeric character": "a name belongs behind `*` and `&`",
+    "did not find expected comment or line break": "behind `|` or `>` the line ends: begin the text below",
+    "indentation indicator equal to 0": "behind `|` or `>` the line ends: begin the text below",
+    "mapping keys are not allowed": "a `?` begins a key, and none can stand here",
+    "block sequence entries are not allowed": "a `-` begins an item of a list, and none can stand here",
     "found undefined alias": "no anchor of that name stands above: define it with `&name`, or put a text "
     "that begins with `*` in quotes",
     "found duplicate anchor": "an anchor of that name stands above: give this one another name",
@@ -235,18 +261,18 @@ def _explained(error: MarkedYAMLError, text: str) -> MalformedError:
     problem = str(error.problem)
     if "end of stream" in problem and error.context_mark is not None:
         mark = error.context_mark
+    at = int(mark.index)
+    if found := hints.misplaced(text, at):
+        return MalformedError(f"not valid YAML: {found[0]}", found[1])
     if problem == "found character that cannot start any token":
-        sign = text[mark.index : mark.index + 1]
-        said = (
-            "a tab stands where YAML wants spaces: indent with spaces"
-            if sign == "\t"
-            else f"a text cannot begin with `{sign}`: put it in quotes"
-        )
-    else:
-        whole = f"{error.context} {problem}"
-        known = (said for part, said in _EXPLANATIONS.items() if part in whole)
-        said = next(known, f"{problem} ({error.context}): correct it" if error.context else problem)
-    return MalformedError(f"not valid YAML: {said}", mark.index)
+        said = f"a text cannot begin with `{text[at : at + 1]}`: put it in quotes"
+        return MalformedError(f"not valid YAML: {said}{hints.write(text, at)}", at)
+    whole = f"{error.context} {problem}"
+    known = (said for part, said in _EXPLANATIONS.items() if part in whole)
+    said = next(known, f"{problem} ({error.context}): correct it" if error.context else problem)
+    if "quote is opened here" not in said and (line := hints.quoted(text, at)):
+        said = f"{said}; if it is all a text, put it in quotes: write {line}"
+    return MalformedError(f"not valid YAML: {said}", at)
 
 
 # -- JSON -------------------------------------------------------------------------------------

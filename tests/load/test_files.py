@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.load import MAX_INCLUDED, MAX_MANIFEST, load
-from tests.load.writing import CHAT, bot, marked, problems, read, write
+from tests.load.writing import CHAT, HERE, bot, marked, problems, read, write
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 
@@ -303,3 +306,101 @@ def test_an_included_text_keeps_to_the_limits(tmp_path: Path) -> None:
     found = problems(tmp_path, {"loja.yaml": text, "p.md": "a" * 101 + "\n"})
     assert len(found) == 1
     assert found[0].startswith(f"loja.yaml:{place}: keywordFinish has 101 characters")
+
+
+# -- names that only look like a file's -------------------------------------------------------
+
+DECOMPOSED = "Prompts/ac\u0327ai\u0301.md"
+
+MISSPELLED = {
+    "backslash": ("'Prompts\\menu.md'", "but 'Prompts/menu.md' does"),
+    "case": ("prompts/MENU.md", "but 'Prompts/menu.md' does"),
+    "both": ("'prompts\\Menu.MD'", "but 'Prompts/menu.md' does"),
+    "from here": ("./prompts/menu.md", "but './Prompts/menu.md' does"),
+    "composed": ("Prompts/a\u00e7a\u00ed.md", "a file 'Prompts/ac\u0327ai\u0301.md' does", "accents"),
+    "no such": ("Prompts/other.md", "does not exist: correct the path"),
+    "a folder of another name": ("prompt/menu.md", "does not exist: correct the path"),
+    "out": ("x/../../Prompts/menu.md", "leads out of"),
+}
+
+
+@pytest.mark.parametrize(("name", "words"), [pytest.param(r[0], r[1:], id=n) for n, r in MISSPELLED.items()])
+def test_the_file_that_was_meant_is_named(tmp_path: Path, name: str, words: tuple[str, ...]) -> None:
+    text = PROMPT.replace("PATH", name).replace(HERE, "")
+    [found] = problems(tmp_path, {"loja.yaml": text, "Prompts/menu.md": "x", DECOMPOSED: "x"})
+    for word in words:
+        assert word in found
+
+
+# -- a file that is taken in ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["persona: Ana\n", "- um\n- dois\n", "tom: [", "Olá: {{nome}}\n", "x"])
+@pytest.mark.parametrize("name", ["p.yaml", "prompts/p.yml", "p.json"])
+def test_a_text_that_is_taken_in_is_no_manifest(tmp_path: Path, text: str, name: str) -> None:
+    root = write(tmp_path, {"loja.yaml": prompt(name), "z.yaml": "bots: {}", name: text})
+    loja, z = load(root).instances
+    assert loja.bots[0].fields["systemMessages"] == (text.removesuffix("\n"),)
+    assert z.name == "z"
+
+
+def test_a_text_below_a_folder_s_file_is_no_manifest(tmp_path: Path) -> None:
+    bot = "{openaiCreds: c, botType: assistant, assistantId: x, triggerType: none}"
+    folder = f"settings: {{fallback: a}}\nbots:\n  a: {bot}\n"
+    files = {"_defaults.yaml": folder, "loja.yaml": prompt("p.yaml"), "p.yaml": "persona: Ana"}
+    assert [instance.name for instance in load(write(tmp_path, files)).instances] == ["loja"]
+
+
+@pytest.mark.parametrize("text", ["bots: {}", "instance: p\nvars: {}\nbots: {}", "bots: 1", '{"bots": {}}'])
+def test_a_manifest_that_is_taken_in_is_an_error(tmp_path: Path, text: str) -> None:
+    found = problems(tmp_path, {"loja.yaml": prompt("p.yaml"), "p.yaml": text})
+    assert len(found) == 1
+    assert found[0].startswith("p.yaml:1:1: the file is a manifest, and a `!file` in ")
+    assert "loja.yaml takes it in" in found[0]
+
+
+# -- what is swapped while it is read ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "pipe"])
+def test_what_is_swapped_meanwhile_is_not_followed(tmp_path: Path, what: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "p.md").write_text("secret")
+    root = write(tmp_path, {"loja.yaml": prompt("p/p.md"), "p/p.md": "inside"})
+    place = root / "p" if what == "folder" else root / "p" / "p.md"
+    spare, kept = tmp_path / "spare", tmp_path / "kept"
+    done = threading.Event()
+
+    def swap() -> None:
+        while not done.is_set():
+            place.rename(kept)
+            if what == "pipe":
+                os.mkfifo(place)
+            else:
+                place.symlink_to(outside if what == "folder" else outside / "p.md")
+            place.rename(spare)
+            kept.rename(place)
+            spare.unlink()
+
+    swapper = threading.Thread(target=swap)
+    swapper.start()
+    try:
+        for _ in range(300):
+            with suppress(ManifestError):
+                [instance] = load(root).instances
+                assert instance.bots[0].fields["systemMessages"] == ("inside",)
+    finally:
+        done.set()
+        swapper.join()
+
+
+def test_manifests_that_are_no_files(tmp_path: Path) -> None:
+    root = write(tmp_path, {"loja.yaml": "bots: {}"})
+    os.mkfifo(root / "pipe.yaml")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(root / "s.yaml"))
+        found = problems(tmp_path, {})
+    assert [line.split(": ", 1)[1] for line in found] == [
+        "the manifest is not a regular file: put a text file in its place"
+    ] * 2

@@ -1,0 +1,70 @@
+"""The one way to the bytes of a file below the manifests' directory.
+
+Nothing outside is read, whatever is swapped for a link meanwhile, and nothing that is no regular file.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+_FOLDER = _FLAGS | getattr(os, "O_DIRECTORY", 0)
+_FILE = _FLAGS | _NO_LINK | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_NO_FILE = "is not a regular file: put a text file in its place"
+_SWAPPED = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
+
+
+class UnreadableError(ValueError):
+    """Why a file is not read: a sentence without its subject; line and column where that is known."""
+
+    def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
+        super().__init__(message)
+        self.line = line
+        self.column = column
+
+
+def read(home: Path, path: Path, limit: int) -> bytes:
+    """What a regular file holds, at most limit bytes. Raises UnreadableError, FileNotFoundError.
+
+    home, path: without links, the one below the other. What has become a link since is not followed.
+    """
+    try:
+        opened = _opened(home, path)
+        try:
+            if not stat.S_ISREG(os.fstat(opened).st_mode):
+                raise UnreadableError(_NO_FILE)
+            with open(opened, "rb", closefd=False) as file:
+                data = file.read(limit + 1)
+        finally:
+            os.close(opened)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        if error.errno in _SWAPPED:
+            raise UnreadableError("became a link while it was read: run this again") from None
+        if error.errno == errno.ENXIO:  # a socket
+            raise UnreadableError(_NO_FILE) from None
+        raise UnreadableError(f"cannot be read ({error.strerror}): make it readable or remove it") from None
+    if len(data) > limit:
+        raise UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
+    return data
+
+
+def _opened(home: Path, path: Path) -> int:
+    """A descriptor of the file, opened folder by folder where the system can."""
+    if os.open not in os.supports_dir_fd:
+        return os.open(path, _FILE)
+    *folders, name = path.relative_to(home).parts or (".",)
+    at = os.open(home, _FOLDER)
+    try:
+        for folder in folders:
+            below = os.open(folder, _FOLDER | _NO_LINK, dir_fd=at)
+            os.close(at)
+            at = below
+        return os.open(name, _FILE, dir_fd=at)
+    finally:
+        os.close(at)

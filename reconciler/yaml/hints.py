@@ -1,0 +1,112 @@
+"""A line that YAML takes otherwise than the person meant it → what to write instead.
+
+People paste texts that begin with a sign of YAML's, comments of other languages, and blanks that only look
+like spaces. Pure; knows no fields, and shows nothing that may be secret.
+"""
+
+from __future__ import annotations
+
+import re
+
+from reconciler.render.safe import named
+from reconciler.yaml import emit
+
+BLANKS = "\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
+"""What only looks like a space or like nothing, for a class of a regex."""
+
+_LINE = re.compile(r"""((?:-[ \t]+)*)((?:[\w$.-]+|"[^"]*"|'[^']*'):[ \t]+)?(\S.*)""")
+_STRUCTURE = re.compile(r"""[{\[]$|\{(?!\{).*:|<<|["'].*,$""")
+"""What is no text, but a mapping or list that goes on, or stands in another."""
+
+_SIGNS = "*&!|>{}[]?-,@`%\"'#"
+_SECRET = re.compile(r"key|url|token|secret|pass|auth|cred|sk-", re.IGNORECASE)
+_LONGEST = 100
+_FAR = 300
+_INDENT = re.compile(rf"[ \t]*?([\t{BLANKS}])")
+_BEHIND = re.compile(rf"[ \t]*(?:-|[\w$.'\"-]+:)([{BLANKS}])")
+_FOREIGN = re.compile(r"(?:^|(?<=[\s,{\[]))(//|/\*)")
+
+
+def quoted(text: str, at: int) -> str:
+    """The line at this place with its value in quotes: `key: "value"`.
+
+    "" where the value does not begin with a sign of YAML's nor hold what ends it, and where it may be secret.
+    """
+    line = _line(text, at)[1].strip()
+    match = _LINE.fullmatch(line)
+    if match is None or not (match[1] or match[2]) or len(line) > _LONGEST:
+        return ""
+    if _SECRET.search(line) or _below_credentials(text, at):
+        return ""
+    key, value = f"{match[1]}{match[2] or ''}", match[3]
+    if value[0] != "#":
+        value = re.split(r"[ \t]#", value)[0].rstrip()
+    if (value[0] not in _SIGNS and not re.search(r":(?:\s|$)", value)) or _STRUCTURE.match(value):
+        return ""
+    if value[0] == "[" and value[-1] == "]" and value[1:-1].strip()[:1] in tuple("@*&!%`"):
+        written = f"{key}[{', '.join(_quoted(item.strip()) for item in value[1:-1].split(','))}]"
+    else:
+        written = key + _quoted(value)
+    return written if written.isprintable() and written != line else ""
+
+
+def write(text: str, at: int) -> str:
+    """`, and write …` for the same line; "" where it may not be shown."""
+    said = quoted(text, at)
+    return f": write {said}" if said else ""
+
+
+def _quoted(value: str) -> str:
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        value = value[1:-1]
+    return emit.scalar(value, indent=0, style="'" if "\\" in value or '"' in value else '"', flow=True)
+
+
+def _below_credentials(text: str, at: int) -> bool:
+    """Whether the line stands below `credentials:`, or may: only so many lines are looked at."""
+    start, line = _line(text, at)
+    inner = _depth(line)
+    for _ in range(_FAR):
+        if not start or not inner:
+            return False
+        start, line = _line(text, start - 1)
+        if line.strip() and not line.lstrip().startswith("#") and _depth(line) < inner:
+            inner = _depth(line)
+            if "credentials" in line:
+                return True
+    return True
+
+
+def _depth(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def misplaced(text: str, at: int) -> tuple[str, int] | None:
+    """What a syntax error comes from, where it is no text without quotes: a sentence, and its place."""
+    start, line = _line(text, at)
+    above, before = _line(text, start - 1) if start else (0, "")
+    for begin, each in ((start, line), (above, before)):
+        if found := _INDENT.match(each):
+            if found[1] == "\t":
+                return "a tab stands where YAML wants spaces: indent with spaces", begin + found.start(1)
+            return blank(found[1]), begin + found.start(1)
+        if found := _BEHIND.match(each):
+            said = f"{named(found[1])} stands where YAML wants a space: write a space"
+            return said, begin + found.start(1)
+    for begin, each in ((start, line), (above, before)):
+        if found := _FOREIGN.search(each):
+            said = f"`{found[1]}` begins no comment in YAML: write `#`"
+            return said, begin + found.start(1)
+    return None
+
+
+def blank(sign: str) -> str:
+    """The sentence for a blank that is no space in front of a key."""
+    return f"{named(sign)} stands where YAML wants spaces: indent with spaces"
+
+
+def _line(text: str, at: int) -> tuple[int, str]:
+    """Where the line of a place begins, and the line."""
+    start = text.rfind("\n", 0, at) + 1
+    stop = text.find("\n", at)
+    return start, text[start : stop if stop >= 0 else len(text)]
