@@ -40,7 +40,7 @@ def explain(desired: Desired, address: str) -> str:
     ]
     if left:
         lines.append(f"left to the server: {', '.join(left)}")
-    return safe.inert("\n".join(lines) + "\n")
+    return safe.inert("\n".join(map(safe.line, lines)) + "\n")
 
 
 def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:

@@ -147,7 +147,7 @@ def agree(made: Plan, format: str) -> None:
         raise ReconcilerError(f"nothing was applied: with --format {format} changes need --yes.")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError("nothing was applied: without a terminal to ask on, changes need --yes.")
-    if not click.confirm(f"\nApply these changes to {safe.line(made.server)}?", err=True):
+    if not click.confirm(f"\nApply these changes to {safe.inert(safe.line(made.server))}?", err=True):
         raise ReconcilerError("nothing was applied.")
 
 
@@ -170,9 +170,9 @@ def doctor(found: Sequence[Finding]) -> None:
 def laid_out(done: LaidOut) -> None:
     """Say what init wrote and left, and what comes next."""
     for name in done.written:
-        click.echo(f"+ {safe.line(name)}")
+        click.echo(f"+ {safe.inert(safe.line(name))}")
     for name in done.kept:
-        click.echo(f"= {safe.line(name)} (kept as it is)")
+        click.echo(f"= {safe.inert(safe.line(name))} (kept as it is)")
     manifest = safe.line(done.sample or "bots")
     steps = [
         f"Edit {manifest}. To try it on the embedded server: reconciler apply --sandbox --yes",
@@ -181,7 +181,7 @@ def laid_out(done: LaidOut) -> None:
     ]
     if done.github:
         steps.append("For pull requests on GitHub, see README.md.")
-    where = f", in {safe.line(str(done.directory))}" if str(done.directory) != "." else ""
+    where = f", in {safe.inert(safe.line(str(done.directory)))}" if str(done.directory) != "." else ""
     if done.github:
         _for_github(done.github, done.directory)
     click.echo(f"\nNext{where}:")
@@ -193,7 +193,9 @@ def _for_github(github: GitHub, directory: Path) -> None:
     """Say for which branch the workflows are, where they went, and what they install."""
     said = f"The workflows are for the branch {github.branch}"
     if github.top != directory.resolve():
-        said += f", in {safe.line(str(github.top))}: GitHub reads none below the top of a repository"
+        said += (
+            f", in {safe.inert(safe.line(str(github.top)))}: GitHub reads none below the top of a repository"
+        )
     click.echo(f"\n{said}.")
     if github.other:
         click.echo(f"Warning: {safe.line(github.other)}", err=True)

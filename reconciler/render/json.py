@@ -70,8 +70,9 @@ def _dump(document: Mapping[str, object], key: bytes | None) -> str:
     document = {**document, "sha256": sha256(document)}
     if key is not None:
         document |= {"signature": signature(document, key)}
-    # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has.
-    return json.dumps(document, indent=2).replace("\x7f", "\\u007f") + "\n"
+    # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has. And `##[`
+    # is a command to GitHub's runner wherever it stands in a log. Both occur in texts alone; the values stay.
+    return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
 
 
 def _plan(plan: Plan) -> Mapping[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.load import load
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT, Run
 
@@ -113,6 +114,23 @@ def test_what_is_foreign_is_safe_to_show(run: Run, tmp_path: Path) -> None:
     shown = run("explain", "b@a\x1b[2J").stdout
     assert all(line.isprintable() for line in shown.splitlines())
     assert '"one␛[2J" (3 lines)' in shown
+
+
+@pytest.mark.parametrize("sign", ["\u200b", "\u202e", "\u2028", "\x1b", "\n", "\x85", "\ufeff", "\u00ad"])
+def test_invisible_characters_of_file_names_are_shown(run: Run, tmp_path: Path, sign: str) -> None:
+    bots = tmp_path / "bots"
+    prompts = bots / f"prom{sign}pts"
+    prompts.mkdir(parents=True)
+    (prompts / f"p{sign}.md").write_text("Olá\n")
+    (bots / f"a{sign}b.yaml").write_text(
+        "bots:\n  um:\n    botType: assistant\n    assistantId: a\n    openaiCreds: c\n    triggerType: all\n"
+        f"    functionUrl: !file {json.dumps(f'prom{sign}pts/p{sign}.md')}\n"
+    )
+    [instance] = load(bots).instances
+    shown = run("explain", f"um@{instance.name}").stdout
+    assert ".md" in shown
+    assert all(line.isprintable() for line in shown.splitlines())
+    assert len(shown.splitlines()) == 9
 
 
 def test_nothing_in_it_is_a_workflow_command(run: Run, bots: Path) -> None:

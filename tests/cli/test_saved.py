@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 from jsonschema import validate
 
+from reconciler.model import Plan
+from reconciler.render import json as as_json
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
+from tests.workflows.runner import obeyed
 
 _SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text())
 
@@ -54,6 +57,15 @@ def test_a_plan_is_saved_shown_and_applied_as_it_is(
     validate(json.loads((tmp_path / "results.json").read_text()), _SCHEMA)
     assert "2 changes: 2 applied." in run("show", "results.json").stdout
     assert "**2 changes: 2 applied.**" in run("show", "results.json", "--format", "markdown").stdout
+
+
+def test_where_a_plan_comes_from_is_no_workflow_command(run: Run, tmp_path: Path) -> None:
+    hostile = "##[error]x\n::error::y"
+    origin = {"tool": hostile, "created": hostile, "commit": hostile}
+    (tmp_path / "plan.json").write_text(as_json.plan(Plan("https://api.example", "default", ()), origin))
+    for form in ("text", "json", "markdown"):
+        shown = run("show", "plan.json", "--format", form).stdout
+        assert obeyed(shown) == []
 
 
 def test_a_saved_change_whose_bot_moved_is_stale_and_the_others_go_on(

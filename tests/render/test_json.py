@@ -53,6 +53,30 @@ def test_a_plan_can_be_read_back(made: Plan) -> None:
     assert _read(stdlib_json.loads(json.plan(made))) == made
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "##[error]pwned",
+        "a ##[group]b",
+        "\\##[x",
+        "\\\\##[x",
+        "####[[x",
+        '"##["',
+        "\n##[x\x7f",
+        "::error::x",
+        "\n  ::add-mask::x",
+        "\u0023#[",
+    ],
+)
+def test_nothing_in_it_is_a_workflow_command(text: str) -> None:
+    """And the value is the same."""
+    made = plan(replace(change(Verb.UPDATE), reason=text))
+    for document in (json.plan(made), json.plan(made, {"commit": text})):
+        assert "##[" not in document
+        assert not [line for line in document.splitlines() if line.lstrip().startswith("::")]
+        assert stdlib_json.loads(document)["instances"][0]["changes"][0]["reason"] == text
+
+
 def test_results_name_their_changes() -> None:
     made = plan(change(Verb.UPDATE), change(Verb.DELETE, bot="old"))
     ended = Results(

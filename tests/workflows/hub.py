@@ -51,12 +51,13 @@ class Hub:
     """GitHub, as the workflows of one repository see it. git: the repository, which compare asks.
 
     permissions: of each token, what it may do to what. faults: statuses to answer with first,
-    instead, and refusal what they say.
+    instead, with the headers that belong to them; faults_at: to what method alone; refusal: what they say.
     """
 
     git: Path
     permissions: dict[str, Mapping[str, str]] = field(default_factory=dict)
-    faults: list[int] = field(default_factory=list)
+    faults: list[tuple[int, Mapping[str, str]]] = field(default_factory=list)
+    faults_at: str = ""
     refusal: str = "a fault"
     pulls: dict[int, Json] = field(default_factory=dict)
     introduced: dict[str, list[int]] = field(default_factory=dict)
@@ -105,9 +106,9 @@ class Hub:
 
     def _api(self, call: Call) -> tuple[int, Json]:
         self.calls.append(call)
-        if self.faults:
-            status = self.faults.pop(0)
-            return status, f"{self.storage}/0" if status < 400 else {"message": self.refusal}
+        if self.faults and call.method.startswith(self.faults_at):
+            status, headers = self.faults.pop(0)
+            return status, f"{self.storage}/0" if status < 400 else {"message": self.refusal, **headers}
         allowed = self.permissions.get(call.headers.get("authorization", "").removeprefix("Bearer "))
         if allowed is None:
             return 401, {"message": "Bad credentials"}
@@ -182,8 +183,16 @@ class Hub:
     def _pulls_of(self, call: Call, sha: str) -> tuple[int, Json]:
         return 200, _page(call, [self.pulls[number] for number in self.introduced.get(sha, [])])
 
+    def _ref(self, call: Call, branch: str) -> tuple[int, Json]:
+        git = ["git", "-C", str(self.git), "rev-parse", "--verify", f"refs/heads/{branch}"]
+        sha = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
+        return 200, {"ref": f"refs/heads/{branch}", "object": {"type": "commit", "sha": sha}}
+
     def _compare(self, call: Call, base: str, head: str) -> tuple[int, Json]:
         git = ["git", "-C", str(self.git)]
+        for sha in (base, head):
+            if subprocess.run([*git, "cat-file", "-e", sha], capture_output=True, check=False).returncode:
+                return 404, {"message": "Not Found"}
         count = ["rev-list", "--count", f"{head}..{base}"]
         behind = int(subprocess.run([*git, *count], capture_output=True, text=True, check=True).stdout)
         log = ["log", "--reverse", "--format=%H %P", f"{base}..{head}"]
@@ -198,11 +207,12 @@ class Hub:
 
     def _runs_of(self, call: Call, file: str) -> tuple[int, Json]:
         found = [
-            run
-            for _, run in sorted(self.runs.items(), reverse=True)
-            if run["path"] == f".github/workflows/{file}"
+            {**run, "id": number}
+            for number, run in sorted(self.runs.items(), reverse=True)
+            if run["path"].partition("@")[0] == f".github/workflows/{file}"
             and run["conclusion"] == call.query["status"]
             and run["head_branch"] == call.query["branch"]
+            and run["event"] == call.query["event"]
         ]
         return 200, {"workflow_runs": _page(call, found)}
 
@@ -229,6 +239,7 @@ class Hub:
         ("GET", r"labels", ["issues"], _labels),
         ("POST", r"labels", ["issues"], _add_label),
         ("GET", r"commits/([0-9a-f]{40})/pulls", ["pull-requests"], _pulls_of),
+        ("GET", r"git/ref/heads/(.+)", ["contents"], _ref),
         ("GET", r"compare/([0-9a-f]{40})\.\.\.([0-9a-f]{40})", ["contents"], _compare),
         ("GET", r"actions/workflows/([\w.-]+)/runs", ["actions"], _runs_of),
         ("GET", r"actions/runs/(\d+)", ["actions"], _run),
@@ -260,6 +271,9 @@ def _server(answer: Callable[[Call], tuple[int, Json]]) -> ThreadingHTTPServer:
             if 300 <= status < 400:
                 self.send_header("Location", content)
                 content = b""
+            if status >= 400:
+                for name in content.keys() - {"message"}:
+                    self.send_header(name, content.pop(name))
             sent = content if isinstance(content, bytes) else json.dumps(content).encode()
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()

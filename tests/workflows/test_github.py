@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from reconciler.model import Plan, Results
+from reconciler.render import json as render
 from tests.workflows.hub import BOT, REPOSITORY, Hub
 from tests.workflows.project import FORK, ROOT, commit, git
 from tests.workflows.runner import obeyed
@@ -25,6 +27,19 @@ SCRIPT = ROOT / ".github" / "actions" / "reconciler" / "github.py"
 TOKEN = "token-canary"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+PLAN = render.plan(Plan(server="https://api.example", owner="default", instances=()), {"tool": "0"}).encode()
+"""A plan of nothing."""
+
+PUSHED = {
+    "path": ".github/workflows/apply.yml",
+    "event": "push",
+    "head_branch": "main",
+    "conclusion": "success",
+    "repository": {"full_name": REPOSITORY},
+    "head_repository": {"full_name": REPOSITORY},
+}
+"""A run of the apply that went well, but for its commit."""
 
 
 @pytest.fixture
@@ -41,7 +56,7 @@ def run(hub: Hub, tmp_path: Path) -> Run:
 
     def run(*args: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
         given = {
-            "PATH": os.environ["PATH"],
+            "PATH": os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]]),
             "GITHUB_API_URL": hub.url,
             "GITHUB_REPOSITORY": REPOSITORY,
             "GITHUB_TOKEN": TOKEN,
@@ -49,6 +64,10 @@ def run(hub: Hub, tmp_path: Path) -> Run:
             **env,
         }
         command = [sys.executable, "-I", SCRIPT, *args]
+        reconciler = tmp_path / "bin" / "reconciler"
+        reconciler.parent.mkdir(exist_ok=True)
+        reconciler.write_text(f'#!/bin/sh\nexec {sys.executable} -P -m reconciler "$@"\n')
+        reconciler.chmod(0o755)
         ended = subprocess.run(
             command, env=given, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
         )
@@ -95,6 +114,15 @@ class TestComment:
         assert written(hub) == ["POST /issues/7/comments"]
         assert hub.comments[7][:-1] == theirs
 
+    @pytest.mark.parametrize("end", ["\r\n", "\r\n\r\nEdited.", "  \r\n\t"])
+    def test_one_that_was_edited_in_the_browser_is_found(
+        self, hub: Hub, run: Run, text: Path, end: str
+    ) -> None:
+        body = f"<!-- reconciler-plan -->\r\nWhat we said.{end}"
+        hub.comments[7] = [{"id": 1000, "user": BOT, "body": body}]
+        run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert written(hub) == ["PATCH /issues/comments/1000"]
+
     def test_it_is_found_on_a_later_page(self, hub: Hub, run: Run, text: Path) -> None:
         talk = [{"id": 1000 + n, "user": {"login": "someone"}, "body": "Hm."} for n in range(250)]
         ours = {"id": 2000, "user": BOT, "body": "<!-- reconciler-plan -->\nBefore."}
@@ -140,6 +168,32 @@ class TestIssue:
         run(*shown)
         assert [each["state"] for each in hub.issues.values()] == ["closed", "open"]
 
+    @pytest.mark.parametrize("name", ["drift", "Drift", "DRIFT"])
+    def test_a_label_that_is_there_is_used(self, hub: Hub, run: Run, text: Path, name: str) -> None:
+        """GitHub would answer 422 to another that differs in its case alone."""
+        hub.labels = [{"name": "bug"}, {"name": name}]
+        issue = ("issue", "--marker", "drift", "--label", "drift")
+        for _ in range(2):
+            assert run(*issue, "--title", "Drift", "--text", text).returncode == 0
+        [number] = hub.issues
+        assert hub.issues[number]["labels"] == [{"name": name}]
+        assert run(*issue, "--close", "Well again.").returncode == 0
+        assert hub.issues[number]["state"] == "closed"
+        assert len(hub.labels) == 2
+
+    def test_one_that_was_edited_in_the_browser_is_found(self, hub: Hub, run: Run, text: Path) -> None:
+        issue = ("issue", "--marker", "drift", "--label", "drift")
+        run(*issue, "--title", "Drift", "--text", text)
+        [number] = hub.issues
+        hub.issues[number]["body"] = hub.issues[number]["body"].replace("\n", "\r\n").strip()
+        hub.calls.clear()
+        run(*issue, "--title", "Drift", "--text", text)
+        assert written(hub) == []  # it says that already
+        hub.issues[number]["body"] += "\r\n\r\nI look into it."
+        run(*issue, "--title", "Drift", "--text", text)
+        run(*issue, "--close", "Well again.")
+        assert [each["state"] for each in hub.issues.values()] == ["closed"]
+
     def test_other_people_s_issues_are_not_ours(self, hub: Hub, run: Run, text: Path) -> None:
         about = {"state": "open", "labels": [{"name": "drift"}], "body": "<!-- reconciler-drift -->\nTheirs."}
         hub.issues[3] = {**about, "number": 3, "user": {"login": "mallory"}}
@@ -178,7 +232,7 @@ class TestReviewed:
             "repository": {"full_name": REPOSITORY},
             "head_repository": {"full_name": REPOSITORY},
         }
-        hub.artifacts[700] = (self._about(700, 70), self._zip({"plan.json": b"the plan"}))
+        hub.artifacts[700] = (self._about(700, 70), self._zip({"plan.json": PLAN}))
         return merged
 
     def _about(self, number: int, run: int) -> dict[str, Any]:
@@ -202,7 +256,7 @@ class TestReviewed:
 
     def test_the_plan_is_fetched(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
         assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=7\nplans=7\n", "")
-        assert (tmp_path / "reviewed" / "7.json").read_bytes() == b"the plan"
+        assert (tmp_path / "reviewed" / "7.json").read_bytes() == PLAN
         assert written(hub) == []
 
     def test_the_storage_does_not_see_the_token(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
@@ -263,15 +317,14 @@ class TestReviewed:
         hub.runs[71] = {**hub.runs[70], "conclusion": "failure"}
         hub.artifacts[701] = (self._about(701, 71), self._zip({"plan.json": b"of a failed run"}))
         self._ask(run, tmp_path, main, self.first)
-        assert (tmp_path / "reviewed" / "7.json").read_bytes() == b"the plan"
+        assert (tmp_path / "reviewed" / "7.json").read_bytes() == PLAN
 
     def test_what_was_dropped_since_the_last_good_apply(
         self, hub: Hub, run: Run, main: str, tmp_path: Path
     ) -> None:
         """The runs for #7 and #8 were dropped or failed; the one for the commit after them makes it good."""
-        about = {"path": ".github/workflows/apply.yml", "head_branch": "main"}
-        hub.runs[50] = {**about, "conclusion": "success", "head_sha": self.first}
-        hub.runs[51] = {**about, "conclusion": "failure", "head_sha": main}
+        hub.runs[50] = {**PUSHED, "head_sha": self.first}
+        hub.runs[51] = {**PUSHED, "conclusion": "failure", "head_sha": main}
         directory = tmp_path / "git"
         newest = commit(directory, "squashed")
         hub.introduced[newest] = [8]
@@ -283,8 +336,7 @@ class TestReviewed:
     @pytest.mark.parametrize("rewritten", [False, True])
     def test_never_back(self, hub: Hub, run: Run, main: str, tmp_path: Path, rewritten: bool) -> None:
         """An old run that is run again, or a branch that was rewritten."""
-        about = {"path": ".github/workflows/apply.yml", "head_branch": "main", "conclusion": "success"}
-        hub.runs[50] = {**about, "head_sha": main}
+        hub.runs[50] = {**PUSHED, "head_sha": main}
         at = self.first
         if rewritten:
             git(tmp_path / "git", "checkout", "--quiet", "--detach", self.first)
@@ -294,33 +346,135 @@ class TestReviewed:
         assert "This run would go back" in said
 
     @pytest.mark.parametrize(
+        "stranger",
+        [
+            {"head_repository": {"full_name": FORK}},
+            {"head_repository": None},
+            {"repository": {"full_name": FORK}},
+            {"event": "pull_request"},
+            {"event": "pull_request_target"},
+            {"event": "schedule"},
+            {"event": "workflow_run"},
+            {"event": "workflow_dispatch"},  # of a tag that is called main
+            {"path": ".github/workflows/another.yml"},
+            {"conclusion": "failure"},
+            {"conclusion": "skipped"},
+            {"head_sha": "f" * 40},  # which nobody has any more
+            {},  # of a branch or a tag of that name, which was pushed
+        ],
+        ids=str,
+    )
+    @pytest.mark.parametrize("many", [1, 120])
+    def test_a_stranger_s_run_is_no_apply(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path, stranger: dict[str, object], many: int
+    ) -> None:
+        """Neither is this one refused as older, nor is what was applied before forgotten."""
+        directory = tmp_path / "git"
+        git(directory, "checkout", "--quiet", "-b", "elsewhere")
+        theirs = commit(directory, "theirs")
+        git(directory, "checkout", "--quiet", "main")
+        hub.runs[50] = {**PUSHED, "head_sha": self.first}
+        for number in range(100, 100 + many):
+            hub.runs[number] = {**PUSHED, "head_sha": theirs, **stranger}
+        code, outputs, said = self._ask(run, tmp_path, main)
+        assert (code, outputs, said) == (0, "pulls=7\nplans=7\n", "")
+
+    def test_an_apply_by_hand_counts(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.runs[50] = {**PUSHED, "head_sha": self.first}
+        hub.runs[51] = {**PUSHED, "event": "workflow_dispatch", "head_sha": main}
+        newest = commit(tmp_path / "git", "squashed")
+        assert self._ask(run, tmp_path, newest, self.first) == (0, "pulls=\nplans=\n", "")
+
+    def test_many_commits_that_are_on_no_branch(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        for number in range(1000, 1200):
+            hub.runs[number] = {**PUSHED, "head_sha": f"e{number:039x}"}
+        assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=7\nplans=7\n", "")
+        assert len([call for call in hub.calls if "/compare/" in call.path]) < 60
+
+    def test_a_push_over_a_history_that_is_gone(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        code, outputs, said = self._ask(run, tmp_path, main, "e" * 40)
+        assert (code, outputs) == (1, "")
+        assert "Run the workflow by hand" in said
+
+    @pytest.mark.parametrize(
         "content",
         [
             b"no zip",
+            b"",
             pytest.param({"other.json": b""}, id="another file"),
             pytest.param({"../plan.json": b"", "/plan.json": b""}, id="paths that lead out"),
+            pytest.param({"plan.json": b""}, id="empty"),
+            pytest.param({"plan.json": b"[" * 100_000}, id="nested"),
+            pytest.param({"plan.json": b"null"}, id="null"),
+            pytest.param({"plan.json": b"\xff\xfe{\x00}\x00"}, id="UTF-16"),
+            pytest.param({"plan.json": PLAN[:-20]}, id="cut"),
+            pytest.param({"plan.json": PLAN.replace(b'"version": 1', b'"version": 99')}, id="version"),
+            pytest.param({"plan.json": PLAN.replace(b"/plan", b"/results")}, id="format"),
+            pytest.param({"plan.json": PLAN.replace(b"api.example", b"evil.example")}, id="altered"),
+            pytest.param({"plan.json": b'{"::error::x": "##[error]y"}'}, id="commands"),
         ],
     )
-    def test_an_archive_that_is_none(
+    def test_a_plan_that_is_none_is_not_believed_and_the_others_are(
         self, hub: Hub, run: Run, main: str, tmp_path: Path, content: bytes | dict[str, bytes]
     ) -> None:
         archive = content if isinstance(content, bytes) else self._zip(content)
-        hub.artifacts[700] = (hub.artifacts[700][0], archive)
-        code, outputs, said = self._ask(run, tmp_path, main, self.first)
-        assert (code, outputs) == (1, "")
-        assert "not a zip with a plan.json in it" in said
-        assert not list((tmp_path / "reviewed").iterdir())
+        self._is_not_believed(hub, run, main, tmp_path, archive)
+
+    @pytest.mark.parametrize("how", ["checksum", "compressed", "encrypted", "method", "results"])
+    def test_an_archive_that_is_broken(self, hub: Hub, run: Run, main: str, tmp_path: Path, how: str) -> None:
+        archive = bytearray(self._zip({"plan.json": PLAN}))
+        listed = archive.index(b"PK\x01\x02")
+        match how:
+            case "checksum":
+                archive[listed + 16] ^= 1
+            case "compressed":
+                archive[50:60] = b"\xff" * 10
+            case "encrypted":
+                archive[listed + 8] |= 1
+                archive[6] |= 1
+            case "method":
+                archive[listed + 10] = archive[8] = 99
+            case "results":
+                nothing = render.results(Plan("https://api.example", "default", ()), Results(()))
+                archive = bytearray(self._zip({"plan.json": nothing.encode()}))
+        self._is_not_believed(hub, run, main, tmp_path, bytes(archive))
 
     def test_a_storage_that_is_less_safe(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        storage = hub.storage
         hub.storage = "file:///etc/passwd?"
         code, outputs, said = self._ask(run, tmp_path, main, self.first)
-        assert (code, outputs) == (1, "")
+        assert (code, outputs) == (0, "pulls=7\nplans=\n")
         assert "not reached as safely" in said
+        hub.storage = storage
+
+    def _is_not_believed(self, hub: Hub, run: Run, main: str, tmp_path: Path, archive: bytes) -> None:
+        """And the plan of #8, merged after it, is."""
+        hub.artifacts[700] = (hub.artifacts[700][0], archive)
+        directory = tmp_path / "git"
+        newest = commit(directory, "squashed")
+        hub.introduced[newest] = [8]
+        hub.pulls[8] = {**hub.pulls[7], "number": 8}
+        about = {**self._about(800, 70), "name": f"plan-8-{self.head}"}
+        hub.artifacts[800] = (about, self._zip({"plan.json": PLAN}))
+        code, outputs, said = self._ask(run, tmp_path, newest, self.first)
+        assert (code, outputs) == (0, "pulls=7 8\nplans=8\n")
+        assert {path.name for path in (tmp_path / "reviewed").iterdir()} == {"8.json"}
+        kinds = [kind for kind, text in obeyed(said) if "#7" in text]
+        assert kinds == ["warning", "warning"] == [kind for kind, _ in obeyed(said)]
+        assert "not believed" in said
+
+    def test_an_older_plan_of_the_same_commit_will_do(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path
+    ) -> None:
+        hub.artifacts[701] = (self._about(701, 70), b"no zip")
+        code, outputs, said = self._ask(run, tmp_path, main, self.first)
+        assert (code, outputs) == (0, "pulls=7\nplans=7\n")
+        assert [kind for kind, _ in obeyed(said)] == ["warning"]
 
 
 class TestTheApi:
     def test_a_read_is_tried_again(self, hub: Hub, run: Run, text: Path) -> None:
-        hub.faults = [502]
+        hub.faults = [(502, {})]
         assert run("comment", "--pull", "7", "--marker", "plan", "--text", text).returncode == 0
         assert len(hub.comments[7]) == 1
 
@@ -333,15 +487,69 @@ class TestTheApi:
         assert written(hub) == ["POST /issues/7/comments"]
         assert "answered 403 (Resource not accessible by integration)" in ended.stdout
 
+    @pytest.mark.parametrize("method", ["GET", "POST"])
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (403, {"Retry-After": "1"}),
+            (429, {"Retry-After": "1"}),
+            (429, {"Retry-After": "0"}),
+            (429, {"Retry-After": "Thu, 01 Jan 2026 00:00:00 GMT"}),
+            (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000"}),
+            (429, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1700000000", "Retry-After": "soon"}),
+        ],
+    )
+    def test_too_many_calls_are_waited_for(
+        self, hub: Hub, run: Run, text: Path, method: str, status: int, headers: dict[str, str]
+    ) -> None:
+        """Also before a POST: GitHub says that it did nothing."""
+        hub.faults = [(status, headers)]
+        if method == "POST":
+            hub.pulls[7] = {"head": {"sha": "a" * 40}}
+            hub.faults_at = "POST"
+        begun = time.monotonic()
+        assert run("comment", "--pull", "7", "--marker", "plan", "--text", text).returncode == 0
+        assert time.monotonic() - begun > 0.9
+        assert (len(hub.comments[7]), hub.faults) == (1, [])
+        assert [call.method for call in hub.calls].count(method) == 2
+
+    @pytest.mark.parametrize(
+        ("status", "headers"),
+        [
+            (429, {"Retry-After": "3600"}),
+            (403, {"Retry-After": "999999999"}),
+            (403, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "99999999999"}),
+            (429, {"Retry-After": "Fri, 31 Dec 9999 23:59:59 GMT"}),
+        ],
+    )
+    def test_but_not_for_long(
+        self, hub: Hub, run: Run, text: Path, status: int, headers: dict[str, str]
+    ) -> None:
+        hub.faults = [(status, headers)]
+        ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert (ended.returncode, len(hub.calls)) == (1, 1)
+        assert "asks to wait" in ended.stdout
+
+    @pytest.mark.parametrize(
+        "headers",
+        [{}, {"Retry-After": "x" * 30}, {"X-RateLimit-Remaining": "12", "X-RateLimit-Reset": "1700000000"}],
+    )
+    def test_a_permission_that_lacks_is_not_waited_for(
+        self, hub: Hub, run: Run, text: Path, headers: dict[str, str]
+    ) -> None:
+        hub.faults = [(403, headers)]
+        ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
+        assert (ended.returncode, len(hub.calls)) == (1, 1)
+
     @pytest.mark.parametrize("status", [301, 302, 307, 308])
     def test_a_redirect_is_not_followed(self, hub: Hub, run: Run, text: Path, status: int) -> None:
-        hub.faults = [status]
+        hub.faults = [(status, {})]
         ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
         assert (ended.returncode, len(hub.calls), hub.stored) == (1, 1, [])
 
     def test_a_message_cannot_command(self, hub: Hub, run: Run, text: Path) -> None:
         hub.refusal = "no\n::add-mask::x"
-        hub.faults = [422]
+        hub.faults = [(422, {})]
         ended = run("comment", "--pull", "7", "--marker", "plan", "--text", text)
         assert [kind for kind, _ in obeyed(ended.stdout)] == ["error"]
 

@@ -11,7 +11,9 @@ never printed.
 from __future__ import annotations
 
 import argparse
+import heapq
 import io
+import itertools
 import json
 import os
 import re
@@ -21,11 +23,14 @@ import subprocess
 import sys
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlencode, urlsplit
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 BOT = "github-actions[bot]"
@@ -34,12 +39,21 @@ BOT = "github-actions[bot]"
 MAX_PLAN = 256 * 2**20
 TRIES = 3
 TIMEOUT = 30  # seconds
+PATIENCE = 240
+"""Seconds that one run of this waits in all, where GitHub says that it has had too many calls."""
+
+CANDIDATES = 50
+"""Commits of former applies that are looked for on the branch; an older one is not the last."""
 
 Json = Any
 
 
 class GithubError(Exception):
-    """A sentence for the person. Never with the token in it."""
+    """A sentence for the person. Never with the token in it. status: what GitHub answered, if it did."""
+
+    def __init__(self, sentence: str, status: int | None = None) -> None:
+        super().__init__(sentence)
+        self.status = status
 
 
 # -- the API ------------------------------------------------------------------------------------
@@ -60,6 +74,7 @@ class Api:
         try:
             self.url, self.repository = os.environ["GITHUB_API_URL"], os.environ["GITHUB_REPOSITORY"]
             self._token = os.environ["GITHUB_TOKEN"]
+            self._patience: float = PATIENCE
         except KeyError as missing:
             raise GithubError(f"{missing} is not in the environment: give it to this step.") from None
 
@@ -88,7 +103,7 @@ class Api:
             raise GithubError("GitHub did not say where the artifact is stored.")
         if urlsplit(where).scheme != urlsplit(self.url).scheme:  # https, wherever GitHub itself is
             raise GithubError("The artifact's storage is not reached as safely as GitHub is.")
-        with _tries("GET", Request(where)) as answer:  # noqa: S310  the scheme is checked
+        with self._tries("GET", Request(where)) as answer:  # noqa: S310  the scheme is checked
             content: bytes = answer.read(MAX_PLAN + 1)
         if len(content) > MAX_PLAN:
             raise GithubError("The artifact is too large to be a plan.")
@@ -107,35 +122,71 @@ class Api:
                 "X-GitHub-Api-Version": "2022-11-28",
             },
         )
-        return _tries(method, request, redirects=redirects)
+        return self._tries(method, request, redirects=redirects)
+
+    def _tries(self, method: str, request: Request, *, redirects: bool = False) -> Any:
+        """The answer. What GitHub did not do for too many calls is tried again, whatever it is; what it may
+        have done only where that does no harm, so no POST. Raises GithubError.
+        """
+        what = f"GitHub's API: {method} {urlsplit(request.full_url).path}"
+        failed = 0
+        while True:
+            try:
+                return _open(request, timeout=TIMEOUT)
+            except HTTPError as error:
+                if redirects and error.code in {301, 302, 303, 307, 308}:
+                    raise
+                said = f"{what} answered {error.code}{_reason(error)}"
+                pause = _pause(error, said)
+                if pause is not None:
+                    self._wait(pause, said)
+                    continue
+                if error.code not in {500, 502, 503, 504} or method == "POST" or failed == TRIES - 1:
+                    raise GithubError(f"{said}.", error.code) from None
+            except OSError as error:  # URLError is one
+                if method == "POST" or failed == TRIES - 1:
+                    raise GithubError(f"{what} did not answer ({type(error).__name__}).") from None
+            failed += 1
+            time.sleep(2 ** (failed - 1))
+
+    def _wait(self, pause: float, said: str) -> None:
+        if pause > self._patience:
+            raise GithubError(f"{said}, and asks to wait {pause:.0f} seconds. Run this job again then.")
+        self._patience -= pause
+        time.sleep(pause)
 
 
-def _tries(method: str, request: Request, *, redirects: bool = False) -> Any:
-    """The answer; a call that may be repeated without harm is, a POST is not. Raises GithubError."""
-    what = f"GitHub's API: {method} {urlsplit(request.full_url).path}"
-    for left in reversed(range(TRIES if method != "POST" else 1)):
-        try:
-            return _open(request, timeout=TIMEOUT)
-        except HTTPError as error:
-            if redirects and error.code in {301, 302, 303, 307, 308}:
-                raise
-            if not left or error.code not in {429, 500, 502, 503, 504}:
-                raise GithubError(f"{what} answered {error.code}{_reason(error)}.") from None
-            error.close()
-        except (URLError, OSError) as error:
-            if not left:
-                raise GithubError(f"{what} did not answer ({type(error).__name__}).") from None
-        time.sleep(2 ** (TRIES - left - 1))
-    raise AssertionError("not reached")
+def _pause(error: HTTPError, said: str) -> float | None:
+    """How many seconds GitHub asks to wait, having done nothing, for too many calls; None where it does not.
+
+    A 403 without a word of that is one of permissions. Without a time it is a minute, as GitHub's guide says.
+    """
+    if error.code not in {403, 429}:
+        return None
+    after, reset = error.headers.get("Retry-After", ""), error.headers.get("X-RateLimit-Reset", "")
+    if re.fullmatch("[0-9]{1,9}", after):
+        return max(1.0, float(after))
+    try:
+        return max(1.0, (parsedate_to_datetime(after) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        pass
+    if error.headers.get("X-RateLimit-Remaining") == "0" and re.fullmatch("[0-9]{1,12}", reset):
+        return max(1.0, float(reset) - time.time() + 1)
+    return 60.0 if error.code == 429 or "rate limit" in said.lower() else None
 
 
 def _reason(error: HTTPError) -> str:
     try:
-        return f" ({json.load(error)['message'][:200]})"
+        message = json.loads(error.read(10_000))["message"]
+        return f" ({_printable(message[:200])})"
     except (ValueError, KeyError, TypeError, OSError):
         return ""
     finally:
         error.close()
+
+
+def _printable(text: str) -> str:
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
 # -- one comment, one issue ---------------------------------------------------------------------
@@ -148,7 +199,17 @@ def _marked(marker: str, text: Path) -> str:
 def _ours(item: Json, marker: str) -> bool:
     """Whether we wrote it: by us, and the marker where only the author of the whole text can put it."""
     login = (item["user"] or {}).get("login")
-    return bool(login == BOT and (item["body"] or "").startswith(f"<!-- reconciler-{marker} -->\n"))
+    return bool(login == BOT and _lines(item)[:1] == [f"<!-- reconciler-{marker} -->"])
+
+
+def _says(item: Json, body: str) -> bool:
+    """Whether it says that already."""
+    return _lines(item) == body.strip().splitlines()
+
+
+def _lines(item: Json) -> list[str]:
+    """What it says, line by line: who edits a text in the browser leaves CRLF, and takes ends away."""
+    return (item["body"] or "").strip().splitlines()
 
 
 def comment(api: Api, pulls: list[int], marker: str, text: Path, head: str | None) -> None:
@@ -165,7 +226,7 @@ def comment(api: Api, pulls: list[int], marker: str, text: Path, head: str | Non
         found = next((c for c in api.pages(f"issues/{pull}/comments") if _ours(c, marker)), None)
         if found is None:
             api.call("POST", f"issues/{pull}/comments", {"body": body})
-        elif found["body"] != body:
+        elif not _says(found, body):
             api.call("PATCH", f"issues/comments/{found['id']}", {"body": body})
 
 
@@ -174,6 +235,11 @@ def issue(api: Api, marker: str, label: str, title: str, text: Path | None, clos
 
     close: what a comment says then. An issue that says the text already is not touched.
     """
+    # GitHub has one label of a name, however it is written, and made by whomever.
+    known = next(
+        (n for each in api.pages("labels") if (n := each["name"]).casefold() == label.casefold()), None
+    )
+    label = known or label
     found = next((i for i in api.pages("issues", state="open", labels=label) if _ours(i, marker)), None)
     if text is None:
         if found is not None:
@@ -183,10 +249,10 @@ def issue(api: Api, marker: str, label: str, title: str, text: Path | None, clos
         return
     body = _marked(marker, text)
     if found is None:
-        if not any(each["name"] == label for each in api.pages("labels")):
+        if known is None:
             api.call("POST", "labels", {"name": label, "color": "d93f0b"})
         api.call("POST", "issues", {"title": title, "body": body, "labels": [label]})
-    elif found["body"] != body:
+    elif not _says(found, body):
         api.call("PATCH", f"issues/{found['number']}", {"body": body})
 
 
@@ -220,19 +286,17 @@ def _since_last_apply(api: Api, commit: str, branch: str, before: str) -> list[s
 
     Raises GithubError when that apply was of a newer commit: this one would turn back what it did.
     """
-    query = urlencode({"branch": branch, "status": "success", "per_page": 1})
-    runs = api.call("GET", f"actions/workflows/apply.yml/runs?{query}")["workflow_runs"]
-    last = runs[0]["head_sha"] if runs else before
+    last = _last_apply(api, branch) or before
     if not last.strip("0"):  # the branch's first push, or the first run, by hand
         return [commit]
+    if _way(api, last, commit) not in {"ahead", "identical"}:
+        raise GithubError(
+            "A newer commit than this one was applied, or the branch was rewritten since the last apply. "
+            "This run would go back. Run the workflow by hand on the branch as it is now."
+        )
     commits: dict[str, Json] = {}
     for page in range(1, 101):
         answer = api.call("GET", f"compare/{last}...{commit}?{urlencode({'per_page': 100, 'page': page})}")
-        if answer["status"] not in {"ahead", "identical"}:
-            raise GithubError(
-                "A newer commit than this one was applied, or the branch was rewritten since the last apply. "
-                "This run would go back. Run the workflow by hand on the branch as it is now."
-            )
         commits |= {each["sha"]: each for each in answer["commits"]}
         if len(answer["commits"]) < 100:
             break
@@ -240,6 +304,59 @@ def _since_last_apply(api: Api, commit: str, branch: str, before: str) -> list[s
     while sha in commits and (sha := commits[sha]["parents"][0]["sha"]) in commits:
         line.append(sha)
     return line
+
+
+def _last_apply(api: Api, branch: str) -> str | None:
+    """The commit of the last good apply; None where there was none.
+
+    A fork may have a branch of that name, and a tag may have it too, so only what can be an apply counts: a
+    run of this repository, of an event that apply.yml has, whose commit is on the branch.
+    """
+    lists = [
+        api.pages(
+            "actions/workflows/apply.yml/runs",
+            key="workflow_runs",
+            **{"branch": branch, "status": "success", "event": event},
+        )
+        for event in ("push", "workflow_dispatch")  # which no fork can start here
+    ]
+    runs = (
+        run for run in heapq.merge(*lists, key=lambda run: -int(run["id"])) if _is_apply(api, run, branch)
+    )
+    tip = None
+    for sha in itertools.islice(dict.fromkeys(run["head_sha"] for run in runs), CANDIDATES):
+        tip = tip or api.call("GET", f"git/ref/heads/{quote(branch)}")["object"]["sha"]
+        if sha == tip or _way(api, sha, tip) in {"ahead", "identical"}:
+            return str(sha)
+    return None
+
+
+def _is_apply(api: Api, run: Json, branch: str) -> bool:
+    return bool(
+        run["event"] in {"push", "workflow_dispatch"}
+        and run["conclusion"] == "success"
+        and run["head_branch"] == branch
+        and run["path"].partition("@")[0] == ".github/workflows/apply.yml"
+        and re.fullmatch("[0-9a-f]{40}", run["head_sha"])
+        and _is_of(run, api.repository)
+    )
+
+
+def _is_of(run: Json, repository: str) -> bool:
+    """Whether a run is this repository's, and its commit too; a fork that is gone has no name."""
+    return all(
+        (run[which] or {}).get("full_name") == repository for which in ("repository", "head_repository")
+    )
+
+
+def _way(api: Api, base: str, head: str) -> str:
+    """How head stands to base: ahead, behind, identical, diverged; gone, where GitHub has one no more."""
+    try:
+        return str(api.call("GET", f"compare/{base}...{head}?{urlencode({'per_page': 1})}")["status"])
+    except GithubError as error:
+        if error.status in {404, 422}:
+            return "gone"
+        raise
 
 
 def _fetch(api: Api, pull: Json, to: Path) -> bool:
@@ -259,11 +376,39 @@ def _fetch(api: Api, pull: Json, to: Path) -> bool:
             and run["conclusion"] == "success"
             and run["head_sha"] == head["sha"]
             and run["head_branch"] == head["ref"]
-            and run["repository"]["full_name"] == run["head_repository"]["full_name"] == api.repository
+            and _is_of(run, api.repository)
         ):
-            to.write_bytes(_only_file(api.artifact(int(artifact["id"]))))
-            return True
+            try:
+                to.write_bytes(_only_file(api.artifact(int(artifact["id"]))))
+                _check(to)
+            except GithubError as error:
+                to.unlink(missing_ok=True)
+                _command("warning", f"#{pull['number']} has a plan that is not believed: {error}")
+            else:
+                return True
     return False
+
+
+def _check(plan: Path) -> None:
+    """Raises GithubError for a file that the installed reconciler would not take for a plan."""
+    env = {name: value for name, value in os.environ.items() if name != "GITHUB_TOKEN"}
+    try:
+        shown = subprocess.run(  # noqa: S603  what the action installed
+            ["reconciler", "show", plan, "--format", "json"],  # noqa: S607  beside python3
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env=env,
+            check=False,
+            timeout=300,
+        )
+    except subprocess.TimeoutExpired:
+        raise GithubError("it cannot be read in reasonable time.") from None
+    if shown.returncode:
+        why = _printable(" ".join(shown.stderr.decode(errors="replace").split()))
+        raise GithubError(why[:500].removeprefix("Error: ") or "it cannot be read.")
+    if json.loads(plan.read_bytes())["format"] != "evolution-reconciler/plan":
+        raise GithubError("it is another document.")  # the results of an apply are shown too
 
 
 def _touches_bots(api: Api, number: int) -> bool:
@@ -272,7 +417,7 @@ def _touches_bots(api: Api, number: int) -> bool:
         for file in api.pages(f"pulls/{number}/files")
         for name in ("filename", "previous_filename")
     )
-    return any(name.startswith("bots/") for name in names)
+    return any(name.startswith(f"{os.environ.get('BOTS', 'bots')}/") for name in names)
 
 
 def _only_file(content: bytes) -> bytes:
@@ -280,7 +425,7 @@ def _only_file(content: bytes) -> bytes:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("plan.json") as member:
             plan = member.read(MAX_PLAN + 1)
-    except (zipfile.BadZipFile, KeyError, NotImplementedError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, LookupError, ValueError, RuntimeError):
         raise GithubError("The plan's artifact is not a zip with a plan.json in it.") from None
     if len(plan) > MAX_PLAN:
         raise GithubError("The plan in the artifact is too large.")
