@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from reconciler import differ, identity
 from reconciler.errors import InstanceError, Refused, ServerError, Unclear
+from reconciler.kinds import Value
 from reconciler.model import Call, Fields, Outcome, RemoteBot, Step
 from reconciler.rules import describe, holds, takes
 from reconciler.steps import seen
@@ -180,10 +181,15 @@ class Bots:
         row = self.rows.get(id)
         if row is None:
             raise NotAppliedError(Outcome.FAILED, "the server answered that it is done, but it is gone")
-        if wrong := seen.unlike(sent, whole, row.fields, self.kind):
+        if wrong := seen.unlike(sent, self._unstamped(whole), self._unstamped(row.fields), self.kind):
             await self._stamp(row)
             raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
         self._raise_strange(before, (id,), made)
+
+    def _unstamped(self, fields: Whole) -> dict[str, Value | None]:
+        """Fields without the stamp, which nobody declares."""
+        text = identity.unstamped(str(fields.get("description") or ""), self.owner)
+        return {**fields, "description": text}
 
     async def _stamp(self, row: RemoteBot) -> None:
         """Note beside the marker what the bot became, so that the next plan can tell that from an edit."""

@@ -30,7 +30,7 @@ _UNSHOWN = frozenset({"functionUrl"})
 """Fields whose values may hold a secret."""
 
 
-def unlike(sent: Fields, whole: Whole, there: Fields, kind: Kind = OPENAI) -> list[str]:
+def unlike(sent: Fields, whole: Whole, there: Whole, kind: Kind = OPENAI) -> list[str]:
     """What is not as it should be, a sentence for each field.
 
     sent: what the call wrote. whole: what should be there then, of the fields that are compared.
