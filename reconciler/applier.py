@@ -2,21 +2,22 @@
 
 Instances go side by side, the calls within one in the plan's order, phase by phase: all instances' new
 credentials come before anybody uses them, and old ones go after everybody has left them. Before each call
-the instance is read again, and after each write the answer is compared with what was sent, because the
-server has no transactions, answers 500 without a reason, and other hands may be at work:
+the instance is read, and again after each write, because the server has no transactions, answers 500 without
+a reason or 200 without having done it, and other hands may be at work:
 
 - what is not as the plan saw it is stale, and left alone;
+- what is not seen to be done is failed, whatever was answered, and what a later call undid is too;
 - what the server would refuse, because another change was not applied, is skipped;
 - a create whose outcome nobody knows is looked for before it is made again;
 - of two equal bots that two runs made at the same time, only one stays;
 - an old credential goes when nobody uses it any more, as deleting it deletes its bots.
 
-A failure ends what depends on it and nothing else. The calls themselves are in steps/.
+A failure ends what depends on it and nothing else; an error of ours ends the run of its instance. The calls
+themselves are in steps/.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from reconciler.client import Client
@@ -25,11 +26,13 @@ from reconciler.model import Call, InstancePlan, Of, Outcome, Plan, Result, Resu
 from reconciler.steps.bots import Bots
 from reconciler.steps.credentials import Credentials
 from reconciler.steps.settings import Settings
-from reconciler.steps.state import NotAppliedError, ReadKey, Shared, State, Stop
+from reconciler.steps.state import NotAppliedError, ReadKey, Shared, State, Stop, side_by_side
+from reconciler.steps.users import Users
 
 __all__ = ["Stop", "apply"]
 
-_PHASES = sorted({call.phase for call in Call})
+_BESIDE_BOTS = frozenset({Call.NEW_CREDENTIAL, Call.OLD_CREDENTIAL, Call.SETTINGS, Call.FALLBACK})
+"""Calls over which the bots may change unseen."""
 
 
 async def apply(
@@ -39,41 +42,43 @@ async def apply(
     on_result: Callable[[Result], None] = lambda result: None,
     stop: Stop | None = None,
 ) -> Results:
-    """Make the plan's calls. on_result is told of each change as it ends, in no order.
+    """Make the plan's calls. on_result is told of an instance's changes, in no order, when it has ended.
 
     read: of a new credential's key. An unreachable server ends the whole run: what was not done is reported
     as not attempted.
     """
-    shared = Shared(client, plan.owner, stop or Stop(), read)
-    runs = [_Run(shared, instance, on_result) for instance in plan.instances]
-    for phase in _PHASES:
-        await _side_by_side([run for run in runs if run.has(phase)], phase, client.concurrency)
-    return Results(tuple(result for run in runs for result in run.ended()), signal=shared.stop.signal)
+    shared = Shared(client, plan, stop or Stop(), read)
+    users = Users(shared)
+    runs = [_Run(shared, instance, users) for instance in plan.instances]
+    phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
 
+    async def work(run: _Run) -> None:
+        await run.play(phase)
+        if phase == phases[-1]:
+            run.tell(on_result)
 
-async def _side_by_side(runs: list[_Run], phase: int, workers: int) -> None:
-    queue = iter(runs)
-
-    async def work() -> None:
-        for run in queue:
-            await run.play(phase)
-
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(workers, len(runs))):
-            group.create_task(work())
+    for phase in phases:
+        await side_by_side([run for run in runs if run.has(phase)], work, client.concurrency)
+    for run in runs:
+        run.tell(on_result)
+    results = tuple(result for run in runs for result in run.ended())
+    return Results(results, signal=shared.stop.signal, bugs=tuple(shared.bugs))
 
 
 class _Run:
     """One instance's steps, one after the other."""
 
-    def __init__(self, shared: Shared, instance: InstancePlan, on_result: Callable[[Result], None]) -> None:
-        self.shared, self.steps, self.on_result = shared, instance.steps, on_result
+    def __init__(self, shared: Shared, instance: InstancePlan, users: Users) -> None:
+        self.shared, self.steps = shared, instance.steps
         self.state = state = State(shared, instance)
-        self.bots, self.credentials, self.settings = Bots(state), Credentials(state), Settings(state)
+        self.bots = shared.bots[instance.name] = Bots(state)
+        self.credentials, self.settings = Credentials(state, users), Settings(state)
         self.left = {label: sum(step.bot == label for step in instance.steps) for label in state.changes}
         # Of a rotation, which goes on when a part of it was not applied: what each of its steps came to.
         self.notes: dict[str, list[str]] = {}
         self.troubles: dict[str, list[NotAppliedError]] = {}
+        self.current = ""
+        self.told = False
 
     def has(self, phase: int) -> bool:
         """Whether there are steps of the phase."""
@@ -81,10 +86,18 @@ class _Run:
 
     async def play(self, phase: int) -> None:
         """Make the calls of a phase. After the last phase, every change has a result."""
+        self.bots.fresh = False
+        try:
+            await self._play(phase)
+        except Exception as error:  # an error of ours, which is no other instance's
+            self._broke(error)
+
+    async def _play(self, phase: int) -> None:
         for step in self.steps:
             if step.call.phase != phase or step.bot in self.state.results:
                 continue
             self.left[step.bot] -= 1
+            self.current = step.bot
             try:
                 self.notes.setdefault(step.bot, []).append(await self._step(step))
                 ended = not self.left[step.bot]
@@ -92,10 +105,17 @@ class _Run:
                 ended = self._ends(step, trouble)
             except (InstanceError, ServerError) as error:
                 if isinstance(error, ServerError):
-                    self.shared.stop.reason = self.shared.stop.reason or "the server cannot be spoken with"
+                    self.shared.stop.lost()
                 ended = self._ends(step, NotAppliedError(Outcome.FAILED, str(error)))
             if ended:
                 self._end(step.bot)
+
+    def tell(self, on_result: Callable[[Result], None]) -> None:
+        """Pass on the results, once."""
+        if not self.told:
+            self.told = True
+            for result in self.ended():
+                on_result(result)
 
     def ended(self) -> list[Result]:
         """The results in the plan's order."""
@@ -106,6 +126,8 @@ class _Run:
         """Make one call. Returns what there is to say of it."""
         self.shared.stop.check()
         step = self.state.resolved(step)
+        if step.call in _BESIDE_BOTS:
+            self.bots.fresh = False
         match step.call:
             case Call.NEW_CREDENTIAL:
                 return await self.credentials.new(step)
@@ -139,5 +161,24 @@ class _Run:
             words = [*(trouble.detail for trouble in troubles), state.halfway.get(label, "")]
         detail = "; ".join(dict.fromkeys(word for word in words if word))
         id_ = state.made.get(label) or next(iter(change.ids), None)
-        state.results[label] = result = Result(change, outcome, detail, id_)
-        self.on_result(result)
+        state.results[label] = Result(change, outcome, detail, id_)
+
+    def _broke(self, error: Exception) -> None:
+        """Nothing more is done in this instance, and no credential goes that it may need."""
+        self.shared.bugs.append(error)
+        said = (
+            f"an unexpected {type(error).__name__}; this is a bug: please report it, with what "
+            "RECONCILER_DEBUG=1 shows"
+        )
+        at = self.current
+        for label, change in self.state.changes.items():
+            if change.of is Of.CREDENTIAL:
+                self.shared.kept.update(change.ids)
+            if label not in self.state.results:
+                trouble = NotAppliedError(
+                    Outcome.NOT_ATTEMPTED, f"the run of this instance ended before: {said}"
+                )
+                if label == at:
+                    trouble = NotAppliedError(Outcome.FAILED, said)
+                self.troubles.setdefault(label, []).append(trouble)
+                self._end(label)

@@ -86,6 +86,32 @@ def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> s
     return identity.stamp([bot.creds, sorted(bot.fields.items())], _state(target, owner, kind))
 
 
+def restamped(fields: Fields, owner: str, kind: Kind = OPENAI) -> str | None:
+    """The description with a stamp of what the bot is instead of what it should have become.
+
+    None where it carries no stamp, or is no whole bot.
+    """
+    text = str(fields.get("description", ""))
+    was = identity.stamped(text, owner)
+    if not was or not {"botType", "triggerType"} <= fields.keys():
+        return None
+    now = was[:5] + identity.stamp(None, _state(fields, owner, kind))[5:]
+    return identity.with_stamp(text, owner, identity.name_of(text, owner), now)
+
+
+def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str, kind: Kind = OPENAI) -> list[str]:
+    """The fields that the last apply wrote as they should be and the server did not keep.
+
+    They differ, although neither the manifest nor the bot was edited since: its stamp says what was declared,
+    and what the bot became.
+    """
+    was = identity.stamped(str(remote.fields.get("description", "")), owner)
+    if not was or was != stamp(bot, remote.fields, owner, kind):
+        return []
+    start, end = dict(_state(remote.fields, owner, kind)), dict(_state(target, owner, kind))
+    return [name for name in kind.fields if not same(start.get(name), end.get(name))]
+
+
 def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
     """Who moved since the last apply: the bot on the server, its manifest, or both."""
     was = identity.stamped(str(remote.fields.get("description", "")), owner)

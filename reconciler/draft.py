@@ -374,6 +374,11 @@ class Drafting:
                 reason = "an interrupted run left it parked"
             case _ if [field.name for field in fields] == ["openaiCredsId"] and want.late:
                 reason = "it gets the new credential as soon as the server takes a change of it"
+            case _ if unkept := want.unkept:
+                reason = (
+                    f"the server did not keep {', '.join(unkept)} when it was last applied, and nobody "
+                    "edited it since: take it out of the manifest, or update the server"
+                )
             case _:
                 reason = _REASONS[cause]
         if want.late and len(fields) > 1:

@@ -488,11 +488,12 @@ class Result:
 class Results:
     """How an apply ended: every writing change of the plan, in the plan's order.
 
-    signal: the number of the signal that ended it early.
+    signal: the number of the signal that ended it early. bugs: errors of ours that ended an instance's run.
     """
 
     results: tuple[Result, ...]
     signal: int | None = None
+    bugs: tuple[Exception, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

@@ -67,7 +67,12 @@ class Wanted:
         start = {**self.start, "openaiCredsId": self.target["openaiCredsId"]} if self.late else self.start
         if self.remote is None or differ.equal(start, self.target):
             return ""
-        return differ.cause(self.bot, self.remote, self.owner)
+        return "" if self.unkept else differ.cause(self.bot, self.remote, self.owner)
+
+    @property
+    def unkept(self) -> list[str]:
+        """The fields that the last apply wrote, and that the server did not keep."""
+        return [] if self.remote is None else differ.unkept(self.bot, self.remote, self.target, self.owner)
 
     @property
     def stamped(self) -> str:

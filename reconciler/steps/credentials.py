@@ -1,7 +1,8 @@
 """Writes to credentials: made once, and deleted only when nobody uses them any more.
 
 The server has no update of them, and deleting one deletes its bots, of whatever instance: so who uses it is
-read again right before. A key is read when its credential is made, and held no longer than that.
+read right before, from the rows themselves (users.py) and from the server's list, and again after. A key is
+read when its credential is made, and held no longer than that.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.borrowing import WHEN
-from reconciler.errors import ReconcilerError, Refused, Unclear
+from reconciler.errors import InstanceError, ReconcilerError, Refused, ServerError, Unclear
 from reconciler.model import Outcome, Step, Verb
 from reconciler.refusals import shown
-from reconciler.steps.state import NotAppliedError, State, explained
+from reconciler.steps.state import UNSEEN, NotAppliedError, State, explained
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from reconciler.answers import Credential
+    from reconciler.steps.users import Users
 
 CREATE_TRIES = 4
 """How often a credential is sent, at most, when looking for it does not find it."""
@@ -28,8 +30,8 @@ CREATE_TRIES = 4
 class Credentials:
     """The credentials of one instance."""
 
-    def __init__(self, state: State) -> None:
-        self.state, self.shared = state, state.shared
+    def __init__(self, state: State, users: Users) -> None:
+        self.state, self.shared, self.users = state, state.shared, users
         self.client, self.instance = state.shared.client, state.name
 
     async def new(self, step: Step) -> str:
@@ -56,26 +58,42 @@ class Credentials:
 
     async def _create(self, name: str, key: SecretStr) -> tuple[str, str]:
         for attempt in range(1, CREATE_TRIES + 1):
+            doubt: Refused | Unclear | None = None
             try:
-                return await self.client.create_credential(self.instance, name, key), ""
+                await self.client.create_credential(self.instance, name, key)
             except (Refused, Unclear) as error:
+                doubt = error
                 if isinstance(error, Unclear) and attempt < CREATE_TRIES:
                     await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
-                there = await self.client.credentials(self.instance)
-                if (id_ := _find(there, name, key)) is not None:
-                    return id_, f"seen to be done, although: {error}"
-                if isinstance(error, Refused):
-                    raise NotAppliedError(Outcome.FAILED, explained(error, _WAY_OUT)) from None
-                if attempt == CREATE_TRIES or self.shared.stop.asked:
-                    raise
+            there = await self._after(doubt)
+            if (id_ := _find(there, name, key)) is not None:
+                return id_, "" if doubt is None else f"seen to be done, although: {doubt}"
+            if doubt is None:
+                raise NotAppliedError(
+                    Outcome.FAILED, f"the server answered that {shown(name)} is made, but it is not there"
+                )
+            if isinstance(doubt, Refused):
+                raise NotAppliedError(Outcome.FAILED, explained(doubt, _WAY_OUT)) from None
+            if attempt == CREATE_TRIES or self.shared.stop.asked:
+                raise doubt
         raise AssertionError("the last try returns or raises")
+
+    async def _after(self, doubt: Exception | None) -> Mapping[str, Credential]:
+        """The credentials after a call that wrote one."""
+        try:
+            return await self.client.credentials(self.instance)
+        except (InstanceError, ServerError) as error:
+            if isinstance(error, ServerError):
+                self.shared.stop.lost()
+            raise NotAppliedError(Outcome.FAILED, str(doubt) if doubt else f"{UNSEEN}{error}") from None
 
     async def old(self, step: Step) -> str:
         """Delete a credential that nobody uses."""
         name = shown(str(step.body.get("name", step.id)))
         if step.id is None or step.id in self.shared.kept:
             raise NotAppliedError(Outcome.SKIPPED, f"not everything could be moved away from {name}")
-        if (found := await self._old(step.id)) is None:
+        await self._refuse_used(step.id, name)
+        if (found := _by_id(await self.client.credentials(self.instance), step.id)) is None:
             return "it was gone already"
         if found.users is None:
             raise NotAppliedError(Outcome.SKIPPED, f"the server does not say who uses {name}")
@@ -83,20 +101,42 @@ class Credentials:
             ids = ", ".join(sorted(found.users))
             raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used, by: {ids}")
         self.shared.stop.check()
-        try:
-            await self.client.delete_credential(self.instance, step.id)
-        except (Refused, Unclear) as error:
-            if await self._old(step.id) is None:
-                return f"seen to be done, although: {error}"
-            if isinstance(error, Refused):
+        doubt = await self._delete(step.id)
+        if _by_id(await self._after(doubt), step.id) is not None:
+            if isinstance(doubt, Refused):
                 why = "It is refused while the settings of an instance name it"
-                raise NotAppliedError(Outcome.FAILED, explained(error, why)) from None
-            raise
-        return ""
+                raise NotAppliedError(Outcome.FAILED, explained(doubt, why))
+            raise doubt or NotAppliedError(
+                Outcome.FAILED, f"the server answered that {name} is deleted, but it is still there"
+            )
+        await self._refuse_lost(step.id, name)
+        return "" if doubt is None else f"seen to be done, although: {doubt}"
 
-    async def _old(self, id: str) -> Credential | None:
-        there = await self.client.credentials(self.instance)
-        return next((one for one in there.values() if one.id == id), None)
+    async def _delete(self, id: str) -> Refused | Unclear | None:
+        try:
+            await self.client.delete_credential(self.instance, id)
+        except (Refused, Unclear) as error:
+            return error
+        return None
+
+    async def _refuse_used(self, id: str, name: str) -> None:
+        """The rows themselves must show no user, whatever the server's list of them says."""
+        try:
+            users = await self.users.of(id, self.instance)
+        except InstanceError as error:
+            raise NotAppliedError(
+                Outcome.SKIPPED, f"{name} stays, as it cannot be seen who uses it: {error}"
+            ) from None
+        if users:
+            raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used, by: {', '.join(users)}")
+
+    async def _refuse_lost(self, id: str, name: str) -> None:
+        """What went with it all the same."""
+        near = [self.shared.bots[each] for each in self.users.near(id, self.instance)]
+        if lost := [words for bots in near for words in await bots.lost()]:
+            raise NotAppliedError(
+                Outcome.FAILED, f"{name} is deleted, but in the same moment {'; '.join(lost)}"
+            )
 
 
 _WAY_OUT = (
@@ -104,6 +144,10 @@ _WAY_OUT = (
     "of the two: use another name and key, or borrow that one, `openaiCreds: {instance: OTHER, name: NAME}` "
     f"({WHEN})"
 )
+
+
+def _by_id(there: Mapping[str, Credential], id: str) -> Credential | None:
+    return next((one for one in there.values() if one.id == id), None)
 
 
 def _find(there: Mapping[str, Credential], name: str, key: SecretStr) -> str | None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import asyncio
 
 from reconciler.differ import same
-from reconciler.errors import Refused, Unclear
+from reconciler.errors import InstanceError, Refused, ServerError, Unclear
+from reconciler.kinds import Value
 from reconciler.model import Fields, Of, Outcome, RemoteSettings, Step
-from reconciler.steps.state import NotAppliedError, State, explained
+from reconciler.steps.seen import unlike
+from reconciler.steps.state import UNSEEN, NotAppliedError, State, explained
 
 TRIES = 4
 """How often the settings are saved, at most, until they are what they should be."""
@@ -40,15 +42,17 @@ class Settings:
         if seen.exists and not _wrong(target, seen) and not target.keys() & seen.unseen:
             return "" if self._is_rotation(step) else "they were so already"
         self.wrote = {**self.wrote, **target}
-        detail = await self._write(seen, target)
-        await self._keep_fallback(seen.fallback)
+        detail, now = await self._write(seen, target)
+        await self._keep_fallback(seen.fallback, now)
         return detail
 
-    async def _write(self, seen: RemoteSettings, target: Fields) -> str:
+    async def _write(self, seen: RemoteSettings, target: Fields) -> tuple[str, RemoteSettings]:
+        """Save the row, and see that it is so. Returns what there is to say of it, and the row."""
         for attempt in range(1, TRIES + 1):
             unclear = ""
+            whole = self._whole(seen, target)
             try:
-                await self.client.save_settings(self.instance, self._whole(seen, target))
+                await self.client.save_settings(self.instance, whole)
             except Refused as error:
                 raise NotAppliedError(Outcome.FAILED, explained(error, _WHY_REFUSED)) from None
             except Unclear as error:
@@ -56,16 +60,27 @@ class Settings:
                     raise
                 unclear = f"seen to be done, although: {error}"
                 await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
-            now = await self.client.settings(self.instance)
-            wrong = _wrong(target, now)
+            now = await self._after(unclear)
+            wrong = unlike(
+                target, {n: v for n, v in whole.items() if n not in now.unseen}, _fields(now, whole)
+            )
             if now.exists and not wrong:
-                return unclear
+                return unclear, now
             if not unclear:
-                names = ", ".join(wrong)
-                raise NotAppliedError(Outcome.FAILED, f"the server stored something else in: {names}")
+                wrong = wrong if now.exists else ["the server answered that they are saved, but has none"]
+                raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
         raise AssertionError("the last try returns or raises")
 
-    def _whole(self, seen: RemoteSettings, target: Fields) -> dict[str, object]:
+    async def _after(self, unclear: str) -> RemoteSettings:
+        """The settings after a call that wrote them."""
+        try:
+            return await self.client.settings(self.instance)
+        except (InstanceError, ServerError) as error:
+            if isinstance(error, ServerError):
+                self.stop.lost()
+            raise NotAppliedError(Outcome.FAILED, unclear or f"{UNSEEN}{error}") from None
+
+    def _whole(self, seen: RemoteSettings, target: Fields) -> dict[str, Value]:
         """A body with all fields, and so with more than the server insists on: then it takes empty texts."""
         defaults = {f.name: f.default for f in self.state.kind.settings.values() if f.default is not None}
         hidden = {name: value for name, value in self.wrote.items() if name in seen.unseen}
@@ -98,9 +113,8 @@ class Settings:
         if moved:
             raise NotAppliedError(Outcome.STALE, f"they changed since the plan was made: {', '.join(moved)}")
 
-    async def _keep_fallback(self, fallback: str | None) -> None:
+    async def _keep_fallback(self, fallback: str | None, now: RemoteSettings) -> None:
         """Saving the row must not lose what stands beside it."""
-        now = await self.client.settings(self.instance)
         if fallback is None or now.fallback == fallback:
             return
         try:
@@ -109,6 +123,10 @@ class Settings:
             raise NotAppliedError(
                 Outcome.FAILED, f"the fallback got lost on the way, point it to {fallback} by hand: {error}"
             ) from None
+        if (await self._after("")).fallback != fallback:
+            raise NotAppliedError(
+                Outcome.FAILED, f"the fallback got lost on the way, point it to {fallback} by hand"
+            )
 
     # -- the fallback -------------------------------------------------------------------------
 
@@ -168,6 +186,14 @@ def _target(step: Step, seen: RemoteSettings) -> Fields:
     there, more = seen.fields.get("ignoreJids"), step.body["ignoreJids"]
     jids = [jid for part in (there, more) if isinstance(part, tuple) for jid in part]
     return {**step.body, "ignoreJids": tuple(dict.fromkeys(jids))}
+
+
+def _fields(now: RemoteSettings, whole: Fields) -> Fields:
+    """The fields to compare with what was saved; JIDs may be added at any time, by the server too."""
+    there, sent = now.fields.get("ignoreJids"), whole.get("ignoreJids")
+    if isinstance(there, tuple) and isinstance(sent, tuple) and set(sent) <= set(there):
+        return {**now.fields, "ignoreJids": sent}
+    return now.fields
 
 
 def _wrong(target: Fields, now: RemoteSettings) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.client import Client
 from reconciler.kinds import OPENAI, Kind, Value
@@ -17,6 +18,7 @@ from reconciler.model import (
     InstancePlan,
     Of,
     Outcome,
+    Plan,
     Result,
     SecretRef,
     Step,
@@ -25,8 +27,15 @@ from reconciler.model import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from reconciler.steps.bots import Bots
+
+T = TypeVar("T")
+
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
 """Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
+
+
+UNSEEN = "the server answered that it is done, but it could not be seen: "
 
 
 class NotAppliedError(Exception):
@@ -58,6 +67,10 @@ class Stop:
         """Whether it was asked for."""
         return bool(self.reason)
 
+    def lost(self) -> None:
+        """The server cannot be spoken with, so the run ends."""
+        self.reason = self.reason or "the server cannot be spoken with"
+
     def check(self) -> None:
         """Raises NotAppliedError when it was asked for."""
         if self.asked:
@@ -69,15 +82,36 @@ class Shared:
     """What all instances have in common, since credentials may be lent from one to another.
 
     read: of a new credential's key. credentials: the ids of those that were made, by name. kept: the ids of
-    old credentials that not everything could be moved away from.
+    old credentials that not everything could be moved away from. bots: of every instance of the plan.
+    bugs: errors of ours that ended an instance's run.
     """
 
     client: Client
-    owner: str
+    plan: Plan
     stop: Stop
     read: ReadKey
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
+    bots: dict[str, Bots] = field(default_factory=dict)
+    bugs: list[Exception] = field(default_factory=list)
+
+    @property
+    def owner(self) -> str:
+        """Whose bots are written."""
+        return self.plan.owner
+
+
+async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]], workers: int) -> None:
+    """Do the work for every part, for so many at a time."""
+    queue = iter(parts)
+
+    async def take() -> None:
+        for part in queue:
+            await work(part)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(workers, len(parts))):
+            group.create_task(take())
 
 
 @dataclass(slots=True)
@@ -111,6 +145,19 @@ class State:
     def later(self, call: Call) -> frozenset[str]:
         """The labels of the changes that have a step of this kind."""
         return frozenset(step.bot for step in self.instance.steps if step.call is call)
+
+    def label(self, id: str) -> str | None:
+        """The change of the bot with this id, None where it has none."""
+        for label, change in self.changes.items():
+            if change.of is Of.BOT and (id in change.ids or id == self.made.get(label)):
+                return label
+        return None
+
+    def undone(self, label: str, why: str) -> None:
+        """What was applied is so no more."""
+        result = self.results.get(label)
+        if result is not None and result.outcome is Outcome.APPLIED:
+            self.results[label] = replace(result, outcome=Outcome.FAILED, detail=why)
 
     def resolved(self, step: Step) -> Step:
         """The step with the ids of what the run has made. Raises NotAppliedError for what it has not."""

@@ -244,17 +244,25 @@ def test_a_bot_that_is_gone_holds_nothing_up(shop: Shop) -> None:
 def test_who_came_to_use_the_old_key_keeps_it(shop: Shop) -> None:
     plan = shop.plan()
     late = shop.world.bot(LOJA, shop.old, **{**_sent(BOT), "assistantId": "late"})
-    assert shop.stage.apply(plan) == {LABEL: f'skipped: "main" is still used, by: {late["id"]}; {REST}'}
+    said = f'"main" is still used, by: bot {late["id"]} of the instance "loja"'
+    assert shop.stage.apply(plan) == {LABEL: f"skipped: {said}; {REST}"}
     assert shop.uses() == {**DONE, "late": "main"}
 
 
 def test_settings_that_name_the_old_key_keep_it(shop: Shop) -> None:
-    """No bot uses it, but settings have come to name it: the server says no."""
+    """No bot uses it, but settings have come to name it."""
     steps = [step for step in shop.plan().steps if step.call != "settings"]
     told = shop.stage.apply(instance(LOJA, [credential(LOJA, shop.old)], steps))[LABEL]
+    assert told == f'skipped: "main" is still used, by: the settings of the instance "loja"; {REST}'
+    assert shop.uses() == {**DONE, "settings": "main"}
+
+
+def test_a_refusal_to_delete_the_old_key_is_told(shop: Shop) -> None:
+    no = Fault("no", answer=answer(500, REFUSED), forward=False)
+    told = shop.stage.apply(shop.plan(), faults=[*[PASS] * 4, no])[LABEL]
     assert told.startswith("failed: Cannot delete the credential")
     assert f". It is refused while the settings of an instance name it; {REST}" in told
-    assert shop.uses() == {**DONE, "settings": "main"}
+    assert shop.stage.creds()["main"]
 
 
 def test_a_bot_that_cannot_be_moved_keeps_the_old_key_and_holds_nobody_up(shop: Shop) -> None:

@@ -23,7 +23,7 @@ _JSON = json.dumps(
 def answer(status: int, body: bytes = _PAGE, retry_after: int | None = None) -> bytes:
     """An answer that is not the server's."""
     wait = "" if retry_after is None else f"Retry-After: {retry_after}\r\n"
-    kind = "application/json" if body.startswith(b"{") else "text/html"
+    kind = "text/html" if body[:1] in (b"", b"<") else "application/json"
     head = f"HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{wait}\r\n"
     return head.encode() + body
 

@@ -69,7 +69,8 @@ class Proxy:
     """Listens on a port of its own and forwards to another, for as long as the `with` block lasts.
 
     upstream: the port that it forwards to. restart: restarts the server there. edit: what becomes of each
-    request's bytes before they are forwarded. seen: the requests and what they met, in order.
+    request's bytes before they are forwarded; of an empty one nothing is forwarded. tell: what becomes of the
+    answer's bytes before the client gets them. seen: the requests and what they met, in order.
     """
 
     def __init__(
@@ -77,8 +78,9 @@ class Proxy:
         upstream: Callable[[], int],
         restart: Callable[[], None] = lambda: None,
         edit: Callable[[Request], bytes] = lambda request: request.raw,
+        tell: Callable[[Request, bytes], bytes] = lambda request, answer: answer,
     ) -> None:
-        self.upstream, self.restart, self.edit = upstream, restart, edit
+        self.upstream, self.restart, self.edit, self.tell = upstream, restart, edit, tell
         self.seen: list[tuple[Request, Fault]] = []
 
     def __enter__(self) -> Self:
@@ -198,9 +200,12 @@ class Proxy:
         await asyncio.sleep(fault.before)
         reader, writer = await asyncio.open_connection(HOST, self.upstream())
         try:
-            writer.write(self.edit(request))
-            head = await reader.readuntil(b"\r\n\r\n")
-            return head + await reader.readexactly(_length(head))
+            answer = b""
+            if forwarded := self.edit(request):
+                writer.write(forwarded)
+                head = await reader.readuntil(b"\r\n\r\n")
+                answer = head + await reader.readexactly(_length(head))
+            return await asyncio.to_thread(self.tell, request, answer)
         finally:
             writer.transport.abort()
 
