@@ -147,6 +147,9 @@ class _Checked:
             _refuse(f"the instance {instance.name!r}", "it could not be read, and has changes")
         if instance.keyless.keys() - instance.credentials.keys():
             _refuse(f"the instance {instance.name!r}", "a key is not at hand that is of no credential")
+        for change in instance.changes:
+            if change.at is not None and min(change.at.line, change.at.column) < 1:
+                self._refuse(change.label, "it is declared at no place")
         self._check_labels()
         for step in instance.steps:
             if step.bot not in self.writes:
