@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from reconciler import families, identity
-from reconciler.differ import same
+from reconciler.differ import same, update_body
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Kind, Type, Value
 from reconciler.model import (
@@ -147,6 +147,9 @@ class _Checked:
             _refuse(f"the instance {instance.name!r}", "it could not be read, and has changes")
         if instance.keyless.keys() - instance.credentials.keys():
             _refuse(f"the instance {instance.name!r}", "a key is not at hand that is of no credential")
+        for change in instance.changes:
+            if change.at is not None and min(change.at.line, change.at.column) < 1:
+                self._refuse(change.label, "it is declared at no place")
         self._check_labels()
         for step in instance.steps:
             if step.bot not in self.writes:
@@ -289,6 +292,7 @@ class _Checked:
                 self._check_fallback(change, step, NEW_BOT + change.bot)
                 continue
             self._check_values(change, step)
+            self._check_keys(change, step, now)
             now = {} if step.call is Call.DELETE else {**now, **step.body}
             if step.call is Call.PARK:
                 self._check_park(change, step, {**target, _CREDS: steps[-1].body.get(_CREDS, "")})
@@ -304,6 +308,20 @@ class _Checked:
         for name, value in step.body.items():
             if name not in self.kind.fields or not _fits(self.kind.fields[name], value):
                 self._refuse(change.label, f"the call {step.call.value!r} sends {name} as it cannot be")
+
+    def _check_keys(self, change: Change, step: Step, now: Fields) -> None:
+        """A call has what the server insists on and what differs, and no more."""
+        if step.call not in (Call.UPDATE, Call.PARK):
+            return
+        before = dict(now)
+        if step.call is Call.UPDATE:
+            before["description"] = ""
+        elif "description" in before:
+            before["description"] = identity.unstamped(str(before["description"]), self.owner)
+        after = {**before, **step.body}
+        known = after.get("botType") in self.kind.keys and after.get("triggerType") in self.kind.trigger_parts
+        if not known or update_body(before, after, self.kind).keys() != step.body.keys():
+            self._refuse(change.label, f"the call {step.call.value!r} lacks a field, or has one too many")
 
     def _becomes(self, change: Change, name: str, value: Value | None, target: Value | None) -> bool:
         """Whether a field ends as it is shown."""

@@ -6,7 +6,8 @@ issue number in code. Texts of several lines stand in a fence that is longer tha
 them. No line is a workflow command, should the text be printed to a job's log.
 
 A page is at most so many bytes of UTF-8, which is what a job's summary is measured in and never less than
-the characters that a comment is measured in. What is too much is left out by whole bots, and counted.
+the characters that a comment is measured in. Of a bot that takes more than its share of the room the
+beginning of its diffs is shown; what is left out is counted.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ _SENTENCE = 300  # of a sentence, in what is always there
 _ROWS = 100  # of a table there
 _NAMED = 20  # instances that are named when bots are left out,
 _NOTE = 3000  # and bytes for that
+_LEAST_SHARE = 2000  # bytes of a block that is shown in part; with less, fewer are shown
 
 
 def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
@@ -125,45 +127,120 @@ def _limit(max_chars: int, more: str) -> tuple[int, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """What is shown whole or not at all. stub: stands for it when even an empty page could not hold it."""
+    """What is shown whole, or with the beginning of its diffs, or not at all.
+
+    start: its text without the diffs, which stand open at its end. diffs: their heads and lines. stub: stands
+    for it when even an empty page could not hold its start.
+    """
 
     instance: str
-    text: str
+    start: str
     stub: str
+    diffs: tuple[_Diff, ...] = ()
     is_bot: bool = True
+
+    @property
+    def text(self) -> str:
+        return _closed(self.start, [each.text(len(each.lines)) for each in self.diffs])
+
+    def cut(self, room: int) -> str:
+        """As much of it as has room in so many bytes, each diff with its fair part; "" for nothing."""
+        shown: list[str] = []
+        room -= _size(_closed(self.start, []))
+        for number, each in enumerate(self.diffs):
+            part = each.cut(room // (len(self.diffs) - number))
+            room -= _size(part)
+            shown.append(part)
+        return _closed(self.start, shown) if room >= 0 and any(shown) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Diff:
+    """A text that differs: what it is called, and the lines of its diff."""
+
+    title: str
+    lines: tuple[str, ...]
+
+    def text(self, number: int) -> str:
+        """The first so many lines, in a fence that nothing in them closes, and how many are left out."""
+        shown, rest = self.lines[:number], len(self.lines) - number
+        longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
+        fence = "`" * max(3, longest + 1)
+        note = f"<p>{count(rest, 'more line')} of this diff left out.</p>"
+        diff = [f"<p>{_code(self.title)}</p>", "", f"{fence}diff", *shown, fence]
+        return "\n".join([*diff, "", note] if rest else diff)
+
+    def cut(self, room: int) -> str:
+        """As many lines as have room in so many bytes; "" where not one has."""
+        if _size(whole := self.text(len(self.lines))) <= room:
+            return whole
+        number = len(_fitting(self.lines, room, between=1))
+        while number > 0 and _size(part := self.text(number)) > room:
+            over = _size(part) - room
+            while number > 0 and over > 0:  # at least what is too much
+                number -= 1
+                over -= len(self.lines[number].encode()) + 1
+        return self.text(number) if number > 0 else ""
+
+
+def _closed(start: str, diffs: Sequence[str]) -> str:
+    """A folded block whose body ends with diffs."""
+    # The empty line is for a fence that ends the body; before a tag it would do no harm either.
+    return "\n\n".join([start, *diffs]) + "\n\n</details>"
 
 
 def _page(head: Sequence[str], blocks: Sequence[_Block], foot: str, most: int, more: str) -> str:
-    """All of it if that is not more than `most` bytes, else as many blocks as there is room for."""
+    """All of it if that is not more than `most` bytes, else as many blocks as there is room for.
+
+    A block that is larger than its share of the room is cut to that; the shares of those that are smaller go
+    to the others.
+    """
     page = _joined([*head, *(block.text for block in blocks), foot])
     if len(page.encode()) <= most:
         return page
     note = min((most - _size(more)) // 8, _NOTE)
-    whole = room = most - _size(*head, more, foot) - note
+    room = most - _size(*head, more, foot) - note
+    share = max(_share([_size(block.text) for block in blocks], room), min(_LEAST_SHARE, room))
     shown: list[str] = []
     left: list[_Block] = []
+    cut = 0
     for block in blocks:
         part = block.text
-        if _size(part) > room:
-            left.append(block)
-            part = block.stub if _size(part) > whole else ""
+        if _size(part) > min(share, room):
+            part = block.cut(min(share, room))
+            cut += bool(part)
+            if not part:
+                left.append(block)
+                part = block.stub if _size(block.text) > share else ""
         if part and _size(part) <= room:
             shown.append(part)
             room -= _size(part)
-    return _joined([*head, *shown, _left_out(left, note), more, foot])
+    return _joined([*head, *shown, _left_out(left, cut, note), more, foot])
 
 
-def _left_out(blocks: Sequence[_Block], room: int) -> str:
-    """How many bots of which instances are not on the page."""
+def _share(sizes: Sequence[int], room: int) -> int:
+    """How much each may have so that all have room, when none that needs less takes more."""
+    for number, size in enumerate(sorted(sizes)):
+        if size * (len(sizes) - number) > room:
+            return room // (len(sizes) - number)
+        room -= size
+    return room
+
+
+def _left_out(blocks: Sequence[_Block], cut: int, room: int) -> str:
+    """How many bots of which instances are not on the page, and how many are there in part."""
     bots = Counter(block.instance for block in blocks if block.is_bot)
     calls = sum(not block.is_bot for block in blocks)
     parts = [f"{_code(name, _NAME)}: {number}" for name, number in bots.items()]
-    shown = _fitting(parts[:_NAMED], room - 200)
+    shown = _fitting(parts[:_NAMED], room - 270)
     if len(shown) < len(parts):
         shown.append(f"and on {count(len(parts) - len(shown), 'instance')} more")
     what = [f"{count(bots.total(), 'bot')} ({', '.join(shown)})"] if bots else []
     what += [f"the calls on {count(calls, 'instance')}"] if calls else []
-    return f"<p><b>Too long to be shown whole.</b> Left out: {' and '.join(what)}.</p>"
+    said = [f"Left out: {' and '.join(what)}."] if what else []
+    said += [f"Shown in part: {count(cut, 'bot')}."] if cut else []
+    said += ["<code>reconciler show --format json</code> has all of it."]
+    return f"<p><b>Too long to be shown whole.</b> {' '.join(said)}</p>"
 
 
 def _foot(plan: Plan) -> str:
@@ -180,11 +257,11 @@ def _size(*parts: str) -> int:
     return sum(len(part.encode()) + len("\n\n") for part in parts)
 
 
-def _fitting(parts: Iterable[str], room: int) -> list[str]:
-    """The first parts that fit into so many bytes."""
+def _fitting(parts: Iterable[str], room: int, between: int = 2) -> list[str]:
+    """The first parts that fit into so many bytes. between: bytes between two of them."""
     fitting: list[str] = []
     for part in parts:
-        room -= _size(part)
+        room -= len(part.encode()) + between
         if room < 0:
             break
         fitting.append(part)
@@ -267,26 +344,24 @@ def _block(change: Change, also: Sequence[str] = ()) -> _Block:
             rows.append((_code(field.name), *map(_code, both[sides])))
     about = f"<p>{', '.join(facts)}</p>"
     table = _table(("field", *heads), rows)
-    diffs = [_diff(*each) for field in long for each in values.texts(field)]
-    body = "\n\n".join([f"{about}\n{table}" if table else about, *diffs])
+    diffs = tuple(_diff(*each) for field in long for each in values.texts(field))
+    body = f"{about}\n{table}" if table else about
     name = f"{_code(change.instance, _NAME)} / {_code(change.label, _NAME)}"
     stub = f"<p><b>{change.verb}</b> {name} is too long to be shown here.</p>"
-    return _Block(change.instance, _folded(title, body), stub)
+    return _Block(change.instance, _open(title, body), stub, diffs)
 
 
 def _is_long(field: FieldChange) -> bool:
     return values.is_long(field.before, _INLINE) or values.is_long(field.after, _INLINE)
 
 
-def _diff(title: str, before: Sequence[str], after: Sequence[str]) -> str:
-    """A text's name, and its lines that differ in a fence that nothing in them closes."""
-    lines = [
+def _diff(title: str, before: Sequence[str], after: Sequence[str]) -> _Diff:
+    """A text's name, and its lines that differ."""
+    lines = (
         safe.inert(f"@@ {line} @@" if sign == "@@" else f"{sign} {line}")
         for sign, line in values.diff(before, after, _LINE)
-    ]
-    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return "\n".join([f"<p>{_code(title)}</p>", "", f"{fence}diff", *lines, fence])
+    )
+    return _Diff(title, tuple(lines))
 
 
 def _calls(instance: InstancePlan) -> _Block:
@@ -297,7 +372,7 @@ def _calls(instance: InstancePlan) -> _Block:
     title = f"calls on {_code(instance.name)}, in this order"
     body = "\n".join(["<ol>", *items, "</ol>"])
     stub = f"<p>The calls on {_code(instance.name, _NAME)} are too long to be shown here.</p>"
-    return _Block(instance.name, _folded(title, body), stub, is_bot=False)
+    return _Block(instance.name, _open(title, body), stub, is_bot=False)
 
 
 # -- HTML blocks: no line of them is empty, as that would end them -------------------------------
@@ -317,9 +392,12 @@ def _code(text: str, room: int | None = None) -> str:
     return f"<code>{(shown if room is None else clip(shown, room)).translate(_ENTITIES)}</code>"
 
 
+def _open(summary: str, body: str) -> str:
+    return f"<details>\n<summary>{summary}</summary>\n{body}"
+
+
 def _folded(summary: str, body: str) -> str:
-    # The empty line is for a fence that ends the body; before a tag it would do no harm either.
-    return f"<details>\n<summary>{summary}</summary>\n{body}\n\n</details>"
+    return _closed(_open(summary, body), [])
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int | None = None) -> str:

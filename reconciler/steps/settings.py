@@ -12,7 +12,7 @@ import asyncio
 from reconciler.differ import same
 from reconciler.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.kinds import Value
-from reconciler.model import Fields, Of, Outcome, RemoteSettings, Step
+from reconciler.model import Call, Fields, Of, Outcome, RemoteSettings, Step
 from reconciler.steps.seen import unlike
 from reconciler.steps.state import UNSEEN, NotAppliedError, State, explained
 
@@ -152,13 +152,22 @@ class Settings:
         raise NotAppliedError(Outcome.FAILED, why)
 
     def _refuse_other(self, step: Step, now: RemoteSettings) -> None:
-        """A fallback that the plan did not see is somebody's choice."""
+        """A fallback that the plan did not see is somebody's choice, and so is none.
+
+        Of a bot that is made anew, deleting the old one has cleared it.
+        """
         change = self.state.changes[step.bot]
-        seen = {*change.ids, change.before and change.before.fields.get("fallbackId")}
-        if now.fallback is not None and now.fallback not in seen:
+        was = change.before and change.before.fields.get("fallbackId")
+        if now.fallback is not None and now.fallback not in {*change.ids, was}:
             raise NotAppliedError(
                 Outcome.STALE, f"bot {now.fallback} has become the fallback since the plan was made"
             )
+        if now.fallback is None and change.of is Of.SETTINGS and was and was not in self._deleted():
+            raise NotAppliedError(Outcome.STALE, "the fallback was cleared since the plan was made")
+
+    def _deleted(self) -> set[str | None]:
+        """The ids of the bots that this plan deletes, with which a fallback goes."""
+        return {other.id for other in self.state.instance.steps if other.call is Call.DELETE}
 
     async def _point(self, now: RemoteSettings, target: str, beside: Fields | None = None) -> None:
         whole = self._whole(now, beside or {})

@@ -202,7 +202,8 @@ def _value(value: Any) -> Any:
 
 def test_results_of_credentials_and_settings_can_be_read_back(tmp_path: Path) -> None:
     """They have no bot's name, and may be called as a bot is."""
-    bot: Fields = {"expire": 1, "description": "[gitops:main]", "openaiCredsId": "c1"}
+    same: Fields = {"enabled": True, "botType": "assistant", "assistantId": "x", "triggerType": "all"}
+    bot: Fields = {**same, "expire": 1, "description": "[gitops:main]", "openaiCredsId": "c1"}
     new, new_id = {"name": "main@2"}, {"openaiCredsId": "new credential main@2"}
     changes = (
         Change(
@@ -220,7 +221,12 @@ def test_results_of_credentials_and_settings_can_be_read_back(tmp_path: Path) ->
         Step(Call.NEW_CREDENTIAL, "credential main", None, new, secret=SecretRef("env", "K")),
         Step(Call.SETTINGS, "the settings", None, {"expire": 5}),
         Step(Call.MOVE, "credential main", "m1", new_id),
-        Step(Call.UPDATE, "main", "m1", {"expire": 2, "description": "[gitops:main]~12345678", **new_id}),
+        Step(
+            Call.UPDATE,
+            "main",
+            "m1",
+            {**same, "expire": 2, "description": "[gitops:main]~12345678", **new_id},
+        ),
         Step(Call.DELETE, "a", "m2", {}),
         Step(Call.OLD_CREDENTIAL, "credential main", "c1", {"name": "main"}),
     )

@@ -495,7 +495,7 @@ def test_two_thousand_changes_in_a_comment() -> None:
     assert shown.startswith(f"**{text.counts(made)}**\n")
     blocks = shown.count("<details>")
     assert blocks > 20
-    left = re.search(r"Left out: (\d+) bots \((.*)\)\.</p>", shown)
+    left = re.search(r"Left out: (\d+) bots \((.*)\)\. <code>", shown)
     assert left is not None
     assert int(left[1]) == 2000 - blocks
     assert f"\n\n{more}\n\n{_foot(made)}" in shown
@@ -517,15 +517,59 @@ def test_the_sentence_about_the_rest_is_there_only_if_something_is_left_out() ->
     assert "artifact" in markdown.plan(_large(1000), more="See the artifact.")
 
 
-def test_a_bot_that_no_page_can_hold_is_named() -> None:
+def _rewritten(*, lines: int, bot: str = "menu", line: str = "before line") -> Change:
+    """A bot whose prompt has so many lines, all of which change."""
+    old = "\n".join(f"{line} {n}" for n in range(lines))
+    return change(Verb.UPDATE, ("systemMessages", (old,), (old.replace("before", "after!"),)), bot=bot)
+
+
+@pytest.mark.parametrize("most", [8192, 64_000, 65_536])
+@pytest.mark.parametrize("more", ["", "The whole plan is in the artifact."])
+@pytest.mark.parametrize(
+    "line", ["before line", "before ```` fence", "before não ✓" * 20, "before " + "x" * 3000]
+)
+def test_a_prompt_of_which_every_line_changed_shows_its_beginning(most: int, more: str, line: str) -> None:
+    made = plan(_rewritten(lines=2500, line=line), steps=())
+    shown = markdown.plan(made, max_chars=most, more=more)
+    assert most / 2 < len(shown.encode()) <= most
+    page = _check(shown)
+    [diff] = [piece.text for piece in page.texts if "pre" in piece.within]
+    assert page.elements.count("details") == page.elements.count("pre") == 1
+    lines = diff.splitlines()
+    assert lines[0].startswith("- before")
+    left = re.search(r"<p>(\d+) more lines of this diff left out\.</p>", shown)
+    assert left is not None
+    assert int(left[1]) + len(lines) == 5000
+    assert "Shown in part: 1 bot." in shown
+    assert more in shown
+
+
+def test_several_huge_changes_share_the_page() -> None:
+    huge = [_rewritten(lines=1500, bot=f"huge-{n}") for n in range(3)]
+    made = plan(huge[0], _rewritten(lines=5, bot="small"), *huge[1:], steps=())
+    shown = markdown.plan(made, max_chars=64_000)
+    sizes = {
+        block.partition("</summary>")[0].rpartition("<code>")[2].removesuffix("</code>"): len(block)
+        for block in shown.split("<details>")[1:]
+    }
+    assert list(sizes) == ["huge-0", "small", "huge-1", "huge-2"]
+    large = [size for bot, size in sizes.items() if bot != "small"]
+    assert min(large) > 0.9 * max(large)
+    assert 60_000 < len(shown.encode()) <= 64_000
+    assert "Shown in part: 3 bots." in shown
+    assert "Left out" not in shown
+
+
+def test_a_bot_that_no_page_can_hold_is_shown_in_part() -> None:
     huge = change(Verb.CREATE, ("systemMessages", None, ("x\n" * 40_000,)), bot="huge")
     shown = markdown.plan(plan(change(Verb.UPDATE, bot="one"), huge, change(Verb.UPDATE, bot="two")))
-    assert "<p><b>create</b> <code>loja</code> / <code>huge</code> is too long to be shown here.</p>" in shown
+    assert "<summary><b>create</b> <code>loja</code> / <code>huge</code></summary>" in shown
+    assert re.search(r"<p>\d+ more lines of this diff left out\.</p>", shown)
     assert (
         shown.index("<code>one</code>") < shown.index("<code>huge</code>") < shown.index("<code>two</code>")
     )
-    assert "Left out: 1 bot (<code>loja</code>: 1).</p>" in shown
-    assert shown.count("<details>") == shown.count("</details>") == 2
+    assert "Shown in part: 1 bot." in shown
+    assert shown.count("<details>") == shown.count("</details>") == 3
 
 
 @settings(max_examples=100, deadline=None)
