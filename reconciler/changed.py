@@ -7,6 +7,7 @@ files have changed too.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
 from hashlib import sha1, sha256
 from pathlib import Path
@@ -35,14 +36,15 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
             return False  # a folder above the checkout
         return _differs(place, before.get(place.relative_to(top).as_posix()))
 
+    resolved = cache(Path.resolve)  # many files lie in few folders
     # What a folder's file says is gone with it, so that no instance names it any more.
-    kept = {_place(top / name) for name in before if is_defaults(name.rpartition("/")[2])}
+    kept = {_place(top / name, resolved) for name in before if is_defaults(name.rpartition("/")[2])}
     folders = {path.parent for path in kept if has_changed(path)}
     return Desired(
         tuple(
             instance
             for instance in desired.instances
-            if any(map(has_changed, {place for file in instance.files for place in _places(file)}))
+            if any(map(has_changed, {each for file in instance.files for each in _places(file, resolved)}))
             or _folders(instance, directory) & folders
         )
     )
@@ -100,12 +102,14 @@ def _folders(instance: DesiredInstance, directory: Path) -> set[Path]:
     return {folder.resolve() for folder in above if folder.is_relative_to(directory)}
 
 
-def _places(file: str) -> set[Path]:
+def _places(file: str, resolved: Callable[[Path], Path]) -> set[Path]:
     """Every file or link that decides what is read there."""
     path = Path(file).absolute()
-    return {path.resolve(), _place(path), *map(_place, path.parents)}
+    here = _place(path, resolved)
+    real = path.resolve() if here.is_symlink() else here
+    return {real, here, *(_place(folder, resolved) for folder in path.parents)}
 
 
-def _place(path: Path) -> Path:
+def _place(path: Path, resolved: Callable[[Path], Path]) -> Path:
     """Where a file stands, if it is a link the link itself."""
-    return path.parent.resolve() / path.name
+    return resolved(path.parent) / path.name

@@ -203,7 +203,7 @@ def wheel() -> tuple[str, bytes]:
         if path.is_file() and "__pycache__" not in path.parts
     }
     files |= {f"reconciler/templates/{name}": shipped(name) for name in SHIPPED}
-    needed = [each for each in installed.requires or () if "extra ==" not in each]
+    needed = sorted(each for each in installed.requires or () if "extra ==" not in each)
     about = ["Metadata-Version: 2.1", "Name: evolution-reconciler", f"Version: {installed.version}"]
     about += [f"Requires-Python: {installed.metadata['Requires-Python']}"]
     about += [f"Requires-Dist: {each}" for each in needed]

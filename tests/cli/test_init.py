@@ -279,8 +279,7 @@ def test_the_branch(run: Run, tmp_path: Path, made: Callable[[Path], None], bran
 def _are_for(top: Path, branch: str, bots: str) -> None:
     files = {name: (top / f".github/workflows/{name}.yml").read_text() for name in ("plan", "apply", "drift")}
     parsed = {name: YAML(typ="safe", pure=True).load(text) for name, text in files.items()}
-    for on in (parsed["plan"]["on"]["pull_request"], parsed["plan"]["on"]["merge_group"]):
-        assert on == {"branches": [branch]}
+    assert parsed["plan"]["on"] == {"pull_request": {"branches": [branch]}, "merge_group": None}
     assert parsed["apply"]["on"]["push"] == {"branches": [branch], "paths": [f"{bots}/**"]}
     for name in ("apply", "drift"):
         assert parsed[name]["jobs"][name]["if"] == f"github.ref == 'refs/heads/{branch}'"

@@ -28,7 +28,8 @@ TOKEN = "token-canary"
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
-PLAN = render.plan(Plan(server="https://api.example", owner="default", instances=()), {"tool": "0"}).encode()
+ORIGIN = {"tool": "0", "created": "2026-01-01T00:00:00+00:00", "commit": None}
+PLAN = render.plan(Plan("https://api.example", "default", ()), ORIGIN).encode()
 """A plan of nothing."""
 
 PUSHED = {
@@ -435,7 +436,7 @@ class TestReviewed:
             case "method":
                 archive[listed + 10] = archive[8] = 99
             case "results":
-                nothing = render.results(Plan("https://api.example", "default", ()), Results(()))
+                nothing = render.results(Plan("https://api.example", "default", ()), Results(()), ORIGIN)
                 archive = bytearray(self._zip({"plan.json": nothing.encode()}))
         self._is_not_believed(hub, run, main, tmp_path, bytes(archive))
 

