@@ -6,6 +6,7 @@ the client is told what the lie says it is told.
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class Liar(Proxy):
             return b""
         if self.lie.stores is None:
             return request.raw
-        changed = {**_json(request.raw), **self.lie.stores}
+        changed = {**body_of(request.raw), **self.lie.stores}
         body = json.dumps({name: value for name, value in changed.items() if value is not None}).encode()
         head = request.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
         lines = [line for line in head if not line.lower().startswith(b"content-length")]
@@ -89,12 +90,13 @@ class Liar(Proxy):
         if not self._is_about(request):
             return raw
         self.told += 1
-        body, said = _json(request.raw), _json(raw) if raw else None
+        body, said = body_of(request.raw), body_of(raw) if raw else None
         self.lie.then(self.stage, body, said)
         status = self.lie.status or (int(raw.split(b" ", 2)[1]) if raw else 200)
         return answer(status, json.dumps(self.lie.says(request, body, said)).encode())
 
 
-def _json(raw: bytes) -> Any:
+def body_of(raw: bytes) -> Any:
+    """The JSON of a request or an answer, {} where there is none."""
     body = raw.partition(b"\r\n\r\n")[2]
-    return json.loads(body) if body else {}
+    return json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body or b"{}")
