@@ -18,23 +18,36 @@ from tests.worlds.proxy import Proxy, Request
 from tests.worlds.stage import Stage
 
 Body = Mapping[str, Json]
-Says = Callable[[Request, Body, Json], Json]
+Says = Callable[[Stage, Request, Body, Json], Json]
 """What the client is told: of the request, its body, and what the server answered (None for nothing)."""
 
 
-def truth(request: Request, body: Body, said: Json) -> Json:
+def truth(stage: Stage, request: Request, body: Body, said: Json) -> Json:
     """What the server answered."""
     return said
 
 
-def echo(request: Request, body: Body, said: Json) -> Json:
-    """The row as it would be, had the server done it."""
-    return {**body, "id": request.path.split("/")[3] if request.method != "POST" else "made-up"}
+def echo(stage: Stage, request: Request, body: Body, said: Json) -> Json:
+    """The row as it would be, had the server done it; of a new one an id that nothing has."""
+    rows = stage.rows()
+    if request.method == "PUT":
+        return {**rows[request.path.split("/")[3]], **body}
+    return {**dict.fromkeys(next(iter(rows.values()))), **body, "id": "made-up"}
+
+
+def another(id: str) -> Says:
+    """Another bot's row, or what is said when another bot is deleted."""
+
+    def says(stage: Stage, request: Request, body: Body, said: Json) -> Json:
+        row = {**stage.rows()[id]} if id in stage.rows() else {"id": id}
+        return {"bot": row} if request.method == "DELETE" else row
+
+    return says
 
 
 def says(what: Json) -> Says:
     """Always the same."""
-    return lambda request, body, said: what
+    return lambda stage, request, body, said: what
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +106,7 @@ class Liar(Proxy):
         body, said = body_of(request.raw), body_of(raw) if raw else None
         self.lie.then(self.stage, body, said)
         status = self.lie.status or (int(raw.split(b" ", 2)[1]) if raw else 200)
-        return answer(status, json.dumps(self.lie.says(request, body, said)).encode())
+        return answer(status, json.dumps(self.lie.says(self.stage, request, body, said)).encode())
 
 
 def body_of(raw: bytes) -> Any:
