@@ -41,13 +41,14 @@ async def apply(
     read: ReadKey,
     on_result: Callable[[Result], None] = lambda result: None,
     stop: Stop | None = None,
+    on_bug: Callable[[Exception], object] = lambda error: None,
 ) -> Results:
     """Make the plan's calls. on_result is told of an instance's changes, in no order, when it has ended.
 
-    read: of a new credential's key. An unreachable server ends the whole run: what was not done is reported
-    as not attempted.
+    read: of a new credential's key. on_bug: told of an error of ours that ends an instance's run. An
+    unreachable server ends the whole run: what was not done is reported as not attempted.
     """
-    shared = Shared(client, plan, stop or Stop(), read)
+    shared = Shared(client, plan, stop or Stop(), read, on_bug)
     users = Users(shared)
     runs = [_Run(shared, instance, users) for instance in plan.instances]
     phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
@@ -62,7 +63,7 @@ async def apply(
     for run in runs:
         run.tell(on_result)
     results = tuple(result for run in runs for result in run.ended())
-    return Results(results, signal=shared.stop.signal, bugs=tuple(shared.bugs))
+    return Results(results, signal=shared.stop.signal)
 
 
 class _Run:
@@ -165,7 +166,7 @@ class _Run:
 
     def _broke(self, error: Exception) -> None:
         """Nothing more is done in this instance, and no credential goes that it may need."""
-        self.shared.bugs.append(error)
+        self.shared.on_bug(error)
         said = (
             f"an unexpected {type(error).__name__}; this is a bug: please report it, with what "
             "RECONCILER_DEBUG=1 shows"

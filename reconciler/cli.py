@@ -323,7 +323,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     With a FILE that `plan --out` saved, make exactly the calls of that plan; the manifests are not read.
     """
-    from reconciler import pipeline, terminal
+    from reconciler import failure, pipeline, terminal
 
     streams.check()
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
@@ -333,7 +333,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
             terminal.agree(made, request.format)
         with pipeline.stopped_by_signals() as stop:
             with terminal.progress(made) as on_result:
-                results = pipeline.apply(request, server, made, on_result, stop)
+                results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
             return terminal.ended(made, results, request.format, save)
 
 

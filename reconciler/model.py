@@ -488,12 +488,11 @@ class Result:
 class Results:
     """How an apply ended: every writing change of the plan, in the plan's order.
 
-    signal: the number of the signal that ended it early. bugs: errors of ours that ended an instance's run.
+    signal: the number of the signal that ended it early.
     """
 
     results: tuple[Result, ...]
     signal: int | None = None
-    bugs: tuple[Exception, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def ok(self) -> bool:

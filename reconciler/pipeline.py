@@ -299,15 +299,23 @@ def check_same_server(reviewed: Plan, made: Plan) -> None:
 
 
 def apply(
-    request: Request, server: Server, made: Plan, on_result: Callable[[Result], None], stop: applier.Stop
+    request: Request,
+    server: Server,
+    made: Plan,
+    on_result: Callable[[Result], None],
+    stop: applier.Stop,
+    on_bug: Callable[[Exception], object],
 ) -> Results:
-    """Make the plan's calls, until a stop is asked for. With nothing to do, no call is made."""
+    """Make the plan's calls, until a stop is asked for. With nothing to do, no call is made.
+
+    on_result, on_bug: as of applier.apply.
+    """
     if not made.writes:
         return Results(())
 
     async def run() -> Results:
         async with Client(server) as client:
-            return await applier.apply(client, made, keys_of(request), on_result, stop)
+            return await applier.apply(client, made, keys_of(request), on_result, stop, on_bug)
 
     return asyncio.run(run())
 

@@ -69,8 +69,6 @@ def results(
         click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
     elif ended.results:
         click.echo("\n" + text.results(ended, color=_color()), nl=False, color=_color())
-    for bug in ended.bugs:
-        failure.tell(bug)
     problems(made)
 
 

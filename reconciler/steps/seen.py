@@ -49,12 +49,12 @@ def _sentence(name: str, wanted: Value | None, there: Value | None, *, was_sent:
         return (
             f"the server accepted {name} but kept {kept}"
             if was_sent
-            else f"{name}, which was not sent, changed"
+            else f"{name}, which was not to change, changed"
         )
     before, after = shown(wanted, there)
     if was_sent:
         return f"the server accepted {name} but kept {after} (sent: {before})"
-    return f"{name}, which was not sent, went from {before} to {after}"
+    return f"{name}, which was not to change, went from {before} to {after}"
 
 
 def shown(one: Value | None, other: Value | None) -> tuple[str, str]:

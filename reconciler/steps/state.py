@@ -83,17 +83,17 @@ class Shared:
 
     read: of a new credential's key. credentials: the ids of those that were made, by name. kept: the ids of
     old credentials that not everything could be moved away from. bots: of every instance of the plan.
-    bugs: errors of ours that ended an instance's run.
+    on_bug: told of an error of ours that ends an instance's run.
     """
 
     client: Client
     plan: Plan
     stop: Stop
     read: ReadKey
+    on_bug: Callable[[Exception], object]
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     bots: dict[str, Bots] = field(default_factory=dict)
-    bugs: list[Exception] = field(default_factory=list)
 
     @property
     def owner(self) -> str:

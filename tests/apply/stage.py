@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -29,7 +29,7 @@ from reconciler.model import (
 from reconciler.sandbox import Sandbox
 from reconciler.secrets import SecretError
 from tests.support import World
-from tests.worlds.proxy import Fault, Proxy
+from tests.worlds.proxy import Fault, Proxy, Request
 
 LOJA, CAFE = "loja", "café/2"
 KEY = "sk-the-new-one"
@@ -48,11 +48,20 @@ class Stage:
     world: World
     keys: dict[str, str] = field(default_factory=lambda: {SECRET.name: KEY})
 
-    def apply(self, *instances: InstancePlan, faults: Sequence[Fault] = ()) -> dict[str, str]:
-        """Apply a plan; its writing calls meet the faults. Returns how each change ended, by its label."""
+    def apply(
+        self,
+        *instances: InstancePlan,
+        faults: Sequence[Fault] = (),
+        tell: Callable[[Request, bytes], bytes] = lambda request, answer: answer,
+        edit: Callable[[Request], bytes] = lambda request: request.raw,
+    ) -> dict[str, str]:
+        """Apply a plan; its writing calls meet the faults. Returns how each change ended, by its label.
+
+        tell, edit: what the proxy on the way makes of answers and requests.
+        """
         self.sandbox.calls.clear()
         plan = Plan(self.sandbox.url, "gitops", instances)
-        with Proxy(lambda: int(self.sandbox.url.rpartition(":")[2])) as proxy:
+        with Proxy(lambda: int(self.sandbox.url.rpartition(":")[2]), edit=edit, tell=tell) as proxy:
             proxy.meet([], faults)
             results = asyncio.run(self._apply(plan, proxy.url))
         assert KEY not in repr(results)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
-from reconciler.model import InstancePlan
+from reconciler.model import Call, InstancePlan, Step
 from tests.apply.stage import (
     BOT,
     CAFE,
@@ -23,9 +24,10 @@ from tests.apply.stage import (
     save,
     updated,
 )
-from tests.support import Json
+from tests.support import Json, World, segment
 from tests.worlds.faults import answer
-from tests.worlds.proxy import PASS, Fault
+from tests.worlds.liars import body_of
+from tests.worlds.proxy import PASS, Fault, Request
 
 LABEL = "credential main"
 LOST = Fault("dropped, done", answer=b"", cut=True)
@@ -33,6 +35,18 @@ GATEWAY = Fault("502", answer=answer(502), forward=False)
 REFUSED = json.dumps(
     {"status": 500, "error": "Internal Server Error", "response": {"message": "Error updating Openai"}}
 ).encode()
+
+
+def lies(method: str, path: str, does: bool, said: Json) -> Any:
+    """A server that does or does not what it is asked to in such calls, and always answers the same."""
+
+    def about(request: Request) -> bool:
+        return request.method == method and request.path.startswith(path)
+
+    return {
+        "edit": lambda request: b"" if about(request) and not does else request.raw,
+        "tell": lambda request, raw: answer(200, json.dumps(said).encode()) if about(request) else raw,
+    }
 
 
 def _made(**names: str) -> InstancePlan:
@@ -129,6 +143,29 @@ def test_trouble_on_the_way_makes_no_second_one(stage: Stage, faults: list[Fault
     assert stage.apply(_made(), faults=faults)[LABEL].startswith(told)
     assert stage.creds() == ({"main": KEY} if told.startswith("applied") else {})
     assert stage.refused == 0
+
+
+@pytest.mark.parametrize(
+    ("does", "said", "told"),
+    [
+        (False, {"id": "made-up"}, 'failed: the server answered that "main" is made, but it is not there'),
+        (False, {"error": True}, "failed: "),
+        (False, None, "failed: "),
+        (True, {"id": "made-up"}, "applied"),
+        (True, None, "applied: seen to be done, although: "),
+    ],
+)
+def test_a_credential_is_made_when_it_is_seen(stage: Stage, does: bool, said: Json, told: str) -> None:
+    """And is used by the id that is seen, whatever the answer's is."""
+    stage.world.instance(LOJA)
+    ana, step = created("ana", new("main"))
+    plan = instance(LOJA, [credential(), ana], [make("main"), step])
+    found = stage.apply(plan, **lies("POST", "/openai/creds/", does, said))
+    assert found[LABEL].startswith(told)
+    if told.startswith("applied"):
+        assert (found["ana"], stage.creds()) == ("applied", {"main": KEY})
+    else:
+        assert found["ana"] == "skipped: it needs the credential main, which was not made"
 
 
 # -- a rotation ---------------------------------------------------------------------------------
@@ -305,3 +342,113 @@ def test_an_update_that_follows_is_stale_where_a_hand_was_at_the_bot(shop: Shop)
         "ana": "stale: it changed since the plan was made: keywordFinish",
     }
     assert shop.uses() == DONE
+
+
+# -- what cascades ------------------------------------------------------------------------------
+
+
+def _no_users(request: Request, raw: bytes) -> bytes:
+    """The list of credentials says that nobody uses any."""
+    if request.method != "GET" or not request.path.startswith("/openai/creds/"):
+        return raw
+    return answer(200, json.dumps([{**one, "OpenaiAssistant": []} for one in body_of(raw)]).encode())
+
+
+@pytest.mark.parametrize("where", [LOJA, CAFE, "nobody's"])
+def test_the_servers_list_of_users_is_not_believed_alone(shop: Shop, where: str) -> None:
+    """Bots of the instance, of another one in the plan, and of one that no plan knows."""
+    if where != LOJA:
+        shop.world.instance(where)
+        shop.world.done(
+            "POST", f"/openai/settings/{segment(where)}", {**shop._row(), "openaiCredsId": shop.third}
+        )
+    late = shop.world.bot(where, shop.old, **{**_sent(BOT), "assistantId": "late"})
+    plans = [shop.plan(), *([instance(CAFE, [], [])] if where == CAFE else [])]
+    told = shop.stage.apply(*plans, tell=_no_users)
+    [said] = told.values()
+    assert said == f'skipped: "main" is still used, by: bot {late["id"]} of the instance "{where}"; {REST}'
+    assert "main" in shop.stage.creds()
+    assert late["id"] in {bot["id"] for bot in shop.world.bots(where)}
+
+
+def test_bots_that_a_refused_move_left_behind_keep_the_old_key(shop: Shop) -> None:
+    """The server says that it moved them, and that nobody uses the old one."""
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method == "PUT":
+            return answer(200, json.dumps({"id": "x", **body_of(request.raw)}).encode())
+        return _no_users(request, raw)
+
+    told = shop.stage.apply(
+        shop.plan(), edit=lambda request: b"" if request.method == "PUT" else request.raw, tell=tell
+    )[LABEL]
+    assert told.startswith(f"failed: bot {shop.ana['id']}: the server accepted openaiCredsId but kept ")
+    assert told.endswith(f'not everything could be moved away from "main"; {REST}')
+    assert shop.uses() == {"ana": "main", "bia": "main", "settings": "main@2"}
+
+
+@pytest.mark.parametrize(
+    ("does", "said", "told"),
+    [
+        (False, {"id": "x"}, 'failed: the server answered that "main" is deleted, but it is still there; '),
+        (False, {"error": True}, "failed: "),
+        (False, {"status": 500}, "failed: "),
+        (False, None, "failed: "),
+        (True, {"id": "x"}, "applied"),
+        (True, {"error": True}, "applied"),
+    ],
+)
+def test_an_old_key_is_deleted_when_it_is_seen(shop: Shop, does: bool, said: Json, told: str) -> None:
+    found = shop.stage.apply(shop.plan(), **lies("DELETE", "/openai/creds/", does, said))[LABEL]
+    assert found.startswith(told)
+    assert ("main" in shop.stage.creds()) == (not does)
+    assert shop.uses() == DONE
+
+
+def test_what_goes_with_an_old_key_is_told(shop: Shop) -> None:
+    """The bots were seen to have left it, and go all the same; their own change is undone by that."""
+    change, step = updated("ana", shop.ana, {"openaiCredsId": new(), "expire": 5})
+    plan = shop.plan()
+    stranger = shop.world.bot(LOJA, shop.third, **{**_sent(BOT), "assistantId": "stranger"})
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method == "DELETE":
+            with World(shop.stage.sandbox.url, shop.stage.sandbox.api_key) as hand:
+                for bot in (shop.ana, stranger):
+                    hand.remove(LOJA, bot)
+        return raw
+
+    steps = [*plan.steps[:-1], step, plan.steps[-1]]
+    told = shop.stage.apply(instance(LOJA, [*plan.changes, change], steps), tell=tell)
+    assert told == {
+        LABEL: f'failed: "main" is deleted, but in the same moment bot {stranger["id"]} is gone; {REST}',
+        "ana": f"failed: it was done, but then bot {shop.ana['id']} is gone",
+    }
+
+
+# -- an error of ours ---------------------------------------------------------------------------
+
+
+def test_an_error_of_ours_is_one_instances_failure(stage: Stage) -> None:
+    """The plan has a step that no plan has; what came before it is told, and the other instance goes on."""
+    ids = stage.world.instance(LOJA, "main", "second")
+    cafe = stage.world.instance(CAFE, "cafe")["cafe"]
+    stage.world.bot(LOJA, ids["main"], **{**_sent(BOT), "assistantId": "first"})
+    bot = stage.world.bot(LOJA, ids["main"], **{**_sent(BOT), "assistantId": "bia"})
+    ana, ana_step = created("ana", ids["main"])
+    caio, caio_step = created("caio", ids["main"])
+    other, other_step = created("ana", cafe, CAFE)
+    broken = Step(Call.MOVE, LABEL, bot["id"], {})
+    steps = [ana_step, broken, caio_step, forget(ids["main"])]
+    told = stage.apply(
+        instance(LOJA, [credential(LOJA, ids["main"]), ana, caio], steps),
+        instance(CAFE, [other], [other_step]),
+    )
+    bug = "an unexpected KeyError; this is a bug: please report it, with what RECONCILER_DEBUG=1 shows"
+    assert told == {
+        f"{LABEL}@{LOJA}": f"failed: {bug}",
+        f"ana@{LOJA}": "applied",
+        f"caio@{LOJA}": f"not attempted: the run of this instance ended before: {bug}",
+        f"ana@{CAFE}": "applied",
+    }
+    assert "main" in stage.creds()

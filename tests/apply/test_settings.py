@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,8 @@ from tests.apply.stage import (
 )
 from tests.support import Json
 from tests.worlds.faults import answer
-from tests.worlds.proxy import PASS, Fault
+from tests.worlds.liars import body_of
+from tests.worlds.proxy import PASS, Fault, Request
 
 ROW: dict[str, Any] = {
     "expire": 30,
@@ -224,7 +226,58 @@ def test_settings_are_saved_again_when_nobody_knows(
     assert shop.fallback == shop.ana
 
 
+def _edited(request: Request, **fields: Json) -> bytes:
+    """A request to save settings with other fields; b"" for all others that write."""
+    body = json.dumps({**body_of(request.raw), **fields}).encode()
+    head = request.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    lines = [line for line in head if not line.lower().startswith(b"content-length")]
+    return b"\r\n".join([*lines, f"Content-Length: {len(body)}".encode(), b"", body])
+
+
+@pytest.mark.parametrize(
+    ("stores", "said", "told"),
+    [
+        (None, "echo", "failed: the server accepted expire but kept 30 (sent: 60)"),
+        (None, None, "failed: "),
+        (None, {"error": True}, "failed: "),
+        ({"expire": 61}, "echo", "failed: the server accepted expire but kept 61 (sent: 60)"),
+        (
+            {"ignoreJids": []},
+            "echo",
+            'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
+        ),
+        ({"keepOpen": False}, "echo", "failed: keepOpen, which was not to change, went from true to false"),
+        ({}, None, "applied"),
+        ({}, {"error": True}, "applied"),
+        ({}, "echo", "applied"),
+    ],
+)
+def test_settings_are_saved_when_they_are_seen(shop: Shop, stores: Json, said: Json, told: str) -> None:
+    def edit(request: Request) -> bytes:
+        if request.method != "POST":
+            return request.raw
+        return b"" if stores is None else _edited(request, **stores)
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method != "POST":
+            return raw
+        row = {**shop.row(), **body_of(request.raw)}
+        return answer(200, json.dumps(row if said == "echo" else said).encode())
+
+    found = shop.stage.apply(shop.plan({"expire": 60}), edit=edit, tell=tell)[SETTINGS]
+    assert found.startswith(told)
+
+
 # -- the fallback -------------------------------------------------------------------------------
+
+
+def test_a_fallback_that_is_not_taken_is_told(shop: Shop) -> None:
+    told = shop.stage.apply(
+        shop.points(shop.bia),
+        edit=lambda request: b"" if request.method == "POST" else request.raw,
+        tell=lambda request, raw: raw or answer(200, json.dumps(shop.row()).encode()),
+    )
+    assert told == {SETTINGS: f"failed: the server did not take the fallback {shop.bia}"}
 
 
 @pytest.mark.parametrize("faults", [[], [LOST], [GATEWAY], [GATEWAY, PASS, LOST]], ids=str)

@@ -6,6 +6,7 @@ the client is told what the lie says it is told.
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,23 +18,36 @@ from tests.worlds.proxy import Proxy, Request
 from tests.worlds.stage import Stage
 
 Body = Mapping[str, Json]
-Says = Callable[[Request, Body, Json], Json]
+Says = Callable[[Stage, Request, Body, Json], Json]
 """What the client is told: of the request, its body, and what the server answered (None for nothing)."""
 
 
-def truth(request: Request, body: Body, said: Json) -> Json:
+def truth(stage: Stage, request: Request, body: Body, said: Json) -> Json:
     """What the server answered."""
     return said
 
 
-def echo(request: Request, body: Body, said: Json) -> Json:
-    """The row as it would be, had the server done it."""
-    return {**body, "id": request.path.split("/")[3] if request.method != "POST" else "made-up"}
+def echo(stage: Stage, request: Request, body: Body, said: Json) -> Json:
+    """The row as it would be, had the server done it; of a new one an id that nothing has."""
+    rows = stage.rows()
+    if request.method == "PUT":
+        return {**rows[request.path.split("/")[3]], **body}
+    return {**dict.fromkeys(next(iter(rows.values()))), **body, "id": "made-up"}
+
+
+def another(id: str) -> Says:
+    """Another bot's row, or what is said when another bot is deleted."""
+
+    def says(stage: Stage, request: Request, body: Body, said: Json) -> Json:
+        row = {**stage.rows()[id]} if id in stage.rows() else {"id": id}
+        return {"bot": row} if request.method == "DELETE" else row
+
+    return says
 
 
 def says(what: Json) -> Says:
     """Always the same."""
-    return lambda request, body, said: what
+    return lambda stage, request, body, said: what
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class Liar(Proxy):
             return b""
         if self.lie.stores is None:
             return request.raw
-        changed = {**_json(request.raw), **self.lie.stores}
+        changed = {**body_of(request.raw), **self.lie.stores}
         body = json.dumps({name: value for name, value in changed.items() if value is not None}).encode()
         head = request.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
         lines = [line for line in head if not line.lower().startswith(b"content-length")]
@@ -89,12 +103,13 @@ class Liar(Proxy):
         if not self._is_about(request):
             return raw
         self.told += 1
-        body, said = _json(request.raw), _json(raw) if raw else None
+        body, said = body_of(request.raw), body_of(raw) if raw else None
         self.lie.then(self.stage, body, said)
         status = self.lie.status or (int(raw.split(b" ", 2)[1]) if raw else 200)
-        return answer(status, json.dumps(self.lie.says(request, body, said)).encode())
+        return answer(status, json.dumps(self.lie.says(self.stage, request, body, said)).encode())
 
 
-def _json(raw: bytes) -> Any:
+def body_of(raw: bytes) -> Any:
+    """The JSON of a request or an answer, {} where there is none."""
     body = raw.partition(b"\r\n\r\n")[2]
-    return json.loads(body) if body else {}
+    return json.loads(gzip.decompress(body) if body.startswith(b"\x1f\x8b") else body or b"{}")

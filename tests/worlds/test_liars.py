@@ -8,7 +8,7 @@ from reconciler.model import Outcome, Plan, Results
 from tests.support import Json
 from tests.worlds import oracle
 from tests.worlds.generators import Pair
-from tests.worlds.liars import Body, Liar, Lie, echo, says
+from tests.worlds.liars import Body, Liar, Lie, another, echo, says
 from tests.worlds.shop import LOJA, row, wanted, world
 from tests.worlds.stage import Stage
 
@@ -60,7 +60,6 @@ REPLACE = Pair(
 
 ERROR = {"error": True}
 FAILURE = {"status": 500, "error": "Internal Server Error", "response": {"message": "no"}}
-BIA = {"id": "bot-bia", "expire": 300}
 
 
 def _other(stage: Stage, body: Body, said: Json) -> None:
@@ -94,7 +93,7 @@ MOMENT = "failed: it is done, but in the same moment, by this call or by another
 
 OF_UPDATES: list[tuple[Lie, str]] = [
     (Lie("an echo, nothing stored", "PUT", does=False, says=echo), NOT_KEPT),
-    (Lie("another bot's row, nothing stored", "PUT", does=False, says=says(BIA)), NOT_KEPT),
+    (Lie("another bot's row, nothing stored", "PUT", does=False, says=another("bot-bia")), "failed: "),
     (Lie("an error, nothing stored", "PUT", does=False, says=says(ERROR)), "failed: "),
     (Lie("a failure, nothing stored", "PUT", does=False, says=says(FAILURE)), "failed: "),
     (Lie("null, nothing stored", "PUT", does=False, says=says(None)), "failed: "),
@@ -107,11 +106,11 @@ OF_UPDATES: list[tuple[Lie, str]] = [
     ),
     (
         Lie("an echo, a list emptied", "PUT", stores={"ignoreJids": []}, says=echo),
-        'failed: ignoreJids, which was not sent, went from ["@g.us"] to []',
+        'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
     ),
     (
         Lie("the truth, a list emptied", "PUT", stores={"ignoreJids": []}),
-        'failed: ignoreJids, which was not sent, went from ["@g.us"] to []',
+        'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
     ),
     (
         Lie("an echo, the description emptied", "PUT", stores={"description": ""}, says=echo),
@@ -142,7 +141,7 @@ OF_UPDATES: list[tuple[Lie, str]] = [
         Lie("the truth, all gone", "PUT", then=_all_gone),
         "failed: the server answered that it is done, but it is gone",
     ),
-    (Lie("another bot's row, stored", "PUT", says=says(BIA)), "applied"),
+    (Lie("another bot's row, stored", "PUT", says=another("bot-bia")), "applied"),
     (Lie("null, stored", "PUT", says=says(None)), "applied: seen to be done, although: "),
     (Lie("an error, stored", "PUT", says=says(ERROR)), "applied: seen to be done, although: "),
     (Lie("a failure, stored", "PUT", says=says(FAILURE)), "applied: seen to be done, although: "),
@@ -152,7 +151,10 @@ NOT_THERE = "failed: the server answered that it is made, but it is not there"
 
 OF_CREATES: list[tuple[Lie, str]] = [
     (Lie("an echo, nothing stored", "POST", does=False, says=echo, status=201), NOT_THERE),
-    (Lie("another bot's row, nothing stored", "POST", does=False, says=says(BIA), status=201), NOT_THERE),
+    (
+        Lie("another bot's row, nothing stored", "POST", does=False, says=another("bot-bia"), status=201),
+        NOT_THERE,
+    ),
     (Lie("200 and an echo, nothing stored", "POST", does=False, says=echo), NOT_THERE),
     (Lie("an error, nothing stored", "POST", does=False, says=says(ERROR), status=201), "failed: "),
     (Lie("null, nothing stored", "POST", does=False, says=says(None), status=201), "failed: "),
@@ -166,7 +168,7 @@ OF_CREATES: list[tuple[Lie, str]] = [
         "the server accepted expire but kept 7 (sent: 300)",
     ),
     (Lie("another id, stored", "POST", says=echo), "applied"),
-    (Lie("another bot's row, stored", "POST", says=says(BIA)), "applied"),
+    (Lie("another bot's row, stored", "POST", says=another("bot-bia")), "applied"),
     (Lie("null, stored", "POST", says=says(None)), "applied: seen to be done, although: "),
     (
         Lie("the truth, the description lost", "POST", stores={"description": None}),
@@ -198,8 +200,8 @@ OF_CREATES: list[tuple[Lie, str]] = [
 STILL_THERE = "failed: the server answered that it is deleted, but it is still there"
 
 OF_DELETES: list[tuple[Lie, str]] = [
-    (Lie("the bot's row, nothing gone", "DELETE", does=False, says=says({"id": "bot-ana"})), STILL_THERE),
-    (Lie("another id, nothing gone", "DELETE", does=False, says=says({"id": "bot-bia"})), "failed: "),
+    (Lie("the bot's row, nothing gone", "DELETE", does=False, says=another("bot-ana")), STILL_THERE),
+    (Lie("another id, nothing gone", "DELETE", does=False, says=another("bot-bia")), "failed: "),
     (Lie("an error, nothing gone", "DELETE", does=False, says=says(ERROR)), "failed: "),
     (Lie("a failure, nothing gone", "DELETE", does=False, says=says(FAILURE)), "failed: "),
     (Lie("null, nothing gone", "DELETE", does=False, says=says(None)), "failed: "),
@@ -209,7 +211,7 @@ OF_DELETES: list[tuple[Lie, str]] = [
         f'{MOMENT}bot bot-bia changed: keywordFinish from "bye" to "lost"',
     ),
     (Lie("an error, gone", "DELETE", says=says(ERROR)), "applied"),
-    (Lie("another id, gone", "DELETE", says=says({"id": "bot-bia"})), "applied"),
+    (Lie("another id, gone", "DELETE", says=another("bot-bia")), "applied"),
 ]
 
 
@@ -225,7 +227,9 @@ def _apply(stage: Stage, pair: Pair, lie: Lie) -> tuple[Plan, Results, str]:
 
 
 def _ended(told: str, expected: str) -> None:
-    assert told == expected or (expected.endswith(": ") and told.startswith(expected)), told
+    """An answer that is odd in itself is an outcome that nobody knows, which the sentence may say."""
+    doubted = expected == "applied" and told.startswith("applied: seen to be done, although: ")
+    assert told == expected or doubted or (expected.endswith(": ") and told.startswith(expected)), told
 
 
 @pytest.mark.parametrize(("lie", "expected"), OF_UPDATES, ids=str)

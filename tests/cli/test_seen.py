@@ -1,0 +1,45 @@
+"""What a command says, and how it ends, where a server does not do what it answers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reconciler.sandbox import Sandbox
+from tests.cli.conftest import Run
+from tests.support import World
+from tests.worlds.faults import answer
+from tests.worlds.liars import body_of
+from tests.worlds.proxy import Proxy, Request
+
+
+@pytest.mark.parametrize("format", ["text", "json", "markdown"])
+def test_a_bot_that_was_never_made(run: Run, server: Sandbox, world: World, bots: Path, format: str) -> None:
+    """The second create is answered and not done: the table says so, and the command ends in 1."""
+    world.instance("loja", "main")
+    lied = 0
+
+    def edit(request: Request) -> bytes:
+        nonlocal lied
+        raw = request.raw
+        if b"/openai/create/" in raw and body_of(raw)["maxTokens"] == 200:
+            lied += 1
+            return b""
+        return raw
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        body = body_of(request.raw)
+        row = {**dict.fromkeys(("assistantId", "functionUrl")), **body, "id": "made-up"}
+        return raw or answer(201, json.dumps(row).encode())
+
+    with Proxy(lambda: int(server.url.rpartition(":")[2]), edit=edit, tell=tell) as proxy:
+        args = ["apply", "--bots", bots, "--yes", "--format", format]
+        result = run(*args, env={"EVOLUTION_API_URL": proxy.url})
+    assert (result.exit_code, lied > 0) == (1, True)
+    assert len(world.bots("loja")) == 1
+    said = " ".join(result.stdout.split())
+    assert "failed" in said
+    assert "applied" in said
+    assert run("plan", "--bots", bots, "--detailed-exitcode").exit_code == 2
