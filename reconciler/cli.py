@@ -27,8 +27,12 @@ class _Main(click.Group):
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         streams.prepare()
         interrupts = signals.Interrupts()
-        with interrupts.caught():
-            sys.exit(self._run(interrupts, *args, **extra))
+        try:
+            with interrupts.caught():
+                code = self._run(interrupts, *args, **extra)
+        except KeyboardInterrupt:  # one that came in the moment before the end
+            code = 128 + interrupts.number
+        sys.exit(code)
 
     def _run(self, interrupts: signals.Interrupts, *args: Any, **extra: Any) -> int:
         """Run a command. Returns its exit code."""

@@ -54,6 +54,11 @@ def _say(error: BaseException) -> None:
         click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
     elif isinstance(error, MemoryError):
         click.echo("Error: there is not enough memory.", err=True)
+    elif (
+        isinstance(error, OSError) and error.strerror
+    ):  # the system says no: a limit, a directory that is gone
+        of = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        click.echo(f"Error: {safe.inert(safe.line(of + error.strerror))}.", err=True)
     elif not isinstance(error, click.Abort):
         _say_bug(error)
 

@@ -14,14 +14,14 @@ import os
 import re
 import zipfile
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from reconciler import git, schema
+from reconciler import files, git, schema
 from reconciler.errors import ReconcilerError
 
 SAMPLE = "minha-loja"
@@ -79,13 +79,13 @@ def lay_out(
     try:
         root = directory.resolve()
         github, shared = _github(root, branch) if workflows else (None, {})
-        files, sample = _wanted(root, instance, github)
-        places = [(root, name, content) for name, content in files.items()]
+        ours, sample = _wanted(root, instance, github)
+        places = [(root, name, content) for name, content in ours.items()]
         places += [(github.top, name, content) for name, content in shared.items() if github]
         problems = dict.fromkeys(said for base, name, _ in places if (said := _obstacle(base, name)))
         if problems:
             raise ReconcilerError("nothing was laid out:\n" + "\n".join(problems))
-        names = {_from(root, base / name): _write(base / name, content) for base, name, content in places}
+        names = _written(root, places)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
         place, why = (error.filename, error.strerror) if isinstance(error, OSError) else (directory, error)
         raise ReconcilerError(f"{place} cannot be written: {why}.") from None
@@ -284,11 +284,23 @@ def _obstacle(root: Path, name: str) -> str | None:
     return None
 
 
-def _write(path: Path, content: bytes) -> bool:
-    """Whether the file was written, which it is where there is none."""
-    if path.is_file():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("xb") as file:  # which never follows a link, nor overwrites
-        file.write(content)
-    return True
+def _written(root: Path, places: Sequence[tuple[Path, str, bytes]]) -> dict[str, bool]:
+    """Write the files that are not there yet. Returns their paths from root, and whether they were written.
+
+    places: of each file the directory that it lies below, its path from there, and its content. Raises
+    ReconcilerError, OSError.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    names: dict[str, bool] = {}
+    for base, name, content in places:
+        path = base / name
+        missing = not path.is_file()
+        if missing:
+            try:
+                files.folders(path.parent, below=base)
+                files.create(path, content)
+            except ReconcilerError as error:
+                before = ", ".join(name for name, made in names.items() if made) or "nothing"
+                raise ReconcilerError(f"{error}\nWritten before it: {before}.") from None
+        names[_from(root, path)] = missing
+    return names

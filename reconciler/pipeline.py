@@ -7,6 +7,7 @@ decides is its own.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import re
 import threading
@@ -93,6 +94,7 @@ def _with_lenders(selected: Desired, every: Desired) -> Desired:
 @contextmanager
 def server(request: Request, desired: Desired) -> Iterator[Server]:
     """The server that is asked for; the embedded one runs as long as the block."""
+    _log_nothing()
     if request.sandbox:
         from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
@@ -108,6 +110,11 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
     yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+
+
+def _log_nothing() -> None:
+    """What libraries log, tracebacks among it, goes nowhere: what matters comes as an error."""
+    logging.getLogger().addHandler(logging.NullHandler())
 
 
 def _make_home() -> None:
@@ -342,6 +349,7 @@ def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None
     """Run the embedded server until a signal. say: told how to reach it, as lines for a shell."""
     from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
+    _log_nothing()
     named = seeds(load(Path(bots), origins=False)) if bots else {}
     ended = threading.Event()
     with Sandbox(Path(db) if db else ":memory:", port) as running:

@@ -20,6 +20,10 @@ NAMES: Mapping[int, str] = {
 }
 
 
+class _Interrupted(KeyboardInterrupt):
+    """After a plain KeyboardInterrupt Python may end the process by SIGINT, whatever its exit code."""
+
+
 class Interrupts:
     """Within `caught`, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does. number: which it was."""
 
@@ -37,8 +41,8 @@ class Interrupts:
         self.number = number
         kill_next(TERMINATE)
         handler = signal.getsignal(INTERRUPT)
-        if not callable(handler):
-            raise KeyboardInterrupt
+        if handler is signal.default_int_handler or not callable(handler):
+            raise _Interrupted
         handler(INTERRUPT, frame)  # that of asyncio, where a loop runs
 
 

@@ -55,6 +55,8 @@ class _Messages(io.FileIO):
 
 def prepare() -> None:
     """Put streams with these rules into sys, where the process's own are there or were closed."""
+    if sys.stdout is sys.__stdout__ and not os.environ.get("RECONCILER_DEBUG"):
+        sys.unraisablehook = lambda unraisable: None  # what Python says of an object's end helps nobody
     if sys.stdin is None:
         sys.stdin = open(_null(), encoding="utf-8")  # noqa: SIM115  it lives as long as we do
     for name, made in (("stdout", _Output), ("stderr", _Messages)):

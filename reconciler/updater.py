@@ -81,8 +81,7 @@ def brought(manifests: Manifests, found: Drifts, directory: Path) -> Report:
     said = tuple(manifests.notes(settled.accepted, contents))
     for path in contents:
         _check(path, manifests.original(path), home)
-    for path, content in contents.items():
-        files.replace(path, content)
+    _write(contents, home)
     return Report(
         tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
         tuple(directory / path.relative_to(home) for path in sorted(contents)),
@@ -171,3 +170,15 @@ def _check(path: Path, original: bytes, home: Path) -> None:
         if inside.read(home, path, len(original)) == original:
             return
     raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
+
+
+def _write(contents: Mapping[Path, bytes], home: Path) -> None:
+    """Put each content in its file's place. Raises ReconcilerError, which says what was written before."""
+    written: list[str] = []
+    for path, content in contents.items():
+        try:
+            files.replace(path, content)
+        except ReconcilerError as error:
+            before = ", ".join(written) or "nothing"
+            raise ReconcilerError(f"{error}\nWritten before it: {before}.") from None
+        written.append(str(path.relative_to(home)))

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler import schema
+from reconciler import files, schema
 from reconciler.client import Client, Server
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.importer import naming
@@ -115,8 +115,8 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
         for name, draft in check.drafts.items():
             try:
                 _place(check.files[name], beside, directory)
-            except OSError as error:
-                skipped[name] = f"{error.filename2 or error.filename} cannot be written ({error.strerror})"
+            except ReconcilerError as error:
+                skipped[name] = str(error).rstrip(".")
                 failed = True
             else:
                 written.append(_written(draft, directory))
@@ -150,13 +150,17 @@ def _taken(directory: Path) -> frozenset[str]:
 def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
     """A directory in the manifests' own, which no load looks into, with a copy of what is there."""
     made = [path for path in (directory, *directory.parents) if not path.exists()]
-    directory.mkdir(parents=True, exist_ok=True)
     try:
-        with TemporaryDirectory(prefix=".import-", dir=directory) as temporary:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".import-", dir=directory, ignore_cleanup_errors=True) as temporary:
             beside = Path(temporary, "bots")
             beside.mkdir()
             _copy(directory, beside, there)
             yield beside
+    except OSError as error:  # of the files beside: those that are placed have errors of their own
+        raise ReconcilerError(
+            f"nothing was imported: {directory} cannot be written: {error.strerror}."
+        ) from None
     finally:
         for path in made:
             with suppress(OSError):  # it is not empty: something was written
@@ -166,9 +170,9 @@ def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
 def _copy(directory: Path, beside: Path, there: Desired) -> None:
     """What a load of the directory may look at."""
     paths = {Path(os.path.normpath(file)) for instance in there.instances for file in instance.files}
-    for home, folders, files in os.walk(directory):
+    for home, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        paths |= {Path(home, name) for name in files if not name.startswith(".")}
+        paths |= {Path(home, name) for name in names if not name.startswith(".")}
     top = Path(os.path.normpath(directory))
     for path in paths:
         target = beside / Path(os.path.normpath(path)).relative_to(top)
@@ -177,39 +181,19 @@ def _copy(directory: Path, beside: Path, there: Desired) -> None:
             shutil.copyfile(path, target)
 
 
-def _place(files: Mapping[str, str], beside: Path, directory: Path) -> None:
-    """Moves an instance's files to where they belong, or none of them. Raises OSError."""
+def _place(wanted: Mapping[str, str], beside: Path, directory: Path) -> None:
+    """Moves an instance's files to where they belong, or none of them. Raises ReconcilerError."""
     placed: list[tuple[Path, Path]] = []
     try:
-        for path in files:
+        for path in wanted:
             source, target = beside / path, directory / path
             if not source.exists():
                 continue  # what another instance has too, such as a prompt
-            _make_folders(target.parent, directory)
-            _move(source, target)
+            files.folders(target.parent, below=directory)
+            files.create(target, source.read_bytes())
             placed.append((source, target))
+            source.unlink()
     except BaseException:
         for source, target in placed:
             target.replace(source)
         raise
-
-
-def _make_folders(folder: Path, directory: Path) -> None:
-    """Raises OSError where a link stands in the way: it may lead anywhere."""
-    if folder != directory:
-        _make_folders(folder.parent, directory)
-        if folder.is_symlink():
-            raise NotADirectoryError(20, "it is a link", str(folder))
-        folder.mkdir(exist_ok=True)
-
-
-def _move(source: Path, target: Path) -> None:
-    """Raises FileExistsError where something is there."""
-    try:
-        target.hardlink_to(source)
-    except FileExistsError:
-        raise
-    except OSError:  # a file system without hard links
-        with target.open("xb") as file:
-            file.write(source.read_bytes())
-    source.unlink()

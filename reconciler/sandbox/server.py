@@ -25,6 +25,9 @@ from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store, n
 HOST = "127.0.0.1"
 _REMEMBERED = 100_000
 
+_ROOM = 24
+"""Files that can be opened at the start: for two event loops, and some connections with both their ends."""
+
 
 class Sandbox:
     """An Evolution API server on a port of its own, for as long as the `with` block lasts.
@@ -67,6 +70,7 @@ class Sandbox:
                 self.options.api_key = self.options.api_key or self._store.key()
                 listening = stack.enter_context(_listen(self._port))
                 self.url = _url(listening)
+                _check_room(listening)
                 self._loop = self._start(listening, stack)
             except (OSError, RuntimeError) as error:  # RuntimeError: no more threads
                 why = error.strerror if isinstance(error, OSError) else error
@@ -209,6 +213,13 @@ def _listen(port: int) -> socket.socket:
         raise ReconcilerError(f"The sandbox cannot listen on {HOST}:{port}: {error.strerror}.") from error
     listening.listen(2048)
     return listening
+
+
+def _check_room(listening: socket.socket) -> None:
+    """Raises OSError where so few files may be open that the server, or its caller, would soon stop."""
+    with ExitStack() as room:
+        for _ in range(_ROOM):
+            room.enter_context(listening.dup())
 
 
 def _url(listening: socket.socket) -> str:

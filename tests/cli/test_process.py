@@ -34,7 +34,8 @@ def _until(condition: Callable[[], object], seconds: float = 30) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "name"), [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")]
+    ("number", "code", "name"),
+    [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
 )
 def test_a_signal_finishes_the_call_in_flight(
     start: Start, server: Sandbox, bots: Path, world: World, number: signal.Signals, code: int, name: str
@@ -74,18 +75,88 @@ def test_a_second_signal_ends_at_once(start: Start, server: Sandbox, bots: Path,
     assert time.monotonic() - begun < 15
 
 
-def test_ctrl_c_while_reading(start: Start, bots: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("command", ["plan", "apply", "import", "update", "doctor"])
+def test_a_signal_while_reading(
+    start: Start, bots: Path, tmp_path: Path, command: str, number: signal.Signals, code: int
+) -> None:
+    words: dict[str, list[str | Path]] = {
+        "plan": ["plan", "--bots", bots, "--out", "p.json"],
+        "apply": ["apply", "--bots", bots, "--yes", "--out", "r.json"],
+        "import": ["import", "--into", "new"],
+        "update": ["import", "--update", "--into", bots],
+        "doctor": ["doctor", "--bots", bots],
+    }
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        process = start("plan", "--bots", bots, env={"EVOLUTION_API_URL": url})
+        process = start(*words[command], env={"EVOLUTION_API_URL": url})
         silent.settimeout(30)
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(3) == b"GET"
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (code, "")
     assert_clean(err)
+    assert [path.name for path in tmp_path.iterdir()] == ["bots"], "nothing half made is left"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_any_moment_of_a_run(start: Start, bots: Path, number: signal.Signals) -> None:
+    """Also while modules are imported, or the embedded server starts or stops."""
+    for step in range(8):
+        process = start("plan", "--bots", bots, "--sandbox")
+        time.sleep(step / 5)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode in {0, 128 + number, -number}
+        assert_clean(out + err)
+        assert "Exception ignored" not in err
+
+
+def test_a_hangup_that_is_ignored_stays_so(start: Start, server: Sandbox, bots: Path, world: World) -> None:
+    """As with nohup."""
+    world.instance("loja", "main")
+    server.options.latency = 0.2
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process = start("apply", "--bots", bots, "--yes")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    _until(lambda: any("/openai/create" in call.path for call in server.writes))
+    process.send_signal(signal.SIGHUP)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "2 changes: 2 applied." in out
+
+
+def test_a_second_hangup_does_no_more(start: Start, server: Sandbox, bots: Path, world: World) -> None:
+    """A terminal that is closed sends one from the shell, and one from the system."""
+    world.instance("loja", "main")
+    server.options.latency = 0.5
+    process = start("apply", "--bots", bots, "--yes")
+    _until(lambda: any("/openai/create" in call.path for call in server.writes))
+    for _ in range(3):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.05)
+    out = process.communicate(timeout=60)[0]
+    assert process.returncode == 129
+    assert "2 changes: 1 applied, 1 not attempted." in out
+
+
+def test_a_pause_changes_nothing(start: Start, server: Sandbox, bots: Path, world: World) -> None:
+    world.instance("loja", "main")
+    server.options.latency = 0.2
+    process = start("apply", "--bots", bots, "--yes")
+    _until(lambda: server.calls)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(1)
+    process.send_signal(signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    assert "2 changes: 2 applied." in out
 
 
 def test_the_server_goes_half_way(start: Start, bots: Path, tmp_path: Path) -> None:
@@ -122,7 +193,7 @@ def _announced(process: subprocess.Popen[str]) -> dict[str, str]:
     return dict(line.removeprefix("export ").rstrip().split("=", 1) for line in lines)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_sandbox_runs_until_a_signal(start: Start, bots: Path, number: signal.Signals) -> None:
     process = start("sandbox", "--port", "0", "--bots", bots)
     said = _announced(process)
@@ -245,6 +316,32 @@ def test_apply_asks(
     assert "Traceback" not in terminal.shown
     assert ("2 changes: 2 applied." in terminal.shown) == (code == 0)
     assert (re.search(r"Applying .*100%", terminal.shown) is not None) == (code == 0)
+
+
+def test_a_terminal_that_is_closed(
+    start: Start, server: Sandbox, world: World, bots: Path, tmp_path: Path
+) -> None:
+    """The call in flight is finished, and the results are in the file that was asked for."""
+    world.instance("loja", "main")
+    server.options.latency = 0.5
+    terminal = Terminal(start, "apply", "--bots", bots, "--yes", "--out", "r.json")
+    _until(lambda: any("/openai/create" in call.path for call in server.writes))
+    os.close(terminal._ours)
+    terminal.process.send_signal(signal.SIGHUP)
+    assert terminal.process.wait(timeout=60) == 129
+    assert '"applied"' in (tmp_path / "r.json").read_text()
+    assert len(world.bots("loja")) == 1
+
+
+@pytest.mark.parametrize(
+    "env", [{"COLUMNS": "1"}, {"COLUMNS": "9" * 20}, {"COLUMNS": "x"}, {"COLUMNS": "-1"}]
+)
+@pytest.mark.parametrize("command", ["plan", "doctor"])
+def test_odd_widths(start: Start, world: World, bots: Path, env: dict[str, str], command: str) -> None:
+    world.instance("loja", "main")
+    terminal = Terminal(start, command, "--bots", bots, env=env)
+    assert terminal.end() == 0
+    assert "bug" not in terminal.shown
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])

@@ -226,3 +226,29 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_its_other_names(
     assert (tmp_path / "p.json").stat().st_mode & 0o777 == 0o640
     assert (tmp_path / "other.json").read_text() == _UNCHANGED
     assert json.loads((tmp_path / "p.json").read_text())["summary"]
+
+
+# -- a plan that is no file ----------------------------------------------------------------------
+
+PLANS = {
+    "a pipe": ("mkfifo f", "it is a pipe, not a file"),
+    "a link to a pipe": ("mkfifo p; ln -s p f", "it is a pipe, not a file"),
+    "a device without an end": ("ln -s /dev/zero f", "it is a device, not a file"),
+    "a directory, by a link": ("mkdir d; ln -s d f", "directory"),
+    "a link in a circle": ("ln -s f f", "Too many levels of symbolic links"),
+    "too large": ("truncate -s 300M f", "it has more than 268,435,456 bytes"),
+}
+
+
+@pytest.mark.parametrize(("first", "why"), PLANS.values(), ids=PLANS)
+@pytest.mark.parametrize(
+    "args", [["show", "f"], ["apply", "--yes", "f"], ["apply", "--yes", "--reviewed", "f"]]
+)
+def test_a_plan_that_is_no_file(
+    shell: Shell, server: Sandbox, bots: Path, args: list[str], first: str, why: str
+) -> None:
+    """Nobody waits for its end, and no memory is filled."""
+    done = shell(*args, first=first)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert why in done.stderr
+    assert server.calls == []
