@@ -10,6 +10,7 @@ from reconciler.client import Client, Server, segment
 from reconciler.errors import ServerError
 from reconciler.transport import KEEP_ALIVE
 from tests.client.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
+from tests.client.test_behaviour import BOT
 
 NAMES = {
     "loja-centro_1.2~x": "loja-centro_1.2~x",
@@ -35,7 +36,7 @@ def test_names_and_ids_are_one_segment_each(name: str, encoded: str) -> None:
     outcome, spy = asked(lambda client: client.find(name), reply(200, []))
     assert outcome == ()
     assert spy.requests[0].target == f"/openai/find/{encoded}"
-    outcome, spy = asked(lambda client: client.delete(name, name), reply(200, {}))
+    outcome, spy = asked(lambda client: client.delete(name, name), reply(200, {"bot": {"id": name}}))
     assert outcome is None
     assert spy.requests[0].target == f"/openai/delete/{encoded}/{encoded}"
     assert segment(name) == encoded
@@ -59,7 +60,7 @@ def test_prefix_of_the_server_stands_before_every_path() -> None:
 
 
 def test_request_of_a_writing_call() -> None:
-    bot = {"id": "b1", "ignoreJids": ["@g.us"]}
+    bot = {**BOT, "ignoreJids": ["@g.us"]}
     outcome, spy = asked(
         lambda client: client.create("loja", {"enabled": False, "model": "olá", "ignoreJids": ("@g.us",)}),
         reply(201, bot),
@@ -110,7 +111,7 @@ def test_each_call_is_one_request_even_when_a_used_connection_drops() -> None:
         await client.find("loja")
         await client.create("loja", {})
 
-    outcome, spy = asked(two, reply(200, []), drop, reply(201, {"id": "b1"}))
+    outcome, spy = asked(two, reply(200, []), drop, reply(201, BOT))
     assert isinstance(outcome, Exception)
     assert spy.methods == ["GET", "POST"]
 
