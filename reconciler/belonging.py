@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.answers import NotUnderstood
+from reconciler.answers import NotUnderstood, is_id
 from reconciler.masking import Secrets
 
 
@@ -36,7 +36,7 @@ class Belonging:
         for ident, home in rows:
             if isinstance(home, str) and home:
                 self._check_home(instance, home)
-            if not isinstance(ident, str) or not ident:
+            if not is_id(ident):
                 continue
             if ident in seen:
                 raise NotUnderstood(f"it holds {ident!r} twice")

@@ -124,10 +124,8 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
         return ""
     now = stamp(bot, remote.fields, owner, kind)
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
-    if not state and any(
-        field.from_settings and name not in remote.fields and not same(None, field.default)
-        for name, field in kind.fields.items()
-    ):
+    lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
+    if not state and not all(same(None, bot.fields[name]) for name in lost):
         return "" if declared else "pending"
     return "drift" if declared else "pending" if state else "both"
 

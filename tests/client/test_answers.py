@@ -324,7 +324,8 @@ def test_settings_that_were_just_saved_exist() -> None:
 
 
 def test_fallback_of_another_shape() -> None:
-    for odd in (3, [], "a/b", True):
+    odds: list[object] = [3, [], "a/b", True]
+    for odd in odds:
         assert answers.settings({**ROW, "fallbackId": odd}).unread == (("fallbackId", "is not an id"),)
 
 
