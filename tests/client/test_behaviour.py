@@ -166,7 +166,6 @@ CASES = [
             ("delete", Unclear, {"bot": {"id": "b1"}}),
         )
     ),
-    Case("find", [raw(b"HTTP/1.1 000 X\r\nContent-Length: 2\r\n\r\n[]")], ServerError, ["status 0"]),
     Case("find", [raw(b"HTTP/1.1 204 X\r\n\r\n")], ServerError, ["status 204"]),
     Case("settings", [reply(200, [])], InstanceError, ["settings is not an object"]),
     Case("create_credential", [reply(201, {"apiKey": "sk-1"})], Unclear, ["a credential has no id"]),

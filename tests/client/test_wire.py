@@ -142,8 +142,8 @@ def test_writes_to_a_server_that_closes_each_connection_succeed(seconds: float) 
             await client.delete("loja", "b1")
 
     async def either(request: Request, writer: asyncio.StreamWriter) -> None:
-        bot = {"id": "b1"}
-        await reply(200, [bot] if request.method == "GET" else bot)(request, writer)
+        answers = {"GET": [BOT], "DELETE": {"bot": {"id": "b1"}}}
+        await reply(200, answers.get(request.method, BOT))(request, writer)
 
     outcome, spy = asked(several, closing(either, seconds), timeout=5)
     assert outcome is None
@@ -176,7 +176,7 @@ def test_writes_never_use_a_connection_again() -> None:
         await client.update("loja", "b1", {})
         await client.find("loja")
 
-    answers = [reply(200, []), reply(200, {"id": "b1"}), reply(200, {"id": "b1"}), reply(200, [])]
+    answers = [reply(200, []), reply(200, BOT), reply(200, BOT), reply(200, [])]
     outcome, spy = asked(several, *answers)
     assert outcome is None
     assert spy.connections == 3
