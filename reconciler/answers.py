@@ -157,6 +157,7 @@ def secrets(data: object) -> list[str]:
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 """An id of the server's. It stands in paths, so whatever means something there is none."""
 
+_MISSING, _NULL = "is missing", "is null"
 _NO_ID: Unread = (("id", "cannot be used"),)
 
 
@@ -179,10 +180,11 @@ def bots(data: object) -> tuple[RemoteBot, ...]:
 
 
 def bot(data: object) -> RemoteBot:
-    """A bot, as create and update show it."""
+    """A bot, as create and update answer; what is left out there, the next read shows."""
     one = _bot(_dict(data, "a bot"))
-    if one.unread:
-        raise NotUnderstood(f"{one.unread[0][0]} of the bot {one.unread[0][1]}")
+    for name, why in one.unread:
+        if name == "id" or why not in (_MISSING, _NULL):
+            raise NotUnderstood(f"{name} of the bot {why}")
     return one
 
 
@@ -196,12 +198,10 @@ def _bot(data: object) -> RemoteBot:
     unseen = _ABSENT
     if not data.keys() >= _NAMES:
         unseen = _NAMES - data.keys()
-        unread += tuple((name, "is missing") for name in _SHOWN if name in unseen)
+        unread += tuple((name, _MISSING) for name in _SHOWN if name in unseen)
     if not fields.keys() >= _REQUIRED:
         known = {name for name, _ in unread}
-        unread += tuple(
-            (name, "is null") for name in _SHOWN if name not in fields and name in _REQUIRED - known
-        )
+        unread += tuple((name, _NULL) for name in _SHOWN if name not in fields and name in _REQUIRED - known)
     created = created if isinstance(created, str) else ""
     return RemoteBot(ident, fields, created, _instance_id(data), unread, unseen)
 

@@ -192,13 +192,7 @@ class Client:
     async def update(self, instance: str, id: str, body: Fields) -> RemoteBot:
         """Changes what body names in a bot; returns it as the server stored it."""
         request = _route("PUT", "update", instance, f"update the bot {id}", id=id, body=body)
-
-        def read(data: object) -> RemoteBot:
-            if (bot := answers.bot(data)).id != id:
-                raise NotUnderstood("it is about another bot")
-            return bot
-
-        return await self._made(request, read)
+        return await self._made(request, answers.bot)
 
     async def delete(self, instance: str, id: str) -> None:
         """Deletes a bot and its sessions."""

@@ -136,8 +136,9 @@ def test_one_odd_row_is_said_and_the_others_are_read(field: Field, value: object
     assert why.startswith(("is not of type", "is not a", "is out of", "has a value", "is null", "is missing"))
     assert field.name not in odd.fields
     assert len(odd.fields) >= len(good.fields) - 1, "the rest of it is known"
-    with pytest.raises(NotUnderstood, match=field.name):
-        answers.bot(row)
+    if value is not None and value is not ...:
+        with pytest.raises(NotUnderstood, match=field.name):
+            answers.bot(row)
 
 
 IDS = [

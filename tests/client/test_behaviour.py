@@ -136,7 +136,6 @@ CASES = [
         ["expire of the bot is not of type int"],
     ),
     Case("create update", [reply(201, {**BOT, "id": "a/b"})], Unclear, ["id of the bot cannot be used"]),
-    Case("update", [reply(200, {**BOT, "id": "b2"})], Unclear, ["it is about another bot"]),
     Case("credentials", [reply(200, {"apiKey": "sk-1"})], InstanceError, ["credentials is not a list"]),
     Case("credentials settings instances", [reply(200, None)], InstanceError, ["is not a"]),
     Case("settings", [reply(200, {"message": "hello"})], InstanceError, ["none of their fields"]),

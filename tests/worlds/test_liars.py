@@ -198,8 +198,14 @@ OF_CREATES: list[tuple[Lie, str]] = [
 STILL_THERE = "failed: the server answered that it is deleted, but it is still there"
 
 OF_DELETES: list[tuple[Lie, str]] = [
-    (Lie("the bot's row, nothing gone", "DELETE", does=False, says=says({"id": "bot-ana"})), STILL_THERE),
-    (Lie("another id, nothing gone", "DELETE", does=False, says=says({"id": "bot-bia"})), "failed: "),
+    (
+        Lie("the bot's row, nothing gone", "DELETE", does=False, says=says({"bot": {"id": "bot-ana"}})),
+        STILL_THERE,
+    ),
+    (
+        Lie("another id, nothing gone", "DELETE", does=False, says=says({"bot": {"id": "bot-bia"}})),
+        "failed: ",
+    ),
     (Lie("an error, nothing gone", "DELETE", does=False, says=says(ERROR)), "failed: "),
     (Lie("a failure, nothing gone", "DELETE", does=False, says=says(FAILURE)), "failed: "),
     (Lie("null, nothing gone", "DELETE", does=False, says=says(None)), "failed: "),
@@ -208,8 +214,8 @@ OF_DELETES: list[tuple[Lie, str]] = [
         Lie("the truth, another bot changed", "DELETE", then=_other),
         f'{MOMENT}bot bot-bia changed: keywordFinish from "bye" to "lost"',
     ),
-    (Lie("an error, gone", "DELETE", says=says(ERROR)), "applied"),
-    (Lie("another id, gone", "DELETE", says=says({"id": "bot-bia"})), "applied"),
+    (Lie("an error, gone", "DELETE", says=says(ERROR)), "applied: "),
+    (Lie("another id, gone", "DELETE", says=says({"bot": {"id": "bot-bia"}})), "applied: "),
 ]
 
 
