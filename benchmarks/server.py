@@ -14,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from zlib import crc32
 
 
 def bot(number: int) -> dict[str, object]:
@@ -63,6 +65,15 @@ def response(data: object) -> bytes:
     )
 
 
+@cache
+def of_instance(instance: bytes, answer: bytes) -> bytes:
+    """The answer with ids that are this instance's own, of the same length."""
+    own = crc32(instance)
+    for id_ in (b"cmwskt57500", b"cmwskpqe400"):
+        answer = answer.replace(id_, b"c%010d" % own)
+    return answer.replace(b"60829d17abfc", b"%012d" % own)
+
+
 class Connection(asyncio.Protocol):
     """One connection; requests have no bodies."""
 
@@ -79,7 +90,8 @@ class Connection(asyncio.Protocol):
         *requests, self.unread = (self.unread + data).split(b"\r\n\r\n")
         for request in requests:
             answer = self.creds if request.startswith(b"GET /openai/creds/") else self.find
-            self.later(self.seconds, self.transport.write, answer)
+            instance = request.split(b" ", 2)[1].rpartition(b"/")[2]
+            self.later(self.seconds, self.transport.write, of_instance(instance, answer))
 
 
 async def serve(milliseconds: float, bots: int) -> None:

@@ -14,18 +14,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import SecretStr
 
-from reconciler.kinds import OPENAI, Field, Type, Value
+from reconciler.kinds import INT32_MAX, OPENAI, Field, Type, Value
 from reconciler.masking import Secrets, unreadable
-from reconciler.model import RemoteBot, RemoteSettings
+from reconciler.model import RemoteBot, RemoteSettings, Unread
 
 LONGEST_WAIT = 30.0
 """Seconds that Retry-After can make us wait at most."""
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+"""A lone one, which JSON can escape, is no text: it could be neither shown nor sent back."""
 _TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]*>")
 _PAGE = 64 * 1024
@@ -51,10 +52,16 @@ class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody 
 
 def parse(body: bytes) -> Any:
     """The JSON of a body. Raises NotUnderstood when it is none."""
-    with suppress(ValueError, RecursionError):
-        return json.loads(body)
+    for parse_int in (None, _number):
+        with suppress(ValueError, RecursionError):
+            return json.loads(body, parse_int=parse_int)
     # Raised out here, since json's own error holds the whole body, and so what may be secret.
     raise NotUnderstood("it is not JSON")
+
+
+def _number(digits: str) -> float:
+    """Of thousands of digits Python makes no int: then it is a float, which no field is."""
+    return int(digits) if len(digits) < 1000 else float(digits)
 
 
 # -- refusals ---------------------------------------------------------------------------------
@@ -113,43 +120,132 @@ def _flat(message: object) -> list[str]:
     return [message if isinstance(message, str) else json.dumps(message)]
 
 
+# -- what is no success -----------------------------------------------------------------------
+
+
+def error(data: object) -> str | None:
+    """What an answer says that is an error whatever its status; None for one that is none."""
+    if not isinstance(data, dict) or isinstance(data.get("id"), str):
+        return None
+    status, said = data.get("status"), data.get("error")
+    failed = isinstance(status, int) and not isinstance(status, bool) and status >= 400
+    if not (failed or said or is_licence(data)):
+        return None
+    words = refusal(data) or next((one for one in (data.get("message"), said) if isinstance(one, str)), "")
+    return f"it says that it failed{': ' if words else ''}{words}"
+
+
+_NAMES_OF_SECRETS = re.compile(r"api_?-?key|token|pass(?:word)?$|secret|authorization|hash", re.IGNORECASE)
+
+
+def secrets(data: object) -> list[str]:
+    """The texts in an answer whose names say that they are secret: to be known as such."""
+    found: list[str] = []
+    todo = [data]
+    while todo:
+        match todo.pop():
+            case dict() as one:
+                todo += one.values()
+                found += [v for k, v in one.items() if isinstance(v, str) and _NAMES_OF_SECRETS.search(k)]
+            case list() as one:
+                todo += one
+    return found
+
+
 # -- values -----------------------------------------------------------------------------------
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+"""An id of the server's. It stands in paths, so whatever means something there is none."""
+
+_MISSING, _NULL = "is missing", "is null"
+_NO_ID: Unread = (("id", "cannot be used"),)
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether it is an id that can be used."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None
+
+
+def homes(data: object) -> list[tuple[object, object]]:
+    """The id of every row of a list, or of one row, and the id of the instance that it says it belongs to."""
+    rows = data if isinstance(data, list) else [data]
+    return [(row.get("id"), row.get("instanceId")) for row in rows if isinstance(row, dict)]
 
 
 def bots(data: object) -> tuple[RemoteBot, ...]:
-    """The bots of a find; 2.2.x answers null when there are none."""
+    """The bots of a find; 2.2.x answers null when there are none. What is not understood is said in each."""
     if data is None:
         return ()
-    return tuple([bot(one) for one in _list(data, "the list of bots")])
+    return tuple([_bot(one) for one in _list(data, "the list of bots")])
 
 
 def bot(data: object) -> RemoteBot:
-    """A bot, as find, create and update show it."""
-    one = _dict(data, "a bot")
-    ident = one.get("id")
-    if not isinstance(ident, str) or not ident:
-        raise NotUnderstood("a bot has no id")
-    created = one.get("createdAt")
+    """A bot, as create and update answer; what is left out there, the next read shows."""
+    one = _bot(_dict(data, "a bot"))
+    for name, why in one.unread:
+        if name == "id" or why not in (_MISSING, _NULL):
+            raise NotUnderstood(f"{name} of the bot {why}")
+    return one
+
+
+def _bot(data: object) -> RemoteBot:
+    if not isinstance(data, dict):
+        return RemoteBot("", {}, unread=(("it", "is not an object"),))
+    fields, unread = _fields(data, _OF_BOT)
+    ident, created = data.get("id"), data.get("createdAt")
+    if not is_id(ident):
+        ident, unread = "", _NO_ID + unread
+    unseen = _ABSENT
+    if not data.keys() >= _NAMES:
+        unseen = _NAMES - data.keys()
+        unread += tuple((name, _MISSING) for name in _SHOWN if name in unseen)
+    if not fields.keys() >= _REQUIRED:
+        known = {name for name, _ in unread}
+        unread += tuple((name, _NULL) for name in _SHOWN if name not in fields and name in _REQUIRED - known)
     created = created if isinstance(created, str) else ""
-    return RemoteBot(ident, _fields(one, _OF_BOT), created, _instance_id(one))
+    return RemoteBot(ident, fields, created, _instance_id(data), unread, unseen)
 
 
-def credentials(data: object) -> dict[str, Credential]:
-    """Credentials by name. Their keys come with them: nobody keeps them for long."""
-    if data is None:
-        return {}
-    found: dict[str, Credential] = {}
+class Credentials(dict[str, Credential]):
+    """Credentials by name. unread: of other rows what they are called, and what of them is not understood."""
+
+    unread: tuple[tuple[str, Unread], ...] = ()
+
+
+def credentials(data: object) -> Credentials:
+    """Credentials by name. Their keys come with them: nobody keeps them for long.
+
+    A key that is not shown in whole is none: "".
+    """
+    found = Credentials()
     for one in _list(data, "the list of credentials"):
-        match one:
-            case {"id": str(ident), "name": str(name), **rest}:
-                key = rest.get("apiKey")
-                secret = SecretStr(key if isinstance(key, str) else "")
-                found[name] = Credential(
-                    ident, secret, _users(rest.get("OpenaiAssistant")), _instance_id(rest)
-                )
-            case _:
-                raise NotUnderstood("a credential has no id or no name")
+        row = one if isinstance(one, dict) else {}
+        ident, name = row.get("id"), row.get("name")
+        unread = () if is_id(ident) else _NO_ID
+        if not isinstance(name, str) or not name or _SURROGATE.search(name):
+            unread += (("name", "is null" if name is None else "is not a text"),)
+            name = ""
+        elif name in found:
+            raise NotUnderstood(f"two credentials have the name {name!r}")
+        if unread:
+            found.unread += ((name or (ident if is_id(ident) else "?"), unread),)
+        elif is_id(ident):
+            key = SecretStr(_whole(row.get("apiKey")))
+            found[name] = Credential(ident, key, _users(row.get("OpenaiAssistant")), _instance_id(row))
     return found
+
+
+_IN_A_KEY = re.compile(r"[!-~]+")
+_MASKED = re.compile(
+    r"[*\[\]<>]|\.{3}|^(.)\1*$|^(?:x+|hidden|redacted|masked|null|none|undefined|secret)$", re.I
+)
+
+
+def _whole(key: object) -> str:
+    """A key that is shown in whole, else ""."""
+    if not isinstance(key, str) or not _IN_A_KEY.fullmatch(key) or _MASKED.search(key):
+        return ""
+    return key
 
 
 def _users(data: object) -> frozenset[str] | None:
@@ -157,15 +253,23 @@ def _users(data: object) -> frozenset[str] | None:
     if not isinstance(data, list):
         return None
     ids = [one.get("id") if isinstance(one, dict) else None for one in data]
-    return frozenset(map(str, ids)) if all(isinstance(one, str) for one in ids) else None
+    return frozenset(map(str, ids)) if all(is_id(one) for one in ids) else None
 
 
 def credential(data: object) -> str:
     """The id of a credential that was made."""
     match data:
-        case {"id": str(ident)} if ident:
+        case {"id": ident} if is_id(ident):
             return ident
     raise NotUnderstood("a credential has no id")
+
+
+def deleted(data: object, what: str, ident: str) -> None:
+    """Raises NotUnderstood where an answer does not say that this was deleted. what: bot or openaiCreds."""
+    match data:
+        case dict() if isinstance(row := data.get(what), dict) and row.get("id") == ident:
+            return
+    raise NotUnderstood("it does not say that it is deleted")
 
 
 def settings(data: object, *, saved: bool = False) -> RemoteSettings:
@@ -173,15 +277,23 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
 
     Without a row, 2.3.x leaves out the id, and 2.2.x, which never shows one, answers zeros and empty texts.
     """
-    row = {} if data is None else _dict(data, "the settings")
+    row = _dict(data, "the settings")
+    if not OPENAI.settings.keys() & row.keys():
+        raise NotUnderstood("the settings have none of their fields")
     fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
-    if fallback is not None and not isinstance(fallback, str):
-        raise NotUnderstood("fallbackId of the settings is not a text")
-    fields = _fields(row, _OF_SETTINGS)
+    fields, unread = _fields(row, _OF_SETTINGS)
+    if fallback not in (None, "") and not is_id(fallback):
+        fallback, unread = None, (*unread, ("fallbackId", "is not an id"))
+    if "id" in row and not is_id(row["id"]):
+        unread = _NO_ID + unread
+    if saved and unread:
+        raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
     # 2.2.x shows no debounceTime, and has one all the same.
     unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
-    return RemoteSettings(exists, fields, fallback or None, unseen, _instance_id(row))
+    return RemoteSettings(
+        exists, fields, str(fallback) if fallback else None, unseen, _instance_id(row), unread
+    )
 
 
 def _instance_id(row: Mapping[Any, object]) -> str:
@@ -190,16 +302,27 @@ def _instance_id(row: Mapping[Any, object]) -> str:
     return found if isinstance(found, str) else ""
 
 
-def instances(data: object) -> tuple[str, ...]:
-    """The names of all instances. The tokens that come with them are dropped here."""
-    names = []
-    for one in _list(data, "the list of instances"):
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The instances of a server, their ids by name. unread: rows that are not understood, by number."""
+
+    ids: Mapping[str, str]
+    unread: int = 0
+
+
+def instances(data: object) -> Listed:
+    """The instances. The tokens that come with them are dropped here."""
+    rows = _list(data, "the list of instances")
+    found: dict[str, str] = {}
+    for one in rows:
         match one:
-            case {"name": str(name)}:
-                names.append(name)
-            case _:
-                raise NotUnderstood("an instance has no name")
-    return tuple(names)
+            case {"name": str(name), **rest} if name and not _SURROGATE.search(name):
+                ident = rest.get("id")
+                found[name] = ident if isinstance(ident, str) else ""
+    names = [one.get("name") for one in rows if isinstance(one, dict)]
+    if len(found) < len([name for name in names if name in found]):
+        raise NotUnderstood("it holds one instance twice")
+    return Listed(found, len(rows) - len(found))
 
 
 def tokens(data: object) -> tuple[str, ...]:
@@ -224,39 +347,54 @@ def numbers(version: str) -> tuple[int, int] | None:
 
 
 _JSON = {Type.BOOL: bool, Type.INT: int, Type.TEXT: str, Type.ENUM: str, Type.TEXTS: list}
-_Expected = tuple[tuple[str, Any], ...]
+_Expected = tuple[tuple[str, Any, frozenset[str] | None], ...]
 
 
 def _expected(fields: Iterable[Field]) -> _Expected:
-    return tuple((field.name, _JSON[field.type]) for field in fields)
+    return tuple((field.name, _JSON[field.type], frozenset(field.choices) or None) for field in fields)
 
 
 _TYPES = {field.name: field.type for field in (*OPENAI.fields.values(), *OPENAI.settings.values())}
 _OF_BOT = _expected(OPENAI.fields.values())
 _OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
 
+_SHOWN = ("description", "enabled", "openaiCredsId", "botType", "triggerType")
+"""What a row of a bot must have: whose it is, what it uses and what it is. The first alone may be null."""
+_REQUIRED = frozenset(_SHOWN[1:])
+_NAMES = frozenset(OPENAI.fields)
+_ABSENT: frozenset[str] = frozenset()
 
-def _fields(row: Mapping[str, Any], table: _Expected) -> dict[str, Value]:
-    """The fields of the table that are not null. The loop that a big fetch spends its time in."""
+
+def _fields(row: Mapping[str, Any], table: _Expected) -> tuple[dict[str, Value], Unread]:
+    """The fields of the table that are not null, and what is not understood.
+
+    The loop that a big fetch spends its time in.
+    """
     fields: dict[str, Value] = {}
-    for name, expected in table:
+    unread: Unread = ()
+    for name, expected, choices in table:
         value = row.get(name)
         if value is None:
             continue
         if type(value) is not expected:  # exactly: JSON's true is no number
-            raise NotUnderstood(f"{name} is not of type {_TYPES[name]}")
-        if expected is list:
-            fields[name] = tuple([_text(name, one) for one in value])
+            unread += ((name, f"is not of type {_TYPES[name]}"),)
+        elif expected is str:
+            if choices is not None and value not in choices:
+                unread += ((name, "has a value that this version does not know"),)
+            elif value.isascii() or not _SURROGATE.search(value):
+                fields[name] = value
+            else:
+                unread += ((name, "is not a text"),)
+        elif expected is list:
+            if all(isinstance(one, str) and (one.isascii() or not _SURROGATE.search(one)) for one in value):
+                fields[name] = tuple(value)
+            else:
+                unread += ((name, "is not a list of texts"),)
+        elif expected is int and not -INT32_MAX <= value <= INT32_MAX:
+            unread += ((name, "is out of range"),)
         else:
-            fields[name] = value if expected is not str else _text(name, value)
-    return fields
-
-
-def _text(name: str, value: object) -> str:
-    # A lone surrogate, which JSON can escape, is no text: it could be neither shown nor sent back.
-    if isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value)):
-        return value
-    raise NotUnderstood(f"{name} is not a text")
+            fields[name] = value
+    return fields, unread
 
 
 def _list(data: object, what: str) -> list[object]:

@@ -27,6 +27,7 @@ from pydantic import SecretStr
 
 from reconciler import __version__, address, answers
 from reconciler.answers import NotUnderstood
+from reconciler.belonging import Belonging
 from reconciler.errors import ReconcilerError, ServerError
 from reconciler.kinds import OPENAI
 from reconciler.masking import Secrets
@@ -38,6 +39,9 @@ OLDEST = (2, 2)
 """The oldest version that is served."""
 
 TRIES = 4
+SUCCESS = frozenset({200, 201})
+"""What the server answers when it did something. Any other status is none, whatever the body."""
+
 LONGEST_VERSION = 40
 """Characters of a version that are shown."""
 
@@ -70,6 +74,7 @@ class Client:
     """One server. An async context manager; its methods may be called side by side.
 
     url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
+    belonging: whose its rows are, from all that was read.
     """
 
     def __init__(self, server: Server) -> None:
@@ -79,6 +84,7 @@ class Client:
         self.url = address.shown(url) or ""
         self.concurrency = server.concurrency
         self.secrets = Secrets(self._key)
+        self.belonging = Belonging()
         self._refusals = Refusals(self.url, self.secrets)
         self.retry_delay = server.retry_delay
         self._patience = server.patience
@@ -121,26 +127,46 @@ class Client:
             return None
         return None if told is None else self.secrets.clean(told, LONGEST_VERSION)
 
-    async def instances(self) -> tuple[str, ...]:
-        """The names of all instances. An instance's own token may not ask for them."""
+    async def listed(self) -> answers.Listed:
+        """All instances. An instance's own token may not ask for them."""
         request = Request("GET", "/instance/fetchInstances", "list the instances")
 
-        def read(data: object) -> tuple[str, ...]:
+        def read(data: object) -> answers.Listed:
             self.secrets.add(*answers.tokens(data))
-            return answers.instances(data)
+            found = answers.instances(data)
+            self.belonging.listed(found.ids.items())
+            return found
 
         return await self._made(request, read)
 
+    async def instances(self) -> tuple[str, ...]:
+        """The names of all instances."""
+        return tuple((await self.listed()).ids)
+
     async def find(self, instance: str) -> tuple[RemoteBot, ...]:
         """All bots of an instance, in no order."""
-        return await self._made(_route("GET", "find", instance, "read the bots"), answers.bots)
+        request = _route("GET", "find", instance, "read the bots")
+        return await self._made(request, self._of(instance, answers.bots))
 
-    async def credentials(self, instance: str) -> dict[str, answers.Credential]:
+    async def credentials(self, instance: str) -> answers.Credentials:
         """The credentials of an instance, by name, their keys with them."""
         request = _route("GET", "creds", instance, "read the credentials")
-        found = await self._made(request, answers.credentials)
-        self.secrets.add(*(one.key for one in found.values()))
-        return found
+
+        def read(data: object) -> answers.Credentials:
+            self.secrets.add(*answers.secrets(data))
+            return answers.credentials(data)
+
+        return await self._made(request, self._of(instance, read))
+
+    def _of(self, instance: str, read: Callable[[object], T]) -> Callable[[object], T]:
+        """The same, for rows that must be this instance's."""
+
+        def checked(data: object) -> T:
+            found = read(data)
+            self.belonging.check(instance, answers.homes(data))
+            return found
+
+        return checked
 
     async def create_credential(self, instance: str, name: str, key: SecretStr) -> str:
         """Makes a credential; returns its id."""
@@ -152,13 +178,12 @@ class Client:
     async def delete_credential(self, instance: str, id: str) -> None:
         """Deletes a credential, and with it every bot that uses it."""
         request = _route("DELETE", "creds", instance, f"delete the credential {id}", id=id)
-        await self._made(request, lambda data: None)
+        await self._made(request, lambda data: answers.deleted(data, "openaiCreds", id))
 
     async def settings(self, instance: str) -> RemoteSettings:
         """The settings of an instance, which a create copies into what it leaves out."""
-        return await self._made(
-            _route("GET", "fetchSettings", instance, "read the settings"), answers.settings
-        )
+        request = _route("GET", "fetchSettings", instance, "read the settings")
+        return await self._made(request, self._of(instance, answers.settings))
 
     async def create(self, instance: str, body: Fields) -> RemoteBot:
         """Makes a bot; returns it as the server stored it."""
@@ -172,7 +197,7 @@ class Client:
     async def delete(self, instance: str, id: str) -> None:
         """Deletes a bot and its sessions."""
         request = _route("DELETE", "delete", instance, f"delete the bot {id}", id=id)
-        await self._made(request, lambda data: None)
+        await self._made(request, lambda data: answers.deleted(data, "bot", id))
 
     async def save_settings(self, instance: str, body: Mapping[str, object]) -> RemoteSettings:
         """Writes the settings of an instance; returns them as the server stored them."""
@@ -184,7 +209,7 @@ class Client:
     async def _made(self, request: Request, read: Callable[[object], T]) -> T:
         """Makes the call and reads the answer."""
         answer, seen = await self._answer(request)
-        if answer.status >= 300:
+        if answer.status not in SUCCESS:
             if lacks_route(answer):
                 await self._check_version()
             raise self._refusals.refusal(request, answer, seen=seen)
@@ -193,6 +218,8 @@ class Client:
         except NotUnderstood:
             raise self._refusals.refusal(request, answer) from None
         try:
+            if said := answers.error(data):
+                raise NotUnderstood(said)
             return read(data)
         except NotUnderstood as error:
             raise self._refusals.not_understood(request, error) from None

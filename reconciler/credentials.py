@@ -275,7 +275,7 @@ def _who_stays(
     called: Callable[[Iterable[str]], list[str]],
 ) -> str:
     if old.users is None:
-        return "the server does not say which bots use it"
+        return "the server does not say, or not reliably, which bots use it"
     stay = sorted(old.users - left)
     if not stay:
         return taken.get(old.id, "")

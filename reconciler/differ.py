@@ -68,6 +68,8 @@ def update_target(
     triggerType leaves behind without a meaning is cleared, as others would still collide with it.
     """
     declared = _declared(bot, creds_id)
+    if remote.unseen:  # what the server does not show is not compared
+        declared = {name: value for name, value in declared.items() if name not in remote.unseen}
     target = {**remote.fields, **declared}
     stored = str(remote.fields.get("description", ""))
     if "description" in declared:
@@ -113,12 +115,18 @@ def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str, kind:
 
 
 def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
-    """Who moved since the last apply: the bot on the server, its manifest, or both."""
+    """Who moved since the last apply: the bot on the server, its manifest, or both.
+
+    Nobody empties by hand what the server fills in every bot: that is lost with a change of its version.
+    """
     was = identity.stamped(str(remote.fields.get("description", "")), owner)
     if not was:
         return ""
     now = stamp(bot, remote.fields, owner, kind)
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
+    lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
+    if not state and not all(same(None, bot.fields[name]) for name in lost):
+        return "" if declared else "pending"
     return "drift" if declared else "pending" if state else "both"
 
 

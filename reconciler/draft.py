@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler import borrowing, differ, settings
 from reconciler.credentials import Book, Rotation
 from reconciler.families import Family
-from reconciler.identity import NO_MARKER, Found, How, Matches
+from reconciler.identity import NO_MARKER, Found, How, Matches, called
 from reconciler.kinds import Kind
 from reconciler.model import (
     NEW_BOT,
@@ -29,6 +29,7 @@ from reconciler.model import (
     RemoteBot,
     Step,
     Verb,
+    not_understood,
 )
 from reconciler.order import Leg, Move, Order, is_parked, order
 from reconciler.rules import Claim, describe, holds, key_claim, takes
@@ -284,7 +285,7 @@ class Drafting:
 
     def _fixed(self, deletes: Mapping[str, RemoteBot]) -> dict[str, RemoteBot]:
         """The bots of the instance that stay as they are, by what they are called in a sentence."""
-        fixed = {f"bot {bot.id} ({why})": bot for why, bot in self.matches.strangers}
+        fixed = {f"{called(bot)} ({why})": bot for why, bot in self.matches.strangers}
         for name, bot in self.matches.orphans:
             if name not in deletes:
                 fixed[f"the orphan {name} (bot {bot.id})"] = bot
@@ -308,6 +309,7 @@ class Drafting:
             }
             creds = self.row.fields.get("openaiCredsId")
             settings = rotation.family.leaves(creds) and "openaiCredsId" not in self.settings.body
+            settings = settings and not self.row.unread
             yield replace(rotation, settings=settings, hidden=self.hidden, moves=moves)
 
     def _with_row(self, rotation: Rotation, steps: Sequence[Step]) -> Rotation:
@@ -427,7 +429,17 @@ class Drafting:
             claim, reason = key_claim(self.kind, bot.fields), why
             if claim and (twin := keys.get(claim)):
                 reason += f", and has {describe(claim)}, as {twin} has: the server refuses a change of either"
-            self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, reason, (bot.id,), before=bot))
+            ids = (bot.id,) if bot.id else ()
+            self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, reason, ids, before=bot))
+        self.changes += self._unread()
+
+    def _unread(self) -> Iterator[Change]:
+        """The rows of credentials and settings that are not understood, where nothing else says so."""
+        for name, why in self.observed.unread:
+            yield Change(self.desired.name, name, Verb.UNMANAGED, why, of=Of.CREDENTIAL)
+        if self.row.unread and not self.settings.problem:
+            why = not_understood(self.row.unread)
+            yield Change(self.desired.name, "", Verb.UNMANAGED, why, of=Of.SETTINGS)
 
     def _steps(
         self,

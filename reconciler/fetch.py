@@ -17,7 +17,15 @@ from reconciler.client import Client
 from reconciler.errors import Disabled, InstanceError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.keyring import Keyring
 from reconciler.masking import Secrets
-from reconciler.model import Desired, DesiredInstance, Observed, ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.model import (
+    Desired,
+    DesiredInstance,
+    Observed,
+    ObservedInstance,
+    RemoteBot,
+    RemoteCredential,
+    not_understood,
+)
 from reconciler.secrets import Keys
 
 NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...]], bool]
@@ -56,8 +64,10 @@ async def fetch(
                 problems[instance.name] = error
 
     await _side_by_side(work, min(client.concurrency, len(desired.instances)))
+    problems |= _mixed(client, observed)
     if not observed:
         _raise_if_common(client, problems.values())
+    observed = _with_known_users(observed)
     read = {name: one.credentials for name, one in observed.items() if one.credentials is not None}
     for name, clashes in (await keyring.clashes(read)).items():
         observed[name] = replace(observed[name], clashes=clashes)
@@ -76,6 +86,44 @@ async def fetch(
         elsewhere = await _settings_of_others(client, observed.keys())
     found = {instance.name: observed[instance.name] for instance in desired.instances}
     return Observed(client.url, found, elsewhere)
+
+
+def _mixed(client: Client, observed: dict[str, ObservedInstance]) -> dict[str, InstanceError]:
+    """Takes out the instances whose rows another one has too: whose they are is not known."""
+    found = {name: client.belonging.disbelieved(name, client.secrets) for name in observed}
+    for name in [name for name, why in found.items() if why]:
+        del observed[name]
+    return {name: InstanceError(why) for name, why in found.items() if why}
+
+
+def _with_known_users(observed: Mapping[str, ObservedInstance]) -> dict[str, ObservedInstance]:
+    """Without the server's word on who uses a credential, where a bot that was read is not among them.
+
+    Deleting a credential deletes the bots that use it: one source is not enough to say that there are none.
+    """
+    users: dict[object, set[str]] = {}
+    doubtful = False
+    for one in observed.values():
+        for bot in one.bots:
+            users.setdefault(bot.fields.get("openaiCredsId"), set()).add(bot.id)
+            doubtful = doubtful or "openaiCredsId" in dict(bot.unread) or "it" in dict(bot.unread)
+
+    def known(there: Mapping[str, RemoteCredential]) -> dict[str, RemoteCredential]:
+        return {
+            name: replace(each, users=None)
+            if each.users is not None and (doubtful or not users.get(each.id, set()) <= each.users)
+            else each
+            for name, each in there.items()
+        }
+
+    return {
+        name: replace(
+            one,
+            credentials=None if one.credentials is None else known(one.credentials),
+            lent={lender: known(there) for lender, there in one.lent.items()},
+        )
+        for name, one in observed.items()
+    }
 
 
 async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers: int) -> None:
@@ -112,7 +160,15 @@ async def _observe(
         if not settings.exists and credentials is None:
             # Who makes the settings needs a credential of the instance's own.
             credentials = await keyring.read(instance.name)
-    return ObservedInstance(instance.name, bots, credentials, settings, lent)
+    unread = () if credentials is None else keyring.unread(instance.name)
+    return ObservedInstance(
+        instance.name,
+        bots,
+        credentials,
+        settings,
+        lent,
+        unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in unread),
+    )
 
 
 async def _settings_of_others(client: Client, known: Collection[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ first that fits:
     no marker, the server's own key    an adoption (assistantId, or model and maxTokens)
     no marker, the same trigger        an adoption
 
-Two candidates are a conflict, never a guess. A bot with another owner's marker is nobody's to touch.
+Two candidates are a conflict, never a guess. A bot with another owner's marker is nobody's to touch, nor is
+one whose row is not understood; and what such a one may be is not made.
 The order in which the server lists its bots does not matter.
 """
 
@@ -18,13 +19,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 
 from reconciler.kinds import OPENAI, Kind
-from reconciler.model import DesiredBot, DesiredInstance, Fields, RemoteBot
+from reconciler.model import DesiredBot, DesiredInstance, Fields, RemoteBot, not_understood
 from reconciler.rules import key_claim
 
 OWNER = re.compile(r"(?=[0-9_.-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
@@ -182,16 +183,19 @@ class Matches:
     strangers: list[tuple[str, RemoteBot]] = field(default_factory=list)
 
 
-def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kind: Kind = OPENAI) -> Matches:
+def match(
+    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, kind: Kind = OPENAI
+) -> Matches:
     """Match an instance's declared bots with the bots on the server."""
     result = Matches()
     ours: dict[str, list[RemoteBot]] = {}
     unmarked: list[RemoteBot] = []
+    unread = [bot for bot in remote if bot.unread]
     pattern = _ours(owner)
     declared = {bot.name: bot.name for bot in desired.bots}
     for bot_ in desired.bots:
         declared |= {name: bot_.name for name in bot_.previously if name not in declared}
-    for bot in sorted(remote, key=lambda bot: bot.id):
+    for bot in sorted((bot for bot in remote if not bot.unread), key=lambda bot: bot.id):
         description = str(bot.fields.get("description", ""))
         if "[" not in description:
             unmarked.append(bot)
@@ -216,7 +220,9 @@ def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kin
                     (bot.id,),
                 )
 
+    _unread(unread, declared, owner, result)
     _by_marker(desired, ours, result)
+    _not_shown(desired, unread, result)
     _by_key(desired, unmarked, result, kind)
     for name in sorted(ours):
         if len(ours[name]) == 1:
@@ -225,6 +231,35 @@ def match(desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, kin
             _twins(name, [(name, bot) for bot in ours[name]], result)
     result.strangers.extend((NO_MARKER, bot) for bot in unmarked)
     return result
+
+
+def _unread(unread: list[RemoteBot], declared: Mapping[str, str], owner: str, result: Matches) -> None:
+    """Bots whose rows are not understood are nobody's to touch; the one that has its marker is in conflict.
+
+    declared: the bots' names, by their own and their previous ones.
+    """
+    for bot in unread:
+        why = not_understood(bot.unread)
+        result.strangers.append((why, bot))
+        found = _ours(owner).findall(str(bot.fields.get("description", "")))
+        for name in {name.lower() for name, *_ in found} & declared.keys():
+            reason = f"{called(bot)} carries its marker, and {why}"
+            result.conflicts[declared[name]] = Ambiguous(reason, (bot.id,) if bot.id else ())
+
+
+def _not_shown(desired: DesiredInstance, unread: list[RemoteBot], result: Matches) -> None:
+    """A bot that is not found may be one whose marker the server does not show: then it is not made."""
+    if hidden := [bot for bot in unread if not {"description", "it"}.isdisjoint(dict(bot.unread))]:
+        ids = tuple(bot.id for bot in hidden if bot.id)
+        for bot in desired.bots:
+            if bot.name not in result.found and bot.name not in result.conflicts:
+                reason = f"{called(hidden[0])} may be it: {not_understood(hidden[0].unread)}"
+                result.conflicts[bot.name] = Ambiguous(reason, ids)
+
+
+def called(bot: RemoteBot) -> str:
+    """A bot of the server for a sentence."""
+    return f"bot {bot.id}" if bot.id else "a bot without a usable id"
 
 
 def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], result: Matches) -> None:
@@ -328,7 +363,7 @@ def _trigger(fields: Fields) -> tuple[object, ...] | None:
 
 
 def needs_settings(
-    desired: DesiredInstance, remote: Iterable[RemoteBot], owner: str, *, replace: bool = False
+    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, *, replace: bool = False
 ) -> bool:
     """Whether a create may come, which is completed from the instance's settings."""
     if replace or any(bot.on_drift == "replace" for bot in desired.bots):

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pydantic import SecretStr
 
 from reconciler import borrowing, families
-from reconciler.answers import Credential
+from reconciler.answers import Credential, Credentials
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError
-from reconciler.model import Desired, RemoteCredential
+from reconciler.model import Desired, RemoteCredential, Unread
 from reconciler.secrets import Keys
 
 
@@ -37,7 +37,7 @@ class Keyring:
     def __init__(self, client: Client, desired: Desired, keys: Keys) -> None:
         self._client, self._keys = client, keys
         self._shown = client.secrets.shown
-        self._reads: dict[str, asyncio.Future[dict[str, Credential]]] = {}
+        self._reads: dict[str, asyncio.Future[Credentials]] = {}
         self._declared = {
             instance.name: {credential.name for credential in instance.credentials}
             for instance in (*desired.instances, *desired.lenders)
@@ -53,9 +53,14 @@ class Keyring:
         for name, credential in (await self._reads[instance]).items():
             family = families.split(name)[0]
             key = self._keys.key(instance, family) if family in declared else None
-            same = None if key is None else key == credential.key
+            same = None if key is None else _same(key, credential.key)
             found[name] = RemoteCredential(credential.id, same, credential.users, credential.instance_id)
         return found
+
+    def unread(self, instance: str) -> tuple[tuple[str, Unread], ...]:
+        """The rows of an instance's credentials that are not understood, where they were read."""
+        read = self._reads.get(instance)
+        return read.result().unread if read is not None and read.done() and not _failed(read) else ()
 
     def turning(self, instance: str, there: Mapping[str, RemoteCredential]) -> bool:
         """Whether one of an instance's declared credentials is to be rotated, or half-way."""
@@ -105,7 +110,12 @@ class Keyring:
             pass  # what could not be read is not looked at, and the server has the last word
 
     def _taken(self, new: _New) -> str:
-        """Who has its name or its key; "" for nobody."""
+        """Who has its name or its key, or may have; "" for nobody."""
+        if nameless := [what for what, unread in self.unread(new.instance) if "name" in dict(unread)]:
+            return (
+                f"the credential {self._shown(nameless[0])} of this instance may be it, and its row is not "
+                "understood: the server does not show its name"
+            )
         if len(new.name) > families.LONGEST:
             return f"the server stores {families.LONGEST} characters of a name, and {new.name} has more"
         for instance, name, credential in self._everything():
@@ -120,7 +130,7 @@ class Keyring:
 
     def _everything(self) -> Iterable[tuple[str, str, Credential]]:
         for instance, read in self._reads.items():
-            if read.done() and not read.cancelled() and read.exception() is None:
+            if read.done() and not _failed(read):
                 for name, credential in read.result().items():
                     yield instance, name, credential
 
@@ -137,3 +147,15 @@ class Keyring:
             f"{self._shown(instance)}, and {once}: borrow it, "
             f"{borrowing.borrow(instance, family)} ({borrowing.WHEN})"
         )
+
+
+def _failed(read: asyncio.Future[Credentials]) -> bool:
+    return read.cancelled() or read.exception() is not None
+
+
+def _same(key: SecretStr, shown: SecretStr) -> bool | None:
+    """Whether they are the same key. None where the server shows none, or no more than a part of ours."""
+    whole, part = key.get_secret_value(), shown.get_secret_value()
+    if whole == part:
+        return True
+    return None if not part or whole.startswith(part) or whole.endswith(part) else False

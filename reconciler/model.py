@@ -128,20 +128,32 @@ class Desired:
 
 # -- what the server says ---------------------------------------------------------------------
 
+Unread = tuple[tuple[str, str], ...]
+"""What of a row is not understood: the field, and why: ("expire", "is not of type int")."""
+
+
+def not_understood(unread: Unread) -> str:
+    """Completes a sentence about a row."""
+    return "its row is not understood: " + ", ".join(f"{name} {why}" for name, why in unread)
+
 
 @dataclass(frozen=True, slots=True)
 class RemoteBot:
     """A bot as the server has it.
 
-    fields: every field of the kind's table that is not null. description is the raw text, marker included.
-    created: the server's createdAt, which orders twins; times do not take part in comparisons.
-    instance_id: the server's id of its instance, "" where the row does not say it.
+    id: "" where the server's cannot be used. fields: every field of the kind's table that is not null.
+    description is the raw text, marker included. created: the server's createdAt, which orders twins; times
+    do not take part in comparisons. instance_id: the server's id of its instance, "" where the row does not
+    say it. unread: what of its row is not understood, and why; such a bot is never written. unseen: fields
+    that the server does not show.
     """
 
     id: str
     fields: Fields
     created: str = field(default="", compare=False)
     instance_id: str = field(default="", compare=False)
+    unread: Unread = ()
+    unseen: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ class RemoteSettings:
     fields: those of the kind's table of settings that are not null, and openaiCredsId.
     fallback: the id of the bot that answers when no other does.
     unseen: fields that this version of the server has, and does not show.
-    instance_id: as of a bot.
+    instance_id: as of a bot. unread: what of the row is not understood; then the settings are not written.
     """
 
     exists: bool
@@ -160,6 +172,7 @@ class RemoteSettings:
     fallback: str | None = None
     unseen: frozenset[str] = frozenset()
     instance_id: str = field(default="", compare=False)
+    unread: Unread = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +198,7 @@ class ObservedInstance:
     unlent: of those that cannot be read why, a sentence.
     clashes: for declared credentials that the server would refuse to make, why, a sentence.
     keyless: for declared credentials whose key is not at hand, why: "OPENAI_KEY is not set".
+    unread: of rows of credentials that are not understood what they are called, and why.
     problem: why it could not be read, a sentence; then nothing else is known.
     """
 
@@ -196,6 +210,7 @@ class ObservedInstance:
     unlent: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
     keyless: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
 
     @property

@@ -82,8 +82,9 @@ class Refusals:
         )
 
     def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
-        """A status of success with JSON of another shape."""
-        sentence = f"Cannot {self._told(request)}: the server's answer is not understood, {error}."
+        """A status of success with JSON of another shape, or with words of failure."""
+        why = self.secrets.clean(str(error)).rstrip(".")
+        sentence = f"Cannot {self._told(request)}: the server's answer is not understood: {why}."
         return InstanceError(sentence) if request.reads else Unclear(sentence)
 
     def refusal(self, request: Request, answer: Answer, *, seen: bool = False) -> ReconcilerError:
@@ -98,14 +99,17 @@ class Refusals:
         except NotUnderstood:
             gist = answers.gist(answer.body, self.secrets)
             return self._foreign(request, answer, self.secrets.clean(gist, LONGEST_GIST))
+        self.secrets.add(*answers.secrets(data))
         if answers.is_licence(data):
             return ServerError(
                 f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
                 "nothing until it is registered. Register it in its manager, then run this again."
             )
         words = answers.refusal(data)
-        if words is None or answer.status in BUSY:
-            return self._foreign(request, answer, self.secrets.clean(words or json.dumps(data)))
+        if words is None or answer.status in BUSY or answer.status < 400:
+            # An answer with an odd status is not quoted: it is what was asked for, keys and all.
+            quoted = "" if answer.status < 300 else self.secrets.clean(words or json.dumps(data))
+            return self._foreign(request, answer, quoted)
         error = self._own(request, answer.status, words)
         if request.method == "DELETE" and seen and isinstance(error, Refused):
             # The server refuses to delete what is not there, and the try before may have deleted it.

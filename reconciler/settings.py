@@ -26,6 +26,7 @@ from reconciler.model import (
     RemoteCredential,
     RemoteSettings,
     Verb,
+    not_understood,
 )
 
 NO_ROW = RemoteSettings(exists=False, fields={})
@@ -60,6 +61,8 @@ def draft(
     declared = desired.settings
     if declared is None or not (row.exists or declared.fields or declared.creds or declared.fallback):
         return Draft(row)
+    if row.unread:
+        return Draft(row, problem=not_understood(row.unread))
     if row.exists and declared.creds is None:
         return _update(declared, row, None, kind)
     creds = _only_creds(desired, credentials, own) if declared.creds is None else own(declared.creds)

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from reconciler import identity
 from reconciler.differ import same
 from reconciler.errors import Position
 from reconciler.families import split
@@ -192,6 +193,10 @@ def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, 
     settings = seen.settings or RemoteSettings(exists=False, fields={})
     for name, bot in _named(seen, owner, made):
         made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, credentials, extent))
+    for what, why in seen.unread:
+        made.leave_out(f"the credential {what}", why)
+    for name, why in settings.unread:
+        made.leave_out(f"{name} of the settings", f"it {why}")
     if settings.exists:
         _settings(made, settings, seen.bots, credentials, extent)
     return made
@@ -233,7 +238,7 @@ def _unusable(bot: RemoteBot) -> str:
 def called(bot: RemoteBot) -> str:
     """A bot for a sentence: its id, and what somebody wrote about it."""
     text = " ".join(str(bot.fields.get("description", "")).split())
-    return f"bot {bot.id}" + (f" ({text[:60]})" if text else "")
+    return identity.called(bot) + (f" ({text[:60]})" if text else "")
 
 
 # -- what is worth saying ---------------------------------------------------------------------

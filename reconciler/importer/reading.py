@@ -11,10 +11,11 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from reconciler.answers import Credentials
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError, Refused, Unauthorized
 from reconciler.lint import Version, version
-from reconciler.model import ObservedInstance, RemoteCredential
+from reconciler.model import ObservedInstance, RemoteCredential, not_understood
 from reconciler.nodes import near, quoted
 
 _GLOB = re.compile(r"[*?\[]")
@@ -38,7 +39,7 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
 
     Raises ReconcilerError when there are none, or the key may not list them and no name is given.
     """
-    names = await _names(client, globs)
+    names, nameless = await _names(client, globs)
     instances: dict[str, ObservedInstance] = {}
     problems: dict[str, str] = {}
 
@@ -50,6 +51,12 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
 
     chosen = [name for name in names if not globs or any(_matches(name, glob) for glob in globs)]
     await _side_by_side(one(name) for name in chosen)
+    for name in [*instances]:
+        if why := client.belonging.disbelieved(name, client.secrets):
+            problems[name] = why
+            del instances[name]
+    if nameless and not globs:
+        problems["?"] = f"{nameless} of the instances that the server lists have no name that can be used"
     if problems and not instances:
         raise ReconcilerError(next(iter(problems.values())))
     others = await _lenders(client, instances, [name for name in names if name not in instances])
@@ -65,9 +72,12 @@ async def _version(client: Client) -> Version | None:
         return None
 
 
-async def _names(client: Client, globs: Sequence[str]) -> list[str]:
+async def _names(client: Client, globs: Sequence[str]) -> tuple[list[str], int]:
+    """The names of the instances, and how many others the server lists."""
+    nameless = 0
     try:
-        names = list(await client.instances())
+        listed = await client.listed()
+        names, nameless = list(listed.ids), listed.unread
     except (Unauthorized, Refused):
         names = [glob for glob in globs if not _GLOB.search(glob)]
         if not names:
@@ -80,7 +90,7 @@ async def _names(client: Client, globs: Sequence[str]) -> list[str]:
             raise ReconcilerError(
                 f"the server shows this key no instance that matches {quoted(glob)}{near(glob, names)}."
             )
-    return [name for name in dict.fromkeys(names) if name and name == name.encode(errors="ignore").decode()]
+    return names, nameless
 
 
 def _matches(name: str, glob: str) -> bool:
@@ -89,12 +99,18 @@ def _matches(name: str, glob: str) -> bool:
 
 async def _observe(client: Client, name: str) -> ObservedInstance:
     bots = await client.find(name)
-    return ObservedInstance(name, bots, await _credentials(client, name), await client.settings(name))
+    credentials = await client.credentials(name)
+    return ObservedInstance(
+        name,
+        bots,
+        _without_keys(credentials),
+        await client.settings(name),
+        unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in credentials.unread),
+    )
 
 
-async def _credentials(client: Client, name: str) -> dict[str, RemoteCredential]:
+def _without_keys(found: Credentials) -> dict[str, RemoteCredential]:
     """An instance's credentials; their keys are dropped here."""
-    found = await client.credentials(name)
     return {name: RemoteCredential(one.id, None, one.users) for name, one in found.items()}
 
 
@@ -109,7 +125,7 @@ async def _lenders(
 
     async def one(name: str) -> None:
         try:
-            credentials = await _credentials(client, name)
+            credentials = _without_keys(await client.credentials(name))
         except InstanceError:
             return
         if not used.isdisjoint(one.id for one in credentials.values()):

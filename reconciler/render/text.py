@@ -70,6 +70,8 @@ def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
 
 def counts(plan: Plan) -> str:
     """The plan in one line."""
+    rows = [c for c in plan.changes() if c.of is not Of.BOT and c.verb is Verb.UNMANAGED and not c.ids]
+    unread = Counter(row.of for row in rows)
     number, keys, settings = (plan.counts(of) for of in (Of.BOT, Of.CREDENTIAL, Of.SETTINGS))
     broken = sum(instance.problem is not None for instance in plan.instances)
     writes = [f"{number[verb]} to {verb}" for verb in Verb if verb.writes and number.get(verb)]
@@ -83,7 +85,8 @@ def counts(plan: Plan) -> str:
         (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
-        (keys.get(Verb.UNMANAGED, 0), "old credential", " kept"),
+        (keys.get(Verb.UNMANAGED, 0) - unread[Of.CREDENTIAL], "old credential", " kept"),
+        (unread.total(), "row", " not understood"),
         (broken, "instance", " with a problem"),
     ]
     aside = "".join(f"; {count(some, noun)}{rest}" for some, noun, rest in asides if some)

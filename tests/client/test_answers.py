@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from reconciler import answers, masking
-from reconciler.answers import Credential, NotUnderstood
-from reconciler.kinds import OPENAI
+from reconciler.answers import Credential, Listed, NotUnderstood
+from reconciler.kinds import OPENAI, Field, Type
 from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot, RemoteSettings
 
@@ -77,41 +78,116 @@ def test_find_without_bots() -> None:
     assert answers.bots(None) == ()  # 2.2.x
 
 
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"id": None}, "no id"),
-        ({"id": ""}, "no id"),
-        ({"systemMessages": "text"}, "systemMessages"),
-        ({"systemMessages": [1]}, "systemMessages"),
-        ({"systemMessages": {}}, "systemMessages"),
-        ({"ignoreJids": ["a", None]}, "ignoreJids"),
-        ({"expire": True}, "expire"),
-        ({"expire": 1.5}, "expire"),
-        ({"enabled": 1}, "enabled"),
-        ({"model": ["gpt"]}, "model"),
-        ({"botType": 3}, "botType"),
-        ({"description": "\ud800"}, "description"),
-    ],
-    ids=str,
-)
-def test_bot_of_another_shape_names_the_field(changes: dict[str, object], words: str) -> None:
-    with pytest.raises(NotUnderstood, match=words):
-        answers.bot({**STORED, **changes})
+LONG = 10**400
+ODD: list[tuple[object, str]] = [
+    (7, "is not of type"),
+    (-1.5, "is not of type"),
+    (True, "is not of type"),
+    ("true", "is not of type"),
+    (["x"], "is not of type"),
+    ([1], "is not"),
+    ([None], "is not"),
+    ({}, "is not of type"),
+    ({"a": "b"}, "is not of type"),
+    (LONG, "out of range"),
+    (2**31, "out of range"),
+    ("\ud800", "is not a text"),
+    (["\udfff"], "is not a list of texts"),
+    ("of a newer server", "does not know"),
+    (None, "is null"),
+    (..., "is missing"),
+]
+RIGHT: dict[Type, type] = {Type.BOOL: bool, Type.INT: int, Type.TEXT: str, Type.ENUM: str, Type.TEXTS: list}
+
+
+def understood(field: Field, value: object) -> bool:
+    """Whether a row with this value is one that the server may have."""
+    needed = field.name in ("enabled", "botType", "triggerType", "openaiCredsId")
+    if value is None or value is ...:
+        return not needed and not (value is ... and field.name == "description")
+    if type(value) is not RIGHT[field.type]:
+        return False
+    if field.type is Type.ENUM:
+        return value in field.choices
+    if isinstance(value, int):
+        return abs(value) < 2**31
+    return "\\ud" not in ascii(value) and (
+        not isinstance(value, list) or all(isinstance(v, str) for v in value)
+    )
+
+
+@pytest.mark.parametrize("value", [value for value, _ in ODD], ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("field", OPENAI.fields.values(), ids=lambda field: field.name)
+def test_one_odd_row_is_said_and_the_others_are_read(field: Field, value: object) -> None:
+    row = {**STORED, "id": "odd", field.name: value}
+    if value is ...:
+        del row[field.name]
+    good, odd = answers.bots([STORED, row])
+    assert good == answers.bot(STORED)
+    assert good.unread == ()
+    assert odd.id == "odd"
+    if understood(field, value):
+        assert odd.unread == ()
+        assert odd.unseen == (frozenset({field.name}) if value is ... else frozenset())
+        assert (field.name in odd.fields) is (value is not None and value is not ...)
+        return
+    [(name, why)] = odd.unread
+    assert name == field.name
+    assert why.startswith(("is not of type", "is not a", "is out of", "has a value", "is null", "is missing"))
+    assert field.name not in odd.fields
+    assert len(odd.fields) >= len(good.fields) - 1, "the rest of it is known"
+    if value is not None and value is not ...:
+        with pytest.raises(NotUnderstood, match=field.name):
+            answers.bot(row)
+
+
+IDS = [
+    "",
+    " ",
+    "a/b",
+    "..",
+    ".",
+    "a.b",
+    "a?b",
+    "a#b",
+    "a%2Fb",
+    "a\nb",
+    "\ud800",
+    "é",
+    "x" * 10_240,
+    "\0",
+    "a b",
+]
+
+
+@pytest.mark.parametrize("ident", [*IDS, None, 3, True, [], {}], ids=lambda ident: repr(ident)[:20])
+def test_ids_that_cannot_be_used(ident: object) -> None:
+    [bot] = answers.bots([{**STORED, "id": ident}])
+    assert (bot.id, bot.unread) == ("", (("id", "cannot be used"),))
+    row = {"id": ident, "name": "main", "apiKey": "sk-1", "OpenaiAssistant": []}
+    found = answers.credentials([row, {**row, "id": "c1", "name": "other"}])
+    assert list(found) == ["other"]
+    assert found.unread == (("main", (("id", "cannot be used"),)),)
+    with pytest.raises(NotUnderstood):
+        answers.credential(row)
+    assert answers.settings({"id": ident, **ROW}).unread == (("id", "cannot be used"),)
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 1])
 def test_what_is_no_bot(data: object) -> None:
+    assert answers.bots([data]) == (RemoteBot("", {}, unread=(("it", "is not an object"),)),)
     with pytest.raises(NotUnderstood, match="a bot is not an object"):
-        answers.bots([data])
+        answers.bot(data)
 
 
-def test_unknown_fields_and_values_of_a_later_version_are_taken() -> None:
-    assert answers.bot({**STORED, "voice": {"x": 1}, "botType": "responses"}).fields["botType"] == "responses"
+def test_a_number_of_thousands_of_digits_is_the_trouble_of_its_row() -> None:
+    body = json.dumps([STORED, {**STORED, "id": "odd", "expire": "@"}]).replace('"@"', "9" * 10_000)
+    _, odd = answers.bots(answers.parse(body.encode()))
+    assert odd.unread == (("expire", "is not of type int"),)
 
 
 def test_bot_without_a_time() -> None:
-    assert answers.bot({"id": "x"}) == RemoteBot("x", {})
+    assert answers.bot({**STORED, "createdAt": None}).created == ""
 
 
 USES: list[tuple[object, frozenset[str] | None]] = [
@@ -131,12 +207,40 @@ def test_credentials(bots: object, users: frozenset[str] | None) -> None:
     assert answers.credentials(data) == {"main": Credential("c1", SecretStr("sk-1"), users)}
 
 
-def test_credentials_without_a_key_or_none_at_all() -> None:
-    assert answers.credentials(None) == {}
-    for key in (None, 3):
-        assert answers.credentials([{"id": "c2", "name": "café", "apiKey": key}]) == {
-            "café": Credential("c2", SecretStr(""))
-        }
+MASKED = [
+    "",
+    None,
+    3,
+    "***",
+    "sk-***",
+    "sk-…1234",
+    "sk-...1234",
+    "[hidden]",
+    "<redacted>",
+    "xxxxxxxx",
+    "00000000",
+]
+
+
+@pytest.mark.parametrize("key", [*MASKED, "sk-1 2", "REDACTED", {}, []], ids=repr)
+def test_a_key_that_is_not_shown_in_whole_is_none(key: object) -> None:
+    for row in ({"apiKey": key}, {}):
+        [found] = answers.credentials([{"id": "c2", "name": "café", **row}]).values()
+        assert found == Credential("c2", SecretStr(""))
+
+
+@pytest.mark.parametrize("name", [None, "", 3, True, [], {}, "\ud800"], ids=repr)
+def test_a_credential_without_a_name_takes_nothing_else_away(name: object) -> None:
+    row = {"id": "c1", "name": "main", "apiKey": "sk-1"}
+    found = answers.credentials([row, {**row, "id": "c2", "name": name}, None])
+    assert list(found) == ["main"]
+    assert [what for what, _ in found.unread] == ["c2", "?"]
+    assert found.unread[0][1][0][0] == "name"
+
+
+def test_two_credentials_of_one_name_are_not_believed() -> None:
+    with pytest.raises(NotUnderstood, match="two credentials have the name 'main'"):
+        answers.credentials([{"id": one, "name": "main"} for one in ("c1", "c2")])
 
 
 def test_a_credential_that_was_made() -> None:
@@ -151,16 +255,20 @@ def test_no_sentence_holds_a_key_in_whatever_form(form: str) -> None:
     assert answers.clean(f"Duplicate {form}: taken", "x", 'key-"a"&b') == "Duplicate [key]: taken"
 
 
-@pytest.mark.parametrize("data", [{}, [None], [{"id": "c1"}], [{"name": "main", "id": 1}]], ids=str)
-def test_credentials_of_another_shape_show_no_key(data: object) -> None:
-    with pytest.raises(NotUnderstood, match="credential"):
+@pytest.mark.parametrize("data", [{}, None, "text", 1], ids=str)
+def test_credentials_of_another_shape(data: object) -> None:
+    with pytest.raises(NotUnderstood, match="the list of credentials is not a list"):
         answers.credentials(data)
 
 
 SETTINGS: list[tuple[str, object, RemoteSettings]] = [
     ("2.3 with a row", {"id": "s", **ROW, "fallbackId": None}, RemoteSettings(True, ROW_FIELDS)),
     ("2.3 fallback", {"id": "s", **ROW, "fallbackId": "b1"}, RemoteSettings(True, ROW_FIELDS, "b1")),
-    ("2.3 cleared", {"id": "s", "fallbackId": None, "openaiIdFallback": "b1"}, RemoteSettings(True, {})),
+    (
+        "2.3 cleared",
+        {"id": "s", **ROW, "fallbackId": None, "openaiIdFallback": "b"},
+        RemoteSettings(True, ROW_FIELDS),
+    ),
     ("2.3 without a row", {**ROW, "fallbackId": ""}, RemoteSettings(False, ROW_FIELDS)),
     ("2.2 with a row", {**ROW, "openaiIdFallback": None}, RemoteSettings(True, ROW_FIELDS)),
     ("2.2 fallback", {**ROW, "openaiIdFallback": "b1"}, RemoteSettings(True, ROW_FIELDS, "b1")),
@@ -169,7 +277,6 @@ SETTINGS: list[tuple[str, object, RemoteSettings]] = [
         {"expire": 0, "keywordFinish": "", "keepOpen": False, "ignoreJids": [], "openaiIdFallback": ""},
         RemoteSettings(False, {"expire": 0, "keywordFinish": "", "keepOpen": False, "ignoreJids": ()}),
     ),
-    ("nothing", None, RemoteSettings(False, {})),
 ]
 
 
@@ -190,8 +297,27 @@ def test_what_a_version_does_not_show_of_settings_is_named() -> None:
 def test_settings_have_fields_of_their_own() -> None:
     row = {"id": "s", "speechToText": True, "openaiCredsId": "c1", "enabled": True}
     assert answers.settings(row).fields == {"openaiCredsId": "c1", "speechToText": True}
-    with pytest.raises(NotUnderstood, match="speechToText is not of type bool"):
-        answers.settings({"speechToText": 1})
+
+
+@pytest.mark.parametrize("data", [None, [], {}, "x", {"message": "x"}, {"id": "s"}, [{"expire": 1}]], ids=str)
+def test_what_is_no_row_of_settings(data: object) -> None:
+    with pytest.raises(NotUnderstood, match="the settings"):
+        answers.settings(data)
+
+
+@pytest.mark.parametrize("value", [value for value, _ in ODD[:-1]], ids=lambda value: repr(value)[:20])
+@pytest.mark.parametrize("field", OPENAI.settings.values(), ids=lambda field: field.name)
+def test_an_odd_field_of_the_settings(field: Field, value: object) -> None:
+    whole = {name: one.default for name, one in OPENAI.settings.items()}
+    row = {"id": "s", **whole, "ignoreJids": [], "fallbackId": None, field.name: value}
+    found = answers.settings(row)
+    assert len(found.fields) >= len(whole) - 1
+    if value is None or understood(field, value):
+        assert found.unread == ()
+        return
+    assert [name for name, _ in found.unread] == [field.name]
+    with pytest.raises(NotUnderstood, match=field.name):
+        answers.settings(row, saved=True)
 
 
 def test_settings_that_were_just_saved_exist() -> None:
@@ -199,14 +325,19 @@ def test_settings_that_were_just_saved_exist() -> None:
 
 
 def test_fallback_of_another_shape() -> None:
-    with pytest.raises(NotUnderstood, match="fallbackId"):
-        answers.settings({"fallbackId": 3})
+    odds: list[object] = [3, [], "a/b", True]
+    for odd in odds:
+        assert answers.settings({**ROW, "fallbackId": odd}).unread == (("fallbackId", "is not an id"),)
 
 
 def test_instances_without_their_tokens() -> None:
-    assert answers.instances([{"name": "a", "token": "t"}, {"name": "b/c"}]) == ("a", "b/c")
-    with pytest.raises(NotUnderstood, match="an instance has no name"):
-        answers.instances([{"token": "t"}])
+    rows = [{"name": "a", "token": "t", "id": "1"}, {"name": "b/c"}]
+    assert answers.instances(rows) == Listed({"a": "1", "b/c": ""})
+    odd: list[object] = [{"token": "t"}, {"name": ""}, {"name": 3}, {"name": "\ud800"}, None, "a"]
+    assert answers.instances([*rows, *odd]) == Listed({"a": "1", "b/c": ""}, len(odd))
+    assert answers.tokens(rows) == ("t",)
+    with pytest.raises(NotUnderstood, match="one instance twice"):
+        answers.instances([*rows, *rows])
 
 
 @pytest.mark.parametrize(
@@ -311,7 +442,7 @@ def test_retry_after_never_fails(value: str) -> None:
     assert seconds is None or 0 <= seconds <= answers.LONGEST_WAIT
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"<html>", b"1" * 10_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"<html>"])
 def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(NotUnderstood):
         answers.parse(body)

@@ -40,7 +40,15 @@ from tests.client.scripted import (
     stall,
 )
 
-BOT = {"id": "b1", "enabled": True, "botType": "assistant", "triggerType": "none"}
+BOT = {
+    "id": "b1",
+    "enabled": True,
+    "description": None,
+    "openaiCredsId": "c1",
+    "botType": "assistant",
+    "triggerType": "none",
+}
+GOOD = {"find": [BOT], "update": BOT, "delete": {"bot": {"id": "b1"}}}
 SECRET = SecretStr("not-in-openais-form")
 BODY: Fields = {"enabled": True, "botType": "assistant"}
 
@@ -121,8 +129,43 @@ CASES = [
     Case("find", [reply(200, b"xx", "Content-Encoding: gzip\r\n")], ServerError, ["unpacked"], requests=4),
     # JSON of another shape
     Case("find", [reply(200, {"a": 1})], InstanceError, ["the list of bots is not a list"]),
-    Case("find", [reply(200, [{**BOT, "expire": "5"}])], InstanceError, ["expire is not of type int"]),
-    Case("credentials", [reply(200, [{"apiKey": "sk-1"}])], InstanceError, ["no id or no name"]),
+    Case(
+        "create update",
+        [reply(201, {**BOT, "expire": "5"})],
+        Unclear,
+        ["expire of the bot is not of type int"],
+    ),
+    Case("create update", [reply(201, {**BOT, "id": "a/b"})], Unclear, ["id of the bot cannot be used"]),
+    Case("credentials", [reply(200, {"apiKey": "sk-1"})], InstanceError, ["credentials is not a list"]),
+    Case("credentials settings instances", [reply(200, None)], InstanceError, ["is not a"]),
+    Case("settings", [reply(200, {"message": "hello"})], InstanceError, ["none of their fields"]),
+    Case("delete delete_credential", [reply(200, None)], Unclear, ["does not say that it is deleted"]),
+    Case("delete delete_credential", [reply(200, {"bot": {"id": "x"}})], Unclear, ["does not say that"]),
+    Case("delete delete_credential", [reply(200, [])], Unclear, ["does not say that"]),
+    # a failure with a status of success
+    *(
+        Case(names, [reply(200, body)], error, ["not understood: it says that it failed", words])
+        for names, error in ((READS, InstanceError), (WRITES, Unclear))
+        for body, words in (
+            ({"error": True}, "failed."),
+            ({"error": "Too many"}, "Too many"),
+            ({"status": 500, "error": "X", "response": {"message": ["no luck"]}}, "no luck"),
+            ({"status": 404, "message": "gone"}, "gone"),
+            (LICENCE, "License required"),
+        )
+    ),
+    # success with another status than the server has
+    *(
+        Case(names, [reply(status, body)], error, [f"status {status}"])
+        for status in (202, 203, 206, 226)
+        for names, error, body in (
+            ("find", ServerError, [BOT]),
+            ("credentials", ServerError, [{"id": "c1", "name": "main", "apiKey": "key-of-somebody"}]),
+            ("create update", Unclear, BOT),
+            ("delete", Unclear, {"bot": {"id": "b1"}}),
+        )
+    ),
+    Case("find", [raw(b"HTTP/1.1 204 X\r\n\r\n")], ServerError, ["status 204"]),
     Case("settings", [reply(200, [])], InstanceError, ["settings is not an object"]),
     Case("create_credential", [reply(201, {"apiKey": "sk-1"})], Unclear, ["a credential has no id"]),
     Case("create update", [reply(201, None)], Unclear, ["not understood", "a bot is not an object"]),
@@ -144,6 +187,7 @@ def test_behaviour(name: str, case: Case) -> None:
         assert words in str(outcome)
     assert len(spy.requests) == case.requests
     assert "\n" not in str(outcome)
+    assert "key-of-somebody" not in str(outcome)
 
 
 @pytest.mark.parametrize("name", ["find", "update", "delete"])
@@ -153,8 +197,7 @@ def test_behaviour(name: str, case: Case) -> None:
     ids=["drop", "half", "502", "429", "503", "504"],
 )
 def test_passing_trouble_is_gone_through(name: str, trouble: Act) -> None:
-    good = reply(200, [BOT] if name == "find" else BOT)
-    outcome, spy = asked(CALLS[name], trouble, trouble, good)
+    outcome, spy = asked(CALLS[name], trouble, trouble, reply(200, GOOD[name]))
     assert not isinstance(outcome, Exception)
     assert len(spy.requests) == 3
 

@@ -16,6 +16,7 @@ from tests.client.scripted import KEY, Act, Request, Spy, page, refusal, reply, 
 from tests.support import World
 
 AT = Position("bots/x.yaml", 1, 1)
+SETTINGS = {"expire": 300, "keywordFinish": "bye", "fallbackId": None}
 
 
 def instance(name: str, *creds: str | None) -> DesiredInstance:
@@ -188,16 +189,18 @@ def test_what_is_wrong_with_the_server_ends_the_fetch_at_once() -> None:
 
 
 def test_what_is_wrong_with_one_instance_stays_there() -> None:
-    odd = reply(200, [{"id": "b", "maxTokens": "many"}])
+    odd = reply(200, {"bots": []})
     broken = refusal(500, "Error fetching Openai")
 
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
-        kind = {"/odd": odd, "/bad": broken}.get(request.target[-4:], reply(200, None))
+        kind = {"/odd": odd, "/bad": broken}.get(
+            request.target[-4:], reply(200, SETTINGS if "Settings" in request.target else [])
+        )
         await kind(request, writer)
 
     outcome, _ = fetched_from(act, instance("odd"), instance("bad"), instance("good"))
     assert isinstance(outcome, Observed)
-    assert "maxTokens is not of type int" in (outcome.instances["odd"].problem or "")
+    assert "the list of bots is not a list" in (outcome.instances["odd"].problem or "")
     assert "Error fetching Openai" in (outcome.instances["bad"].problem or "")
     assert outcome.instances["good"].problem is None
 
@@ -216,7 +219,10 @@ def test_instances_that_may_not_be_listed_are_missing_all_the_same() -> None:
 
 
 def test_concurrency_holds_over_all_instances() -> None:
-    outcome, spy = fetched_from(reply(200, None, slow=0.01), *(instance(f"i{n}", "main") for n in range(20)))
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        await reply(200, SETTINGS if "Settings" in request.target else [], slow=0.01)(request, writer)
+
+    outcome, spy = fetched_from(act, *(instance(f"i{n}", "main") for n in range(20)))
     assert isinstance(outcome, Observed)
     assert len(spy.requests) == 60
     assert spy.most == 3

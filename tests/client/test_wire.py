@@ -10,6 +10,7 @@ from reconciler.client import Client, Server, segment
 from reconciler.errors import ServerError
 from reconciler.transport import KEEP_ALIVE
 from tests.client.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
+from tests.client.test_behaviour import BOT
 
 NAMES = {
     "loja-centro_1.2~x": "loja-centro_1.2~x",
@@ -35,7 +36,7 @@ def test_names_and_ids_are_one_segment_each(name: str, encoded: str) -> None:
     outcome, spy = asked(lambda client: client.find(name), reply(200, []))
     assert outcome == ()
     assert spy.requests[0].target == f"/openai/find/{encoded}"
-    outcome, spy = asked(lambda client: client.delete(name, name), reply(200, {}))
+    outcome, spy = asked(lambda client: client.delete(name, name), reply(200, {"bot": {"id": name}}))
     assert outcome is None
     assert spy.requests[0].target == f"/openai/delete/{encoded}/{encoded}"
     assert segment(name) == encoded
@@ -59,7 +60,7 @@ def test_prefix_of_the_server_stands_before_every_path() -> None:
 
 
 def test_request_of_a_writing_call() -> None:
-    bot = {"id": "b1", "ignoreJids": ["@g.us"]}
+    bot = {**BOT, "ignoreJids": ["@g.us"]}
     outcome, spy = asked(
         lambda client: client.create("loja", {"enabled": False, "model": "olá", "ignoreJids": ("@g.us",)}),
         reply(201, bot),
@@ -110,7 +111,7 @@ def test_each_call_is_one_request_even_when_a_used_connection_drops() -> None:
         await client.find("loja")
         await client.create("loja", {})
 
-    outcome, spy = asked(two, reply(200, []), drop, reply(201, {"id": "b1"}))
+    outcome, spy = asked(two, reply(200, []), drop, reply(201, BOT))
     assert isinstance(outcome, Exception)
     assert spy.methods == ["GET", "POST"]
 
@@ -141,8 +142,8 @@ def test_writes_to_a_server_that_closes_each_connection_succeed(seconds: float) 
             await client.delete("loja", "b1")
 
     async def either(request: Request, writer: asyncio.StreamWriter) -> None:
-        bot = {"id": "b1"}
-        await reply(200, [bot] if request.method == "GET" else bot)(request, writer)
+        answers = {"GET": [BOT], "DELETE": {"bot": {"id": "b1"}}}
+        await reply(200, answers.get(request.method, BOT))(request, writer)
 
     outcome, spy = asked(several, closing(either, seconds), timeout=5)
     assert outcome is None
@@ -175,7 +176,7 @@ def test_writes_never_use_a_connection_again() -> None:
         await client.update("loja", "b1", {})
         await client.find("loja")
 
-    answers = [reply(200, []), reply(200, {"id": "b1"}), reply(200, {"id": "b1"}), reply(200, [])]
+    answers = [reply(200, []), reply(200, BOT), reply(200, BOT), reply(200, [])]
     outcome, spy = asked(several, *answers)
     assert outcome is None
     assert spy.connections == 3

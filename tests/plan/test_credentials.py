@@ -308,7 +308,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
     made = make(BOTH, replace(seen, instances=blind), Options())
     assert not made.writes
     [change] = made.changes()
-    assert change.reason == "the old key is kept: the server does not say which bots use it"
+    assert change.reason == "the old key is kept: the server does not say, or not reliably, which bots use it"
 
 
 @pytest.mark.parametrize(

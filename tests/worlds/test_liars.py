@@ -210,8 +210,8 @@ OF_DELETES: list[tuple[Lie, str]] = [
         Lie("the truth, another bot changed", "DELETE", then=_other),
         f'{MOMENT}bot bot-bia changed: keywordFinish from "bye" to "lost"',
     ),
-    (Lie("an error, gone", "DELETE", says=says(ERROR)), "applied"),
-    (Lie("another id, gone", "DELETE", says=another("bot-bia")), "applied"),
+    (Lie("an error, gone", "DELETE", says=says(ERROR)), "applied: "),
+    (Lie("another id, gone", "DELETE", says=another("bot-bia")), "applied: "),
 ]
 
 
