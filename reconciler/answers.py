@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from reconciler import hidden
 from reconciler.kinds import OPENAI, Field, Type, Value
 from reconciler.masking import Secrets, unreadable
 from reconciler.model import RemoteBot, RemoteSettings
@@ -131,7 +132,7 @@ def bot(data: object) -> RemoteBot:
         raise NotUnderstood("a bot has no id")
     created = one.get("createdAt")
     created = created if isinstance(created, str) else ""
-    return RemoteBot(ident, _fields(one, _OF_BOT), created, _instance_id(one))
+    return RemoteBot(ident, hidden.fields(OPENAI.fields, _fields(one, _OF_BOT)), created, _instance_id(one))
 
 
 def credentials(data: object) -> dict[str, Credential]:
@@ -177,7 +178,7 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
     if fallback is not None and not isinstance(fallback, str):
         raise NotUnderstood("fallbackId of the settings is not a text")
-    fields = _fields(row, _OF_SETTINGS)
+    fields = hidden.fields(OPENAI.settings, _fields(row, _OF_SETTINGS))
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
     # 2.2.x shows no debounceTime, and has one all the same.
     unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
