@@ -51,6 +51,9 @@ _FALLBACK = "fallbackId"
 _OPERATOR = "triggerOperator"
 _CREDENTIAL = "credential "
 
+_FOUND_ELSEWHERE = {name for name, field in OPENAI.fields.items() if field.hides}
+"""Fields whose values a manifest may leave to a variable."""
+
 
 class ContradictionError(ReconcilerError):
     """A plan whose parts do not go together; nothing of it may be applied."""
@@ -145,7 +148,8 @@ class _Checked:
             _refuse(f"the instance {instance.name!r}", "it has no name, or fewer than no bots in sync")
         if instance.problem is not None and (instance.changes or instance.steps or instance.in_sync):
             _refuse(f"the instance {instance.name!r}", "it could not be read, and has changes")
-        if instance.keyless.keys() - instance.credentials.keys():
+        others = instance.keyless.keys() - instance.credentials.keys()
+        if {name.partition(" of ")[0] for name in others} - _FOUND_ELSEWHERE:
             _refuse(f"the instance {instance.name!r}", "a key is not at hand that is of no credential")
         for change in instance.changes:
             if change.at is not None and min(change.at.line, change.at.column) < 1:

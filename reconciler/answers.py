@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 
 from pydantic import SecretStr
 
+from reconciler import hidden
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Type, Value
 from reconciler.masking import Secrets, unreadable
 from reconciler.model import RemoteBot, RemoteSettings, Unread
@@ -203,7 +204,7 @@ def _bot(data: object) -> RemoteBot:
         known = {name for name, _ in unread}
         unread += tuple((name, _NULL) for name in _SHOWN if name not in fields and name in _REQUIRED - known)
     created = created if isinstance(created, str) else ""
-    return RemoteBot(ident, fields, created, _instance_id(data), unread, unseen)
+    return RemoteBot(ident, hidden.fields(OPENAI.fields, fields), created, _instance_id(data), unread, unseen)
 
 
 class Credentials(dict[str, Credential]):
@@ -292,7 +293,12 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     # 2.2.x shows no debounceTime, and has one all the same.
     unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
     return RemoteSettings(
-        exists, fields, str(fallback) if fallback else None, unseen, _instance_id(row), unread
+        exists,
+        hidden.fields(OPENAI.settings, fields),
+        str(fallback) if fallback else None,
+        unseen,
+        _instance_id(row),
+        unread,
     )
 
 

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from reconciler import __version__, address, answers
+from reconciler import __version__, address, answers, hidden
 from reconciler.answers import NotUnderstood
 from reconciler.belonging import Belonging
 from reconciler.errors import ReconcilerError, ServerError
@@ -187,10 +187,12 @@ class Client:
 
     async def create(self, instance: str, body: Fields) -> RemoteBot:
         """Makes a bot; returns it as the server stored it."""
+        self.secrets.add(*hidden.secrets(body))
         return await self._made(_route("POST", "create", instance, "create a bot", body=body), answers.bot)
 
     async def update(self, instance: str, id: str, body: Fields) -> RemoteBot:
         """Changes what body names in a bot; returns it as the server stored it."""
+        self.secrets.add(*hidden.secrets(body))
         request = _route("PUT", "update", instance, f"update the bot {id}", id=id, body=body)
         return await self._made(request, answers.bot)
 
@@ -281,7 +283,7 @@ def _route(
 ) -> Request:
     parts = [OPENAI.path, action, *([] if id is None else [segment(id)]), segment(instance)]
     # Escaped to ASCII: whatever a text holds can be sent.
-    data = None if body is None else json.dumps(body).encode()
+    data = None if body is None else json.dumps(hidden.body(body)).encode()
     return Request(method, "/" + "/".join(parts), task, instance, data)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler import identity
+from reconciler import hidden, identity
 from reconciler.kinds import OPENAI, Kind, Value
 from reconciler.model import Cause, DesiredBot, FieldChange, Fields, RemoteBot, RemoteSettings
 
@@ -20,6 +20,8 @@ def same(before: Value | None, after: Value | None) -> bool:
     """Whether two values mean the same to the server: null, "" and [] are all empty. 0 and false are not."""
     if before is None or before in ("", ()):
         return after is None or after in ("", ())
+    if isinstance(before, str) and isinstance(after, str):
+        return hidden.same(before, after)
     return before == after and type(before) is type(after)
 
 
@@ -123,6 +125,8 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
     if not was:
         return ""
     now = stamp(bot, remote.fields, owner, kind)
+    if was == now:  # they differ in a secret alone, which no stamp is over
+        return ""
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
     lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
     if not state and not all(same(None, bot.fields[name]) for name in lost):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from reconciler import borrowing, differ, settings
 from reconciler.credentials import Book, Rotation
 from reconciler.families import Family
+from reconciler.hidden import Hidden
 from reconciler.identity import NO_MARKER, Found, How, Matches, called
 from reconciler.kinds import Kind
 from reconciler.model import (
@@ -65,9 +66,15 @@ class Draft:
 
     def plan(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> InstancePlan:
         """The whole. left, taken: of all instances."""
+        unknown = {
+            f"{name} of {bot.name}": value.why
+            for bot in self.desired.bots
+            for name, value in bot.fields.items()
+            if isinstance(value, Hidden) and value.real is None
+        }
         if not self.desired.credentials and not self.rotations:
             steps = (*self.before, *self.after)
-            return InstancePlan(self.desired.name, tuple(self.changes), steps, self.in_sync)
+            return InstancePlan(self.desired.name, tuple(self.changes), steps, self.in_sync, keyless=unknown)
         rotated = [
             change for rotation in self.rotations for change in rotation.changes(left, taken, book.users)
         ]
@@ -77,7 +84,7 @@ class Draft:
             tuple(self._steps(book, left, taken)),
             self.in_sync,
             credentials=book.standings(self.desired),
-            keyless=book.keyless(self.desired),
+            keyless={**book.keyless(self.desired), **unknown},
         )
 
     def _steps(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> Iterator[Step]:
@@ -205,7 +212,11 @@ class Drafting:
             if isinstance(family, str):
                 self._conflict(bot, family, ())
                 continue
-            wanted[bot.name] = self._want(bot, family)
+            want = self._want(bot, family)
+            if why := self._lacks(want):
+                self._conflict(bot, why, () if want.remote is None else (want.remote.id,))
+            else:
+                wanted[bot.name] = want
         return self._without_settings(wanted)
 
     def _want(self, bot: DesiredBot, family: Family | None) -> Wanted:
@@ -227,6 +238,17 @@ class Drafting:
             late=late,
             kind=self.kind,
         )
+
+    def _lacks(self, want: Wanted) -> str:
+        """Why it cannot be written now: a value that it needs is found elsewhere, and is not at hand."""
+        if not self.options.needs_keys or not want.drifted:
+            return ""
+        sent = set(want.target) if want.found is None or want.anew else set()
+        sent |= {change.name for change in differ.changes(want.start, want.target, self.kind)}
+        for name, value in want.target.items():
+            if name in sent and isinstance(value, Hidden) and value.real is None:
+                return f"its {name} cannot be sent: {value.why}"
+        return ""
 
     def _has_twin(self, own: RemoteBot) -> bool:
         """Whether the server refuses any change of this bot as it is."""

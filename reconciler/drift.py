@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from reconciler import differ, families, identity, settings
 from reconciler.credentials import Book
 from reconciler.families import Family
+from reconciler.hidden import Hidden
 from reconciler.identity import Found, Matches
 from reconciler.kinds import OPENAI, Kind, Type, Value
 from reconciler.model import Desired, DesiredBot, DesiredInstance, Fields, Observed, ObservedInstance
@@ -190,7 +191,11 @@ class _Compared:
     def _field(
         self, about: str, name: str, before: Value | None, type: Type, fields: dict[str, Value]
     ) -> None:
-        if before is not None:
+        if isinstance(before, Hidden):
+            self.say(
+                about, f"{name} has a secret in it and is not written: put it into a variable, as !env NAME"
+            )
+        elif before is not None:
             fields[name] = before
         elif type in (Type.TEXT, Type.TEXTS):
             fields[name] = "" if type is Type.TEXT else ()

@@ -115,6 +115,23 @@ def fault(text: str) -> str:
     return next((said for check in checks if (said := check(text))), "")
 
 
+def url_fault(text: str) -> str:
+    """Why a text is no URL that can be called: as `fault`, for a URL with a secret in it."""
+    strange = next((one for one in text if unicodedata.category(one)[0] in "CZ" and one not in " \t\r\n"), "")
+    said = _quotes(text)
+    if re.search(r"^\$|[$%]\{|\{\{|[<>]", text):
+        said = said or "it is a placeholder, or the name of a variable: nothing put the value in its place"
+    elif strange:
+        said = said or f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
+    elif re.search(r"\s", text):
+        said = said or "it has a blank or a line break inside: write the URL alone"
+    elif re.search(r"\*{2,}|\.{3,}|[•●…]", text):
+        said = said or "it is masked: take the whole URL"
+    elif not re.match(r"https?://[^\s/?#@\\]", text, re.IGNORECASE):
+        said = said or "it does not begin with https:// and a host"
+    return said
+
+
 def _quotes(text: str) -> str:
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         return "it has quotes around it (an env file that docker reads keeps them): leave them out"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 INT32_MAX = 2**31 - 1
 
@@ -35,7 +36,8 @@ class Field:
     bot_types, trigger_types: for which it has a meaning (None: for all); one without meaning is
     sent only if the manifest declares it. default: what a create sends when neither the manifest nor
     the instance's settings say (None: not sent). from_settings: the instance's settings have it too.
-    required: the manifest must declare it. unit: of an int.
+    required: the manifest must declare it. unit: of an int. hides: what of a text is secret, the
+    whole or parts of a URL; the manifest can say where such a value is found, and no output shows it.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Field:
     default: Value | None = None
     from_settings: bool = False
     required: bool = False
+    hides: Literal["", "whole", "url"] = ""
 
     def applies(self, bot_type: object, trigger_type: object) -> bool:
         """Whether the field has a meaning for a bot of these types."""
@@ -113,6 +116,7 @@ _FIELDS = (
         "The URL that is called for the assistant's function tools.",
         limit=500,
         bot_types=_ASSISTANT,
+        hides="url",
     ),
     Field(
         "model",

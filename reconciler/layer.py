@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from reconciler import hidden
 from reconciler.errors import Position
 from reconciler.identity import claimed
 from reconciler.kinds import OPENAI, Field
@@ -184,8 +185,16 @@ class _Reader:
         value: object = ""  # for the model to refuse
         if name == "ignoreJids" and layer == "settings" and isinstance(node, MappingNode):
             value = self._merged_jids(node)
-        elif field := table.get(name):
+        elif (field := table.get(name)) and field.hides and tag(node) in ("!env", "!secret-file"):
+            ref = self._secret(node)
+            value = hidden.of_ref(hidden.reference(field, ref.tag, ref.name)) if ref else None
+        elif field:
             value = source.value(node, name, field.type)
+            if field.hides and isinstance(value, str) and hidden.is_tagged(value):
+                source.report(
+                    node, f"{name} begins like a tag: write {value.partition(' ')[0]} without quotes"
+                )
+                value = None
         elif name in {"previously", "silence"}:
             value = source.texts(node, name)
         elif name == "openaiCreds" and isinstance(node, MappingNode):
@@ -273,7 +282,7 @@ class _Reader:
         given = tag(node) if isinstance(node, ScalarNode) else None
         if given == "!env" and node.value == _OWN_KEY:
             said = f"{_OWN_KEY} is the key of the server itself, and every user of it could read it there: "
-            said += "give the OpenAI key a variable of its own"
+            said += "give this one a variable of its own"
         elif given == "!env" and (looks_like_key(node.value) or _BARE_KEY.fullmatch(node.value)):
             said = (
                 "!env takes the name of a variable of the environment, not the key: put the key into a "

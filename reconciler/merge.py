@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from typing import Any
 
+from reconciler import hidden
 from reconciler.clashes import clashes
 from reconciler.errors import Position
 from reconciler.identity import claimed
@@ -205,7 +206,7 @@ class _Instance:
             self._report(origin.source, origin.value, f'{said}: write the name of one, or "" for none')
         jids = part.origins.get("ignoreJids")
         return DesiredSettings(
-            fields={name: values[name] for name in OPENAI.settings if name in values},
+            fields=hidden.fields(OPENAI.settings, {n: values[n] for n in OPENAI.settings if n in values}),
             at=source.at(key),
             creds=values.get("openaiCreds"),
             fallback=fallback,
@@ -289,7 +290,7 @@ def _desired(name: str, bot: _Bot, silenced: frozenset[str]) -> DesiredBot:
     lender, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
     return DesiredBot(
         name=name,
-        fields={field: values[field] for field in OPENAI.fields if field in values},
+        fields=hidden.fields(OPENAI.fields, {name: values[name] for name in OPENAI.fields if name in values}),
         creds=creds,
         at=bot.source.at(bot.key),
         previously=values.get("previously", ()),
@@ -301,6 +302,8 @@ def _desired(name: str, bot: _Bot, silenced: frozenset[str]) -> DesiredBot:
 
 
 def _holds_variable(value: object) -> bool:
+    if isinstance(value, hidden.Hidden):
+        return False
     if isinstance(value, str):
         return VARIABLE in value
     texts = value.values() if isinstance(value, dict) else value if isinstance(value, tuple) else ()

@@ -66,6 +66,11 @@ class SecretRef:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlRef(SecretRef):
+    """Where a URL is found that has a secret in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredCredential:
     """An OpenAI credential that an instance should have.
 

@@ -170,6 +170,7 @@ def plan(
         return identity.needs_settings(instance, bots, request.owner, replace=request.replace)
 
     keys = secrets.keys(desired, keys_of(request))
+    desired = secrets.filled(desired, keys_of(request))
 
     async def read() -> Observed:
         async with Client(server) as client:

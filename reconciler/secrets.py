@@ -11,15 +11,26 @@ import hmac
 import os
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import SecretStr
 
-from reconciler import borrowing
+from reconciler import borrowing, hidden
 from reconciler.errors import ManifestError, Problem, ReconcilerError
 from reconciler.families import split
-from reconciler.keyshape import fault
-from reconciler.model import Desired, DesiredCredential, Plan, SecretRef
+from reconciler.hidden import Hidden
+from reconciler.keyshape import fault, url_fault
+from reconciler.kinds import OPENAI, Field, Kind
+from reconciler.model import (
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    Fields,
+    Plan,
+    SecretRef,
+    UrlRef,
+)
 from reconciler.nodes import quoted
 
 Read = Callable[[SecretRef, str], SecretStr]
@@ -30,6 +41,7 @@ LONGEST = 255
 
 _MOST_BYTES = 64 * 1024
 _MADE_UP = "sk-sandbox-"
+_MADE_UP_URL = "https://sandbox.invalid/?key="
 _BLANKS = " \t\r\n\v\f"
 
 
@@ -71,11 +83,16 @@ class Keys:
 def read(ref: SecretRef, name: str = "") -> SecretStr:
     """The key that ref points to, without blanks around it. Raises SecretError.
 
-    What is there and is no key is a NoKeyError. name: of the credential, which makes no difference here.
+    What is there and is no key, or for a UrlRef no URL, is a NoKeyError. name: of the credential or the
+    field, which makes no difference here.
     """
     key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip(_BLANKS)
     if not key:
         raise SecretError(f"{ref.name} is blank")
+    if isinstance(ref, UrlRef):
+        if said := url_fault(key):
+            raise NoKeyError(f"{ref.name} does not look like a URL: {said}")
+        return SecretStr(key)
     if said := fault(key):
         raise _no_key(ref.name, said)
     if len(key) > LONGEST:
@@ -97,14 +114,15 @@ def stand_ins(salt: bytes) -> Read:
     """
 
     def stand_in(ref: SecretRef, name: str) -> SecretStr:
+        made_up = _MADE_UP_URL if isinstance(ref, UrlRef) else _MADE_UP
         try:
             key = read(ref)
         except NoKeyError:
             raise
         except SecretError:
-            return SecretStr(f"{_MADE_UP}{split(name)[0]}"[:LONGEST])
+            return SecretStr(f"{made_up}{split(name)[0]}"[:LONGEST])
         digest = hmac.new(salt, key.get_secret_value().encode(), hashlib.sha256).hexdigest()
-        return SecretStr(f"{_MADE_UP}{digest[:32]}")
+        return SecretStr(f"{made_up}{digest[:32]}")
 
     return stand_in
 
@@ -139,21 +157,86 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     return Keys(found)
 
 
-def check(plan: Plan, read: Read = read) -> None:
-    """Raises ReconcilerError where a plan from a file would send something that is no key.
+def filled(desired: Desired, read: Read = read) -> Desired:
+    """The same with the values of bots' fields that are found elsewhere; those not at hand say why.
 
-    One that is not at hand fails its own change alone, when its turn comes.
+    Raises ManifestError where what is found cannot be the field's value.
+    """
+    problems: list[Problem] = []
+
+    def found(bot: DesiredBot) -> DesiredBot:
+        values = dict(bot.fields)
+        for name, value in bot.fields.items():
+            if not isinstance(value, Hidden) or value.ref is None:
+                continue
+            try:
+                values[name] = _found(OPENAI.fields[name], value.ref, read)
+            except NoKeyError as error:
+                problems.append(Problem(bot.at, f"{name} of {quoted(bot.name)}: {error}"))
+            except SecretError as error:
+                values[name] = hidden.of_ref(value.ref, str(error))
+        return replace(bot, fields=values)
+
+    def whole(instance: DesiredInstance) -> DesiredInstance:
+        if not any(isinstance(value, Hidden) for bot in instance.bots for value in bot.fields.values()):
+            return instance
+        return replace(instance, bots=tuple(map(found, instance.bots)))
+
+    made = replace(desired, instances=tuple(map(whole, desired.instances)))
+    if problems:
+        raise ManifestError(problems)
+    return made
+
+
+def _found(field: Field, ref: SecretRef, read: Read) -> Hidden:
+    value = read(ref, field.name).get_secret_value()
+    if field.limit is not None and len(value) > field.limit:
+        raise NoKeyError(
+            f"{ref.name} has {len(value)} characters, and {field.limit} is the most that is stored"
+        )
+    return Hidden(str(ref), value, ref)
+
+
+def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
+    """What a step sends, with the values that are found elsewhere, also as a saved plan names them.
+
+    Raises SecretError where there is none, NoKeyError for a value that a saved plan does not hold.
+    """
+    found = dict(body)
+    for name, value in body.items():
+        field = kind.fields.get(name)
+        if field is None or not field.hides:
+            continue
+        if (ref := hidden.ref_of(field, value)) is not None:
+            if not isinstance(value, Hidden) or value.real is None:
+                found[name] = _found(field, ref, read)
+        elif not isinstance(value, Hidden) and hidden.MASK in str(value):
+            raise NoKeyError(
+                f"{name} has a secret in it, which no plan file holds: write it as !env in the manifest, or "
+                "apply the manifests with --reviewed and this plan"
+            )
+    return found
+
+
+def check(plan: Plan, read: Read = read) -> None:
+    """Raises ReconcilerError where a plan from a file would send what is no key, or not at hand.
+
+    A key that is not at hand fails its own change alone, when its turn comes.
     """
     faults: dict[str, None] = {}
     for instance in plan.instances:
         for step in instance.steps:
-            if step.secret is not None:
-                try:
+            try:
+                with_secrets(step.body, read)
+            except SecretError as error:
+                faults[f"{quoted(step.bot)} of {quoted(instance.name)}: {error}"] = None
+            try:
+                if step.secret is not None:
                     read(step.secret, step.bot)
-                except NoKeyError as error:
-                    faults[str(error)] = None
-                except SecretError:
-                    pass
+            except NoKeyError as error:
+                faults[str(error)] = None
+            except SecretError:
+                pass
     if faults:
         raise ReconcilerError("\n".join(faults))
 

@@ -32,11 +32,12 @@ from reconciler.pipeline import Request, check_owner, server
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A manifest that was written. variables: those that are to hold the keys of its credentials."""
+    """A manifest that was written. variables: those that are to hold its keys, and URLs with a secret."""
 
     instance: str
     path: Path
     bots: int
+    credentials: int
     variables: tuple[str, ...]
     settings: bool
 
@@ -131,9 +132,10 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
 
 
 def _written(draft: Draft, directory: Path) -> Written:
-    variables = tuple(draft.credentials.values())
     path = directory / f"{draft.stem}.yaml"
-    return Written(draft.instance, path, len(draft.bots), variables, bool(draft.settings))
+    return Written(
+        draft.instance, path, len(draft.bots), len(draft.credentials), draft.variables, bool(draft.settings)
+    )
 
 
 # -- files ------------------------------------------------------------------------------------

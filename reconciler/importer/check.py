@@ -20,6 +20,7 @@ from reconciler.load import folder, load
 from reconciler.merge import literal
 from reconciler.model import Change, Desired, InstancePlan, Observed, Of, Verb
 from reconciler.plan import Options, make
+from reconciler.yaml.emit import Tagged
 
 Files = dict[str, str]
 """Texts of files by their paths, relative to the manifests' directory."""
@@ -213,6 +214,8 @@ def _mend_bot(made: Draft, change: Change) -> None:
     else:  # a folder's defaults bring in another value than the server has
         for field in fields:
             value = tree(field.name, "" if field.before is None else field.before)
+            if field.name in entry.secrets:
+                value = Tagged("env", entry.secrets[field.name])
             if entry.declared.get(field.name) == value:  # what a folder says of this bot outdoes our defaults
                 entry.own.add(field.name)
             entry.declared[field.name] = value

@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeGuard
 
 from reconciler import identity
 from reconciler.differ import same
 from reconciler.errors import Position
 from reconciler.families import split
+from reconciler.hidden import Hidden
 from reconciler.identity import NO_MARKER, describe, human_text, marked, match, unstamped
 from reconciler.importer import naming
 from reconciler.kinds import OPENAI, Value
@@ -28,7 +30,7 @@ from reconciler.model import (
 )
 from reconciler.nodes import looks_like_key, quoted
 from reconciler.order import is_parked
-from reconciler.yaml.emit import Flow, Tree
+from reconciler.yaml.emit import Flow, Tagged, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is
 _KEY_FOR_NAME = "looks like an api key, so it is not said: revoke the key, and make a credential with a name"
@@ -53,12 +55,14 @@ class LeftOut:
 class Entry:
     """A bot on its way into a manifest: what it declares, by the manifest's keys.
 
-    own: keys that stand under its own name, whatever the others have. unsayable: keys that it cannot declare.
+    own: keys that stand under its own name, whatever the others have. secrets: of fields with a secret
+    in them the variable that is to hold each. unsayable: keys that it cannot declare.
     """
 
     remote: RemoteBot
     declared: dict[str, Tree]
     own: set[str] = field(default_factory=set)
+    secrets: dict[str, str] = field(default_factory=dict)
     unsayable: set[str] = field(default_factory=set)
 
 
@@ -79,6 +83,14 @@ class Draft:
     others: list[str] = field(default_factory=list)
     settled: set[str] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that somebody has to set."""
+        said = [
+            str(tree.text) for one in self.bots.values() for tree in one.declared.values() if _is_env(tree)
+        ]
+        return tuple(dict.fromkeys([*self.credentials.values(), *said]))
 
     @property
     def empty(self) -> bool:
@@ -178,7 +190,26 @@ def drafts(
                 its.credentials[family] = naming.variable(family, instance, variables)
                 names.add(family)
                 variables.add(its.credentials[family])
+        _hide(its, variables)
     return made
+
+
+def _hide(made: Draft, variables: set[str]) -> None:
+    """Puts a variable in the place of every value with a secret in it, one for equal values."""
+    found: dict[Value, str] = {}
+    for entry in made.bots.values():
+        for key, value in entry.remote.fields.items():
+            if isinstance(value, Hidden):
+                if value not in found:
+                    found[value] = naming.secret(key, made.instance, variables)
+                    variables.add(found[value])
+                entry.secrets[key] = found[value]
+                if key in entry.declared:
+                    entry.declared[key] = Tagged("env", found[value])
+
+
+def _is_env(tree: Tree) -> TypeGuard[Tagged]:
+    return isinstance(tree, Tagged) and tree.tag == "env"
 
 
 def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:

@@ -93,6 +93,13 @@ def file_name(name: str) -> str:
     return f"{name}-1" if _DEVICE.fullmatch(name) else name
 
 
+def secret(field: str, instance: str, taken: Collection[str]) -> str:
+    """The environment variable for a field's value: FUNCTION_URL_ and the instance's name."""
+    words = slug(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", field))
+    used = {one.lower().replace("_", "-") for one in taken}
+    return unique("-".join(filter(None, [words, slug(instance)])), used).replace("-", "_").upper()
+
+
 def variable(credential: str, instance: str, taken: Collection[str]) -> str:
     """The environment variable for a credential's key: OPENAI_KEY_ and what tells it from others."""
     words = [word for word in slug(credential).split("-") if word not in ("openai", "key", "")]

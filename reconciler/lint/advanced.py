@@ -13,12 +13,16 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from itertools import product
 
 from reconciler.nodes import quoted
 
 OPERATORS = ("contains", "notcontains", "startswith", "endswith", "exact")
 MAX_WAYS = 64
+MAX_VALUES = 100
+"""Values of an expression beyond which nothing is said of it: they are compared with each other."""
+
 MANY = 3
 """Values of `contains` that hardly anybody wants in one message."""
 
@@ -37,13 +41,15 @@ class Advanced:
 
     mistakes: sentences on what is wrongly written. ways: each a set of demands of which one is enough;
     None when they are too many. redundant: two values of one part, of which the first demands nothing.
-    listed: a part that asks for so many texts at once that alternatives were meant.
+    listed: a part that asks for so many texts at once that alternatives were meant. unread: why it was not
+    taken apart, so that nothing else is known.
     """
 
     mistakes: tuple[str, ...]
     ways: tuple[tuple[Demand, ...], ...] | None
     redundant: tuple[str, str] | None
     listed: str | None
+    unread: str = ""
 
 
 def normal(text: str) -> str:
@@ -51,8 +57,12 @@ def normal(text: str) -> str:
     return _ACCENTS.sub("", unicodedata.normalize("NFD", text)).lower()
 
 
+@lru_cache(maxsize=4096)
 def examine(expression: str) -> Advanced:
     """Takes an expression apart."""
+    number = expression.count(" ") + expression.count(",") + 1
+    if number > MAX_VALUES:
+        return Advanced((), None, None, None, f"it has {number} values, and {MAX_VALUES} are read at most")
     groups: dict[str, list[tuple[Demand, ...]]] = {}
     redundant, listed = None, None
     for part in expression.split(" "):
@@ -119,6 +129,8 @@ def _mistakes(expression: str) -> Iterator[str]:
 
 def impossible(way: tuple[Demand, ...]) -> bool:
     """Whether no message can meet all the demands."""
+    if all(operator == "contains" for operator, _ in way):
+        return False  # whatever they are, a message can hold them one after another
     return any(_excludes(one, other) for one in way for other in way)
 
 

@@ -31,6 +31,7 @@ from reconciler.lint.jstree import (
 MAX_LENGTH = 2000
 """Characters of a pattern beyond which nothing is said of it: engines have limits of their own."""
 
+_DEEP = "its groups are nested too deep"
 _EDGES = {(True, True): "exact", (True, False): "startswith", (False, True): "endswith"}
 
 Literals = tuple[tuple[str, str], ...]
@@ -44,7 +45,7 @@ class Regex:
     refused: why it does not compile, with a hint; then nothing else is known. foreign: what it takes for
     something else than was meant, each a sentence. boundary: a `\\b` beside a letter that is no ASCII.
     everything: whether every message is matched, or all of one line. texts: some of its alternatives as
-    plain texts. complete: whether these are all of them.
+    plain texts. complete: whether these are all of them. unread: why it was not read.
     """
 
     refused: str = ""
@@ -53,13 +54,14 @@ class Regex:
     everything: Literal["", "line", "all"] = ""
     texts: Literals = ()
     complete: bool = False
+    unread: str = ""
 
 
 @lru_cache(maxsize=4096)
 def examine(pattern: str, modern: bool = True) -> Regex:
     """Reads a pattern. modern: whether by the JavaScript of Node 24, with `(?i:...)`, or of Node 20."""
     if len(pattern) > MAX_LENGTH:
-        return Regex()
+        return Regex(unread=f"it has {len(pattern)} characters, and {MAX_LENGTH} are read at most")
     import regress  # noqa: PLC0415 - only a manifest with a regex pays for it
 
     reader = Reader(pattern)
@@ -71,7 +73,7 @@ def examine(pattern: str, modern: bool = True) -> Regex:
     except regress.RegressError as error:
         said = str(error)
         if "too deeply" in said:  # a limit of its own, not the language's
-            return Regex()
+            return Regex(unread=_DEEP)
         return Regex(
             refused=_hint(pattern)
             or f"{said[:1].lower()}{said[1:]}: correct it, or escape signs such as ( and [ as \\( and \\["
@@ -79,7 +81,7 @@ def examine(pattern: str, modern: bool = True) -> Regex:
     except RefusedError as error:
         return Regex(refused=str(error))
     except TooDeepError:
-        return Regex()
+        return Regex(unread=_DEEP)
     texts, complete = _texts(tree)
     return Regex(
         foreign=tuple(dict.fromkeys(reader.foreign)),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reconciler.lint import starting, values
+from reconciler.lint import characters, starting, values
 from reconciler.lint.scene import Remark, Scene, Version
 
 UNKNOWN = "unknown-rule"
@@ -92,6 +92,12 @@ RULES = (
         "The regular expression matches every message",
         ("triggerValue",),
         starting.regex_matches_everything,
+    ),
+    Rule(
+        "not-checked",
+        "A trigger that is too long to be checked, or one of too many",
+        ("triggerValue",),
+        starting.not_checked,
     ),
     Rule(
         "advanced-syntax",
@@ -217,6 +223,18 @@ RULES = (
         "What looks like a variable, where no `vars:` is declared",
         values.TEXTS,
         values.variable_without_vars,
+    ),
+    Rule(
+        "odd-characters",
+        "A character that cannot be seen or typed, in a value that must match exactly",
+        characters.EXACT,
+        characters.odd_characters,
+    ),
+    Rule(
+        "secret-in-url",
+        "A secret stands in a URL in the manifest",
+        characters.SECRET,
+        characters.secret_in_url,
     ),
     Rule(UNKNOWN, "`silence:` names a rule that does not exist", ("silence",), None),
 )

@@ -125,6 +125,26 @@ def regex_matches_everything(scene: Scene) -> Iterator[Remark]:
             )
 
 
+def not_checked(scene: Scene) -> Iterator[Remark]:
+    """What the rules about triggers did not look at."""
+    way_out = "split it over several bots"
+    for bot, pattern in _regexes(scene):
+        if why := jsregex.examine(pattern, scene.modern).unread:
+            said = f"this regex is not checked, {why}"
+            yield Remark(bot, "triggerValue", f"{said}: make it simpler, or {way_out}")
+    for bot, expression in _expressions(scene):
+        if why := advanced.examine(expression).unread:
+            yield Remark(bot, "triggerValue", f"this expression is not checked, {why}: {way_out}")
+    found, first = triggers.compared(scene.bots, scene.modern)
+    if first is not None:
+        yield Remark(
+            first,
+            "triggerValue",
+            f"only the triggers of the {len(found)} enabled bots before it are compared with each other, "
+            "as they have so many texts: from here on nobody looked whether another bot takes the messages",
+        )
+
+
 def advanced_syntax(scene: Scene) -> Iterator[Remark]:
     """An expression that the server does not read as it is written."""
     for bot, expression in _expressions(scene):

@@ -86,14 +86,32 @@ def reach(bot: DesiredBot, modern: bool) -> Reach | None:
     return None
 
 
+MOST = 1500
+"""Texts of an instance's enabled triggers that are compared with each other."""
+
+
+def compared(bots: Sequence[DesiredBot], modern: bool) -> tuple[list[Reach], DesiredBot | None]:
+    """What the enabled bots match, as far as that is compared, and the first bot for which it is not."""
+    found: list[Reach] = []
+    room = MOST
+    for bot in bots:
+        if answers(bot.fields) and (each := reach(bot, modern)):
+            room -= sum(map(len, each.ways))
+            if room < 0:
+                return found, bot
+            found.append(each)
+    return found, None
+
+
 def shadows(bots: Sequence[DesiredBot], modern: bool) -> Iterator[Shadow]:
     """Every enabled bot all of whose messages are matched by bots that are asked before it, or beside it."""
-    reaches = [each for bot in bots if answers(bot.fields) and (each := reach(bot, modern))]
+    reaches, _ = compared(bots, modern)
     pool = [
         (taker, way, next((text for how, text in way if how != "notcontains"), ""))
         for taker in sorted(reaches, key=lambda each: each.rank)
         for way in taker.ways
     ]
+    places = {id(each): place for place, each in enumerate(reaches)}
     for place, hidden in enumerate(reaches):
         if not hidden.complete or not hidden.ways:
             continue
@@ -101,7 +119,7 @@ def shadows(bots: Sequence[DesiredBot], modern: bool) -> Iterator[Shadow]:
         found = [_taker(way, rivals) for way in hidden.ways]
         takers = list({id(taker): taker for taker in found if taker}.values())
         if None in found or any(
-            reaches.index(taker) > place for taker in takers if _same(hidden, taker)
+            places[id(taker)] > place for taker in takers if _same(hidden, taker)
         ):  # of two that match the same, the later is spoken of
             continue
         yield Shadow(

@@ -38,7 +38,7 @@ def notes(report: Report) -> str:
 
 def _contents(one: Written) -> str:
     parts = [count(one.bots, "bot")]
-    parts += [count(len(one.variables), "credential")] if one.variables else []
+    parts += [count(one.credentials, "credential")] if one.credentials else []
     return ", ".join(parts + ["settings"] * one.settings)
 
 

@@ -288,9 +288,8 @@ def _broken(instance: InstancePlan) -> tuple[str, ...]:
     return "<b>problem</b>", _code(instance.name, _NAME), "", _code(instance.problem or "", _SENTENCE)
 
 
-def _keyless(instance: str, name: str, said: str) -> tuple[str, ...]:
-    label = _code(f"credential {name}", _NAME)
-    return "<b>no key</b>", _code(instance, _NAME), label, _code(said, _SENTENCE)
+def _keyless(instance: str, label: str, said: str) -> tuple[str, ...]:
+    return "<b>no key</b>", _code(instance, _NAME), _code(label, _NAME), _code(said, _SENTENCE)
 
 
 def _instances(plan: Plan, room: int) -> str:

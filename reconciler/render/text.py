@@ -106,20 +106,26 @@ def credentials(plan: Plan) -> Iterator[str]:
 
 
 def keyless(plan: Plan) -> list[tuple[str, str, str]]:
-    """Declared credentials whose key is not at hand: instance, name, and what of it; missing ones first."""
+    """What is declared and not at hand, of credentials and fields of bots: instance, label, and what of it.
+
+    Missing credentials come first.
+    """
     found = []
     for instance in plan.instances:
         for name, why in instance.keyless.items():
-            missing = instance.credentials.get(name) == "missing"
+            standing = instance.credentials.get(name)
+            missing = standing == "missing"
             means = "it is missing, and an apply needs its key" if missing else "its key is not compared"
-            found.append((not missing, (instance.name, name, f"{means}: {why}")))
+            means = "it is not compared" if standing is None else means
+            label = name if standing is None else f"credential {name}"
+            found.append((not missing, (instance.name, label, f"{means}: {why}")))
     return [said for _, said in sorted(found, key=lambda one: one[0])]
 
 
 def _keyless(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
     found = keyless(plan)
     for instance, name, said in found[:_KEYLESS]:
-        head = f"  ! credential {safe.line(name)} of {safe.line(instance)}"
+        head = f"  ! {safe.line(name)} of {safe.line(instance)}"
         yield from _sentence(head, "yellow", safe.line(said), paint, width)
     if len(found) > _KEYLESS:
         yield f"  and {len(found) - _KEYLESS} more whose key is not at hand"

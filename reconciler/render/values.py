@@ -58,12 +58,12 @@ def _quoted(text: str) -> str:
 
 def told_apart(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None]:
     """The two sides; those that differ only in Unicode's normal form are shown by their code points."""
-    if (
-        isinstance(before, str)
-        and isinstance(after, str)
-        and unicodedata.normalize("NFC", before) == unicodedata.normalize("NFC", after)
-    ):
-        return ascii(before)[1:-1], ascii(after)[1:-1]
+    if isinstance(before, str) and isinstance(after, str):
+        was, now = str(before), str(after)
+        if was == now:  # they differ in a secret, which neither shows
+            return was, f"{now} (another secret)"
+        if unicodedata.normalize("NFC", was) == unicodedata.normalize("NFC", now):
+            return ascii(was)[1:-1], ascii(now)[1:-1]
     return before, after
 
 

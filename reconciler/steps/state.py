@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
+from reconciler import secrets
 from reconciler.client import Client
+from reconciler.errors import ReconcilerError
 from reconciler.kinds import OPENAI, Kind, Value
 from reconciler.model import (
     NEW_BOT,
@@ -161,7 +163,10 @@ class State:
 
     def resolved(self, step: Step) -> Step:
         """The step with the ids of what the run has made. Raises NotAppliedError for what it has not."""
-        body = dict(step.body)
+        try:
+            body = dict(secrets.with_secrets(step.body, self.shared.read, self.kind))
+        except ReconcilerError as error:
+            raise NotAppliedError(Outcome.FAILED, str(error)) from None
         if (credential := body.get("openaiCredsId")) is not None:
             body["openaiCredsId"] = self._id(
                 credential, NEW_CREDENTIAL, "credential", self.shared.credentials

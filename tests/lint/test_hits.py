@@ -44,6 +44,61 @@ _KEY = "triggerValue: 1"
 _OFF = "enabled: false"
 
 HITS: dict[str, list[str]] = {
+    "not-checked": [
+        _regex("a" * 2001),
+        _regex("|".join(f"palavra{n}" for n in range(300))),
+        _regex("(" * 40 + "oi" + ")" * 40),
+        _regex("(?:" * 200 + "oi" + ")" * 200),
+        _advanced("contains:" + ",".join(f"v{n}" for n in range(101))),
+        _advanced(" ".join(f"contains:v{n}" for n in range(101))),
+    ],
+    "odd-characters": [
+        *(
+            f'model: "{text}"'
+            for text in (
+                "“gpt-4o-mini”",
+                "gpt–4o",
+                "gpt‑4o",
+                "gpt-4o ",
+                " gpt-4o",
+                "gpt\u200b-4o",
+                "gpt-4o\u00a0",
+            )
+        ),
+        *(
+            f'triggerValue: "{text}"'
+            for text in (
+                "“oi”",
+                "d’água",
+                "oi\u200b",
+                "\ufeffoi",
+                "bom\u00a0dia",
+                "oi\u00ad",
+                "oi\u202e",
+                "ola\u0301",
+            )
+        ),
+        *(f'keywordFinish: "{text}"' for text in ("tchau\u200b", "até–já", "“fim”")),
+        'settings: {keywordFinish: "tchau\u00a0agora"}',
+        'openaiCredsId: "abc\u200b"',
+        'assistantId: "asst_1 "\nbotType: assistant',
+        'functionUrl: "https://exemplo.com.br/f\u200b"\nbotType: assistant',
+        'functionUrl: "https://exemplo.com.br/f?code=x1\u200b"\nbotType: assistant',
+        'settings: {ignoreJids: ["@g.us\u200b"]}',
+    ],
+    "secret-in-url": [
+        *(
+            f"botType: assistant\nfunctionUrl: '{url}'"
+            for url in (
+                "https://exemplo.com.br/f?code=abc",
+                "https://user:pw@exemplo.com.br/f",
+                "https://exemplo.com.br/f?loja=1&api_key=x",
+                "https://hooks.slack.com/services/T0/B0/x",
+                "https://exemplo.com.br/webhook/3f2504e0-4f89-11d3-9a0c-0305e82c3301",
+                "https://exemplo.com.br/f#abc",
+            )
+        ),
+    ],
     "catch-all": [
         _bots(_ALL, _KEY),
         _bots(_KEY, "triggerValue: 2", f"{_ALL}, enabled: true"),
@@ -374,6 +429,27 @@ HITS: dict[str, list[str]] = {
 }
 
 MISSES: dict[str, list[str]] = {
+    "not-checked": [_regex("a" * 2000), _regex("((((((oi))))))"), _advanced("contains:a,b contains:c")],
+    "odd-characters": [
+        *(
+            f'triggerValue: "{text}"'
+            for text in ("olá", "ação", "👍🏽", "👨‍👩‍👧", "❤️", "1️⃣", "日本", "bom dia", "a-b")
+        ),
+        "triggerType: keyword\ntriggerOperator: regex\ntriggerValue: '[\"“]oi[\"”]'",
+        "model: gpt-4o",
+        "keywordFinish: até já",
+        "settings: {ignoreJids: ['@g.us']}",
+    ],
+    "secret-in-url": [
+        *(
+            f"botType: assistant\nfunctionUrl: '{url}'"
+            for url in (
+                "https://exemplo.com.br/f",
+                "https://exemplo.com.br/api/consulta-de-pedidos/v2?loja=centro&page=2",
+                "https://exemplo.com.br:8443/getOrderStatusByCustomerName",
+            )
+        ),
+    ],
     "catch-all": [
         _ALL,
         _bots(_ALL, f"{_KEY}, {_OFF}"),

@@ -1,0 +1,101 @@
+"""The checks of characters that a text processor or a web page puts into a value that must match exactly.
+
+Nobody sees a no-break space or a typographic quote in a manifest, and the server compares every character, so
+the code point is shown. Here is also the check of secrets in URLs.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from reconciler.hidden import Hidden
+from reconciler.kinds import OPENAI
+from reconciler.lint.scene import Remark, Scene
+
+_TYPED = ("triggerValue", "keywordFinish")
+_IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
+EXACT = (*_TYPED, *_IDS)
+"""Fields whose value a customer, the server or OpenAI has to match to the letter."""
+
+SECRET = tuple(name for name, field in OPENAI.fields.items() if field.hides)
+
+_MEANT = {
+    **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u00b4\uff07", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
+    "\u2026": "...",
+}
+"""What a text processor makes of signs of a keyboard."""
+
+_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters by their category that show as nothing."""
+
+_PICTURE = ("\u200d", "\ufe0f", "\u20e3")
+"""What emoji are joined and dressed with; a keyboard puts these in as well."""
+
+
+def odd_characters(scene: Scene) -> Iterator[Remark]:
+    """Characters that are not what they look like, or look like nothing, one remark a text."""
+    for subject, fields in scene.holders():
+        regex = fields.get("triggerOperator") == "regex"
+        for name in EXACT:
+            value = fields.get(name)
+            if isinstance(value, Hidden):
+                value = None if value.ref else value.real
+            texts = value if isinstance(value, tuple) else (value,)
+            for item, text in enumerate(texts):
+                if isinstance(text, str) and (said := _odd(name, text, regex and name == "triggerValue")):
+                    yield Remark(subject, name, said, item if isinstance(value, tuple) else None)
+
+
+def _odd(name: str, text: str, regex: bool) -> str:
+    """What is odd in a text of a field; "" for nothing. regex: so that a class may have both signs."""
+    whose = "the customer never types it" if name in _TYPED else "nothing that is compared with it has it"
+    for place, character in enumerate(text):
+        if character.isascii():
+            continue
+        called = f"{name} holds U+{ord(character):04X} ({unicodedata.name(character, 'no name')})"
+        meant = _MEANT.get(character, " " if unicodedata.category(character) == "Zs" else "")
+        if meant:
+            if not (regex and meant in text):
+                return f"{called}, and {whose}: write {meant if meant != ' ' else 'a plain blank'}"
+        elif _is_unseen(text, place):
+            return f"{called}, which cannot be seen, and {whose}: remove it"
+    if unicodedata.normalize("NFC", text) != text:
+        mark = next((one for one in text if unicodedata.combining(one)), text[0])
+        return (
+            f"{name} holds U+{ord(mark):04X} ({unicodedata.name(mark, 'no name')}) behind its letter, and "
+            "keyboards make one character of the two: type the letter again"
+        )
+    if name in _IDS and text != text.strip():
+        return f"{name} has blanks or a line break around it, and {whose}: remove them"
+    return ""
+
+
+def _is_unseen(text: str, place: int) -> bool:
+    character = text[place]
+    if (
+        character in _PICTURE
+        and place
+        and unicodedata.category(text[place - 1]) in {"So", "Sk", "Mn", "Po", "Nd"}
+    ):
+        return False
+    if character in _NOTHING:
+        return True
+    variation = 0xFE00 <= ord(character) <= 0xFE0F
+    return variation or unicodedata.category(character) in {"Cf", "Cc", "Zl", "Zp", "Cn", "Co"}
+
+
+def secret_in_url(scene: Scene) -> Iterator[Remark]:
+    """A URL in the manifest that has a secret in it."""
+    for bot in scene.bots:
+        for name in SECRET:
+            value = bot.fields.get(name)
+            if isinstance(value, Hidden) and value.ref is None:
+                yield Remark(
+                    bot,
+                    name,
+                    f"{name} ({value}) has what looks like a secret in it, which everybody has who reads "
+                    f"the repository: revoke it, put the new one into a variable, and say {name}: !env NAME",
+                )
