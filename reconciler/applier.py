@@ -19,6 +19,7 @@ themselves are in steps/.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ServerError
@@ -90,6 +91,7 @@ class _Run:
         self.bots.fresh = False
         try:
             await self._play(phase)
+            await self._look_again()
         except Exception as error:  # an error of ours, which is no other instance's
             self._broke(error)
 
@@ -111,17 +113,31 @@ class _Run:
             if ended:
                 self._end(step.bot)
 
+    async def _look_again(self) -> None:
+        """After settings or credentials were the last to be written, what was seen before may not be so."""
+        if not self.bots.rows or self.bots.fresh or self.shared.stop.asked:
+            return
+        with suppress(InstanceError, ServerError):  # each bot was seen after its own call
+            if lost := await self.bots.lost():
+                self.state.undone(self.current, f"it is done, but in the same moment {'; '.join(lost)}")
+
     def tell(self, on_result: Callable[[Result], None]) -> None:
         """Pass on the results, once."""
         if not self.told:
             self.told = True
-            for result in self.ended():
-                on_result(result)
+            try:
+                for result in self.ended():
+                    on_result(result)
+            except Exception as error:  # who cannot show a result ends no run
+                self.shared.on_bug(error)
 
     def ended(self) -> list[Result]:
         """The results in the plan's order."""
-        results = self.state.results
-        return [results[label] for label in self.state.changes if label in results]
+        none = "the plan has no call for it"
+        return [
+            self.state.results.get(label) or Result(change, Outcome.NOT_ATTEMPTED, none)
+            for label, change in self.state.changes.items()
+        ]
 
     async def _step(self, step: Step) -> str:
         """Make one call. Returns what there is to say of it."""

@@ -36,7 +36,7 @@ class Bots:
     async def make(self, step: Step) -> str:
         """Make one call. Returns what there is to say of it; raises where the change ends here."""
         if not self.fresh:
-            await self.read()
+            await self.lost()
         self.state.shared.stop.check()
         if step.call is Call.CREATE:
             return await self._create(step)
@@ -74,7 +74,10 @@ class Bots:
         self.fresh = True
 
     async def lost(self) -> list[str]:
-        """Read the bots again after a call that was about none of them: what became of them meanwhile."""
+        """Read the bots again, after a call that was about none of them or a while: what became of them.
+
+        What was applied and is not so any more is not applied.
+        """
         before = self.rows
         await self.read()
         return self._strange(before, ())

@@ -104,16 +104,19 @@ class Shared:
 
 
 async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]], workers: int) -> None:
-    """Do the work for every part, for so many at a time."""
+    """Do the work for every part, for so many at a time. The first error ends all of it."""
     queue = iter(parts)
 
     async def take() -> None:
         for part in queue:
             await work(part)
 
-    async with asyncio.TaskGroup() as group:
-        for _ in range(min(workers, len(parts))):
-            group.create_task(take())
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(workers, len(parts))):
+                group.create_task(take())
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
 
 
 @dataclass(slots=True)

@@ -68,7 +68,7 @@ class Users:
         uses: dict[str, list[str]] = {}
         with suppress(Missing):
             if (bots := self.shared.bots.get(name)) is not None:
-                await bots.read()
+                await bots.lost()
                 rows = tuple(bots.rows.values())
             else:
                 rows = await self.client.find(name)

@@ -13,6 +13,7 @@ from tests.apply.stage import (
     CAFE,
     KEY,
     LOJA,
+    SETTINGS,
     Stage,
     created,
     credential,
@@ -22,6 +23,7 @@ from tests.apply.stage import (
     move,
     new,
     save,
+    settings,
     updated,
 )
 from tests.support import Json, World, segment
@@ -424,6 +426,36 @@ def test_what_goes_with_an_old_key_is_told(shop: Shop) -> None:
         LABEL: f'failed: "main" is deleted, but in the same moment bot {stranger["id"]} is gone; {REST}',
         "ana": f"failed: it was done, but then bot {shop.ana['id']} is gone",
     }
+
+
+def test_an_instance_that_cannot_be_read_may_use_the_old_key(shop: Shop) -> None:
+    shop.world.instance(CAFE)
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        return answer(500, REFUSED) if request.path.startswith("/openai/find/caf") else raw
+
+    told = shop.stage.apply(shop.plan(), instance(CAFE, [], []), tell=tell)[f"{LABEL}@{LOJA}"]
+    assert told.startswith('skipped: "main" stays, as it cannot be seen who uses it: Cannot read the bots of')
+    assert "main" in shop.stage.creds()
+
+
+def test_what_is_undone_by_a_later_call_is_not_applied(stage: Stage) -> None:
+    """The settings come last, and their call takes the bot that was made before."""
+    creds = stage.world.instance(LOJA, "main")["main"]
+    first = stage.world.bot(LOJA, creds, **{**_sent(BOT), "assistantId": "first"})
+    ana, step = created("ana", creds)
+    change = settings({"speechToText": False}, LOJA)
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.path.startswith("/openai/settings/"):
+            with World(stage.sandbox.url, stage.sandbox.api_key) as hand:
+                for bot in hand.bots(LOJA):
+                    hand.remove(LOJA, bot)
+        return raw
+
+    told = stage.apply(instance(LOJA, [ana, change], [step, save({"speechToText": True})]), tell=tell)
+    assert told["ana"].startswith("failed: it was done, but then bot ")
+    assert told[SETTINGS] == f"failed: it is done, but in the same moment bot {first['id']} is gone"
 
 
 # -- an error of ours ---------------------------------------------------------------------------
