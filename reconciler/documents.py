@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler import agreement
 from reconciler.errors import ReconcilerError
-from reconciler.model import Plan, Results
+from reconciler.model import Plan, Result, Results
 from reconciler.render import json
 
 Document = dict[str, Any]
@@ -205,19 +205,16 @@ def _plan(document: Document) -> Plan:
 def _results(document: Document, plan: Plan) -> Results:
     """How the plan ended, each of its changes at most once."""
     changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
-    found = TypeAdapter(Results).validate_python(
-        {
-            "signal": document["signal"],
-            "results": [
-                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
-                for result in document["results"]
-            ],
-        }
+    found = TypeAdapter(tuple[Result, ...]).validate_python(
+        tuple(
+            {**result, "change": changes[result["instance"], result["of"], _name(result)]}
+            for result in document["results"]
+        )
     )
-    ended = Counter((result.change.instance, result.change.label) for result in found.results)
+    ended = Counter((result.change.instance, result.change.label) for result in found)
     if any(number > 1 for number in ended.values()):
         raise ValueError
-    return found
+    return Results(found, TypeAdapter(int | None).validate_python(document["signal"]))
 
 
 def _name(result: Document) -> str:
