@@ -13,7 +13,7 @@ from contextlib import suppress
 from reconciler import differ, identity
 from reconciler.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.kinds import Value
-from reconciler.model import Call, Fields, Outcome, RemoteBot, Step
+from reconciler.model import Call, Fields, Outcome, RemoteBot, Step, not_understood
 from reconciler.rules import describe, holds, takes
 from reconciler.steps import seen
 from reconciler.steps.seen import Whole
@@ -70,7 +70,9 @@ class Bots:
 
     async def read(self) -> None:
         """Know the bots as they are now."""
-        self.rows = {bot.id: bot for bot in await self.client.find(self.instance)}
+        # Of a row without an id nothing more can be said than that it takes what it takes.
+        found = await self.client.find(self.instance)
+        self.rows = {bot.id or f"?{number}": bot for number, bot in enumerate(found)}
         self.fresh = True
 
     async def lost(self) -> list[str]:
@@ -184,6 +186,9 @@ class Bots:
         row = self.rows.get(id)
         if row is None:
             raise NotAppliedError(Outcome.FAILED, "the server answered that it is done, but it is gone")
+        if row.unread:
+            raise NotAppliedError(Outcome.FAILED, f"{UNSEEN}{not_understood(row.unread)}")
+        whole = {name: value for name, value in whole.items() if name not in row.unseen}
         if wrong := seen.unlike(sent, self._unstamped(whole), self._unstamped(row.fields), self.kind):
             await self._stamp(row)
             raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))

@@ -66,7 +66,7 @@ class Credentials:
                 if isinstance(error, Unclear) and attempt < CREATE_TRIES:
                     await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
             there = await self._after(doubt)
-            if (id_ := _find(there, name, key)) is not None:
+            if (id_ := _find(there, name, key, sent=True)) is not None:
                 return id_, "" if doubt is None else f"seen to be done, although: {doubt}"
             if doubt is None:
                 raise NotAppliedError(
@@ -150,12 +150,19 @@ def _by_id(there: Mapping[str, Credential], id: str) -> Credential | None:
     return next((one for one in there.values() if one.id == id), None)
 
 
-def _find(there: Mapping[str, Credential], name: str, key: SecretStr) -> str | None:
-    """The id of the credential, if it is there just so. Raises NotAppliedError if it is there otherwise."""
+def _find(there: Mapping[str, Credential], name: str, key: SecretStr, *, sent: bool = False) -> str | None:
+    """The id of the credential, if it is there just so. Raises NotAppliedError if it is there otherwise.
+
+    sent: it was not there before it was sent. Some servers do not show keys; then its name must do.
+    """
     for other, found in there.items():
         same = found.key == key
-        if other == name and same:
+        if other == name and (same or (sent and not found.key)):
             return found.id
+        if other == name and not found.key:
+            raise NotAppliedError(
+                Outcome.STALE, f"{shown(name)} was made since the plan was made, and its key is not shown"
+            )
         if other == name:
             raise NotAppliedError(
                 Outcome.STALE, f"{shown(name)} was made with another key since the plan was made"

@@ -85,7 +85,7 @@ def strange(
     """
     found = {}
     for id, was in before.items():
-        if id in own:
+        if id in own or not was.id:
             continue
         if (now := after.get(id)) is None:
             found[id] = f"bot {id} is gone"

@@ -15,6 +15,9 @@ from reconciler.model import Of
 from reconciler.refusals import shown
 from reconciler.steps.state import Shared, side_by_side
 
+_ANY = "any"
+"""Stands for the credential of a bot whose row does not show it; no id is like that."""
+
 
 class Users:
     """The users of credentials. uses: of each instance that was read, by the credential's id."""
@@ -36,7 +39,7 @@ class Users:
         return [
             f"{user} of the instance {shown(name)}"
             for name in sorted(self.uses)
-            for user in self.uses[name].get(id, ())
+            for user in (*self.uses[name].get(id, ()), *self.uses[name].get(_ANY, ()))
         ]
 
     def near(self, id: str, own: str) -> list[str]:
@@ -73,8 +76,10 @@ class Users:
             else:
                 rows = await self.client.find(name)
             for bot in rows:
-                uses.setdefault(str(bot.fields.get("openaiCredsId")), []).append(f"bot {bot.id}")
+                creds = bot.fields.get("openaiCredsId")
+                user = f"bot {bot.id}" if creds else f"perhaps bot {bot.id or '?'}, which is not understood,"
+                uses.setdefault(str(creds or _ANY), []).append(user)
             row = await self.client.settings(name)
             if row.exists:
-                uses.setdefault(str(row.fields.get("openaiCredsId")), []).append("the settings")
+                uses.setdefault(str(row.fields.get("openaiCredsId", "")), []).append("the settings")
         self.uses[name] = uses

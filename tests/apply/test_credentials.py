@@ -40,14 +40,21 @@ REFUSED = json.dumps(
 
 
 def lies(method: str, path: str, does: bool, said: Json) -> Any:
-    """A server that does or does not what it is asked to in such calls, and always answers the same."""
+    """A server that does or does not what it is asked to in such calls, and always answers the same.
+
+    said: "done" for what a server says that deleted a credential.
+    """
 
     def about(request: Request) -> bool:
         return request.method == method and request.path.startswith(path)
 
+    def words(request: Request) -> bytes:
+        done = {"openaiCreds": {"id": request.path.split("/")[3]}}
+        return json.dumps(done if said == "done" else said).encode()
+
     return {
         "edit": lambda request: b"" if about(request) and not does else request.raw,
-        "tell": lambda request, raw: answer(200, json.dumps(said).encode()) if about(request) else raw,
+        "tell": lambda request, raw: answer(200, words(request)) if about(request) else raw,
     }
 
 
@@ -373,6 +380,36 @@ def test_the_servers_list_of_users_is_not_believed_alone(shop: Shop, where: str)
     assert late["id"] in {bot["id"] for bot in shop.world.bots(where)}
 
 
+def test_a_bot_whose_credential_is_not_shown_may_use_the_old_key(shop: Shop) -> None:
+    late = shop.world.bot(LOJA, shop.old, **{**_sent(BOT), "assistantId": "late"})
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if not request.path.startswith("/openai/find/"):
+            return _no_users(request, raw)
+        hidden = {"openaiCredsId": None}
+        rows = [{**row, **hidden} if row["id"] == late["id"] else row for row in body_of(raw)]
+        return answer(200, json.dumps(rows).encode())
+
+    told = shop.stage.apply(shop.plan(), tell=tell)[LABEL]
+    said = f"perhaps bot {late['id']}, which is not understood, of the instance"
+    assert told.startswith(f'skipped: "main" is still used, by: {said}')
+    assert "main" in shop.stage.creds()
+
+
+@pytest.mark.parametrize("key", ["", "sk-...abcd", None])
+def test_a_server_that_shows_no_keys_is_not_taken_for_one_with_others(stage: Stage, key: str | None) -> None:
+    stage.world.instance(LOJA)
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method != "GET" or not request.path.startswith("/openai/creds/"):
+            return raw
+        return answer(200, json.dumps([{**one, "apiKey": key} for one in body_of(raw)]).encode())
+
+    assert stage.apply(_made(), tell=tell) == {LABEL: "applied"}
+    told = stage.apply(_made(), tell=tell)[LABEL]
+    assert told == 'stale: "main" was made since the plan was made, and its key is not shown'
+
+
 def test_bots_that_a_refused_move_left_behind_keep_the_old_key(shop: Shop) -> None:
     """The server says that it moved them, and that nobody uses the old one."""
 
@@ -392,7 +429,8 @@ def test_bots_that_a_refused_move_left_behind_keep_the_old_key(shop: Shop) -> No
 @pytest.mark.parametrize(
     ("does", "said", "told"),
     [
-        (False, {"id": "x"}, 'failed: the server answered that "main" is deleted, but it is still there; '),
+        (False, "done", 'failed: the server answered that "main" is deleted, but it is still there; '),
+        (False, {"openaiCreds": {"id": "x"}}, "failed: "),
         (False, {"error": True}, "failed: "),
         (False, {"status": 500}, "failed: "),
         (False, None, "failed: "),
