@@ -109,14 +109,21 @@ def _covered(text: str, hidden: bytearray) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Needles:
-    """Parts of secrets, by their number of letters and digits; and what finds the short ones."""
+    """Parts of secrets, by their number of letters and digits; and what finds the short ones.
+
+    heads, tails: what stands before the first part of a secret, and behind its last one.
+    """
 
     parts: dict[int, set[str]]
     short: re.Pattern[str] | None
+    heads: dict[str, str]
+    tails: dict[str, str]
 
     @classmethod
     def of(cls, secrets: set[str]) -> _Needles:
         parts: dict[int, set[str]] = {}
+        heads: dict[str, str] = {}
+        tails: dict[str, str] = {}
         short = []
         for secret in secrets:
             for form in {secret, _unescape(secret)}:
@@ -127,10 +134,15 @@ class _Needles:
                     parts.setdefault(min(len(core), LONG), set()).update(_windows(core, LONG))
                     words = {each.lower() for each in _windows(core, SHORTEST) if not _is_word(each)}
                     parts.setdefault(SHORTEST, set()).update(words)
+                    head, tail = _ends(form)
+                    if head:
+                        heads[core[:LONG].lower()] = head
+                    if tail:
+                        tails[core[-LONG:].lower()] = tail
         lowered = {size: {one.lower() for one in some} for size, some in parts.items() if some}
         alternatives = "|".join(sorted(short, key=len, reverse=True))
         pattern = rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])"
-        return cls(lowered, re.compile(pattern) if short else None)
+        return cls(lowered, re.compile(pattern) if short else None, heads, tails)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the first and the last character of something secret stand in the text."""
@@ -143,8 +155,19 @@ class _Needles:
         core, places = _core(text)
         for size, parts in self.parts.items():
             for at in range(len(core) - size + 1):
-                if core[at : at + size] in parts:
-                    yield places[at], places[at + size - 1]
+                if (part := core[at : at + size]) in parts:
+                    first, last = places[at], places[at + size - 1]
+                    head, tail = self.heads.get(part, ""), self.tails.get(part, "")
+                    yield (
+                        first - (len(head) if text.endswith(head, 0, first) else 0),
+                        last + (len(tail) if text.startswith(tail, last + 1) else 0),
+                    )
+
+
+def _ends(secret: str) -> tuple[str, str]:
+    """What stands before the first and behind the last letter or digit of a secret."""
+    places = [at for at, char in enumerate(secret) if _letters(char)]
+    return secret[: places[0]], secret[places[-1] + 1 :]
 
 
 def _windows(core: str, size: int) -> set[str]:
