@@ -305,7 +305,8 @@ def test_forms_of_forms_of_any_key(key: str, inner: str, outer: list[str], befor
     if len(encoded) > masking.LOOKED_AT // 2:
         return
     masked = Secrets(key).mask(f"{before} {encoded} {after}")
-    middle = encoded[len(encoded) // 3 : len(encoded) // 3 + 20]
+    # As long as this, since each letter's end may look like the end of the last one, which may stay.
+    middle = encoded[len(encoded) // 3 : 2 * len(encoded) // 3]
     assert middle not in masked or masked.startswith("[too much")
     assert shows(masked, key) == ""
 
