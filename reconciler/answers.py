@@ -159,7 +159,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 """An id of the server's. It stands in paths, so whatever means something there is none."""
 
 _MISSING, _NULL = "is missing", "is null"
-_NO_ID: Unread = (("id", "cannot be used"),)
+NO_ID: Unread = (("id", "cannot be used"),)
 
 
 def is_id(value: object) -> TypeGuard[str]:
@@ -195,7 +195,7 @@ def _bot(data: object) -> RemoteBot:
     fields, unread = _fields(data, _OF_BOT)
     ident, created = data.get("id"), data.get("createdAt")
     if not is_id(ident):
-        ident, unread = "", _NO_ID + unread
+        ident, unread = "", NO_ID + unread
     unseen = _ABSENT
     if not data.keys() >= _NAMES:
         unseen = _NAMES - data.keys()
@@ -222,7 +222,7 @@ def credentials(data: object) -> Credentials:
     for one in _list(data, "the list of credentials"):
         row = one if isinstance(one, dict) else {}
         ident, name = row.get("id"), row.get("name")
-        unread = () if is_id(ident) else _NO_ID
+        unread = () if is_id(ident) else NO_ID
         if not isinstance(name, str) or not name or _SURROGATE.search(name):
             unread += (("name", "is null" if name is None else "is not a text"),)
             name = ""
@@ -286,7 +286,7 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     if fallback not in (None, "") and not is_id(fallback):
         fallback, unread = None, (*unread, ("fallbackId", "is not an id"))
     if "id" in row and not is_id(row["id"]):
-        unread = _NO_ID + unread
+        unread = NO_ID + unread
     if saved and unread:
         raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))

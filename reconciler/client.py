@@ -18,7 +18,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TypeVar
 from urllib.parse import quote
@@ -59,6 +59,7 @@ class Server:
     byte. concurrency: requests at a time, over all instances; more than about 10 gains nothing on one Node
     process. allow_http: plain http to another machine. retry_delay: seconds before the first retry, doubled
     each time, give or take a half. patience: seconds after a call's first try in which another may begin.
+    secrets: what no output may show, for all clients of the server; each adds what it reads.
     """
 
     url: str
@@ -68,6 +69,7 @@ class Server:
     allow_http: bool = False
     retry_delay: float = 0.25
     patience: float = 60.0
+    secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
 class Client:
@@ -83,7 +85,8 @@ class Client:
         url = address.server(server.url, self._key, allow_http=server.allow_http)
         self.url = address.shown(url) or ""
         self.concurrency = server.concurrency
-        self.secrets = Secrets(self._key)
+        self.secrets = server.secrets
+        self.secrets.add(self._key)
         self.belonging = Belonging()
         self._refusals = Refusals(self.url, self.secrets)
         self.retry_delay = server.retry_delay
@@ -146,7 +149,26 @@ class Client:
     async def find(self, instance: str) -> tuple[RemoteBot, ...]:
         """All bots of an instance, in no order."""
         request = _route("GET", "find", instance, "read the bots")
-        return await self._made(request, self._of(instance, answers.bots))
+        found = await self._made(request, self._of(instance, answers.bots))
+        return tuple([self._covered_bot(bot) for bot in found])
+
+    def _cover(self, text: str) -> str:
+        return self.secrets.cover(text, hidden.KEY)
+
+    def _covered_bot(self, bot: RemoteBot) -> RemoteBot:
+        """The same without a key that the server has put into it; an id that is one is none."""
+        fields = hidden.covered(bot.fields, self._cover)
+        id, home = self._cover(bot.id), self._cover(bot.instance_id)
+        if fields is bot.fields and id == bot.id and home == bot.instance_id:
+            return bot
+        unread = bot.unread if id == bot.id else (*answers.NO_ID, *bot.unread)
+        return replace(
+            bot,
+            id=bot.id if id == bot.id else "",
+            fields=fields,
+            instance_id=bot.instance_id if home == bot.instance_id else "",
+            unread=unread,
+        )
 
     async def credentials(self, instance: str) -> answers.Credentials:
         """The credentials of an instance, by name, their keys with them."""
@@ -183,7 +205,8 @@ class Client:
     async def settings(self, instance: str) -> RemoteSettings:
         """The settings of an instance, which a create copies into what it leaves out."""
         request = _route("GET", "fetchSettings", instance, "read the settings")
-        return await self._made(request, self._of(instance, answers.settings))
+        found = await self._made(request, self._of(instance, answers.settings))
+        return replace(found, fields=hidden.covered(found.fields, self._cover))
 
     async def create(self, instance: str, body: Fields) -> RemoteBot:
         """Makes a bot; returns it as the server stored it."""

@@ -22,6 +22,8 @@ def same(before: Value | None, after: Value | None) -> bool:
         return after is None or after in ("", ())
     if isinstance(before, str) and isinstance(after, str):
         return hidden.same(before, after)
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return before == after or hidden.same_texts(before, after)
     return before == after and type(before) is type(after)
 
 
@@ -97,7 +99,7 @@ def restamped(fields: Fields, owner: str, kind: Kind = OPENAI) -> str | None:
     """
     text = str(fields.get("description", ""))
     was = identity.stamped(text, owner)
-    if not was or not {"botType", "triggerType"} <= fields.keys():
+    if not was or hidden.KEY in text or not {"botType", "triggerType"} <= fields.keys():
         return None
     now = was[:5] + identity.stamp(None, _state(fields, owner, kind))[5:]
     return identity.with_stamp(text, owner, identity.name_of(text, owner), now)

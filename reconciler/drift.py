@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler import differ, families, identity, settings
+from reconciler import differ, families, hidden, identity, settings
 from reconciler.credentials import Book
 from reconciler.families import Family
 from reconciler.hidden import Hidden
@@ -145,7 +145,9 @@ class _Compared:
         target = differ.update_target(bot, used, self.owner, found.remote, self.kind)
         fields: dict[str, Value] = {}
         for change in differ.changes(there, target, self.kind):
-            if change.name == "description" and change.name in bot.fields:
+            if hidden.has_key(change.before) and change.name in bot.fields:
+                self.say(bot.name, f"a key stands in the {change.name} on the server, which is not written")
+            elif change.name == "description" and change.name in bot.fields:
                 if (text := self._description(bot, str(change.before or ""))) is not None:
                     fields[change.name] = text
             elif change.name in bot.fields:
@@ -191,7 +193,9 @@ class _Compared:
     def _field(
         self, about: str, name: str, before: Value | None, type: Type, fields: dict[str, Value]
     ) -> None:
-        if isinstance(before, Hidden):
+        if hidden.has_key(before):
+            self.say(about, f"a key stands in the {name} on the server, which is not written")
+        elif isinstance(before, Hidden):
             self.say(
                 about, f"{name} has a secret in it and is not written: put it into a variable, as !env NAME"
             )

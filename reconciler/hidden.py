@@ -10,7 +10,7 @@ fragment, values of the query that could be secrets, and parts of the path that 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -18,6 +18,8 @@ from reconciler.kinds import OPENAI, Field, Value
 from reconciler.model import Fields, SecretRef, UrlRef
 
 MASK = "***"
+KEY = "[a key, not shown]"
+"""What stands for a key that a server has put into a value of a bot."""
 
 _TAGGED = re.compile(r"!(env|secret-file) (.+)", re.DOTALL)
 _NAMES = re.compile(
@@ -92,6 +94,20 @@ class Hidden(str):
         raise TypeError("a value with a secret in it is not written anywhere")
 
 
+def has_key(value: object) -> bool:
+    """Whether a server has put a known key into a value, which is not shown."""
+    return any(isinstance(text, str) and KEY in text for text in _texts(value))
+
+
+def lacks_key(value: object) -> bool:
+    """Whether a value had a key in it that is lost, as in a saved plan or a text that was made of it."""
+    return has_key([text for text in _texts(value) if not isinstance(text, Hidden)])
+
+
+def _texts(value: object) -> Sequence[object]:
+    return value if isinstance(value, list | tuple) else [value]
+
+
 def unknown(value: object) -> bool:
     """Whether a value is found elsewhere, and was not."""
     return isinstance(value, Hidden) and value.real is None
@@ -107,6 +123,11 @@ def same(one: str, other: str) -> bool:
         return bool(str(one) and str(other))
     saved = isinstance(one, Hidden) is not isinstance(other, Hidden)
     return one == other or (saved and str(one) == str(other))
+
+
+def same_texts(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """The same of two lists of texts."""
+    return len(one) == len(other) and all(map(same, one, other))
 
 
 def of_ref(ref: SecretRef, why: str = "") -> Hidden:
@@ -148,14 +169,40 @@ def hide(field: Field, value: Value) -> Value:
     return value if shown == value and MASK not in value else Hidden(shown, value)
 
 
+def covered(values: Fields, cover: Callable[[str], str]) -> Fields:
+    """The values; those that have a known key in them as Hidden. cover: gives a text without any."""
+    found = {
+        name: made
+        for name, value in values.items()
+        if isinstance(value, str | tuple) and (made := _covered(value, cover)) is not value
+    }
+    return {**values, **found} if found else values
+
+
+def _covered(value: str | tuple[str, ...], cover: Callable[[str], str]) -> str | tuple[str, ...]:
+    if isinstance(value, tuple):
+        made = tuple([_covered(text, cover) for text in value])
+        return value if all(one is text for one, text in zip(made, value, strict=True)) else made  # type: ignore[return-value]
+    shown = cover(value)
+    if shown == str(value):
+        return value
+    return (
+        Hidden(shown, value.real, value.ref, value.why) if isinstance(value, Hidden) else Hidden(shown, value)
+    )
+
+
 def body(values: Mapping[str, object]) -> dict[str, object]:
     """What is sent, with its secrets. Raises ValueError for a value that is not known."""
     found: dict[str, object] = {}
     for name, value in values.items():
         if unknown(value):
             raise ValueError(f"{name} is not known")
-        found[name] = value.real if isinstance(value, Hidden) else value
+        found[name] = tuple(map(_real, value)) if isinstance(value, tuple) else _real(value)
     return found
+
+
+def _real(value: object) -> object:
+    return value.real if isinstance(value, Hidden) else value
 
 
 def secrets(values: Mapping[str, object]) -> list[str]:

@@ -43,6 +43,14 @@ LONGEST_WORDS = 300
 _MOST_WORK = 32 * LOOKED_AT
 """Characters of all views together. A text that needs more is not shown at all."""
 
+_RUN = re.compile(r"\S{16,}")
+"""What a secret stands in among the words of a value."""
+
+_ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|&#|\\[xuU0-7]|[\xad\u200b-\u200f\u2060-\u206f\ufeff]")
+_SEPARATORS = re.compile("[^A-Za-z0-9]+")
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/_=-]{24,}")
+"""What a secret may be escaped or encoded as."""
+
 _OPENAI_KEY = re.compile(r"(?:(?<![A-Za-z0-9])sk-[\w*•…·-]{2,}|sk-[\w*•…·-]{16,})(?:\.{2,}[\w*-]+)?")
 _TOO_MUCH = "[too much is encoded in it to look for keys]"
 
@@ -63,21 +71,49 @@ class Secrets:
             self._values |= texts
             self._needles = None
 
-    def mask(self, text: str) -> str:
-        """The text with MASK in the place of every secret; the first LOOKED_AT characters of it."""
+    def _known(self) -> _Needles:
         if self._needles is None:
             self._needles = _Needles.of(self._values)
+        return self._needles
+
+    def mask(self, text: str, mask: str = MASK) -> str:
+        """The text with a mask in the place of every secret; the first LOOKED_AT characters of it."""
+        needles = self._known()
         cut = text[:LOOKED_AT]
         hidden = bytearray(len(cut))
         for view in _views(cut):
             if view is None:
                 return _TOO_MUCH
-            for first, last in self._needles.spans(view.text):
+            for first, last in needles.spans(view.text):
                 start, end = view.starts[first], view.ends[last]
                 hidden[start:end] = b"\1" * max(0, end - start)
         if len(cut) < len(text):
             cut = cut[:-MARGIN]
-        return _covered(cut, hidden)
+        return _covered(cut, hidden, mask)
+
+    def cover(self, value: str, mask: str) -> str:
+        """A value of a bot, of whatever length, with a mask in the place of every secret.
+
+        There are many of them and hardly any has a secret, so only what could be one is looked at: what has
+        no blank in it and is long enough.
+        """
+        if len(value) < SHORTEST:
+            return value
+        needles = self._known()
+        if needles.small:
+            value = needles.small.sub(lambda _: mask, value)
+        return _RUN.sub(lambda run: self._run(run[0], needles, mask), value)
+
+    def _run(self, run: str, needles: _Needles, mask: str) -> str:
+        has_part = needles.has_part(run)
+        if len(run) <= MARGIN and (has_part or _is_encoded(run)):
+            return self.mask(run, mask)
+        if not has_part:
+            return run
+        hidden = bytearray(len(run))
+        for first, last in needles.spans(run):
+            hidden[first : last + 1] = b"\1" * (last + 1 - first)
+        return _covered(run, hidden, mask)
 
     def clean(self, text: str, longest: int = LONGEST_WORDS) -> str:
         """Text from outside for a sentence: masked, then one line, printable, so many characters at most."""
@@ -96,10 +132,21 @@ def unreadable(text: str) -> bool:
     return 2 * lost >= len(text)
 
 
-def _covered(text: str, hidden: bytearray) -> str:
+def _is_encoded(run: str) -> bool:
+    """Whether it may be an encoding of something: escaped, or a long word as no language has it."""
+    if _ESCAPED.search(run):
+        return True
+    word = _LONG_WORD.search(run)
+    if word is None or word[0].isalpha():
+        return False
+    upper = re.search("[A-Z]", word[0]) and re.search("[a-z]", word[0]) and re.search("[0-9]", word[0])
+    return bool(upper or re.search("[0-9A-Fa-f]{32}", word[0]))
+
+
+def _covered(text: str, hidden: bytearray, mask: str) -> str:
     parts, last = [], 0
     for run in re.finditer(b"\1+", hidden[: len(text)]):
-        parts += [text[last : run.start()], MASK]
+        parts += [text[last : run.start()], mask]
         last = run.end()
     return "".join((*parts, text[last:]))
 
@@ -109,14 +156,26 @@ def _covered(text: str, hidden: bytearray) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Needles:
-    """Parts of secrets, by their number of letters and digits; and what finds the short ones."""
+    """Parts of secrets, by their number of letters and digits; and what finds the short ones.
+
+    small: finds those that are not short, and shorter than _RUN. long: the parts of LONG. step: how far from
+    any place in another secret's letters and digits one of those parts begins. heads, tails: what stands
+    before the first part of a secret, and behind its last one.
+    """
 
     parts: dict[int, set[str]]
     short: re.Pattern[str] | None
+    small: re.Pattern[str] | None
+    long: set[str]
+    step: int
+    heads: dict[str, str]
+    tails: dict[str, str]
 
     @classmethod
     def of(cls, secrets: set[str]) -> _Needles:
         parts: dict[int, set[str]] = {}
+        heads: dict[str, str] = {}
+        tails: dict[str, str] = {}
         short = []
         for secret in secrets:
             for form in {secret, _unescape(secret)}:
@@ -127,10 +186,31 @@ class _Needles:
                     parts.setdefault(min(len(core), LONG), set()).update(_windows(core, LONG))
                     words = {each.lower() for each in _windows(core, SHORTEST) if not _is_word(each)}
                     parts.setdefault(SHORTEST, set()).update(words)
+                    head, tail = _ends(form)
+                    if head:
+                        heads[core[:LONG].lower()] = head
+                    if tail:
+                        tails[core[-LONG:].lower()] = tail
         lowered = {size: {one.lower() for one in some} for size, some in parts.items() if some}
         alternatives = "|".join(sorted(short, key=len, reverse=True))
         pattern = rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])"
-        return cls(lowered, re.compile(pattern) if short else None)
+        sizes = {one: len(_core(one)[0]) for one in secrets}
+        some = [re.escape(one) for one, size in sizes.items() if SHORTEST <= size < 16]
+        return cls(
+            lowered,
+            re.compile(pattern) if short else None,
+            re.compile("|".join(some), re.IGNORECASE) if some else None,
+            lowered.get(LONG, set()),
+            min([size for size in sizes.values() if size >= 16], default=16) - LONG + 1,
+            heads,
+            tails,
+        )
+
+    def has_part(self, text: str) -> bool:
+        """Whether a whole secret that is not small stands in the text as it is."""
+        core = _SEPARATORS.sub("", text).lower()
+        starts = range(0, len(core) - LONG + 1, self.step)
+        return any(core[at : at + LONG] in self.long for at in starts)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the first and the last character of something secret stand in the text."""
@@ -143,8 +223,19 @@ class _Needles:
         core, places = _core(text)
         for size, parts in self.parts.items():
             for at in range(len(core) - size + 1):
-                if core[at : at + size] in parts:
-                    yield places[at], places[at + size - 1]
+                if (part := core[at : at + size]) in parts:
+                    first, last = places[at], places[at + size - 1]
+                    head, tail = self.heads.get(part, ""), self.tails.get(part, "")
+                    yield (
+                        first - (len(head) if text.endswith(head, 0, first) else 0),
+                        last + (len(tail) if text.startswith(tail, last + 1) else 0),
+                    )
+
+
+def _ends(secret: str) -> tuple[str, str]:
+    """What stands before the first and behind the last letter or digit of a secret."""
+    places = [at for at, char in enumerate(secret) if _letters(char)]
+    return secret[: places[0]], secret[places[-1] + 1 :]
 
 
 def _windows(core: str, size: int) -> set[str]:

@@ -187,8 +187,3 @@ def lacks_route(answer: Answer) -> bool:
         return (answers.refusal(answers.parse(answer.body)) or "").startswith(_NO_ROUTE)
     except NotUnderstood:
         return False
-
-
-def shown(name: str) -> str:
-    """A name from outside, for a sentence, where no server's secrets are at hand."""
-    return Secrets().shown(name)

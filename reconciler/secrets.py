@@ -205,6 +205,11 @@ def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
     found = dict(body)
     for name, value in body.items():
         field = kind.fields.get(name)
+        if hidden.lacks_key(value):
+            raise NoKeyError(
+                f"a key stands in the {name} that the server has, and is not written anywhere: give {name} "
+                "another value in the manifest"
+            )
         if field is None or not field.hides:
             continue
         if (ref := hidden.ref_of(field, value)) is not None:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from reconciler import identity
+from reconciler import hidden, identity
 from reconciler.differ import same
 from reconciler.errors import Position
 from reconciler.families import split
@@ -197,9 +197,12 @@ def drafts(
 def _hide(made: Draft, variables: set[str]) -> None:
     """Puts a variable in the place of every value with a secret in it, one for equal values."""
     found: dict[Value, str] = {}
-    for entry in made.bots.values():
+    for name, entry in made.bots.items():
         for key, value in entry.remote.fields.items():
-            if isinstance(value, Hidden):
+            if hidden.has_key(value):
+                made.leave_out(f"the {key} of {name}", "a key stands in it")
+                entry.declared.pop(key, None)
+            elif isinstance(value, Hidden):
                 if value not in found:
                     found[value] = naming.secret(key, made.instance, variables)
                     variables.add(found[value])
@@ -333,6 +336,9 @@ def _settings(
             made.settings["openaiCreds"] = split(credentials.known[id][1])[0]
     for key, of in OPENAI.settings.items():
         value = settings.fields.get(key)
+        if hidden.has_key(value):
+            made.leave_out(f"{key} of the settings", "a key stands in it")
+            continue
         if value is not None and extent.has(key, value, of.default):
             made.settings[key] = tree(key, value)
     names = {entry.remote.id: name for name, entry in made.bots.items()}

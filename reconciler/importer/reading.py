@@ -98,11 +98,10 @@ def _matches(name: str, glob: str) -> bool:
 
 
 async def _observe(client: Client, name: str) -> ObservedInstance:
-    bots = await client.find(name)
-    credentials = await client.credentials(name)
+    credentials = await client.credentials(name)  # first, so that their keys are known in what comes next
     return ObservedInstance(
         name,
-        bots,
+        await client.find(name),
         _without_keys(credentials),
         await client.settings(name),
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in credentials.unread),

@@ -29,6 +29,7 @@ class Bots:
     def __init__(self, state: State) -> None:
         self.state, self.kind = state, state.kind
         self.client, self.instance, self.owner = state.shared.client, state.name, state.shared.owner
+        self.secrets = self.client.secrets
         self.fallbacks = state.later(Call.FALLBACK)
         self.rows: Mapping[str, RemoteBot] = {}
         self.fresh = False  # whether nothing of ours happened since
@@ -189,7 +190,9 @@ class Bots:
         if row.unread:
             raise NotAppliedError(Outcome.FAILED, f"{UNSEEN}{not_understood(row.unread)}")
         whole = {name: value for name, value in whole.items() if name not in row.unseen}
-        if wrong := seen.unlike(sent, self._unstamped(whole), self._unstamped(row.fields), self.kind):
+        if wrong := seen.unlike(
+            sent, self._unstamped(whole), self._unstamped(row.fields), self.secrets, self.kind
+        ):
             await self._stamp(row)
             raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
         self._raise_strange(before, (id,), made)
@@ -219,7 +222,7 @@ class Bots:
     def _strange(self, before: Mapping[str, RemoteBot], own: tuple[str, ...], made: str = "") -> list[str]:
         """What became of bots that have no change in this run; those that have end with it."""
         found = []
-        for id, words in seen.strange(before, self.rows, own, made, self.owner).items():
+        for id, words in seen.strange(before, self.rows, own, made, self.owner, self.secrets).items():
             if (label := self.state.label(id)) is None:
                 found.append(words)
             else:
@@ -263,7 +266,7 @@ class Bots:
         state, body, label = self.state, step.body, step.bot
         if here := self._carriers(label):
             ids = ", ".join(bot.id for bot in here)
-            if len(here) > 1 or seen.unlike(body, body, here[0].fields):
+            if len(here) > 1 or seen.unlike(body, body, here[0].fields, self.secrets):
                 raise NotAppliedError(Outcome.STALE, f"it was made since the plan was made: {ids}")
             state.made[label] = here[0].id
             return "it was made already, just so"
@@ -312,7 +315,8 @@ class Bots:
         like = [
             bot
             for bot in new
-            if "[" not in str(bot.fields.get("description", "")) and not seen.unlike(rest, rest, bot.fields)
+            if "[" not in str(bot.fields.get("description", ""))
+            and not seen.unlike(rest, rest, bot.fields, self.secrets)
         ]
         mine = [bot for bot in carriers if bot.id in answered]
         return next(iter((*mine, *carriers, *named, *like)), None)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from reconciler.borrowing import WHEN
 from reconciler.errors import InstanceError, ReconcilerError, Refused, ServerError, Unclear
 from reconciler.model import Outcome, Step, Verb
-from reconciler.refusals import shown
 from reconciler.steps.state import UNSEEN, NotAppliedError, State, explained
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
     from reconciler.answers import Credential
+    from reconciler.masking import Secrets
     from reconciler.steps.users import Users
 
 CREATE_TRIES = 4
@@ -33,13 +33,14 @@ class Credentials:
     def __init__(self, state: State, users: Users) -> None:
         self.state, self.shared, self.users = state, state.shared, users
         self.client, self.instance = state.shared.client, state.name
+        self._shown = self.client.secrets.shown
 
     async def new(self, step: Step) -> str:
         """Make a credential. Returns what there is to say of it; raises where the change ends here."""
         name, key = str(step.body["name"]), self._key(step)
         there = await self.client.credentials(self.instance)
         self.shared.stop.check()
-        if (id_ := _find(there, name, key)) is not None:
+        if (id_ := _find(there, name, key, self.client.secrets)) is not None:
             detail = "it was made already, just so"
         else:
             id_, detail = await self._create(name, key)
@@ -66,11 +67,12 @@ class Credentials:
                 if isinstance(error, Unclear) and attempt < CREATE_TRIES:
                     await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
             there = await self._after(doubt)
-            if (id_ := _find(there, name, key, sent=True)) is not None:
+            if (id_ := _find(there, name, key, self.client.secrets, sent=True)) is not None:
                 return id_, "" if doubt is None else f"seen to be done, although: {doubt}"
             if doubt is None:
                 raise NotAppliedError(
-                    Outcome.FAILED, f"the server answered that {shown(name)} is made, but it is not there"
+                    Outcome.FAILED,
+                    f"the server answered that {self._shown(name)} is made, but it is not there",
                 )
             if isinstance(doubt, Refused):
                 raise NotAppliedError(Outcome.FAILED, explained(doubt, _WAY_OUT)) from None
@@ -89,7 +91,7 @@ class Credentials:
 
     async def old(self, step: Step) -> str:
         """Delete a credential that nobody uses."""
-        name = shown(str(step.body.get("name", step.id)))
+        name = self._shown(str(step.body.get("name", step.id)))
         if step.id is None or step.id in self.shared.kept:
             raise NotAppliedError(Outcome.SKIPPED, f"not everything could be moved away from {name}")
         await self._refuse_used(step.id, name)
@@ -150,7 +152,9 @@ def _by_id(there: Mapping[str, Credential], id: str) -> Credential | None:
     return next((one for one in there.values() if one.id == id), None)
 
 
-def _find(there: Mapping[str, Credential], name: str, key: SecretStr, *, sent: bool = False) -> str | None:
+def _find(
+    there: Mapping[str, Credential], name: str, key: SecretStr, secrets: Secrets, *, sent: bool = False
+) -> str | None:
     """The id of the credential, if it is there just so. Raises NotAppliedError if it is there otherwise.
 
     sent: it was not there before it was sent. Some servers do not show keys; then its name must do.
@@ -161,14 +165,15 @@ def _find(there: Mapping[str, Credential], name: str, key: SecretStr, *, sent: b
             return found.id
         if other == name and not found.key:
             raise NotAppliedError(
-                Outcome.STALE, f"{shown(name)} was made since the plan was made, and its key is not shown"
+                Outcome.STALE,
+                f"{secrets.shown(name)} was made since the plan was made, and its key is not shown",
             )
         if other == name:
             raise NotAppliedError(
-                Outcome.STALE, f"{shown(name)} was made with another key since the plan was made"
+                Outcome.STALE, f"{secrets.shown(name)} was made with another key since the plan was made"
             )
         if same:
             raise NotAppliedError(
-                Outcome.STALE, f"its key is there as {shown(other)} since the plan was made"
+                Outcome.STALE, f"its key is there as {secrets.shown(other)} since the plan was made"
             )
     return None

@@ -15,8 +15,8 @@ import json
 from collections.abc import Collection, Mapping
 
 from reconciler import differ, identity
-from reconciler.answers import clean
 from reconciler.kinds import OPENAI, Kind, Value
+from reconciler.masking import Secrets
 from reconciler.model import Fields, RemoteBot
 
 Whole = Mapping[str, Value | None]
@@ -30,20 +30,23 @@ _UNSHOWN = frozenset({"functionUrl"})
 """Fields whose values may hold a secret."""
 
 
-def unlike(sent: Fields, whole: Whole, there: Whole, kind: Kind = OPENAI) -> list[str]:
+def unlike(sent: Fields, whole: Whole, there: Whole, secrets: Secrets, kind: Kind = OPENAI) -> list[str]:
     """What is not as it should be, a sentence for each field.
 
-    sent: what the call wrote. whole: what should be there then, of the fields that are compared.
+    sent: what the call wrote. whole: what should be there then, of the fields that are compared. secrets:
+    what no sentence may hold.
     """
     names = [*kind.fields, *(name for name in whole if name not in kind.fields)]
     return [
-        _sentence(name, whole[name], there.get(name), was_sent=name in sent)
+        _sentence(name, whole[name], there.get(name), secrets, was_sent=name in sent)
         for name in names
         if name in whole and not differ.same(whole[name], there.get(name))
     ]
 
 
-def _sentence(name: str, wanted: Value | None, there: Value | None, *, was_sent: bool) -> str:
+def _sentence(
+    name: str, wanted: Value | None, there: Value | None, secrets: Secrets, *, was_sent: bool
+) -> str:
     if name in _UNSHOWN:
         kept = "nothing" if differ.same(None, there) else "another value"
         return (
@@ -51,20 +54,20 @@ def _sentence(name: str, wanted: Value | None, there: Value | None, *, was_sent:
             if was_sent
             else f"{name}, which was not to change, changed"
         )
-    before, after = shown(wanted, there)
+    before, after = _shown(wanted, there, secrets)
     if was_sent:
         return f"the server accepted {name} but kept {after} (sent: {before})"
     return f"{name}, which was not to change, went from {before} to {after}"
 
 
-def shown(one: Value | None, other: Value | None) -> tuple[str, str]:
+def _shown(one: Value | None, other: Value | None, secrets: Secrets) -> tuple[str, str]:
     """Two values that differ, for a sentence: short, from a little before where they do, without keys."""
     texts = [_text(value) for value in (one, other)]
     start = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
     first = start - _AROUND if max(map(len, texts)) > _ROOM and start > _AROUND else 0
     cut = [("…" if first else "") + text[first : first + _ROOM] for text in texts]
     ends = ["…" if len(text) > first + _ROOM else "" for text in texts]
-    return clean(cut[0]) + ends[0], clean(cut[1]) + ends[1]
+    return secrets.clean(cut[0]) + ends[0], secrets.clean(cut[1]) + ends[1]
 
 
 def _text(value: Value | None) -> str:
@@ -77,6 +80,7 @@ def strange(
     own: Collection[str],
     made: str,
     owner: str,
+    secrets: Secrets,
 ) -> dict[str, str]:
     """What became of the other bots over a write: a sentence for each bot, by its id.
 
@@ -91,7 +95,9 @@ def strange(
             found[id] = f"bot {id} is gone"
         elif not differ.equal(was.fields, now.fields):
             words = [
-                f"{c.name} from {' to '.join(shown(c.before, c.after))}" if c.name not in _UNSHOWN else c.name
+                c.name
+                if c.name in _UNSHOWN
+                else f"{c.name} from {' to '.join(_shown(c.before, c.after, secrets))}"
                 for c in differ.changes(was.fields, now.fields)
             ]
             found[id] = f"bot {id} changed: {', '.join(words)}"

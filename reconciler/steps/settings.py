@@ -62,7 +62,10 @@ class Settings:
                 await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
             now = await self._after(unclear)
             wrong = unlike(
-                target, {n: v for n, v in whole.items() if n not in now.unseen}, _fields(now, whole)
+                target,
+                {n: v for n, v in whole.items() if n not in now.unseen},
+                _fields(now, whole),
+                self.client.secrets,
             )
             if now.exists and not wrong:
                 return unclear, now

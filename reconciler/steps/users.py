@@ -12,7 +12,6 @@ from contextlib import suppress
 
 from reconciler.errors import InstanceError, Missing, ReconcilerError
 from reconciler.model import Of
-from reconciler.refusals import shown
 from reconciler.steps.state import Shared, side_by_side
 
 _ANY = "any"
@@ -37,7 +36,7 @@ class Users:
         for name in self.near(id, own):
             await self._read(name)
         return [
-            f"{user} of the instance {shown(name)}"
+            f"{user} of the instance {self.client.secrets.shown(name)}"
             for name in sorted(self.uses)
             for user in (*self.uses[name].get(id, ()), *self.uses[name].get(_ANY, ()))
         ]
