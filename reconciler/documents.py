@@ -13,6 +13,7 @@ import json as stdlib_json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
@@ -192,7 +193,7 @@ def _plan(document: Document) -> Plan:
         }
         for instance in document["instances"]
     ]
-    return TypeAdapter(Plan).validate_python(
+    return _plans().validate_python(
         {
             "server": document["server"],
             "server_name": document["serverName"] or "",
@@ -202,10 +203,21 @@ def _plan(document: Document) -> Plan:
     )
 
 
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    """Reads plans; it takes long to make."""
+    return TypeAdapter(Plan)
+
+
+@cache
+def _endings() -> TypeAdapter[Results]:
+    return TypeAdapter(Results)
+
+
 def _results(document: Document, plan: Plan) -> Results:
     """How the plan ended, each of its changes at most once."""
     changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
-    found = TypeAdapter(Results).validate_python(
+    found = _endings().validate_python(
         {
             "signal": document["signal"],
             "results": [
