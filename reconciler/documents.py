@@ -13,13 +13,14 @@ import json as stdlib_json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
 from reconciler import agreement
 from reconciler.errors import ReconcilerError
-from reconciler.model import Plan, Result, Results
+from reconciler.model import Plan, Results
 from reconciler.render import json
 
 Document = dict[str, Any]
@@ -192,7 +193,7 @@ def _plan(document: Document) -> Plan:
         }
         for instance in document["instances"]
     ]
-    return TypeAdapter(Plan).validate_python(
+    return _plans().validate_python(
         {
             "server": document["server"],
             "server_name": document["serverName"] or "",
@@ -202,19 +203,33 @@ def _plan(document: Document) -> Plan:
     )
 
 
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    """Reads plans; it takes long to make."""
+    return TypeAdapter(Plan)
+
+
+@cache
+def _endings() -> TypeAdapter[Results]:
+    return TypeAdapter(Results)
+
+
 def _results(document: Document, plan: Plan) -> Results:
     """How the plan ended, each of its changes at most once."""
     changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
-    found = TypeAdapter(tuple[Result, ...]).validate_python(
-        tuple(
-            {**result, "change": changes[result["instance"], result["of"], _name(result)]}
-            for result in document["results"]
-        )
+    found = _endings().validate_python(
+        {
+            "signal": document["signal"],
+            "results": [
+                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
+                for result in document["results"]
+            ],
+        }
     )
-    ended = Counter((result.change.instance, result.change.label) for result in found)
+    ended = Counter((result.change.instance, result.change.label) for result in found.results)
     if any(number > 1 for number in ended.values()):
         raise ValueError
-    return Results(found, TypeAdapter(int | None).validate_python(document["signal"]))
+    return found
 
 
 def _name(result: Document) -> str:

@@ -155,8 +155,13 @@ def _shown(plan: Plan) -> tuple[str, str]:
     return text.plan(plan, width=10**4), page[: page.rindex("digest of the whole plan")]
 
 
-@pytest.mark.parametrize("seal", [True, False])
-@pytest.mark.parametrize("each", [13, pytest.param(1, marks=pytest.mark.slow)])
+_ALL = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("seal", "each"),
+    [(True, 13), (False, 37), pytest.param(True, 1, marks=_ALL), pytest.param(False, 1, marks=_ALL)],
+)
 def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, seal: bool, each: int) -> None:
     """With its digests made anew or not: what is called differs only where what is shown does.
 
@@ -166,7 +171,7 @@ def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, s
     whole = _read(path, json.dumps(planned))
     assert whole is not None
     calls, shown = _calls(whole), _shown(whole)
-    hidden = set()
+    hidden, looked_at = set(), set()
     tried = taken = 0
     for place in [*_places(planned)][::each]:
         for document in _altered(planned, place):
@@ -176,8 +181,9 @@ def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, s
             if (plan := _read(path, _sealed(document) if seal else json.dumps(document))) is None:
                 continue
             taken += 1
-            if not _VALIDATOR.is_valid(json.loads(path.read_text())):
+            if place not in looked_at and not _VALIDATOR.is_valid(json.loads(path.read_text())):
                 hidden.add((place, "against the schema"))
+            looked_at.add(place)
             if _calls(plan) != calls:
                 now = _shown(plan)
                 if now[0] == shown[0] or now[1] == shown[1]:
