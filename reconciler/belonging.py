@@ -23,8 +23,8 @@ class Belonging:
         self.mixed: dict[str, str] = {}
         """Instances whose rows another instance's answer has too, and that instance: neither is believed."""
 
-    def listed(self, ids: Iterable[tuple[str, str]]) -> None:
-        """The server lists its instances with their ids: what it shows of each must belong to that."""
+    def known(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Instances and their ids, by the server's list or a plan: an instance's rows must have its id."""
         for name, ident in ids:
             if ident:
                 self._ids.setdefault(name, ident)
