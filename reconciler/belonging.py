@@ -7,7 +7,7 @@ answers for two instances, an instance's rows belong to one instance, and no two
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.answers import NotUnderstood, is_id
 from reconciler.masking import Secrets
@@ -29,6 +29,14 @@ class Belonging:
             if ident:
                 self._ids.setdefault(name, ident)
                 self._names.setdefault(ident, name)
+
+    def settle(self, ids: Mapping[str, str]) -> None:
+        """By the server's list, in the place of what the answers of the instances said that are mixed."""
+        for name in self.mixed:
+            self._names.pop(self._ids.pop(name, ""), None)
+        self._rows = {ident: name for ident, name in self._rows.items() if name not in self.mixed}
+        self.mixed = {}
+        self.known(ids.items())
 
     def check(self, instance: str, rows: Iterable[tuple[object, object]]) -> None:
         """Check the rows of an answer, by the id and the instanceId of each. Raises NotUnderstood."""

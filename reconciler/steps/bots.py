@@ -13,7 +13,7 @@ from contextlib import suppress
 from reconciler import differ, identity
 from reconciler.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.kinds import Value
-from reconciler.model import Call, Fields, Outcome, RemoteBot, Step
+from reconciler.model import Call, Fields, Outcome, RemoteBot, Step, not_understood
 from reconciler.rules import describe, holds, takes
 from reconciler.steps import seen
 from reconciler.steps.seen import Whole
@@ -45,6 +45,7 @@ class Bots:
             return await self._move(step, own)
         if own is None:
             if step.call is Call.DELETE:
+                await self._refuse_hidden(step.id or "")
                 return "it was gone already"
             raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
         expected = self.state.expected[own.id]
@@ -119,6 +120,7 @@ class Bots:
         """Give a bot another credential, whatever else became of it since the plan was made."""
         target = {"openaiCredsId": step.body["openaiCredsId"]}
         if own is None:
+            await self._refuse_hidden(step.id or "")
             return f"bot {step.id} was deleted since the plan was made"
         now, detail = own.fields.get("openaiCredsId"), ""
         if now != target["openaiCredsId"]:
@@ -143,6 +145,16 @@ class Bots:
         if own.id in self.state.expected:
             self.state.expected[own.id] = {**self.state.expected[own.id], **target}
         return detail
+
+    async def _refuse_hidden(self, id: str) -> None:
+        """A bot is not gone while a credential is shown to have it, whatever the list of bots says."""
+        with suppress(InstanceError, ServerError):
+            there = await self.client.credentials(self.instance)
+            if any(id in (one.users or ()) for one in there.values()):
+                raise NotAppliedError(
+                    Outcome.FAILED,
+                    f"the server's list of bots does not show bot {id}, but a credential does",
+                )
 
     async def _delete(self, own: RemoteBot) -> str:
         before = self.rows
@@ -184,6 +196,8 @@ class Bots:
         row = self.rows.get(id)
         if row is None:
             raise NotAppliedError(Outcome.FAILED, "the server answered that it is done, but it is gone")
+        if row.unread:
+            raise NotAppliedError(Outcome.FAILED, f"{UNSEEN}{not_understood(row.unread)}")
         if wrong := seen.unlike(sent, self._unstamped(whole), self._unstamped(row.fields), self.kind):
             await self._stamp(row)
             raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
