@@ -39,12 +39,14 @@ class Credential:
     """A credential as the server shows it, with its key: to be compared, and then dropped.
 
     users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    own_users: those of them that are shown as bots of the credential's own instance.
     """
 
     id: str
     key: SecretStr
     users: frozenset[str] | None = None
     instance_id: str = ""
+    own_users: frozenset[str] = frozenset()
 
 
 class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody sees it as an error of its own
@@ -232,7 +234,8 @@ def credentials(data: object) -> Credentials:
             found.unread += ((name or (ident if is_id(ident) else "?"), unread),)
         elif is_id(ident):
             key = SecretStr(_whole(row.get("apiKey")))
-            found[name] = Credential(ident, key, _users(row.get("OpenaiAssistant")), _instance_id(row))
+            users, own = _users(row.get("OpenaiAssistant"), home := _instance_id(row))
+            found[name] = Credential(ident, key, users, home, own)
     return found
 
 
@@ -249,12 +252,14 @@ def _whole(key: object) -> str:
     return key
 
 
-def _users(data: object) -> frozenset[str] | None:
-    """The ids of the bots that come with a credential; None for anything else."""
-    if not isinstance(data, list):
-        return None
-    ids = [one.get("id") if isinstance(one, dict) else None for one in data]
-    return frozenset(map(str, ids)) if all(is_id(one) for one in ids) else None
+def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The ids of the bots that come with a credential, None for anything else; those of this instance."""
+    found: dict[str, object] = {}
+    for one in data if isinstance(data, list) else (None,):
+        if not isinstance(one, dict) or not is_id(ident := one.get("id")):
+            return None, frozenset()
+        found[ident] = one.get("instanceId")
+    return frozenset(found), frozenset(id for id, its in found.items() if home and its == home)
 
 
 def credential(data: object) -> str:

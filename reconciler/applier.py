@@ -49,6 +49,7 @@ async def apply(
     read: of a new credential's key. on_bug: told of an error of ours that ends an instance's run. An
     unreachable server ends the whole run: what was not done is reported as not attempted.
     """
+    client.belonging.known((instance.name, instance.id) for instance in plan.instances)
     shared = Shared(client, plan, stop or Stop(), read, on_bug)
     users = Users(shared)
     runs = [_Run(shared, instance, users) for instance in plan.instances]

@@ -7,7 +7,7 @@ answers for two instances, an instance's rows belong to one instance, and no two
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from reconciler.answers import NotUnderstood, is_id
 from reconciler.masking import Secrets
@@ -23,12 +23,20 @@ class Belonging:
         self.mixed: dict[str, str] = {}
         """Instances whose rows another instance's answer has too, and that instance: neither is believed."""
 
-    def listed(self, ids: Iterable[tuple[str, str]]) -> None:
-        """The server lists its instances with their ids: what it shows of each must belong to that."""
+    def known(self, ids: Iterable[tuple[str, str]]) -> None:
+        """Instances and their ids, by the server's list or a plan: an instance's rows must have its id."""
         for name, ident in ids:
             if ident:
                 self._ids.setdefault(name, ident)
                 self._names.setdefault(ident, name)
+
+    def settle(self, ids: Mapping[str, str]) -> None:
+        """By the server's list, in the place of what the answers of the instances said that are mixed."""
+        for name in self.mixed:
+            self._names.pop(self._ids.pop(name, ""), None)
+        self._rows = {ident: name for ident, name in self._rows.items() if name not in self.mixed}
+        self.mixed = {}
+        self.known(ids.items())
 
     def check(self, instance: str, rows: Iterable[tuple[object, object]]) -> None:
         """Check the rows of an answer, by the id and the instanceId of each. Raises NotUnderstood."""

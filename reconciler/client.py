@@ -137,7 +137,7 @@ class Client:
         def read(data: object) -> answers.Listed:
             self.secrets.add(*answers.tokens(data))
             found = answers.instances(data)
-            self.belonging.listed(found.ids.items())
+            self.belonging.known(found.ids.items())
             return found
 
         return await self._made(request, read)

@@ -51,19 +51,24 @@ async def fetch(
     """
     client.secrets.add(*keys.known())
     keyring = Keyring(client, desired, keys)
-    observed: dict[str, ObservedInstance] = {}
-    problems: dict[str, InstanceError] = {}
     unlent: dict[str, InstanceError] = {}
-    todo = iter(desired.instances)
 
-    async def work() -> None:
-        for instance in todo:
-            try:
-                observed[instance.name] = await _observe(client, keyring, instance, needs_settings, unlent)
-            except InstanceError as error:
-                problems[instance.name] = error
+    async def observe(instance: DesiredInstance) -> ObservedInstance | InstanceError:
+        try:
+            return await _observe(client, keyring, instance, needs_settings, unlent)
+        except InstanceError as error:
+            return error
 
-    await _side_by_side(work, min(client.concurrency, len(desired.instances)))
+    seen = await _each(observe, desired.instances, client.concurrency)
+    if mixed := [one for one in desired.instances if one.name in client.belonging.mixed]:
+        # One of two is right, and the server's list tells which.
+        with suppress(ReconcilerError):
+            client.belonging.settle((await client.listed()).ids)
+        for one in mixed:
+            keyring.forget(one.name)
+        seen |= await _each(observe, mixed, client.concurrency)
+    observed = {name: one for name, one in seen.items() if isinstance(one, ObservedInstance)}
+    problems = {name: one for name, one in seen.items() if isinstance(one, InstanceError)}
     problems |= _mixed(client, observed)
     if not observed:
         _raise_if_common(client, problems.values())
@@ -126,6 +131,23 @@ def _with_known_users(observed: Mapping[str, ObservedInstance]) -> dict[str, Obs
     }
 
 
+async def _each(
+    observe: Callable[[DesiredInstance], Coroutine[None, None, ObservedInstance | InstanceError]],
+    instances: Sequence[DesiredInstance],
+    concurrency: int,
+) -> dict[str, ObservedInstance | InstanceError]:
+    """What there is to say of each instance, by name."""
+    found: dict[str, ObservedInstance | InstanceError] = {}
+    todo = iter(instances)
+
+    async def work() -> None:
+        for instance in todo:
+            found[instance.name] = await observe(instance)
+
+    await _side_by_side(work, min(concurrency, len(instances)))
+    return found
+
+
 async def _side_by_side(work: Callable[[], Coroutine[None, None, None]], workers: int) -> None:
     """Runs the work so many times over; the first error ends all of it."""
     try:
@@ -146,6 +168,14 @@ async def _observe(
     """What is there. unlent: told why a lender can't be read, which is its borrowers' trouble alone."""
     bots = await client.find(instance.name)
     credentials = await keyring.read(instance.name) if _names_own(instance) else None
+    if _hidden(keyring, instance.name, bots):  # or made between the two reads
+        bots = await client.find(instance.name)
+        if hidden := _hidden(keyring, instance.name, bots):
+            raise InstanceError(
+                f"The server's list of the bots of the instance {client.secrets.shown(instance.name)} is not "
+                f"whole: a credential shows bot {min(hidden)}, and the list does not. Plan again; if it is "
+                "so again, look at what stands in front of the server, such as a proxy or a cache."
+            )
     lent: dict[str, Mapping[str, RemoteCredential]] = {}
     for lender in sorted(_lenders(instance)):
         try:
@@ -169,6 +199,12 @@ async def _observe(
         lent,
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in unread),
     )
+
+
+def _hidden(keyring: Keyring, instance: str, bots: tuple[RemoteBot, ...]) -> frozenset[str]:
+    """The bots of an instance that its credentials show, and the list of its bots does not."""
+    ids = {bot.id for bot in bots}
+    return frozenset() if "" in ids else keyring.users(instance) - ids
 
 
 async def _settings_of_others(client: Client, known: Collection[str]) -> dict[str, str]:

@@ -57,10 +57,21 @@ class Keyring:
             found[name] = RemoteCredential(credential.id, same, credential.users, credential.instance_id)
         return found
 
+    def forget(self, instance: str) -> None:
+        """Read an instance's credentials again, when they are asked for."""
+        self._reads.pop(instance, None)
+
     def unread(self, instance: str) -> tuple[tuple[str, Unread], ...]:
         """The rows of an instance's credentials that are not understood, where they were read."""
         read = self._reads.get(instance)
         return read.result().unread if read is not None and read.done() and not _failed(read) else ()
+
+    def users(self, instance: str) -> frozenset[str]:
+        """The bots of an instance that use a credential of its own, where those were read."""
+        read = self._reads.get(instance)
+        if read is None or not read.done() or _failed(read):
+            return frozenset()
+        return frozenset[str]().union(*(one.own_users for one in read.result().values()))
 
     def turning(self, instance: str, there: Mapping[str, RemoteCredential]) -> bool:
         """Whether one of an instance's declared credentials is to be rotated, or half-way."""

@@ -9,7 +9,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -237,6 +237,11 @@ class Observed:
     server: str
     instances: Mapping[str, ObservedInstance]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, problems: Mapping[str, str]) -> Observed:
+        """The same, but for instances with a problem: why each could not be read, a sentence."""
+        found = {name: ObservedInstance(name, problem=why) for name, why in problems.items()}
+        return replace(self, instances={**self.instances, **found})
 
 
 # -- what is to be done -----------------------------------------------------------------------

@@ -18,11 +18,12 @@ from pathlib import Path
 
 from reconciler import applier, changed, files, identity, saved, secrets, signals
 from reconciler.client import Client, Server
+from reconciler.confirming import misplaced
 from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
 from reconciler.limits import check_deletes
 from reconciler.load import load, select
-from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
+from reconciler.model import Desired, DesiredInstance, Plan, RemoteBot, Result, Results
 from reconciler.plan import Options, make
 
 SANDBOX_FILE = Path(".reconciler/sandbox.db")
@@ -172,10 +173,6 @@ def plan(
     keys = secrets.keys(desired, keys_of(request))
     desired = secrets.filled(desired, keys_of(request))
 
-    async def read() -> Observed:
-        async with Client(server) as client:
-            return await fetch(client, desired, settings, keys)
-
     options = Options(
         owner=request.owner,
         replace=request.replace,
@@ -185,7 +182,16 @@ def plan(
         reviewed=frozenset(c.digest for each in reviewed for c in each.changes()) if reviewed else None,
         needs_keys=needs_keys,
     )
-    made = make(desired, asyncio.run(read()), options)
+
+    async def run() -> Plan:
+        async with Client(server) as client:
+            observed = await fetch(client, desired, settings, keys)
+            made = make(desired, observed, options)
+            if not (problems := await misplaced(client, made)):
+                return made
+            return make(desired, observed.without(problems), options)
+
+    made = asyncio.run(run())
     made = replace(made, server=name(request, server), server_name=_server_name(request))
     for each in reviewed:
         check_same_server(each, made)

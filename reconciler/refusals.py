@@ -41,6 +41,8 @@ LONGEST_GIST = 80
 _NO_ROUTE = "Cannot "
 """How the server's own 404 for an unknown route begins, followed by method and path."""
 
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
 _MAYBE_DONE = frozenset({408, 425, 429})
 """Statuses below 500 that a proxy may give to a call that the server has seen."""
 
@@ -92,7 +94,7 @@ class Refusals:
 
         seen: whether the server may have seen a try before the one that it answered so.
         """
-        if 300 <= answer.status < 400:
+        if answer.status in _REDIRECTS:
             return self._redirect(request, answer)
         try:
             data = answers.parse(answer.body)

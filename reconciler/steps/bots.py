@@ -46,6 +46,7 @@ class Bots:
             return await self._move(step, own)
         if own is None:
             if step.call is Call.DELETE:
+                await self._refuse_hidden(step.id or "")
                 return "it was gone already"
             raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
         expected = self.state.expected[own.id]
@@ -122,6 +123,7 @@ class Bots:
         """Give a bot another credential, whatever else became of it since the plan was made."""
         target = {"openaiCredsId": step.body["openaiCredsId"]}
         if own is None:
+            await self._refuse_hidden(step.id or "")
             return f"bot {step.id} was deleted since the plan was made"
         now, detail = own.fields.get("openaiCredsId"), ""
         if now != target["openaiCredsId"]:
@@ -146,6 +148,16 @@ class Bots:
         if own.id in self.state.expected:
             self.state.expected[own.id] = {**self.state.expected[own.id], **target}
         return detail
+
+    async def _refuse_hidden(self, id: str) -> None:
+        """A bot is not gone while a credential is shown to have it, whatever the list of bots says."""
+        with suppress(InstanceError, ServerError):
+            there = await self.client.credentials(self.instance)
+            if any(id in (one.users or ()) for one in there.values()):
+                raise NotAppliedError(
+                    Outcome.FAILED,
+                    f"the server's list of bots does not show bot {id}, but a credential does",
+                )
 
     async def _delete(self, own: RemoteBot) -> str:
         before = self.rows

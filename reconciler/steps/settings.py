@@ -12,7 +12,7 @@ import asyncio
 from reconciler.differ import same
 from reconciler.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.kinds import Value
-from reconciler.model import Call, Fields, Of, Outcome, RemoteSettings, Step
+from reconciler.model import Call, Fields, Of, Outcome, RemoteSettings, Step, not_understood
 from reconciler.steps.seen import unlike
 from reconciler.steps.state import UNSEEN, NotAppliedError, State, explained
 
@@ -35,6 +35,7 @@ class Settings:
         """Write what the step says. Returns what there is to say of it; raises where the change ends here."""
         seen = await self.client.settings(self.instance)
         self.stop.check()
+        _refuse_unread(seen, "")
         target = _target(step, seen)
         if self._is_rotation(step) and not self._is_old(step, seen, target):
             return "the settings name another credential since the plan was made, and are left alone"
@@ -61,6 +62,7 @@ class Settings:
                 unclear = f"seen to be done, although: {error}"
                 await asyncio.sleep(error.retry_after or self.client.retry_delay * 2**attempt)
             now = await self._after(unclear)
+            _refuse_unread(now, UNSEEN)
             wrong = unlike(
                 target,
                 {n: v for n, v in whole.items() if n not in now.unseen},
@@ -141,6 +143,7 @@ class Settings:
             now = await self.client.settings(self.instance)
             if (now.fallback or "") == target:
                 return ""
+            _refuse_unread(now, UNSEEN if attempt else "")
             if attempt == 0:
                 self.stop.check()
                 self._refuse_other(step, now)
@@ -206,6 +209,12 @@ def _fields(now: RemoteSettings, whole: Fields) -> Fields:
     if isinstance(there, tuple) and isinstance(sent, tuple) and set(sent) <= set(there):
         return {**now.fields, "ignoreJids": sent}
     return now.fields
+
+
+def _refuse_unread(row: RemoteSettings, what: str) -> None:
+    """What is not understood cannot be put back, as the whole row must be, nor compared."""
+    if row.unread:
+        raise NotAppliedError(Outcome.FAILED, what + not_understood(row.unread))
 
 
 def _wrong(target: Fields, now: RemoteSettings) -> list[str]:

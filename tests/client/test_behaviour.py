@@ -119,6 +119,9 @@ CASES = [
     Case(READS + " " + WRITES, [REDIRECT], ServerError, ["redirects to https://elsewhere.test/openai"]),
     Case("find", [reply(308, {}, "Location: /manager\r\n")], ServerError, ["redirects to /manager"]),
     Case("find", [reply(302, b"")], ServerError, ["redirects to nowhere"]),
+    Case(WRITES, [reply(304, b"")], Unclear, ["not the API's (status 304)"]),
+    Case("find", [reply(304, b"")], ServerError, ["something else than the API's JSON (status 304)"]),
+    Case(WRITES, [reply(300, {})], Unclear, ["not the API's (status 300"]),
     # the connection
     Case("find", [drop], ServerError, ["Cannot reach", "dropped", "URL"], requests=4),
     Case("update delete", [drop], Unclear, ["dropped"], requests=4),

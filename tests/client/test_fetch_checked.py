@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 
 from reconciler import differ, plan
 from reconciler.client import Client, Server
+from reconciler.confirming import misplaced
 from reconciler.fetch import fetch
 from reconciler.kinds import OPENAI
 from reconciler.model import (
@@ -88,6 +90,113 @@ def shown(made: Plan) -> str:
     assert json.plan(made)
     assert markdown.plan(made)
     return text.plan(made, width=10_000)
+
+
+def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tuple[dict[str, str], int]:
+    """What of a plan, which prunes, belongs to another instance; and how often instances were listed."""
+    options = plan.Options(prune=True, max_deletes=99, max_delete_share=100)
+
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        other: object = SETTINGS if "Settings" in request.target else []
+        found = next((body for path, body in answers.items() if request.target.endswith(path)), other)
+        await (reply(403, REFUSED) if found is REFUSED else reply(200, found))(request, writer)
+
+    async def run() -> tuple[dict[str, str], int]:
+        async with serving(act) as spy, Client(Server(spy.url, KEY, retry_delay=0.001)) as client:
+            seen = await fetch(client, Desired(instances), lambda one, bots: False)
+            found = await misplaced(client, plan.make(Desired(instances), seen, options))
+            return found, sum("fetchInstances" in one.target for one in spy.requests)
+
+    return asyncio.run(run())
+
+
+REFUSED = {"status": 403, "error": "Forbidden", "response": {"message": "no"}}
+OTHERS = [row("b1", "home-b", description="[gitops:x]"), row("b2", "home-b", description="[gitops:gone]")]
+LISTED = [{"name": "a", "id": "home-a"}, {"name": "b", "id": "home-b"}]
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        ({"find/a": OTHERS, "fetchInstances": LISTED}, 'these rows belong to the instance "b"'),
+        ({"find/a": OTHERS, "fetchInstances": LISTED[:1]}, "these rows belong to an instance that is not"),
+        (
+            {
+                "find/a": OTHERS,
+                "creds/a": [creds("c1", "home-b")],
+                "fetchSettings/a": {"id": "s", "instanceId": "home-b", **SETTINGS},
+                "fetchInstances": LISTED,
+            },
+            'these rows belong to the instance "b"',
+        ),
+        ({"find/a": OTHERS, "fetchInstances": REFUSED, "creds/a": [creds("c1")]}, "another instance"),
+        (
+            {
+                "find/a": OTHERS,
+                "fetchInstances": REFUSED,
+                "fetchSettings/a": {"id": "s", "instanceId": "home-a", **SETTINGS},
+            },
+            "another instance",
+        ),
+        ({"find/a": OTHERS, "fetchInstances": LISTED[1:], "creds/a": [creds("c1")]}, "another instance"),
+        ({"find/a": OTHERS, "fetchInstances": [{"name": "a"}], "creds/a": [creds("c1")]}, "another instance"),
+        ({"find/a": OTHERS, "fetchInstances": [LISTED[1], {"name": "a", "id": "home-b"}]}, ""),
+        ({"find/a": OTHERS, "fetchInstances": REFUSED}, ""),
+        ({"find/a": OTHERS, "fetchInstances": REFUSED, "creds/a": REFUSED, "fetchSettings/a": REFUSED}, ""),
+    ],
+)
+def test_what_a_plan_writes_to_is_confirmed(answers: Mapping[str, object], says: str) -> None:
+    one = declared("a", "x", openaiCredsId="c1")
+    found, lists = confirmed(answers, replace(one, bots=(replace(one.bots[0], creds=None),)))
+    assert set(found) == ({"a"} if says else set())
+    assert says in found.get("a", "")
+    assert lists == 1
+
+
+def test_one_list_is_enough_for_a_plan_and_none_for_one_that_writes_nothing() -> None:
+    names = [f"i{number}" for number in range(20)]
+    rows = {f"find/{name}": [row(name, f"home-{name}", description="[gitops:gone]")] for name in names}
+    listed = [{"name": name, "id": f"home-{name}"} for name in names]
+    instances = [declared(name) for name in names]
+    assert confirmed({**rows, "fetchInstances": listed}, *instances) == ({}, 1)
+    same = {f"find/{name}": [row(name, f"home-{name}", description="not ours")] for name in names}
+    assert confirmed({**same, "fetchInstances": listed}, *instances) == ({}, 0)
+
+
+def test_of_two_instances_with_the_same_rows_the_one_that_has_them_is_planned() -> None:
+    answers = {
+        "find/a": OTHERS,
+        "find/b": OTHERS,
+        "creds/b": [creds("c1", "home-b", "b1", "b2")],
+        "fetchInstances": LISTED,
+    }
+    made = {one.name: one for one in planned(answers, declared("a", "x"), declared("b", "x")).instances}
+    assert "another instance" in (made["a"].problem or "")
+    assert made["a"].steps == ()
+    assert made["b"].problem is None
+    assert [step.id for step in made["b"].steps] == ["b2"]
+
+
+@pytest.mark.parametrize(
+    ("bots", "users", "says"),
+    [
+        ([row("a1")], [row("a1"), row("a2")], "shows bot a2"),
+        ([], [row("a1")], "shows bot a1"),
+        (None, [row("a1")], "shows bot a1"),
+        ([row("a1")], [row("a1"), row("b1", "home-b")], ""),
+        ([row("a1"), row("a2")], [row("a1")], ""),
+        ([row(""), row("a2")], [row("a1"), row("a2")], ""),
+        ([row("a1")], [{"id": "a2"}], ""),
+        ([row("a1")], None, ""),
+    ],
+    ids=str,
+)
+def test_a_list_of_bots_that_is_not_whole(bots: object, users: list[object] | None, says: str) -> None:
+    """A credential shows bots of its instance that the list does not have."""
+    answers = {"find/a": bots, "creds/a": [{**creds("c1"), "OpenaiAssistant": users}]}
+    [one] = planned(answers, declared("a", "x")).instances
+    assert says in (one.problem or "")
+    assert (one.problem is None) == (not says)
 
 
 MIXED: dict[str, tuple[Mapping[str, object], set[str], str]] = {
