@@ -10,6 +10,7 @@ import codecs
 import errno
 import gc
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -396,7 +397,27 @@ def _loops(link: Path) -> bool:
     return False
 
 
+_CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (r"^<{7} ", r"^={7}\r?$", r"^>{7} "))
+
+
 def _decoded(data: bytes) -> str:
+    """A file's text. Raises UnreadableError where it is none, or one that git left half merged."""
+    text = _as_utf8(data)
+    if text.startswith("\ufeff"):
+        raise UnreadableError("begins with two byte order marks: save it as UTF-8 without any")
+    at, first = 0, -1
+    for sign in _CONFLICT:
+        found = sign.search(text, at)
+        if found is None:
+            return text
+        at, first = found.end(), found.start() if first < 0 else first
+    line = text.count("\n", 0, first) + 1
+    raise UnreadableError("holds a merge conflict, from `<<<<<<<` to `>>>>>>>`: resolve it", line)
+
+
+def _as_utf8(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or b"\0\0\0" in (data[:3], data[1:4]):
+        raise UnreadableError("is UTF-32: save it as UTF-8")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0\0" in (data[:4:2], data[1:4:2]):
         raise UnreadableError("is UTF-16: save it as UTF-8")
     try:
