@@ -58,7 +58,8 @@ class Source:
     """A manifest that is being read: its name for the person, its errors, and the files it includes.
 
     raw: its text. include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
-    folder: where it stands, from the current directory.
+    folder: where it stands, from the current directory. elsewhere: paths of `!file` that other systems may
+    not find, and why.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Source:
         self.raw = text
         self.places = Places(text)
         self.include = include
+        self.elsewhere: dict[str, str] = {}
         self.problems: set[Problem] = set()  # a set: what is wrong in an anchor is met at every alias
         self._shared: set[tuple[int, str]] = set()
 
@@ -176,7 +178,9 @@ class Source:
     def texts(self, node: Node, name: str, *, files: bool = False) -> tuple[str, ...] | None:
         """A list of texts."""
         if not isinstance(node, SequenceNode) or tag(node):
-            self.report(node, f"{name} is a list of texts, not {_described(node)}: {_listed(node, name, files)}")
+            self.report(
+                node, f"{name} is a list of texts, not {_described(node)}: {_listed(node, name, files)}"
+            )
             return None
         items = [self.text(item, f"{_ITEM}{name}", files=files) for item in node.value]
         return None if None in items else tuple(item for item in items if item is not None)

@@ -109,7 +109,7 @@ def test_what_looks_like_a_list(tmp_path: Path, value: str, said: str) -> None:
 
 @pytest.mark.parametrize("line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes"])
 def test_comments_behind_what_is_no_text(tmp_path: Path, line: str) -> None:
-    key = line.split(":")[0]
+    key = line.split(":", maxsplit=1)[0]
     rest = "".join(each for each in CHAT.splitlines(keepends=True) if key not in each)
     [found] = [
         each
