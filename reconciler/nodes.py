@@ -129,7 +129,7 @@ class Source:
 
     def text(self, node: Node, name: str, *, files: bool = False) -> str | None:
         """A scalar's text as it stands; `!file` puts a file's in its place. None when it is wrong."""
-        given = tag(node) or ("!" if self.raw[index(node) : index(node) + 1] == "!" else None)
+        given = tag(node) or ("!" if self.raw.startswith("!", index(node)) else None)
         if not isinstance(node, ScalarNode):
             said = f"{name} is a text, not {_described(node)}: write a text"
             self.report(node, f"{said}{self._in_quotes(node, name)}")
