@@ -10,6 +10,7 @@ import codecs
 import errno
 import gc
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -160,7 +161,10 @@ def _read(path: Path, tree: _Tree, problems: set[Problem], above: Sequence[_File
 
     def include(name: str) -> str:
         files[path.parent / name] = None
-        return tree.included(path, name)
+        text = tree.included(path, name)
+        if said := tree.elsewhere(path.parent, name):
+            source.elsewhere[name] = said
+        return text
 
     source = Source(file, "", include, path.parent)
     nothing = _File(layer.Layer(source, Position(file, 1, 1), whole=False), files)
@@ -226,6 +230,7 @@ class _Tree:
         self._edited = edited
         self._texts: dict[Path, str] = {}
         self._reals: dict[Path, Path] = {}
+        self._names: dict[Path, dict[str, list[str]]] = {}
         self.folders: dict[Path, Path] = {}
         self._takers: dict[Path, Path] = {}  # of texts' paths without links
         self.declaring: set[Path] = set()  # what has a key of a manifest
@@ -328,6 +333,8 @@ class _Tree:
         if Path(name).is_absolute() or Path(os.path.normpath(home / name)).parts[:1] == ("..",):
             raise UnreadableError(f"leads out of {_shown(self._directory)}: write a path inside it")
         path = self._inside(manifest.parent / name)
+        if any(same and part not in same for part, same in self._spelled(manifest.parent, name)):
+            raise UnreadableError(self._missing(manifest.parent, name))  # even where the system finds it
         self._takers.setdefault(path, manifest)
         if path not in self._texts:
             self._texts[path] = self._text(path, manifest, name)
@@ -351,14 +358,7 @@ class _Tree:
     def _missing(self, folder: Path, name: str) -> str:
         """What to say of a name that no file has: the one that only looks or is spelled like it."""
         found: list[str] = []
-        for part in name.replace("\\", "/").split("/"):
-            at = folder.joinpath(*found)
-            try:
-                names = [each.name for each in self._inside(at).iterdir()]
-            except (OSError, UnreadableError):
-                names = []
-            same = sorted(other for other in names if _folded(other) == _folded(part))
-            same = same or [part] * (part in ("", ".", ".."))
+        for part, same in self._spelled(folder, name.replace("\\", "/")):
             if not same:
                 return "does not exist: correct the path or make the file"
             found.append(part if part in same else same[0])
@@ -369,6 +369,40 @@ class _Tree:
                 f"({right!a}): copy its name, or rename the file"
             )
         return f"does not exist, but {quoted(right)} does: write that"
+
+    def elsewhere(self, folder: Path, name: str) -> str:
+        """Why other systems may not find a file that this one finds: a sentence without its subject."""
+        for part, same in self._spelled(folder, name):
+            if others := [other for other in same if other != part]:
+                return f"stands beside {quoted(others[0])}, which Windows and macOS take for the same name"
+            if _NOT_ON_WINDOWS.search(part):
+                return f"has the name {quoted(part)}, which Windows does not take"
+            if unicodedata.normalize("NFC", part) != part:
+                return (
+                    f"has accents that are characters of their own ({part!a}), which other systems may join"
+                )
+        return ""
+
+    def _spelled(self, folder: Path, name: str) -> Iterator[tuple[str, list[str]]]:
+        """The parts of a path, each with the names in its folder that look like it or are spelled like it."""
+        at = folder
+        for part in name.split("/"):
+            own = part in ("", ".", "..")
+            same = [part] if own else self._folded(at).get(_folded(part), [])
+            yield part, same
+            at = at / (part if part in same or not same else same[0])
+
+    def _folded(self, folder: Path) -> Mapping[str, list[str]]:
+        """The names in a folder by what systems that are not exact see."""
+        if folder not in self._names:
+            names: dict[str, list[str]] = {}
+            try:
+                for each in sorted(os.listdir(self._inside(folder))):  # noqa: PTH208 - names alone
+                    names.setdefault(_folded(each), []).append(each)
+            except (OSError, UnreadableError):
+                names = {}
+            self._names[folder] = names
+        return self._names[folder]
 
     def _inside(self, path: Path) -> Path:
         """The path without links, which must not lead out."""
@@ -381,6 +415,11 @@ class _Tree:
                 f"leads out of {_shown(self._directory)} by a link: put the file itself there"
             )
         return real
+
+
+_NOT_ON_WINDOWS = re.compile(
+    r'[<>:"|?*\\\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)', re.IGNORECASE
+)
 
 
 def _folded(name: str) -> str:
@@ -396,7 +435,27 @@ def _loops(link: Path) -> bool:
     return False
 
 
+_CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (r"^<{7} ", r"^={7}\r?$", r"^>{7} "))
+
+
 def _decoded(data: bytes) -> str:
+    """A file's text. Raises UnreadableError where it is none, or one that git left half merged."""
+    text = _as_utf8(data)
+    if text.startswith("\ufeff"):
+        raise UnreadableError("begins with two byte order marks: save it as UTF-8 without any")
+    at, first = 0, -1
+    for sign in _CONFLICT:
+        found = sign.search(text, at)
+        if found is None:
+            return text
+        at, first = found.end(), found.start() if first < 0 else first
+    line = text.count("\n", 0, first) + 1
+    raise UnreadableError("holds a merge conflict, from `<<<<<<<` to `>>>>>>>`: resolve it", line)
+
+
+def _as_utf8(data: bytes) -> str:
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) or b"\0\0\0" in (data[:3], data[1:4]):
+        raise UnreadableError("is UTF-32: save it as UTF-8")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0\0" in (data[:4:2], data[1:4:2]):
         raise UnreadableError("is UTF-16: save it as UTF-8")
     try:

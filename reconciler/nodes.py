@@ -25,6 +25,7 @@ Entries = dict[str, tuple[Node, Node]]
 _NO_VARIABLES: Mapping[str, Position | None] = {}
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
 _KEY = re.compile(r"(sk-|gsk_|xai-|pplx-|hf_|r8_|nvapi-|csk-|tgp_v1_|AIza)[\w-]{16,}", re.ASCII)
+_ITEM = "an item of "
 _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 
 
@@ -57,7 +58,8 @@ class Source:
     """A manifest that is being read: its name for the person, its errors, and the files it includes.
 
     raw: its text. include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
-    folder: where it stands, from the current directory.
+    folder: where it stands, from the current directory. elsewhere: paths of `!file` that other systems may
+    not find, and why.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class Source:
         self.raw = text
         self.places = Places(text)
         self.include = include
+        self.elsewhere: dict[str, str] = {}
         self.problems: set[Problem] = set()  # a set: what is wrong in an anchor is met at every alias
         self._shared: set[tuple[int, str]] = set()
 
@@ -126,10 +129,10 @@ class Source:
 
     def text(self, node: Node, name: str, *, files: bool = False) -> str | None:
         """A scalar's text as it stands; `!file` puts a file's in its place. None when it is wrong."""
-        given = tag(node)
+        given = tag(node) or ("!" if self.raw.startswith("!", index(node)) else None)
         if not isinstance(node, ScalarNode):
             said = f"{name} is a text, not {_described(node)}: write a text"
-            self.report(node, f"{said}{self._in_quotes(node)}")
+            self.report(node, f"{said}{self._in_quotes(node, name)}")
         elif given == "!file" and files:
             return self._included(node)
         elif given == "!file":
@@ -153,9 +156,16 @@ class Source:
             return str(node.value)
         return None
 
-    def _in_quotes(self, node: Node) -> str:
-        """What to write where a text was meant that YAML takes for something else; "" where none was."""
-        line = "" if self.file.lower().endswith(".json") else hints.quoted(self.raw, index(node))
+    def _in_quotes(self, node: Node, name: str = "") -> str:
+        """What to write where a text was meant that YAML takes for something else; "" where none was.
+
+        name: of the field; an item of a list is quoted by itself.
+        """
+        item = name.startswith(_ITEM)
+        one = not isinstance(node, MappingNode) or len(node.value) == 1
+        line = ""
+        if not self.file.lower().endswith(".json"):
+            line = hints.quoted(self.raw, index(node), item=item and one)
         return f"; if it is a text, put it in quotes: write {line}" if line else ""
 
     def _included(self, node: ScalarNode) -> str | None:
@@ -168,10 +178,11 @@ class Source:
     def texts(self, node: Node, name: str, *, files: bool = False) -> tuple[str, ...] | None:
         """A list of texts."""
         if not isinstance(node, SequenceNode) or tag(node):
-            said = f"{name} is a list of texts, not {_described(node)}"
-            self.report(node, f"{said}: write {name}: [{_flow(node)}]")
+            self.report(
+                node, f"{name} is a list of texts, not {_described(node)}: {_listed(node, name, files)}"
+            )
             return None
-        items = [self.text(item, f"an item of {name}", files=files) for item in node.value]
+        items = [self.text(item, f"{_ITEM}{name}", files=files) for item in node.value]
         return None if None in items else tuple(item for item in items if item is not None)
 
     def boolean(self, node: Node, name: str) -> bool | None:
@@ -182,7 +193,7 @@ class Source:
             if node.value == "false":
                 return False
         said = f"{name} must be true or false, not {_described(node)}"
-        self.report(node, f"{said}: write one of the two, without quotes")
+        self.report(node, f"{said}: write one of the two, without quotes{_comment(node)}")
         return None
 
     def integer(self, node: Node, name: str) -> int | None:
@@ -193,7 +204,8 @@ class Source:
             hint = "write it without quotes"
         else:
             hint = "write it in plain digits, such as 300"
-        self.report(node, f"{name} must be a whole number, not {_described(node)}: {hint}")
+        said = f"{name} must be a whole number, not {_described(node)}: {hint}"
+        self.report(node, f"{said}{_comment(node)}")
         return None
 
     def value(self, node: Node, name: str, kind: Type) -> Value | None:
@@ -245,8 +257,24 @@ def _described(node: Node) -> str:
     return f"{said} with the tag {quoted(given)}" if given else said
 
 
-def _flow(node: Node) -> str:
-    """A scalar as it would stand in a list in brackets."""
-    if not isinstance(node, ScalarNode) or not (node.style or node.value):
-        return "..."
-    return f"!file {quoted(node.value)}" if tag(node) == "!file" else quoted(node.value)
+def _comment(node: Node) -> str:
+    """What to say of a comment in the manner of other languages."""
+    if isinstance(node, ScalarNode) and not node.style and re.search(r"\s(//|/\*)", node.value):
+        return "; a comment begins with `#`"
+    return ""
+
+
+def _listed(node: Node, name: str, files: bool) -> str:
+    """What to write in the place of what is no list. files: of texts that may be long, and hold commas."""
+    if not isinstance(node, ScalarNode) or (not node.style and node.value in ("", *_NULLS)):
+        return f"write {name}: [...]"
+    if tag(node) == "!file":
+        return f"write {name}: [!file {quoted(node.value)}]"
+    if node.style in ("|", ">"):
+        return f"begin a line below it with `- {node.style}`, and indent the text further"
+    if not node.style and node.value[0] in "-–—•*":
+        return "begin every item with `- `, a hyphen and a space"
+    texts = [text.strip() for text in node.value.split(",") if text.strip()]
+    if files and not all("@" in text for text in texts):
+        texts = [node.value]
+    return f"write {name}: [{', '.join(map(quoted, texts))}]"

@@ -6,6 +6,7 @@ the code point is shown. Here is also the check of secrets in URLs.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 
@@ -14,9 +15,15 @@ from reconciler.kinds import OPENAI
 from reconciler.lint.scene import Remark, Scene
 
 _TYPED = ("triggerValue", "keywordFinish")
-_IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
-EXACT = (*_TYPED, *_IDS)
+IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
+"""Fields that name what is elsewhere."""
+
+EXACT = (*_TYPED, *IDS)
 """Fields whose value a customer, the server or OpenAI has to match to the letter."""
+
+_NAMES = ("model", "openaiCredsId", "assistantId")
+_STRANGE = re.compile(r"\s+//|\s|[,;]$|[\"'`]")
+"""What no name of a model and no id has."""
 
 SECRET = tuple(name for name, field in OPENAI.fields.items() if field.hides)
 
@@ -51,7 +58,7 @@ def odd_characters(scene: Scene) -> Iterator[Remark]:
 
 def _odd(name: str, text: str, regex: bool) -> str:
     """What is odd in a text of a field; "" for nothing. regex: so that a class may have both signs."""
-    whose = "the customer never types it" if name in _TYPED else "nothing that is compared with it has it"
+    whose = "customers do not type it" if name in _TYPED else "no name or id has it"
     for place, character in enumerate(text):
         if character.isascii():
             continue
@@ -62,14 +69,36 @@ def _odd(name: str, text: str, regex: bool) -> str:
                 return f"{called}, and {whose}: write {meant if meant != ' ' else 'a plain blank'}"
         elif _is_unseen(text, place):
             return f"{called}, which cannot be seen, and {whose}: remove it"
+    if not regex and (other := _lookalike(text)):
+        return f"{name} holds U+{ord(other):04X} ({unicodedata.name(other)}), and {whose}: type it again"
     if unicodedata.normalize("NFC", text) != text:
         mark = next((one for one in text if unicodedata.combining(one)), text[0])
         return (
             f"{name} holds U+{ord(mark):04X} ({unicodedata.name(mark, 'no name')}) behind its letter, and "
             "keyboards make one character of the two: type the letter again"
         )
-    if name in _IDS and text != text.strip():
-        return f"{name} has blanks or a line break around it, and {whose}: remove them"
+    said = ""
+    if name in IDS and text != text.strip():
+        said = f"{name} has blanks or a line break around it, and {whose}: remove them"
+    elif name in _NAMES and (strange := _STRANGE.search(text)):
+        hint = ", or write `#` for a comment" if re.search(r"\s(//|/\*)", text) else ""
+        said = f"{name} holds {strange[0]!r}, and {whose}: remove it{hint}"
+    return said
+
+
+def _lookalike(text: str) -> str:
+    """A letter of another font or alphabet that looks like one of the others; "" for none."""
+    word: str
+    for word in re.findall(r"[^\W_]+", text):
+        if word.isascii():
+            continue
+        scripts: dict[str, str] = {}
+        for letter in word:
+            if unicodedata.decomposition(letter).startswith("<font>") or "\ufb00" <= letter <= "\ufb06":
+                return letter
+            scripts.setdefault(unicodedata.name(letter, "").partition(" ")[0], letter)
+        if "LATIN" in scripts and (other := scripts.get("CYRILLIC") or scripts.get("GREEK")):
+            return other
     return ""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from reconciler.lint import characters, starting, values
+from reconciler.lint import characters, starting, values, written
 from reconciler.lint.scene import Remark, Scene, Version
 
 UNKNOWN = "unknown-rule"
@@ -229,6 +229,18 @@ RULES = (
         "A character that cannot be seen or typed, in a value that must match exactly",
         characters.EXACT,
         characters.odd_characters,
+    ),
+    Rule(
+        "yaml-sign",
+        "YAML takes a sign in the value for something else",
+        written.FIELDS,
+        written.yaml_sign,
+    ),
+    Rule(
+        "file-name",
+        "The name of a file that other systems may not find",
+        written.FIELDS,
+        written.file_name,
     ),
     Rule(
         "secret-in-url",

@@ -90,9 +90,9 @@ class Scene:
         return [bot for bot in self.bots if triggers.answers(bot.fields)]
 
     @cached_property
-    def shadows(self) -> list[triggers.Shadow]:
+    def compared(self) -> triggers.Compared:
         """The bots whose triggers others take."""
-        return list(triggers.shadows(self.bots, self.modern))
+        return triggers.compare(self.bots, self.modern)
 
     def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
         """All that has the fields which settings and bots share."""

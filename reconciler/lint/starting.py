@@ -45,7 +45,7 @@ def none_matches_all(scene: Scene) -> Iterator[Remark]:
 
 def shadowed_keyword(scene: Scene) -> Iterator[Remark]:
     """A keyword whose messages other keywords match, before it or beside it."""
-    for shadow in scene.shadows:
+    for shadow in scene.compared.shadows:
         if not shadow.advanced:
             way_out = "change one of the triggers, or make this one equals"
             yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
@@ -53,7 +53,7 @@ def shadowed_keyword(scene: Scene) -> Iterator[Remark]:
 
 def advanced_shadows(scene: Scene) -> Iterator[Remark]:
     """A trigger whose messages an advanced bot takes before."""
-    for shadow in scene.shadows:
+    for shadow in scene.compared.shadows:
         if shadow.advanced:
             way_out = "make the advanced expression narrower, with notcontains for example"
             yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
@@ -135,13 +135,13 @@ def not_checked(scene: Scene) -> Iterator[Remark]:
     for bot, expression in _expressions(scene):
         if why := advanced.examine(expression).unread:
             yield Remark(bot, "triggerValue", f"this expression is not checked, {why}: {way_out}")
-    found, first = triggers.compared(scene.bots, scene.modern)
-    if first is not None:
+    if first := scene.compared.unread:
         yield Remark(
             first,
             "triggerValue",
-            f"only the triggers of the {len(found)} enabled bots before it are compared with each other, "
-            "as they have so many texts: from here on nobody looked whether another bot takes the messages",
+            "the instance's triggers have so many texts that this one, and perhaps others below it, was not "
+            "compared with all of them, and another bot may answer in its place: write fewer regexes and "
+            "expressions",
         )
 
 

@@ -21,7 +21,7 @@ startsWith "a" and is hidden by nothing but an advanced bot. What cannot be deci
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.kinds import Value
@@ -33,6 +33,7 @@ Way = tuple[Demand, ...]
 
 _ADVANCED = 0
 _RANKS = {"equals": 1, "regex": 2, "startsWith": 3, "endsWith": 4, "contains": 5}
+_LOOKED_UP = frozenset(_RANKS.values()) - {_RANKS["regex"]}
 _DEMANDS = {"equals": "exact", "startsWith": "startswith", "endsWith": "endswith", "contains": "contains"}
 
 
@@ -87,60 +88,138 @@ def reach(bot: DesiredBot, modern: bool) -> Reach | None:
 
 
 MOST = 1500
-"""Texts of an instance's enabled triggers that are compared with each other."""
+"""Texts of an instance's enabled regexes and expressions that are compared with all others."""
+
+WORK = 5_000_000
+"""Looks at a text, of 64 characters each, after which an instance's others are not compared."""
 
 
-def compared(bots: Sequence[DesiredBot], modern: bool) -> tuple[list[Reach], DesiredBot | None]:
-    """What the enabled bots match, as far as that is compared, and the first bot for which it is not."""
-    found: list[Reach] = []
-    room = MOST
-    for bot in bots:
-        if answers(bot.fields) and (each := reach(bot, modern)):
-            room -= sum(map(len, each.ways))
-            if room < 0:
-                return found, bot
-            found.append(each)
-    return found, None
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """The enabled bots that others answer for, and the first of those that were not compared with all."""
+
+    shadows: tuple[Shadow, ...]
+    unread: DesiredBot | None
 
 
-def shadows(bots: Sequence[DesiredBot], modern: bool) -> Iterator[Shadow]:
+def compare(bots: Sequence[DesiredBot], modern: bool) -> Compared:
     """Every enabled bot all of whose messages are matched by bots that are asked before it, or beside it."""
-    reaches, _ = compared(bots, modern)
-    pool = [
-        (taker, way, next((text for how, text in way if how != "notcontains"), ""))
-        for taker in sorted(reaches, key=lambda each: each.rank)
-        for way in taker.ways
-    ]
+    reaches, unread = _reaches(bots, modern)
+    rivals = _Rivals(reaches)
     places = {id(each): place for place, each in enumerate(reaches)}
+    found: list[Shadow] = []
     for place, hidden in enumerate(reaches):
         if not hidden.complete or not hidden.ways:
             continue
-        rivals = [rival for rival in pool if rival[0].rank <= hidden.rank and rival[0] is not hidden]
-        found = [_taker(way, rivals) for way in hidden.ways]
-        takers = list({id(taker): taker for taker in found if taker}.values())
-        if None in found or any(
-            places[id(taker)] > place for taker in takers if _same(hidden, taker)
-        ):  # of two that match the same, the later is spoken of
-            continue
-        yield Shadow(
-            hidden.bot,
-            tuple(taker.bot for taker in takers),
-            certain=all(taker.rank < hidden.rank for taker in takers),
-            advanced=any(taker.rank == _ADVANCED for taker in takers),
+        takers = [rivals.taker(way, hidden) for way in hidden.ways]
+        if rivals.work > WORK:
+            unread = hidden.bot if unread is None else min(unread, hidden.bot, key=bots.index)
+            break
+        named = list({id(taker): taker for taker in takers if taker}.values())
+        if None in takers or any(places[id(taker)] > place for taker in named if _same(hidden, taker)):
+            continue  # of two that match the same, the later is spoken of
+        found.append(
+            Shadow(
+                hidden.bot,
+                tuple(taker.bot for taker in named),
+                certain=all(taker.rank < hidden.rank for taker in named),
+                advanced=any(taker.rank == _ADVANCED for taker in named),
+            )
         )
+    return Compared(tuple(found), unread)
 
 
-def _taker(way: Way, rivals: Iterable[tuple[Reach, Way, str]]) -> Reach | None:
-    """The first rival that takes every message of the way."""
-    folded = tuple((how, normal(text)) for how, text in way)
-    texts, folded_texts = ("\0".join(text for _, text in each) for each in (way, folded))
-    for taker, wanted, text in rivals:
-        if taker.rank == _ADVANCED:
-            if text in folded_texts and _covered(folded, wanted):
+def _reaches(bots: Sequence[DesiredBot], modern: bool) -> tuple[list[Reach], DesiredBot | None]:
+    """What the enabled bots match, and the first regex or expression that is one too many to be compared."""
+    found: list[Reach] = []
+    room, unread = MOST, None
+    for bot in bots:
+        each = reach(bot, modern) if answers(bot.fields) else None
+        if each is None:
+            continue
+        texts = 0 if each.rank in _LOOKED_UP else sum(map(len, each.ways))
+        if texts > room:
+            unread = unread or bot
+            continue
+        room -= texts
+        found.append(each)
+    return found, unread
+
+
+class _Rivals:
+    """Who takes the messages of others. Keywords are looked up by their texts, and only the others tried.
+
+    work: how much was looked at. Beyond WORK nothing is found any more.
+    """
+
+    def __init__(self, reaches: Sequence[Reach]) -> None:
+        self.work = 0
+        self._tried = [
+            (taker, way, next((text for how, text in way if how != "notcontains"), ""))
+            for taker in sorted(reaches, key=lambda each: each.rank)
+            if taker.rank not in _LOOKED_UP
+            for way in taker.ways
+        ]
+        self._folds = any(taker.rank == _ADVANCED for taker, _, _ in self._tried)
+        self._texts: dict[str, dict[str, Reach]] = {how: {} for how in _DEMANDS.values()}
+        for each in reaches:
+            if each.rank in _LOOKED_UP:
+                [[(how, text)]] = each.ways
+                self._texts[how].setdefault(text, each)
+        self._lengths = {how: sorted(set(map(len, texts))) for how, texts in self._texts.items()}
+        self._head = min(self._lengths["contains"], default=0)
+        heads: dict[str, set[int]] = {}
+        for text in self._texts["contains"]:
+            heads.setdefault(text[: self._head], set()).add(len(text))
+        self._heads = {head: sorted(lengths) for head, lengths in heads.items()}
+
+    def taker(self, way: Way, hidden: Reach) -> Reach | None:
+        """One that takes every message of a way, and is asked before its bot or beside it."""
+        return self._by_trying(way, hidden) or next(self._by_text(way, hidden), None)
+
+    def _by_trying(self, way: Way, hidden: Reach) -> Reach | None:
+        folded = tuple((how, normal(text)) for how, text in way) if self._folds else ()
+        texts, folded_texts = ("\0".join(text for _, text in each) for each in (way, folded))
+        step = 1 + len(texts) // 64
+        for taker, wanted, text in self._tried:
+            self.work += step
+            if taker.rank > hidden.rank or self.work > WORK:
+                break
+            if taker is hidden:
+                continue
+            if taker.rank == _ADVANCED:
+                if text in folded_texts and _covered(folded, wanted):
+                    return taker
+            elif text in texts and _covered(way, wanted):  # the quick look first: there may be many
                 return taker
-        elif text in texts and _covered(way, wanted):  # the quick look first: there may be many
-            return taker
-    return None
+        return None
+
+    def _by_text(self, way: Way, hidden: Reach) -> Iterator[Reach]:
+        """Of the keywords only equals stands before a regex, and one of its own operator beside a keyword."""
+        how, text = way[0]
+        if hidden.rank == _RANKS["regex"]:
+            parts = iter([text] * (how == "exact"))
+        elif hidden.rank not in _LOOKED_UP:
+            parts = iter(())
+        elif how == "startswith":
+            parts = (text[:length] for length in self._lengths[how] if length < len(text))
+        elif how == "endswith":
+            parts = (text[-length:] for length in self._lengths[how] if length < len(text))
+        elif how == "contains":
+            parts = (
+                text[at : at + length]
+                for at in range(len(text) - self._head + 1)
+                for length in self._heads.get(text[at : at + self._head], ())
+                if length < len(text) and at + length <= len(text)
+            )
+        else:
+            parts = iter(())
+        for part in parts:
+            self.work += 1 + len(part) // 64
+            if self.work > WORK:
+                return
+            if taker := self._texts[how].get(part):
+                yield taker
 
 
 def _covered(way: Way, other: Way) -> bool:

@@ -256,16 +256,22 @@ _EXPLANATIONS = {
 }
 
 
+_BEGINNING = ("end of stream", "could not find expected ':'")
+"""Problems that are seen late: the place is where what is wrong begins."""
+
+
 def _explained(error: MarkedYAMLError, text: str) -> MalformedError:
     mark = error.problem_mark or error.context_mark
     problem = str(error.problem)
-    if "end of stream" in problem and error.context_mark is not None:
+    if any(part in problem for part in _BEGINNING) and error.context_mark is not None:
         mark = error.context_mark
     at = int(mark.index)
-    if found := hints.misplaced(text, at):
+    colon = "expected ':'" in problem or "mapping values are not allowed" in problem
+    if found := hints.misplaced(text, at) or (hints.separated(text, at) if colon else None):
         return MalformedError(f"not valid YAML: {found[0]}", found[1])
     if problem == "found character that cannot start any token":
-        said = f"a text cannot begin with `{text[at : at + 1]}`: put it in quotes"
+        sign = text[at : at + 1]
+        said = f"a text cannot begin with {'a backtick' if sign == '`' else f'`{sign}`'}: put it in quotes"
         return MalformedError(f"not valid YAML: {said}{hints.write(text, at)}", at)
     whole = f"{error.context} {problem}"
     known = (said for part, said in _EXPLANATIONS.items() if part in whole)

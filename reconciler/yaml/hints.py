@@ -19,17 +19,35 @@ _STRUCTURE = re.compile(r"""[{\[]$|\{(?!\{).*:|<<|["'].*,$""")
 """What is no text, but a mapping or list that goes on, or stands in another."""
 
 _SIGNS = "*&!|>{}[]?-,@`%\"'#"
-_SECRET = re.compile(r"key|url|token|secret|pass|auth|cred|sk-", re.IGNORECASE)
+_SECRET = re.compile(r"key(?!word)|url|token|secret|pass|auth|cred|sk-", re.IGNORECASE)
 _LONGEST = 100
 _FAR = 300
-_INDENT = re.compile(rf"[ \t]*?([\t{BLANKS}])")
-_BEHIND = re.compile(rf"[ \t]*(?:-|[\w$.'\"-]+:)([{BLANKS}])")
-_FOREIGN = re.compile(r"(?:^|(?<=[\s,{\[]))(//|/\*)")
+_MISPLACED = tuple(
+    (re.compile(pattern), said)
+    for pattern, said in (
+        (r"[ \t]*?(\t)", "a tab stands where YAML wants spaces: indent with spaces"),
+        (rf"[ \t]*([{BLANKS}])", "{name} stands where YAML wants spaces: indent with spaces"),
+        (
+            rf"[ \t]*(?:-|[\w$.'\"-]+:)([{BLANKS}])",
+            "{name} stands where YAML wants a space: write a space",
+        ),
+        (r" *-(\t)", "a tab stands where YAML wants a space: write a space"),
+        (r"[ \t]*(```|~~~)", "a fence of Markdown is no YAML: remove the line"),
+        (r"(?:.*?[\s,{\[])??(//|/\*)", "`{sign}` begins no comment in YAML: write `#`"),
+    )
+)
+"""What a line has that YAML does not take, as the first group, and what to say of it."""
+
+_BULLET = re.compile(r"[ \t]*([*•–—])[ \t]")
+_SEPARATED = re.compile(r"""[ \t]*(?:- +)*[\w$.-]+(?:[ \t]*([=\uff1a\ufe55\u2236])|(:)(?=[^\s:/]))""")
+"""A key whose `:` is another sign, or lacks the space behind it."""
 
 
-def quoted(text: str, at: int) -> str:
+def quoted(text: str, at: int, *, item: bool = False, comment: bool = False) -> str:
     """The line at this place with its value in quotes: `key: "value"`.
 
+    item: of a list, so that what is in brackets is quoted one by one, and a key is a part of the text.
+    comment: what YAML takes for a comment is a part of the text.
     "" where the value does not begin with a sign of YAML's nor hold what ends it, and where it may be secret.
     """
     line = _line(text, at)[1].strip()
@@ -39,11 +57,15 @@ def quoted(text: str, at: int) -> str:
     if _SECRET.search(line) or _below_credentials(text, at):
         return ""
     key, value = f"{match[1]}{match[2] or ''}", match[3]
-    if value[0] != "#":
+    if item and match[1]:
+        key, value = match[1], f"{match[2] or ''}{value}"
+    if value[0] != "#" and not comment:
         value = re.split(r"[ \t]#", value)[0].rstrip()
-    if (value[0] not in _SIGNS and not re.search(r":(?:\s|$)", value)) or _STRUCTURE.match(value):
+    plain = value[0] not in _SIGNS and not re.search(r":(?:\s|$)", value)
+    if (plain and not comment) or _STRUCTURE.match(value):
         return ""
-    if value[0] == "[" and value[-1] == "]" and value[1:-1].strip()[:1] in tuple("@*&!%`"):
+    listed = item and not match[1]
+    if value[0] == "[" and value[-1] == "]" and (listed or value[1:-1].strip()[:1] in tuple("@*&!%`'\"")):
         written = f"{key}[{', '.join(_quoted(item.strip()) for item in value[1:-1].split(','))}]"
     else:
         written = key + _quoted(value)
@@ -85,18 +107,29 @@ def misplaced(text: str, at: int) -> tuple[str, int] | None:
     """What a syntax error comes from, where it is no text without quotes: a sentence, and its place."""
     start, line = _line(text, at)
     above, before = _line(text, start - 1) if start else (0, "")
+    for pattern, said in _MISPLACED:
+        for begin, each in ((start, line), (above, before)):
+            if found := pattern.match(each):
+                return said.format(name=named(found[1][0]), sign=found[1]), begin + found.start(1)
+    if found := _BULLET.match(line):
+        return f"`{found[1]}` begins no item of a list: write `- `", start + found.start(1)
+    if text[at : at + 1] in (",", ";") and text[:at].rstrip(" ")[-1:] in ("'", '"'):
+        return f"`{text[at]}` stands behind a value, and YAML ends it with the line: remove it", at
+    return None
+
+
+def separated(text: str, at: int) -> tuple[str, int] | None:
+    """What a line, or the one above, has in the place of a key's `: `: a sentence, and its place."""
+    start, line = _line(text, at)
+    above, before = _line(text, start - 1) if start else (0, "")
     for begin, each in ((start, line), (above, before)):
-        if found := _INDENT.match(each):
-            if found[1] == "\t":
-                return "a tab stands where YAML wants spaces: indent with spaces", begin + found.start(1)
-            return blank(found[1]), begin + found.start(1)
-        if found := _BEHIND.match(each):
-            said = f"{named(found[1])} stands where YAML wants a space: write a space"
-            return said, begin + found.start(1)
-    for begin, each in ((start, line), (above, before)):
-        if found := _FOREIGN.search(each):
-            said = f"`{found[1]}` begins no comment in YAML: write `#`"
-            return said, begin + found.start(1)
+        found = _SEPARATED.match(each) if _depth(each) == _depth(line) else None
+        if found is None:
+            continue
+        if found[2]:
+            return "a space is missing behind the `:` of a key: write one", begin + found.start(2)
+        sign = "`=`" if found[1] == "=" else named(found[1])
+        return f"{sign} stands where YAML wants `: `: write a colon and a space", begin + found.start(1)
     return None
 
 

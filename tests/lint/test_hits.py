@@ -63,6 +63,10 @@ HITS: dict[str, list[str]] = {
                 " gpt-4o",
                 "gpt\u200b-4o",
                 "gpt-4o\u00a0",
+                "gpt-4o,",
+                "gpt-4o // the cheap one",
+                "gpt 4o",
+                "'gpt-4o'",
             )
         ),
         *(
@@ -76,6 +80,9 @@ HITS: dict[str, list[str]] = {
                 "oi\u00ad",
                 "oi\u202e",
                 "ola\u0301",
+                "m\u0435nu",
+                "\ufb01m",
+                "\U0001d5fa\U0001d5f2nu",
             )
         ),
         *(f'keywordFinish: "{text}"' for text in ("tchau\u200b", "até–já", "“fim”")),
@@ -85,6 +92,11 @@ HITS: dict[str, list[str]] = {
         'functionUrl: "https://exemplo.com.br/f\u200b"\nbotType: assistant',
         'functionUrl: "https://exemplo.com.br/f?code=x1\u200b"\nbotType: assistant',
         'settings: {ignoreJids: ["@g.us\u200b"]}',
+    ],
+    "yaml-sign": [
+        "systemMessages: ['!file prompts/loja.md']",
+        "triggerValue: '!env PALAVRA'",
+        "settings: {unknownMessage: '!file oi.md'}",
     ],
     "secret-in-url": [
         *(
@@ -433,12 +445,25 @@ MISSES: dict[str, list[str]] = {
     "odd-characters": [
         *(
             f'triggerValue: "{text}"'
-            for text in ("olá", "ação", "👍🏽", "👨‍👩‍👧", "❤️", "1️⃣", "日本", "bom dia", "a-b")
+            for text in (
+                *("olá", "ação", "👍🏽", "👨‍👩‍👧", "❤️", "1️⃣", "日本", "bom dia", "a-b", "menu ✅", "1º andar"),
+                *("Œuvre", "½ kg", "R$ 10", "меню", "menu α", "abc日本", "हिन्दी", "10 €", "n.º 1"),
+            )
         ),
         "triggerType: keyword\ntriggerOperator: regex\ntriggerValue: '[\"“]oi[\"”]'",
         "model: gpt-4o",
+        "model: openai/gpt-4o",
+        "model: llama3.1:8b",
+        "model: ft:gpt-4o-mini-2024-07-18:loja::abc",
+        "systemMessages: ['Diga “oi” — l’eau… «merci»,  👋 e\u0301']",
         "keywordFinish: até já",
         "settings: {ignoreJids: ['@g.us']}",
+    ],
+    "yaml-sign": [
+        "triggerValue: '#1'",
+        "systemMessages: ['Escreva !file e o nome']",
+        "systemMessages: ['!file']",
+        "description: '!env'",
     ],
     "secret-in-url": [
         *(
@@ -799,7 +824,7 @@ def _cases(table: dict[str, list[str]]) -> list[tuple[str, str]]:
 
 
 def test_every_rule_has_both() -> None:
-    every = {rule.id for rule in RULES}
+    every = {rule.id for rule in RULES} - {"file-name"}  # which test_written.py has
     assert every == HITS.keys() == MISSES.keys()
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.lint import NEWEST, RULES
+from reconciler.lint import NEWEST, RULES, lint
 from reconciler.lint.rules import Rule
 from tests.lint.writing import rules
+from tests.load.writing import CHAT, read
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
 _SECTIONS = re.split(r"(?m)^## ", _PAGE)[1:]
@@ -31,13 +32,23 @@ def test_a_section_says_what_the_table_says(rule: Rule) -> None:
         assert f" Since {'.'.join(map(str, rule.since))}. " in section
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule.id != "file-name"], ids=lambda rule: rule.id)
 def test_the_examples_are_true(rule: Rule, tmp_path: Path) -> None:
     warned_of, mended = re.findall(r"(?s)```yaml\n(.*?)```", _section(rule))
     server = NEWEST if rule.holds(NEWEST) else (2, 1, 0)
     assert rule.id in rules(tmp_path, warned_of, server)
     assert rules(tmp_path, mended, server) == set()
     assert rules(tmp_path, _silenced(warned_of, rule), server).isdisjoint({rule.id, "unknown-rule"})
+
+
+def test_the_examples_with_files_are_true(tmp_path: Path) -> None:
+    warned_of, mended = re.findall(
+        r"(?s)```yaml\n(.*?)```", _section(next(rule for rule in RULES if rule.id == "file-name"))
+    )
+    files = {f"prompts/{name}.md": "Oi" for name in ("loja", "Loja", "loja-centro")}
+    for example, said in ((warned_of, ["file-name"]), (mended, [])):
+        files["loja.yaml"] = f"bots:\n  a:\n{CHAT}    {example}"
+        assert [warning.rule for warning in lint(read(tmp_path, files))] == said
 
 
 def _silenced(example: str, rule: Rule) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from collections.abc import Callable, Iterable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.errors import Position
 from reconciler.lint import advanced
-from reconciler.lint.triggers import shadows
+from reconciler.lint.triggers import compare
 from reconciler.model import DesiredBot
 
 _ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
@@ -95,7 +97,7 @@ def _bots(triggers: Iterable[tuple[str, str]]) -> list[DesiredBot]:
 def test_a_shadow_is_true(triggers: list[tuple[str, str]], messages: list[str]) -> None:
     bots = _bots(triggers)
     values = [str(bot.fields["triggerValue"]) for bot in bots]
-    for shadow in shadows(bots, modern=True):
+    for shadow in compare(bots, modern=True).shadows:
         for message in [*messages, *values, *(one + other for one in values for other in values)]:
             if _matches(shadow.bot, message):
                 rivals = [bot for bot in shadow.takers if _matches(bot, message)]
@@ -118,7 +120,7 @@ def test_of_two_keywords_none_is_missed(triggers: list[tuple[str, str]]) -> None
         for other, (beside, text) in enumerate(triggers)
         if at != other and how == beside and how in inside and inside[how](value, text)
     }
-    found = list(shadows(bots, modern=True))
+    found = compare(bots, modern=True).shadows
     assert {shadow.bot.name for shadow in found} == expected
     assert not any(shadow.certain for shadow in found)
 
@@ -140,3 +142,32 @@ def test_any_text_is_an_expression(text: str) -> None:
     found = advanced.examine(text)
     never = found.ways is not None and all(map(advanced.impossible, found.ways))
     assert found.mistakes or not never
+
+
+MANY = {
+    "keywords of each operator": (
+        [(how, f"palavra {n} fim") for n in range(5000) for how in ("equals", "contains", "endsWith")],
+        None,
+    ),
+    "one prefix in all": (
+        [("startsWith", "ped")] + [("startsWith", f"pedido {n}") for n in range(5000)],
+        None,
+    ),
+    "keywords and a few regexes": (
+        [("contains", f"p{n}x") for n in range(5000)] + [("regex", f"^z{n}$") for n in range(20)],
+        None,
+    ),
+    "too many regexes": ([("regex", f"^z{n}$") for n in range(1502)], "b1500"),
+    "too many expressions": ([("advanced", f"contains:z{n}z") for n in range(1502)], "b1500"),
+    "texts in each other": ([("contains", "a" * n + "b") for n in range(3000, 0, -1)], "b35"),
+}
+
+
+@pytest.mark.parametrize(("triggers", "unread"), MANY.values(), ids=MANY)
+def test_many_take_little_time(triggers: list[tuple[str, str]], unread: str | None) -> None:
+    start = time.process_time()
+    found = compare(_bots(triggers), modern=True)
+    assert time.process_time() - start < 10
+    assert (found.unread.name if found.unread else None) == unread
+    if ("startsWith", "ped") in triggers:
+        assert len(found.shadows) == len(triggers) - 1

@@ -42,7 +42,7 @@ SYNTAX = {
     "open list": ("bots: [a,‸\n", "bracket", "missing"),
     "list without a comma": ("bots: [a\nb‸: 1]", "`,`"),
     "indentation": ("bots:\n    a: 1\n  ‸b: 2", "indentation"),
-    "key without a colon": ("bots:\n  a: 1\n  b\n‸c: 1", "`:`"),
+    "key without a colon": ("bots:\n  a: 1\n  ‸b\nc: 1", "`:`"),
     "quote in a quote": ("bots: 'it'‸s'", "quote"),
     "escape": ('bots: "‸\\d"', "backslash"),
     "surrogate escape": ('bots: "\\u‸d83d\\ude00"', "surrogate", "character itself"),

@@ -113,6 +113,8 @@ def test_a_file_full_of_errors_ends(tmp_path: Path) -> None:
 
 # -- contents ---------------------------------------------------------------------------------
 
+CONFLICT = "bots: {}\n<<<<<<< HEAD\nx-a: 1\n=======\nx-a: 2\n>>>>>>> other\n"
+
 BYTES = {
     "not UTF-8": (b"bots:\n  \xc3\xa9: \xff\xfe", "2:6: the manifest is not UTF-8", "0xff"),
     "Latin-1": ("bots: é".encode("latin-1"), "1:7: the manifest is not UTF-8", "0xe9"),
@@ -120,6 +122,11 @@ BYTES = {
     "UTF-16": ("bots: {}".encode("utf-16"), "1:1: the manifest is UTF-16", "UTF-8"),
     "UTF-16 without a mark": ("bots: {}".encode("utf-16-le"), "1:1: the manifest is UTF-16", "UTF-8"),
     "UTF-16, the other way": ("bots: {}".encode("utf-16-be"), "1:1: the manifest is UTF-16", "UTF-8"),
+    "UTF-32": ("bots: {}".encode("utf-32"), "1:1: the manifest is UTF-32", "UTF-8"),
+    "UTF-32 without a mark": ("bots: {}".encode("utf-32-be"), "1:1: the manifest is UTF-32", "UTF-8"),
+    "two marks": ("\ufeff\ufeffbots: {}".encode(), "1:1: the manifest begins with two byte order", "UTF-8"),
+    "a merge conflict": (CONFLICT.encode(), "2:1: the manifest holds a merge conflict", "resolve it"),
+    "a merge conflict, CRLF": (CONFLICT.replace("\n", "\r\n").encode(), "2:1: the manifest holds a", "merge"),
     "too large": (b"#" * (MAX_MANIFEST + 1), "1:1: the manifest is larger than 5 MiB", "smaller"),
     "NULs": (b"a\0" + b"b" * 100, "1:2: ", "U+0000 NULL"),
 }

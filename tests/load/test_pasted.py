@@ -19,6 +19,7 @@ TEXTS = {
     "!oi": '"!oi"',
     "!oi tudo": '"!oi tudo"',
     "!": '"!"',
+    "! oi": '"! oi"',
     "|oi": '"|oi"',
     ">50": '">50"',
     ">5": '">5"',
@@ -65,6 +66,9 @@ ITEMS = {
     "- #menu": '- "#menu"',
     "- *": '- "*"',
     "- [1-9]": '- "[1-9]"',
+    "- Horário: 8h às 18h": '- "Horário: 8h às 18h"',
+    "- ! oi": '- "! oi"',
+    "- {{nome}}, oi": '- "{{nome}}, oi"',
 }
 
 
@@ -74,9 +78,45 @@ def test_items(tmp_path: Path, item: str, written: str) -> None:
     assert found.endswith(f": write {written}")
 
 
-def test_a_list_in_brackets(tmp_path: Path) -> None:
-    [found] = problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{CHAT}    ignoreJids: [@g.us, @b]\n"})
-    assert found.endswith(': write ignoreJids: ["@g.us", "@b"]')
+LISTS = {
+    "ignoreJids: [@g.us, @b]": 'ignoreJids: ["@g.us", "@b"]',
+    "ignoreJids: a@g.us, b@g.us": "ignoreJids: ['a@g.us', 'b@g.us']",
+    "ignoreJids: ~": "ignoreJids: [...]",
+    "userMessages: Oi, tudo": "userMessages: ['Oi, tudo']",
+    "userMessages: [Horário: 8h]": 'userMessages: ["Horário: 8h"]',
+    "userMessages: ['Copo d'água', x]": 'userMessages: ["Copo d\'água", "x"]',
+}
+
+
+@pytest.mark.parametrize(("line", "written"), LISTS.items())
+def test_lists(tmp_path: Path, line: str, written: str) -> None:
+    [found] = problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{CHAT}    {line}\n"})
+    assert found.endswith(f": write {written}")
+
+
+NO_LISTS = {
+    "|\n      Oi": "begin a line below it with `- |`, and indent the text further",
+    "\n      -Oi\n      -Tchau": "begin every item with `- `, a hyphen and a space",
+    "\n      • Oi": "begin every item with `- `, a hyphen and a space",
+}
+
+
+@pytest.mark.parametrize(("value", "said"), NO_LISTS.items())
+def test_what_looks_like_a_list(tmp_path: Path, value: str, said: str) -> None:
+    [found] = problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{CHAT}    userMessages: {value}\n"})
+    assert found.endswith(f": {said}")
+
+
+@pytest.mark.parametrize("line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes"])
+def test_comments_behind_what_is_no_text(tmp_path: Path, line: str) -> None:
+    key = line.split(":", maxsplit=1)[0]
+    rest = "".join(each for each in CHAT.splitlines(keepends=True) if key not in each)
+    [found] = [
+        each
+        for each in problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{rest}    {line}\n"})
+        if f" {key} must be" in each
+    ]
+    assert found.endswith("; a comment begins with `#`")
 
 
 SILENT = {
@@ -125,6 +165,16 @@ PLACES = {
     "slashes between": (HEAD + "    triggerValue: oi\n‸// x\n    expire: 1\n", "`//`", "`#`"),
     "slashes behind": ('{"bots": {}, ‸// x\n"x-a": 1}', "`//`", "`#`"),
     "slashes in braces": ('{\n  ‸// x\n  "bots": {}\n}', "`//`", "`#`"),
+    "a tab behind a dash": (HEAD + "    silence:\n      -‸\tx\n", "a tab", "write a space"),
+    "a fence": ("‸```yaml\nbots: {}\n```\n", "fence of Markdown", "remove the line"),
+    "a fence of tildes": ("‸~~~\nbots: {}\n~~~\n", "fence of Markdown"),
+    "the end of a fence": ("bots: {}\n‸```\n", "fence of Markdown"),
+    "no space behind a colon": ("bots:\n  a:\n    model‸:gpt-4o\n    expire: 1\n", "a space is missing"),
+    "another colon": ("bots:\n  a:\n    model‸： gpt-4o\n    expire: 1\n", "U+FF1A FULLWIDTH COLON"),
+    "an equals sign": ("bots:\n  a:\n    model ‸= gpt-4o\n    expire: 1\n", "`=`", "a colon and a space"),
+    "a star for a dash": (HEAD + "    userMessages:\n      ‸* Oi\n", "`*` begins no item", "write `- `"),
+    "a comma behind quotes": (HEAD + '    triggerValue: "oi"‸,\n    expire: 1\n', "`,`", "remove it"),
+    "a semicolon behind quotes": (HEAD + "    triggerValue: 'oi' ‸;\n    expire: 1\n", "`;`", "remove it"),
     "a comment of C": ("bots: {}\n‸/* x */\nx-a: 1\n", "`/*`", "`#`"),
 }
 

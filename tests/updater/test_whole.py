@@ -19,7 +19,7 @@ from tests.importer.conftest import Here
 from tests.importer.servers import fill, serving
 from tests.updater.messy import prompt, text
 
-NEVER = ("botType", "triggerType", "openaiCredsId", "description", "model", "assistantId")
+NEVER = ("botType", "triggerType", "openaiCredsId", "description", "model", "assistantId", "functionUrl")
 
 
 @pytest.fixture
