@@ -75,7 +75,7 @@ class Server:
 class Client:
     """One server. An async context manager; its methods may be called side by side.
 
-    url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
+    url: the server's, as it may be shown. bound: the same for a plan. secrets: what no output may show; whoever reads a secret adds it.
     belonging: whose its rows are, from all that was read.
     """
 
@@ -83,7 +83,7 @@ class Client:
         """Raises ReconcilerError for a URL or a key that cannot be used."""
         self._key = _usable_key(server.api_key)
         url = address.server(server.url, self._key, allow_http=server.allow_http)
-        self.url = address.shown(url) or ""
+        self.url, self._whole = address.shown(url) or "", url
         self.concurrency = server.concurrency
         self.secrets = server.secrets
         self.secrets.add(self._key)
@@ -106,6 +106,10 @@ class Client:
             )
         except ValueError as error:
             raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
+
+    @property
+    def bound(self) -> str:
+        return address.bound(self._whole)
 
     async def __aenter__(self) -> Self:
         await self._wire.__aenter__()

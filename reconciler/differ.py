@@ -137,12 +137,16 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
 
 
 def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
-    """What a bot is, but for its marker, its credential's id, what is empty, and what means nothing to it."""
+    """What a bot is, but for its marker, its credential's id, what is empty, and what means nothing to it.
+
+    Nor what may be secret: of that, what is shown differs with where it is read.
+    """
     said = {**fields, "description": identity.human_text(str(fields.get("description", "")), owner)}
     return [
         (name, said[name])
         for name, field in kind.fields.items()
         if name != "openaiCredsId"  # a rotation is nobody's edit
+        and not field.hides
         and not same(None, said.get(name))
         and field.applies(said["botType"], said["triggerType"])
     ]

@@ -62,9 +62,11 @@ class GitError(ReconcilerError):
 def top(directory: Path) -> Path | None:
     """The top of the checkout that a directory of manifests lies in, without links; None outside of one.
 
-    The search begins above the directory: what lies in it is data.
+    The search begins above the directory, as what lies in it is data. It is the top itself where no checkout
+    is around it.
     """
-    for folder in directory.resolve().parents:
+    place = directory.resolve()
+    for folder in (*place.parents, place):
         git = folder / ".git"
         if git.is_file() or (git / "HEAD").is_file() or (git / "HEAD").is_symlink():
             return folder
@@ -86,7 +88,14 @@ def resolve(root: Path, name: str) -> str:
     """The commit that a branch, a tag or an abbreviation names. Raises GitError."""
     if not name or name.startswith("-") or not name.isprintable():
         raise GitError("a branch, a tag or a commit is needed")
-    return _commit(run(root, "rev-parse", "--verify", f"{name}^{{commit}}"))
+    try:
+        return _commit(run(root, "rev-parse", "--verify", f"{name}^{{commit}}"))
+    except GitError as error:
+        if "single revision" not in error.words:
+            raise
+    if name == "HEAD":
+        raise GitError("the checkout has no commit yet")
+    raise GitError(f"the checkout has no branch, tag or commit {name!r}")
 
 
 def merge_base(root: Path, one: str, other: str) -> str:

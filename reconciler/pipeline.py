@@ -71,7 +71,7 @@ def desired(request: Request, changed_since: str | None = None) -> Desired:
     saved.key()  # it is needed at the end, and then it is too late to say what is wrong with it
     every = load(Path(request.bots), origins=False)
     selected = select(every, request.instance)
-    if changed_since:
+    if changed_since is not None:
         selected = changed.since(changed_since, Path(request.bots), selected)
     return _with_lenders(selected, every)
 
@@ -253,7 +253,7 @@ def out(request: Request) -> Iterator[Save]:
 
 def name(request: Request, server: Server) -> str:
     """What the server is called in a plan: its address; the embedded one has another with each run."""
-    return SANDBOX if request.sandbox else Client(server).url
+    return SANDBOX if request.sandbox else Client(server).bound
 
 
 def check_same_owner(made: Plan, owner: str) -> None:

@@ -473,3 +473,17 @@ def test_a_checkout_that_is_broken(repo: Path, broken: str) -> None:
     with pytest.raises(ReconcilerError, match="--changed-since"):
         changed(repo / BOTS)
     assert asked.commit(repo / BOTS) is None
+
+
+def test_manifests_at_the_top_of_a_checkout(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q", "-b", "main", "top")
+    top = tmp_path / "top"
+    assert asked.top(top) == top.resolve()
+    with pytest.raises(asked.GitError, match="has no commit yet"):
+        asked.resolve(top, "HEAD")
+
+
+@pytest.mark.parametrize("name", ["a b", "main..x", "*", "../../etc", "HEAD~99", ":/nothing"])
+def test_what_names_no_commit_is_named(repo: Path, name: str) -> None:
+    with pytest.raises(asked.GitError, match="has no branch, tag or commit"):
+        asked.resolve(repo, name)

@@ -66,6 +66,8 @@ def test_a_url_in_a_variable(run: Run, server: Sandbox, shop: World, bots: Path)
     validate(json.loads(same.stdout), _SCHEMA)
     assert json.loads(same.stdout)["writes"] is False
     assert json.loads(turned.stdout)["summary"]["update"] == 1
+    [change] = json.loads(turned.stdout)["instances"][0]["changes"]
+    assert (change["cause"], change["reason"]) == ("", "it differs"), "nobody edited the bot on the server"
     assert run("apply", "--bots", bots, "--yes", env={"URL_LOJA": _NEW}).exit_code == 0
     assert _urls(shop) == [_NEW]
     assert run("plan", "--bots", bots, env={"URL_LOJA": _NEW}).stdout.startswith("No changes.")
@@ -92,6 +94,7 @@ def test_a_url_in_the_manifest(run: Run, server: Sandbox, shop: World, bots: Pat
         '"https://exemplo.com.br/f?code=***" → "https://exemplo.com.br/f?code=*** (another secret)"'
         in turned.stdout
     )
+    assert "did not keep" not in turned.stdout, "the manifest was edited"
     said += [turned.output, run("plan", "--bots", bots, "--format", "markdown").output]
     said.append(run("import", "--update", "--bots", bots).output)
     assert _SECRET not in (bots / "loja.yaml").read_text(), "what the server has is not written"

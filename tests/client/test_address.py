@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from reconciler import address
@@ -115,3 +117,14 @@ def test_no_redirect_shows_its_secret(url: str) -> None:
     assert LOGIN not in str(outcome)
     assert KEY not in str(outcome)
     assert len(spy.requests) == 1
+
+
+def test_addresses_that_are_shown_alike_are_told_apart_in_a_plan() -> None:
+    urls = [
+        f"https://example.com/{part}" for part in ("tenant-4711", "tenant-4712", "tenant-4711/x", "api", "v2")
+    ]
+    bound = [address.bound(url) for url in urls]
+    assert len(set(bound)) == len(urls)
+    assert bound[3:] == urls[3:], "nothing is left out of these"
+    assert re.fullmatch(r"https://example\.com/… \([0-9a-f]{8}\)", bound[0])
+    assert address.bound(urls[0]) == bound[0]
