@@ -75,7 +75,8 @@ class Server:
 class Client:
     """One server. An async context manager; its methods may be called side by side.
 
-    url: the server's, as it may be shown. bound: the same for a plan. secrets: what no output may show; whoever reads a secret adds it.
+    url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds
+    it.
     belonging: whose its rows are, from all that was read.
     """
 
@@ -109,6 +110,7 @@ class Client:
 
     @property
     def bound(self) -> str:
+        """The server's URL as a plan has it."""
         return address.bound(self._whole)
 
     async def __aenter__(self) -> Self:
