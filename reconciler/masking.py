@@ -43,7 +43,7 @@ LONGEST_WORDS = 300
 _MOST_WORK = 32 * LOOKED_AT
 """Characters of all views together. A text that needs more is not shown at all."""
 
-_RUN = re.compile(r"\S{16,}")
+_RUN = re.compile(r"(?<!\S)\S{16,}")
 """What a secret stands in among the words of a value."""
 
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|&#|\\[xuU0-7]|[\xad\u200b-\u200f\u2060-\u206f\ufeff]")
@@ -102,6 +102,8 @@ class Secrets:
         needles = self._known()
         if needles.small:
             value = needles.small.sub(lambda _: mask, value)
+        if max(map(len, value.split()), default=0) < 16:
+            return value
         return _RUN.sub(lambda run: self._run(run[0], needles, mask), value)
 
     def _run(self, run: str, needles: _Needles, mask: str) -> str:
