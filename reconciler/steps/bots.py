@@ -38,6 +38,8 @@ class Bots:
         """Make one call. Returns what there is to say of it; raises where the change ends here."""
         if not self.fresh:
             await self.lost()
+        for bot in self.rows.values():
+            self.state.refuse_other(bot.instance_id)
         self.state.shared.stop.check()
         if step.call is Call.CREATE:
             return await self._create(step)
@@ -47,6 +49,9 @@ class Bots:
         if own is None:
             if step.call is Call.DELETE:
                 await self._refuse_hidden(step.id or "")
+                if others := self._carriers(step.bot):
+                    ids = ", ".join(bot.id for bot in others)
+                    raise NotAppliedError(Outcome.STALE, f"it was made again since the plan was made: {ids}")
                 return "it was gone already"
             raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
         expected = self.state.expected[own.id]
