@@ -23,7 +23,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
 from reconciler.limits import check_deletes
 from reconciler.load import load, select
-from reconciler.model import Desired, DesiredInstance, Plan, RemoteBot, Result, Results
+from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
 from reconciler.plan import Options, make
 
 SANDBOX_FILE = Path(".reconciler/sandbox.db")

@@ -38,8 +38,6 @@ class Bots:
         """Make one call. Returns what there is to say of it; raises where the change ends here."""
         if not self.fresh:
             await self.lost()
-        for bot in self.rows.values():
-            self.state.refuse_other(bot.instance_id)
         self.state.shared.stop.check()
         if step.call is Call.CREATE:
             return await self._create(step)

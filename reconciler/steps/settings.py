@@ -34,7 +34,6 @@ class Settings:
     async def save(self, step: Step) -> str:
         """Write what the step says. Returns what there is to say of it; raises where the change ends here."""
         seen = await self.client.settings(self.instance)
-        self.state.refuse_other(seen.instance_id)
         self.stop.check()
         _refuse_unread(seen, "")
         target = _target(step, seen)
@@ -142,7 +141,6 @@ class Settings:
         beside = {name: value for name, value in step.body.items() if name != "fallbackId"}
         for attempt in range(TRIES + 1):
             now = await self.client.settings(self.instance)
-            self.state.refuse_other(now.instance_id)
             if (now.fallback or "") == target:
                 return ""
             _refuse_unread(now, UNSEEN if attempt else "")

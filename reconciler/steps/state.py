@@ -164,11 +164,6 @@ class State:
         if result is not None and result.outcome is Outcome.APPLIED:
             self.results[label] = replace(result, outcome=Outcome.FAILED, detail=why)
 
-    def refuse_other(self, id: str) -> None:
-        """Raises NotAppliedError where the id of a row's instance is not that of the plan's."""
-        if id and self.instance.id and id != self.instance.id:
-            raise NotAppliedError(Outcome.STALE, "the instance was made again since the plan was made")
-
     def resolved(self, step: Step) -> Step:
         """The step with the ids of what the run has made. Raises NotAppliedError for what it has not."""
         try:

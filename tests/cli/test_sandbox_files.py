@@ -135,7 +135,12 @@ def _modes(directory: Path) -> dict[str, int]:
 
 def test_nobody_else_may_read_the_state(shell: Shell, loja: Path, tmp_path: Path) -> None:
     done = shell(
-        "apply", "--yes", "--sandbox", "--bots", loja, first="umask 0; export OPENAI_KEY=sk-" + "x" * 40
+        "apply",
+        "--yes",
+        "--sandbox",
+        "--bots",
+        loja,
+        first="umask 0; export OPENAI_KEY=sk-" + "0a1b2c3d4e" * 4,
     )
     assert done.returncode == 0
     assert stat.S_IMODE((tmp_path / ".reconciler").stat().st_mode) == 0o700
@@ -154,7 +159,7 @@ def test_while_it_runs_too(tmp_path: Path) -> None:
 
 
 def test_the_state_of_an_earlier_version_becomes_private(run: Run, loja: Path, tmp_path: Path) -> None:
-    env = {"OPENAI_KEY": "sk-" + "x" * 40}
+    env = {"OPENAI_KEY": "sk-" + "0a1b2c3d4e" * 4}
     assert run("plan", "--sandbox", "--bots", loja, env=env).exit_code == 0
     for name in ("sandbox.db", "sandbox.salt"):
         (tmp_path / ".reconciler" / name).chmod(0o644)
