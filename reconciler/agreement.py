@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
 from reconciler import families, identity
+from reconciler.answers import is_id
 from reconciler.differ import same, update_body
 from reconciler.errors import ReconcilerError
 from reconciler.kinds import INT32_MAX, OPENAI, Field, Kind, Type, Value
@@ -42,7 +43,7 @@ from reconciler.model import (
     Step,
     Verb,
 )
-from reconciler.order import is_parked
+from reconciler.order import parked_trigger
 from reconciler.rules import describe, holds, takes
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -65,8 +66,13 @@ def check(plan: Plan, kind: Kind = OPENAI) -> None:
         _refuse("the plan", "its owner is no name of one")
     _once("the plan", "the instance", [instance.name for instance in plan.instances])
     _once("the plan", "the id", [instance.id for instance in plan.instances if instance.id])
+    steps = [step for instance in plan.instances for step in instance.steps]
+    made = {NEW_CREDENTIAL + str(step.body.get("name")) for step in steps if step.call is Call.NEW_CREDENTIAL}
     for instance in plan.instances:
         _Checked(instance, plan.owner, kind).check()
+        for step in instance.steps:
+            if str(name := step.body.get(_CREDS, "")).startswith(NEW_CREDENTIAL) and name not in made:
+                _refuse(f"{step.bot} on {instance.name!r}", "no call makes the credential that it uses")
     written = [
         id for change in plan.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
     ]
@@ -248,6 +254,8 @@ class _Checked:
         if not _NAME.fullmatch(change.bot):
             self._refuse(change.label, "it is no name of a bot")
         self._check_identity(change)
+        if change.ids and not is_id(change.ids[0]):
+            self._refuse(change.label, "the id of its bot cannot be one")
         id_ = None if change.verb is Verb.CREATE else change.ids[0]
         for step in steps:
             made = step.call in (Call.CREATE, Call.FALLBACK)
@@ -312,6 +320,10 @@ class _Checked:
         for name, value in step.body.items():
             if name not in self.kind.fields or not _fits(self.kind.fields[name], value):
                 self._refuse(change.label, f"the call {step.call.value!r} sends {name} as it cannot be")
+        if step.call is Call.CREATE and not identity.marked(
+            str(step.body.get("description")), self.owner, change.bot
+        ):
+            self._refuse(change.label, "it is made without its marker")
 
     def _check_keys(self, change: Change, step: Step, now: Fields) -> None:
         """A call has what the server insists on and what differs, and no more."""
@@ -362,7 +374,8 @@ class _Checked:
                 text = re.escape(f"parked-{self.owner}-{change.bot}")
                 return re.fullmatch(rf"{text}( \d+)?", str(value)) is not None
             case "triggerValue":
-                return is_parked({name: value})
+                text = re.escape(parked_trigger(self.owner, change.bot))
+                return re.fullmatch(rf"{text}( \d+)?", str(value)) is not None
         return (name, value) in {("triggerType", "keyword"), ("triggerOperator", "regex")}
 
     # -- credentials and settings -------------------------------------------------------------
@@ -393,7 +406,12 @@ class _Checked:
         self._check_moves(change, [*rows, *moves], names)
         _once(change.label, "the bot", [str(step.id) for step in moves])
         _once(change.label, "the old credential", [str(step.id) for step in old])
-        if any(step.id not in change.ids or step.body.keys() != {"name"} for step in old):
+        if any(
+            step.id not in change.ids
+            or step.body.keys() != {"name"}
+            or families.split(str(step.body["name"]))[0] != change.bot
+            for step in old
+        ):
             self._refuse(change.label, "a credential is deleted that is not an old one of it")
 
     def _check_moves(self, change: Change, steps: Sequence[Step], made: Sequence[str]) -> None:
@@ -468,6 +486,9 @@ class _Checked:
 
     def _check_order(self) -> None:
         """No call is one that the server refuses for a bot that the plan knows."""
+        phases = [step.call.phase for step in self.instance.steps]
+        if phases != sorted(phases):
+            self._refuse("its calls", "they are not in the order in which they are made")
         now = {
             change.before.id: change.before.fields
             for change in self.instance.changes

@@ -146,7 +146,7 @@ class Book:
                 why = "it is missing" if standings[one.name] == "missing" else "its key is another"
                 yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {refused}")
             elif standings[one.name] == "missing":
-                held = f"nobody reviewed this {create.verb}: {create.reason}"
+                held = self._options.unreviewed(create)
                 yield replace(create, verb=Verb.HELD, reason=held) if self._is_held(create) else create
 
     def makes(self, instance: DesiredInstance) -> Iterator[Step]:

@@ -116,8 +116,7 @@ class Drafting:
         self.desired, self.observed, self.matches, self.book = desired, observed, matches, book
         self.options, self.kind, self.held = options, kind, held
         self.changes = [
-            replace(change, verb=Verb.HELD, reason=f"nobody reviewed this {change.verb}: {change.reason}")
-            for change in held.values()
+            replace(change, verb=Verb.HELD, reason=options.unreviewed(change)) for change in held.values()
         ]
         self.row = observed.settings or settings.NO_ROW
         self.settings = settings.Draft(self.row)

@@ -34,6 +34,11 @@ def is_parked(fields: Fields) -> bool:
     return str(fields.get("triggerValue", "")).startswith(_PARKED)
 
 
+def parked_trigger(owner: str, label: str) -> str:
+    """The value of a trigger that matches nothing, where parking puts a bot."""
+    return f"{_PARKED} by {owner}: {label}"
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """One bot's way from start to target; None where it does not exist.
@@ -337,7 +342,7 @@ class _Run:
                 after["triggerType"] = "keyword"
                 after["triggerOperator"] = "regex"
                 after["triggerValue"] = self._unheld(
-                    "trigger", "regex", text=f"{_PARKED} by {self.owner}: {label}"
+                    "trigger", "regex", text=parked_trigger(self.owner, label)
                 )
             # What it keeps must not be another's already, or the server refuses this very call.
             claims = frozenset(claim for _, claim in self.held.others(takes(self.kind, after), label))

@@ -11,7 +11,7 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.fetch import fetch
 from reconciler.limits import check_deletes
 from reconciler.load import load, select
-from reconciler.model import Desired, DesiredInstance, Plan, RemoteBot, Result, Results
+from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
 from reconciler.plan import Options, make
 
 SANDBOX_FILE = Path(".reconciler/sandbox.db")
@@ -173,19 +173,10 @@ def plan(
     keys = secrets.keys(desired, keys_of(request))
     desired = secrets.filled(desired, keys_of(request))
 
-    options = Options(
-        owner=request.owner,
-        replace=request.replace,
-        prune=request.prune,
-        max_deletes=request.max_deletes,
-        max_delete_share=request.max_delete_share,
-        reviewed=frozenset(c.digest for each in reviewed for c in each.changes()) if reviewed else None,
-        needs_keys=needs_keys,
-    )
-
     async def run() -> Plan:
         async with Client(server) as client:
             observed = await fetch(client, desired, settings, keys)
+            options = _options(request, reviewed, observed, needs_keys=needs_keys)
             made = make(desired, observed, options)
             if not (problems := await misplaced(client, made)):
                 return made
@@ -197,6 +188,28 @@ def plan(
         check_same_server(each, made)
         check_same_owner(each, made.owner)
     return made
+
+
+def _options(request: Request, reviewed: Sequence[Plan], observed: Observed, *, needs_keys: bool) -> Options:
+    """What the plan may do. What was reviewed of an instance that was made again since is not."""
+    ids = {name: instance.id for name, instance in observed.instances.items()}
+    again = [_made_again(each, ids) for each in reviewed]
+    digests = {
+        change.digest
+        for each, names in zip(reviewed, again, strict=True)
+        for change in each.changes()
+        if change.instance not in names
+    }
+    return Options(
+        owner=request.owner,
+        replace=request.replace,
+        prune=request.prune,
+        max_deletes=request.max_deletes,
+        max_delete_share=request.max_delete_share,
+        reviewed=frozenset(digests) if reviewed else None,
+        made_again=frozenset.intersection(*again) if again else frozenset(),
+        needs_keys=needs_keys,
+    )
 
 
 def keys_of(request: Request) -> secrets.Read:
@@ -288,7 +301,8 @@ def check_server(made: Plan, address: str, name: str) -> None:
 def check_same_server(reviewed: Plan, made: Plan) -> None:
     """A reviewed plan belongs to one server, whose address may be another now: a proxy's, or a new one.
 
-    What tells that it is the same: its name where both plans have one, else an instance whose id both saw.
+    What tells that it is the same: its name where both plans have one, its address, or an instance whose id
+    both saw. An instance with another id was made again, and its changes are held.
     Raises ReconcilerError for another server, and where nothing tells.
     """
     here, there = made.server_name, reviewed.server_name
@@ -296,20 +310,29 @@ def check_same_server(reviewed: Plan, made: Plan) -> None:
         raise ReconcilerError(f"the reviewed plan is for the server named {there}, not for {here}.")
     if SANDBOX in (reviewed.server, made.server):
         check_server(reviewed, made.server, "")
-    ids = {instance.name: instance.id for instance in reviewed.instances}
-    known = [one for one in made.instances if one.id and ids.get(one.name)]
-    for instance in known:
-        if instance.id != ids[instance.name]:
+    ids = {instance.name: instance.id for instance in made.instances}
+    again = _made_again(reviewed, ids)
+    known = {one.name for one in reviewed.instances if one.id and ids.get(one.name)}
+    if reviewed.server == made.server or known - again or (here and here == there):
+        return
+    for instance in reviewed.instances:
+        if instance.name in again:
             raise ReconcilerError(
                 f"the reviewed plan is for another server, or the instance {instance.name!r} was made again "
-                f"since: its id was {ids[instance.name]} then, and is {instance.id} here. Plan again."
+                f"since: its id was {instance.id} then, and is {ids[instance.name]} here. Plan again."
             )
-    if not (reviewed.server == made.server or known or (here and here == there)):
-        raise ReconcilerError(
-            f"the reviewed plan is for {reviewed.server}, not for {made.server}. If that is one server with "
-            "two addresses, give it one name for both, with EVOLUTION_SERVER_NAME or --server-name, and plan "
-            "again."
-        )
+    raise ReconcilerError(
+        f"the reviewed plan is for {reviewed.server}, not for {made.server}. If that is one server with "
+        "two addresses, give it one name for both, with EVOLUTION_SERVER_NAME or --server-name, and plan "
+        "again."
+    )
+
+
+def _made_again(reviewed: Plan, ids: Mapping[str, str]) -> frozenset[str]:
+    """The instances of a reviewed plan that have another id now: nothing in it is about them."""
+    return frozenset(
+        one.name for one in reviewed.instances if one.id and ids.get(one.name, "") not in {"", one.id}
+    )
 
 
 def apply(

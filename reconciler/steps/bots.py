@@ -47,6 +47,9 @@ class Bots:
         if own is None:
             if step.call is Call.DELETE:
                 await self._refuse_hidden(step.id or "")
+                if others := self._carriers(step.bot):
+                    ids = ", ".join(bot.id for bot in others)
+                    raise NotAppliedError(Outcome.STALE, f"it was made again since the plan was made: {ids}")
                 return "it was gone already"
             raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
         expected = self.state.expected[own.id]

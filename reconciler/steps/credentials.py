@@ -95,8 +95,11 @@ class Credentials:
         if step.id is None or step.id in self.shared.kept:
             raise NotAppliedError(Outcome.SKIPPED, f"not everything could be moved away from {name}")
         await self._refuse_used(step.id, name)
-        if (found := _by_id(await self.client.credentials(self.instance), step.id)) is None:
+        there = await self.client.credentials(self.instance)
+        if (found := _by_id(there, step.id)) is None:
             return "it was gone already"
+        if step.body.get("name") not in {other for other, one in there.items() if one is found}:
+            raise NotAppliedError(Outcome.STALE, f"the credential {step.id} is not {name} any more")
         if found.users is None:
             raise NotAppliedError(Outcome.SKIPPED, f"the server does not say who uses {name}")
         if found.users:

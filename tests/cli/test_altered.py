@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,12 @@ from reconciler.errors import ReconcilerError
 from reconciler.model import Plan
 from reconciler.render import json as form
 from reconciler.render import markdown, text
+from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 
 Doc = dict[str, Any]
+Lie = Callable[[Doc], object]
 
 _SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text())
 _VALIDATOR = Draft202012Validator(_SCHEMA)
@@ -191,3 +193,205 @@ def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, s
     assert not hidden
     assert tried > 3000 / each
     assert taken < tried / 4
+
+
+# -- lies, with all seals made again ------------------------------------------------------------
+
+Parts = list[Doc]
+
+
+def _steps(document: Doc) -> Parts:
+    found: Parts = document["instances"][0]["steps"]
+    return found
+
+
+def _step(document: Doc, bot: str, call: str) -> Doc:
+    return next(step for step in _steps(document) if (step["bot"], step["call"]) == (bot, call))
+
+
+def _change(document: Doc, bot: str) -> Doc:
+    changes: Parts = document["instances"][0]["changes"]
+    return next(change for change in changes if change["bot"] == bot)
+
+
+def _sends(bot: str, call: str, **values: Any) -> Lie:
+    """A call sends other values than are shown; None: it lacks them."""
+
+    def lie(document: Doc) -> None:
+        body = _step(document, bot, call)["body"]
+        body.update(values)
+        for name in [name for name, value in body.items() if value is None]:
+            del body[name]
+
+    return lie
+
+
+def _describes(bot: str, call: str, old: str, new: str) -> Lie:
+    def lie(document: Doc) -> None:
+        body = _step(document, bot, call)["body"]
+        assert old in body["description"]
+        body["description"] = body["description"].replace(old, new)
+
+    return lie
+
+
+def _is(bot: str, call: str, /, **values: Any) -> Lie:
+    return lambda document: _step(document, bot, call).update(values)
+
+
+def _copied(bot: str, call: str, to: int, /, **values: Any) -> Lie:
+    """A call more. to: its place among all calls."""
+    return lambda document: _steps(document).insert(to, {**_step(document, bot, call), **values})
+
+
+def _moved(bot: str, call: str, to: int) -> Lie:
+    def lie(document: Doc) -> None:
+        _steps(document).remove(step := _step(document, bot, call))
+        _steps(document).insert(to, step)
+
+    return lie
+
+
+def _without(bot: str, call: str) -> Lie:
+    return lambda document: _steps(document).remove(_step(document, bot, call))
+
+
+def _called(bot: str, **values: Any) -> Lie:
+    return lambda document: _change(document, bot).update(values)
+
+
+def _swapped(document: Doc) -> None:
+    one, other = _step(document, "um", "update"), _step(document, "dois", "update")
+    one["id"], other["id"] = other["id"], one["id"]
+
+
+def _of_another(document: Doc) -> None:
+    """The id of another bot of the plan, in the change and its call."""
+    id_ = _change(document, "um")["ids"][0]
+    _step(document, "tres", "delete")["id"] = id_
+    _change(document, "tres")["ids"] = [id_]
+    _change(document, "tres")["before"]["id"] = id_
+
+
+def _no_id(document: Doc) -> None:
+    _step(document, "tres", "delete")["id"] = "../../instance/delete/loja"
+    _change(document, "tres")["ids"] = ["../../instance/delete/loja"]
+    _change(document, "tres")["before"]["id"] = "../../instance/delete/loja"
+
+
+def _unmarked(document: Doc) -> None:
+    del _step(document, "seis", "create")["body"]["description"]
+    change = _change(document, "seis")
+    change["fields"] = [field for field in change["fields"] if field["name"] != "description"]
+
+
+def _another_old_credential(document: Doc) -> None:
+    _change(document, "main")["ids"].append("another")
+    _steps(document).append({**_steps(document)[-1], "id": "another", "body": {"name": "other"}})
+
+
+def _unshown_field(document: Doc) -> None:
+    _change(document, "um")["fields"].pop()
+
+
+KEYS = "credential main"
+ALL = "the settings"
+LIES: dict[str, Lie] = {
+    "an update deletes": _is("dois", "update", call="delete", body={}),
+    "a delete before an update": _copied("dois", "update", 0, call="delete", body={}),
+    "a delete after an update": _copied("dois", "update", 99, call="delete", body={}),
+    "a delete of another bot": lambda document: _step(document, "tres", "delete").update(
+        id=_change(document, "dois")["ids"][0]
+    ),
+    "a create with another trigger": _sends("seis", "create", triggerValue="7"),
+    "a create that takes all": _sends("seis", "create", triggerType="all"),
+    "a create with more": _sends("seis", "create", functionUrl="https://other.example"),
+    "a create with a secret more": _sends("seis", "create", functionUrl="!env EVOLUTION_API_KEY"),
+    "a create with less": _sends("seis", "create", triggerValue=None),
+    "a create with a number as text": _sends("seis", "create", maxTokens="600"),
+    "a create with true for a number": _sends("seis", "create", maxTokens=True),
+    "a create without a marker": _unmarked,
+    "a create with a credential that nobody makes": _sends(
+        "seis", "create", openaiCredsId="new credential other"
+    ),
+    "an update with more": _sends("dois", "update", systemMessages=["other"]),
+    "an update with less": _sends("dois", "update", triggerValue=None),
+    "an update that disables": _sends("dois", "update", enabled=False),
+    "an update with another credential": _sends("dois", "update", openaiCredsId="other"),
+    "a marker of another owner": _describes("dois", "update", "gitops:", "other:"),
+    "a marker of another name": _describes("dois", "update", ":dois", ":um"),
+    "a marker more": _describes("dois", "update", "[gitops", "[other:x] [gitops"),
+    "a marker of another name in a create": _describes("seis", "create", ":seis", ":sete"),
+    "a park that takes all": _sends("dois", "park", triggerValue="(?!)parked|.*"),
+    "a park that takes all, with a right beginning": _sends(
+        "dois", "park", triggerValue="(?!)parked by gitops: dois|.*"
+    ),
+    "a park of another trigger": _sends("dois", "park", triggerType="all"),
+    "a park with a prompt": _sends("dois", "park", systemMessages=["other"]),
+    "a park that disables": _sends("dois", "park", enabled=False),
+    "a park without need": _copied("cinco", "update", 10, call="park"),
+    "no park": _without("dois", "park"),
+    "no call": lambda document: _steps(document).clear(),
+    "all calls backwards": lambda document: _steps(document).reverse(),
+    "a create twice": _copied("seis", "create", 12),
+    "an update twice": _copied("dois", "update", 99),
+    "no create": _without("seis", "create"),
+    "a replace without its delete": _without("quatro", "delete"),
+    "a replace without its create": _without("quatro", "create"),
+    "ids exchanged": _swapped,
+    "the id of another bot": _of_another,
+    "an id that is a path": _no_id,
+    "a key from elsewhere": lambda document: _step(document, KEYS, "new credential")["secret"].update(
+        name="EVOLUTION_API_KEY"
+    ),
+    "a key from a file": _is(
+        KEYS, "new credential", secret={"tag": "secret-file", "name": "/etc/ssl/private/key"}
+    ),
+    "a key that is a command": _is(KEYS, "new credential", secret={"tag": "exec", "name": "id"}),
+    "a key in a bot": _is("seis", "create", secret={"tag": "env", "name": "HOME"}),
+    "a key in a body": _sends(KEYS, "new credential", apiKey="key"),
+    "a credential of another name": _sends(KEYS, "new credential", name="other"),
+    "a new credential last": _moved(KEYS, "new credential", 99),
+    "an old credential first": _moved(KEYS, "old credential", 0),
+    "an old credential of another id": _is(KEYS, "old credential", id="other"),
+    "an old credential of another name": _sends(KEYS, "old credential", name="other"),
+    "an old credential more": _another_old_credential,
+    "a move to another credential": _sends(KEYS, "move", openaiCredsId="other"),
+    "a move of more": _sends(KEYS, "move", enabled=False),
+    "another fallback": _sends(ALL, "fallback", fallbackId="new bot seis"),
+    "no fallback": _sends(ALL, "fallback", fallbackId=""),
+    "another value of the settings": _sends(ALL, "settings", expire=8),
+    "a field that settings have not": _sends(ALL, "settings", webhook="https://other.example"),
+    "another credential in the settings": _sends(ALL, "settings", openaiCredsId="other"),
+    "a fallback in the settings": _sends(ALL, "settings", fallbackId="other"),
+    "a merge of nothing": _is(ALL, "settings", merge=True),
+    "an update called adopt": _called("dois", verb="adopt"),
+    "an adopt called update": _called("cinco", verb="update"),
+    "a delete called orphan": _called("tres", verb="orphan"),
+    "a delete called held": _called("tres", verb="held"),
+    "a change that is not shown": lambda document: document["instances"][0]["changes"].remove(
+        _change(document, "tres")
+    ),
+    "a change that is shown twice": lambda document: document["instances"][0]["changes"].append(
+        _change(document, "tres")
+    ),
+    "a field that is not shown": _unshown_field,
+    "another owner": lambda document: document.update(owner="other"),
+    "an instance that could not be read": lambda document: document["instances"][0].update(problem="x"),
+}
+
+
+def test_a_lie_is_refused_before_the_first_call(
+    run: Run, server: Sandbox, world: World, planned: Doc, tmp_path: Path
+) -> None:
+    server.calls.clear()
+    shown = {}
+    for name, lie in LIES.items():
+        document = copy.deepcopy(planned)
+        lie(document)
+        (tmp_path / "altered.json").write_text(_sealed(document))
+        applied = run("apply", "altered.json", "--yes", env={"OPENAI_KEY_LOJA": "sk-second"})
+        if applied.exit_code != 1 or not applied.stderr.startswith("Error: altered.json "):
+            shown[name] = applied.output[-500:]
+    assert shown == {}
+    assert server.calls == []

@@ -68,8 +68,9 @@ def test_an_init_that_finds_no_space_says_what_was_written(shell: Shell, tmp_pat
     assert (tmp_path / "laid" / "README.md").stat().st_size > 512
 
 
-@pytest.mark.parametrize("blocks", [0, 8, 40, 100])
-@pytest.mark.parametrize("command", ["plan", "apply"])
+@pytest.mark.parametrize(
+    ("command", "blocks"), [("plan", 0), ("plan", 40), ("apply", 8), ("apply", 40), ("apply", 100)]
+)
 def test_an_embedded_server_that_finds_no_space(shell: Shell, bots: Path, blocks: int, command: str) -> None:
     options = ["--yes"] if command == "apply" else []
     done = shell(command, "--sandbox", "--bots", bots, *options, first=f"ulimit -f {blocks}")
@@ -77,7 +78,7 @@ def test_an_embedded_server_that_finds_no_space(shell: Shell, bots: Path, blocks
     assert done.stderr.startswith("Error: ") or "failed" in done.stdout
 
 
-@pytest.mark.parametrize("files", [5, 9, 12, 16, 24, 64])
+@pytest.mark.parametrize("files", [5, 9, 16, 24, 64])
 def test_few_open_files(shell: Shell, bots: Path, files: int) -> None:
     """Each of them ends: an embedded server that cannot start says so, and nobody waits for it."""
     done = shell("apply", "--sandbox", "--bots", bots, "--yes", first=f"ulimit -n {files}")
@@ -88,8 +89,9 @@ def test_few_open_files(shell: Shell, bots: Path, files: int) -> None:
         assert done.returncode == 0
 
 
-@pytest.mark.parametrize("files", [6, 8, 10])
-@pytest.mark.parametrize("command", ["plan", "doctor", "import"])
+@pytest.mark.parametrize(
+    ("command", "files"), [("plan", 6), ("plan", 8), ("plan", 10), ("doctor", 8), ("import", 10)]
+)
 def test_few_open_files_with_a_server(
     shell: Shell, world: World, bots: Path, files: int, command: str
 ) -> None:
@@ -167,6 +169,6 @@ def test_in_a_directory_that_was_deleted_whole_paths_will_do(shell: Shell, world
 )
 def test_an_odd_environment_changes_nothing(shell: Shell, world: World, bots: Path, first: str) -> None:
     world.instance("loja", "main")
-    for command in (["plan", "--out", "p.json"], ["doctor"], ["apply", "--yes"]):
-        assert shell(*command, "--bots", bots, first=first).returncode == 0
-    assert (bots.parent / "p.json").is_file()
+    done = shell("apply", "--yes", "--bots", bots, "--out", "r.json", first=first)
+    assert done.returncode == 0
+    assert (bots.parent / "r.json").is_file()

@@ -56,6 +56,14 @@ KINDS: dict[str, tuple[Callable[[Path, Path], None], str]] = {
 
 FILES = [".gitignore", "sandbox.db", "sandbox.db-wal", "sandbox.db-shm", "sandbox.db-journal", "sandbox.salt"]
 
+PAIRS = [
+    *((name, "link to a file") for name in FILES),
+    *((FILES[place % len(FILES)], kind) for place, kind in enumerate(KINDS)),
+    ("sandbox.salt", "pipe"),
+    ("sandbox.db", "link to nothing"),
+]
+"""Each file, each kind of what stands in its place, and those that once were waited for or followed."""
+
 
 def _unchanged(elsewhere: Path) -> None:
     assert sorted(path.name for path in elsewhere.iterdir()) == ["directory", "file"]
@@ -63,8 +71,7 @@ def _unchanged(elsewhere: Path) -> None:
     assert list((elsewhere / "directory").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("name", "kind"), dict.fromkeys(PAIRS))
 def test_a_file_of_ours_is_no_file(
     shell: Shell, loja: Path, elsewhere: Path, tmp_path: Path, name: str, kind: str
 ) -> None:
@@ -85,8 +92,13 @@ def test_a_directory_in_its_place(shell: Shell, loja: Path, tmp_path: Path, name
     assert done.stderr == f"Error: .reconciler/{name} cannot be written: it is a directory, not a file.\n"
 
 
-@pytest.mark.parametrize("kind", [*KINDS, "file"])
-@pytest.mark.parametrize("command", ["plan", "doctor", "import"])
+@pytest.mark.parametrize(
+    ("kind", "command"),
+    [
+        *((kind, "plan") for kind in [*KINDS, "file"]),
+        *((kind, command) for kind in ("link to a directory", "pipe") for command in ("doctor", "import")),
+    ],
+)
 def test_the_directory_of_ours_is_none(
     shell: Shell, bots: Path, elsewhere: Path, tmp_path: Path, kind: str, command: str
 ) -> None:
@@ -100,8 +112,9 @@ def test_the_directory_of_ours_is_none(
     _unchanged(elsewhere)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("end", ["", "-wal"])
+@pytest.mark.parametrize(
+    ("kind", "end"), [*((kind, "") for kind in KINDS), ("link to a file", "-wal"), ("pipe", "-wal")]
+)
 def test_a_named_database_is_no_file(
     shell: Shell, elsewhere: Path, tmp_path: Path, kind: str, end: str
 ) -> None:
@@ -122,7 +135,12 @@ def _modes(directory: Path) -> dict[str, int]:
 
 def test_nobody_else_may_read_the_state(shell: Shell, loja: Path, tmp_path: Path) -> None:
     done = shell(
-        "apply", "--yes", "--sandbox", "--bots", loja, first="umask 0; export OPENAI_KEY=sk-" + "x" * 40
+        "apply",
+        "--yes",
+        "--sandbox",
+        "--bots",
+        loja,
+        first="umask 0; export OPENAI_KEY=sk-" + "0a1b2c3d4e" * 4,
     )
     assert done.returncode == 0
     assert stat.S_IMODE((tmp_path / ".reconciler").stat().st_mode) == 0o700
@@ -141,7 +159,7 @@ def test_while_it_runs_too(tmp_path: Path) -> None:
 
 
 def test_the_state_of_an_earlier_version_becomes_private(run: Run, loja: Path, tmp_path: Path) -> None:
-    env = {"OPENAI_KEY": "sk-" + "x" * 40}
+    env = {"OPENAI_KEY": "sk-" + "0a1b2c3d4e" * 4}
     assert run("plan", "--sandbox", "--bots", loja, env=env).exit_code == 0
     for name in ("sandbox.db", "sandbox.salt"):
         (tmp_path / ".reconciler" / name).chmod(0o644)
@@ -204,8 +222,13 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize(("host", "status"), HOSTS.items())
-@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "DELETE"])
+@pytest.mark.parametrize(
+    ("host", "status", "method"),
+    [
+        *((host, status, "GET") for host, status in HOSTS.items()),
+        *(("evil.example", 421, method) for method in ("POST", "OPTIONS", "DELETE")),
+    ],
+)
 def test_a_foreign_host_is_refused(sandbox: Sandbox, host: str, status: int, method: str) -> None:
     """A page whose name was pointed at this machine sends its own name."""
     with World(sandbox.url, sandbox.api_key) as world:

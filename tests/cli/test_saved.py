@@ -264,3 +264,141 @@ def test_a_rotation_is_done_on_merge_whoever_reviewed_what(
     assert _by_value(world, "1")["systemMessages"] == ["Sim!"]
     assert run("plan", "--bots", bots, env=key).stdout.startswith("No changes.")
     assert "sk-" not in (tmp_path / "plan.json").read_text() + (tmp_path / "done.json").read_text()
+
+
+def test_a_saved_plan_deletes_no_more_than_is_allowed(
+    run: Run, server: Sandbox, loja: World, bots: Path
+) -> None:
+    run("apply", "--bots", bots, "--yes")
+    text = (bots / "loja.yaml").read_text()
+    (bots / "loja.yaml").write_text("".join(line for line in text.splitlines(True) if "dois" not in line))
+    run("plan", "--bots", bots, "--prune", "--out", "plan.json")
+    server.calls.clear()
+    for most in (["--max-deletes", "0"], ["--max-delete-share", "49"]):
+        refused = run("apply", "plan.json", *most, "--yes")
+        assert (refused.exit_code, refused.stdout, server.calls) == (1, "", [])
+        assert "the plan deletes too much" in refused.stderr
+    assert run("apply", "plan.json", "--max-deletes", "1", "--yes").exit_code == 0
+    assert [bot["triggerValue"] for bot in loja.bots("loja")] == ["1"]
+
+
+def test_a_delete_of_a_bot_that_was_made_again_is_stale(
+    run: Run, loja: World, bots: Path, tmp_path: Path
+) -> None:
+    run("apply", "--bots", bots, "--yes")
+    gone = _by_value(loja, "2")
+    text = (bots / "loja.yaml").read_text()
+    (bots / "loja.yaml").write_text("".join(line for line in text.splitlines(True) if "dois" not in line))
+    run("plan", "--bots", bots, "--prune", "--out", "plan.json")
+    loja.remove("loja", gone)
+    new = loja.bot("loja", gone["openaiCredsId"], maxTokens=200, description=gone["description"])
+    applied = run("apply", "plan.json", "--yes")
+    assert applied.exit_code == 1
+    assert f"stale    it was made again since the plan was made: {new['id']}" in applied.stdout
+    assert len(loja.bots("loja")) == 2
+
+
+def test_a_fallback_that_was_cleared_by_hand_is_left_alone(run: Run, world: World, bots: Path) -> None:
+    world.instance("loja")
+    _declared(bots)
+    key = {"OPENAI_KEY_LOJA": "sk-first"}
+    run("apply", "--bots", bots, "--yes", env=key)
+    (bots / "loja.yaml").write_text(
+        (bots / "loja.yaml").read_text().replace("fallback: um", "fallback: dois")
+    )
+    run("plan", "--bots", bots, "--out", "plan.json", env=key)
+    row = {name: value for name, value in world.settings("loja").items() if value is not None}
+    world.done("POST", "/openai/settings/loja", {**row, "openaiCredsId": "", "fallbackId": None})
+    assert world.settings("loja")["fallbackId"] is None
+    applied = run("apply", "plan.json", "--yes", env=key)
+    assert (applied.exit_code, world.settings("loja")["fallbackId"]) == (1, None)
+    assert "stale    the fallback was cleared since the plan was made" in applied.stdout
+
+
+# -- as another program writes it anew -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_plan_that_powershell_wrote_is_applied(
+    run: Run, loja: World, bots: Path, tmp_path: Path, encoding: str, mark: str
+) -> None:
+    """`plan --format json > plan.json` there, by any of its versions."""
+    printed = run("plan", "--bots", bots, "--format", "json").stdout
+    (tmp_path / "plan.json").write_bytes((mark + printed.replace("\n", "\r\n")).encode(encoding))
+    applied = run("apply", "plan.json", "--yes")
+    assert (applied.exit_code, len(loja.bots("loja"))) == (0, 2)
+
+
+# -- signed --------------------------------------------------------------------------------------
+
+_SIGNS = {"EVOLUTION_RECONCILER_PLAN_KEY": "a-key-of-the-tests-that-nobody-guesses"}
+_WRONG = {"EVOLUTION_RECONCILER_PLAN_KEY": "another-key-of-the-tests-that-is-not-it"}
+_SHORT = {"EVOLUTION_RECONCILER_PLAN_KEY": "short-key-of-31-characters-here"}
+
+
+@pytest.mark.parametrize("results", [False, True])
+@pytest.mark.parametrize(
+    ("made", "altered", "read", "sentence"),
+    [
+        (_SIGNS, {}, _SIGNS, ""),
+        (_SIGNS, {}, {}, ""),
+        ({}, {}, {}, ""),
+        ({}, {}, _SIGNS, "is not signed, and EVOLUTION_RECONCILER_PLAN_KEY is set"),
+        (_SIGNS, {"signature": None}, _SIGNS, "is not signed, and"),
+        (_WRONG, {}, _SIGNS, "is not signed with the key in EVOLUTION_RECONCILER_PLAN_KEY"),
+        (_SIGNS, {"signature": "0" * 64}, _SIGNS, "is not signed with the key in"),
+        (_SIGNS, {"signature": "0"}, _SIGNS, "has a signature that is none"),
+        (_SIGNS, {"signature": 7}, {}, "has a signature that is none"),
+        (_SIGNS, {"created": "2026-01-01T00:00:00+00:00"}, _SIGNS, "is not signed with the key in"),
+        (_SIGNS, {"commit": "0" * 40}, _SIGNS, "is not signed with the key in"),
+        (_SIGNS, {}, _SHORT, "has 31 characters"),
+    ],
+)
+def test_a_file_is_signed_where_there_is_a_key(
+    run: Run,
+    server: Sandbox,
+    loja: World,
+    bots: Path,
+    tmp_path: Path,
+    made: dict[str, str],
+    altered: dict[str, Any],
+    read: dict[str, str],
+    sentence: str,
+    results: bool,
+) -> None:
+    """altered: what is written in the file afterwards, with the sum over it made again; None: taken out."""
+    command = ("apply", "--yes") if results else ("plan",)
+    env = {name: made.get(name) for name in _SIGNS}
+    assert run(*command, "--bots", bots, "--out", "file.json", env=env).exit_code == 0
+    document = json.loads((tmp_path / "file.json").read_text())
+    assert ("signature" in document) == bool(made)
+    document = {
+        name: value
+        for name, value in {**document, **altered}.items()
+        if value is not None or name not in altered
+    }
+    document["sha256"] = as_json.sha256(document)
+    text = json.dumps(document)
+    (tmp_path / "file.json").write_text(text)
+
+    server.calls.clear()
+    commands = [["show", "file.json"]] + ([] if results else [["apply", "file.json", "--yes"]])
+    for words in commands:
+        shown = run(*words, env={name: read.get(name) for name in _SIGNS})
+        assert (shown.exit_code, sentence in shown.stderr) == (1 if sentence else 0, True)
+        for key in (*made.values(), *read.values()):
+            assert key not in shown.output + text
+    if sentence:
+        assert server.calls == []
+
+
+@pytest.mark.parametrize("command", [["plan"], ["plan", "--out", "p.json"], ["apply", "--yes"]])
+def test_a_weak_key_is_refused_before_anything_is_done(
+    run: Run, server: Sandbox, loja: World, bots: Path, command: list[str]
+) -> None:
+    server.calls.clear()
+    made = run(*command, "--bots", bots, env=_SHORT)
+    assert (made.exit_code, made.stdout, server.calls) == (1, "", [])
+    assert "make one with `openssl rand -hex 32`" in made.stderr
+    assert _SHORT["EVOLUTION_RECONCILER_PLAN_KEY"] not in made.output

@@ -107,13 +107,35 @@ def test_another_server_with_an_instance_of_the_same_name(
 
 
 def test_an_instance_that_was_made_again_under_its_name(run: Run, world: World, bots: Path) -> None:
+    """Nothing that was reviewed is about it; the changes of other instances are made."""
     world.instance("loja", "main")
+    world.instance("matriz", "central")
+    text = (bots / "loja.yaml").read_text()
+    (bots / "matriz.yaml").write_text(text.replace("openaiCreds: main", "openaiCreds: central"))
     run("plan", "--bots", bots, "--out", "plan.json")
     world.done("DELETE", "/instance/delete/loja")
     world.instance("loja", "main")
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert (applied.exit_code, world.bots("loja")) == (1, [])
-    assert "the instance 'loja' was made again since" in applied.stderr
+    assert len(world.bots("matriz")) == 2
+    assert "um  held: nobody reviewed this create since the instance was made again: it is" in applied.stdout
+    run("plan", "--bots", bots, "--out", "again.json")
+    both = ("--reviewed", "plan.json", "--reviewed", "again.json")
+    applied = run("apply", "--bots", bots, *both, "--yes")
+    assert (applied.exit_code, len(world.bots("loja"))) == (0, 2)
+
+
+def test_a_saved_plan_is_not_applied_to_an_instance_that_was_made_again(
+    run: Run, server: Sandbox, world: World, bots: Path
+) -> None:
+    world.instance("loja", "main")
+    run("plan", "--bots", bots, "--out", "plan.json")
+    world.done("DELETE", "/instance/delete/loja")
+    world.bot("loja", world.instance("loja", "main")["main"])
+    server.calls.clear()
+    applied = run("apply", "plan.json", "--yes")
+    assert (applied.exit_code, server.writes) == (1, [])
+    assert applied.stdout.count("it holds rows of another instance") == 2
 
 
 def test_a_name_binds_a_plan_that_is_applied_as_it_is_too(run: Run, world: World, bots: Path) -> None:

@@ -59,12 +59,17 @@ def command(request: pytest.FixtureRequest, bots: Path, shell: Shell) -> list[st
     return [word.format(bots=bots) for word in words]
 
 
-every_command = pytest.mark.parametrize("command", COMMANDS, indirect=True)
 EVERY_APPLY = [name for name in COMMANDS if name.startswith("apply")]
 
 
-@every_command
-@pytest.mark.parametrize("how", [">&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        *((name, ">/dev/full") for name in COMMANDS),
+        *((name, ">&-") for name in ("help", "plan-json", "show", "sandbox", *EVERY_APPLY)),
+    ],
+    indirect=["command"],
+)
 @pytest.mark.usefixtures("loja")
 def test_output_that_cannot_be_written_is_an_error(
     shell: Shell, server: Sandbox, command: list[str], how: str
@@ -75,7 +80,7 @@ def test_output_that_cannot_be_written_is_an_error(
     assert _creates(server) == 0
 
 
-@every_command
+@pytest.mark.parametrize("command", COMMANDS, indirect=True)
 @pytest.mark.usefixtures("loja")
 def test_with_all_closed_the_exit_code_says_it(shell: Shell, server: Sandbox, command: list[str]) -> None:
     done = shell(*command, how="<&- >&- 2>&-")
@@ -83,8 +88,17 @@ def test_with_all_closed_the_exit_code_says_it(shell: Shell, server: Sandbox, co
     assert _creates(server) == 0
 
 
-@pytest.mark.parametrize("command", sorted(COMMANDS.keys() - {"sandbox"}), indirect=True)
-@pytest.mark.parametrize("how", ["2>&-", "2>/dev/full", "<&-"])
+_HOWS = ("2>&-", "2>/dev/full", "<&-")
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        *((name, _HOWS[place % 3]) for place, name in enumerate(sorted(COMMANDS.keys() - {"sandbox"}))),
+        *(("apply", how) for how in _HOWS),
+    ],
+    indirect=["command"],
+)
 @pytest.mark.usefixtures("loja")
 def test_what_goes_well_needs_stdout_alone(shell: Shell, command: list[str], how: str) -> None:
     done = shell(*command, how=how)
@@ -151,8 +165,14 @@ OUT = {
 }
 
 
-@pytest.mark.parametrize("command", ["plan", "apply-json"], indirect=True)
-@pytest.mark.parametrize(("out", "first", "why"), OUT.values(), ids=OUT)
+@pytest.mark.parametrize(
+    ("command", "out", "first", "why"),
+    [
+        pytest.param(("plan", "apply-json")[place % 2], *case, id=name)
+        for place, (name, case) in enumerate(OUT.items())
+    ],
+    indirect=["command"],
+)
 @pytest.mark.usefixtures("loja")
 def test_an_out_that_cannot_be_written_is_known_first(
     shell: Shell, server: Sandbox, bots: Path, command: list[str], out: str, first: str, why: str
@@ -240,9 +260,12 @@ PLANS = {
 }
 
 
-@pytest.mark.parametrize(("first", "why"), PLANS.values(), ids=PLANS)
+_READERS = (["show", "f"], ["apply", "--yes", "f"], ["apply", "--yes", "--reviewed", "f"])
+
+
 @pytest.mark.parametrize(
-    "args", [["show", "f"], ["apply", "--yes", "f"], ["apply", "--yes", "--reviewed", "f"]]
+    ("args", "first", "why"),
+    [pytest.param(_READERS[place % 3], *case, id=name) for place, (name, case) in enumerate(PLANS.items())],
 )
 def test_a_plan_that_is_no_file(
     shell: Shell, server: Sandbox, bots: Path, args: list[str], first: str, why: str
