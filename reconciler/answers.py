@@ -214,6 +214,11 @@ class Credentials(dict[str, Credential]):
 
     unread: tuple[tuple[str, Unread], ...] = ()
 
+    @property
+    def own_users(self) -> frozenset[str]:
+        """The bots of the instance that use one of its credentials, as these show it."""
+        return frozenset[str]().union(*(one.own_users for one in self.values()))
+
 
 def credentials(data: object) -> Credentials:
     """Credentials by name. Their keys come with them: nobody keeps them for long.

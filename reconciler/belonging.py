@@ -3,6 +3,7 @@
 A cache, a proxy or a broken server may answer with the rows of another instance, or with one row twice. Every
 row has an id, and all but those of 2.2's settings say which instance they belong to: no id may stand in two
 answers for two instances, an instance's rows belong to one instance, and no two instances are the same one.
+A list of bots is not whole where a credential of the instance shows more.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from reconciler.answers import NotUnderstood, is_id
+from reconciler.errors import InstanceError
 from reconciler.masking import Secrets
+from reconciler.model import RemoteBot
 
 
 class Belonging:
@@ -72,3 +75,19 @@ class Belonging:
     def _mix(self, instance: str, other: str) -> None:
         self.mixed.setdefault(instance, other)
         self.mixed.setdefault(other, instance)
+
+
+def hidden(bots: Iterable[RemoteBot], users: frozenset[str]) -> frozenset[str]:
+    """The bots of an instance that its credentials show as their users, and the list of its bots does not."""
+    ids = {bot.id for bot in bots}
+    return frozenset() if "" in ids else users - ids
+
+
+def check_whole(instance: str, bots: Iterable[RemoteBot], users: frozenset[str]) -> None:
+    """Raises InstanceError for a list of bots that is not whole. instance: its name, as it may be shown."""
+    if absent := hidden(bots, users):
+        raise InstanceError(
+            f"The server's list of the bots of the instance {instance} is not whole: a credential shows bot "
+            f"{min(absent)}, and the list does not. Try again; if it is so again, look at what stands in "
+            "front of the server, such as a proxy or a cache."
+        )

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from reconciler import answers, identity, pipeline, secrets
 from reconciler.address import is_loopback
+from reconciler.belonging import check_whole
 from reconciler.client import OLDEST, Client, Server
 from reconciler.errors import Disabled, ManifestError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.families import split
@@ -145,8 +146,9 @@ async def _first_bots(client: Client, names: Collection[str]) -> object:
 
 async def _look(client: Client, name: str) -> _Seen:
     bots = await client.find(name)
-    credentials = frozenset(await client.credentials(name))
-    return _Seen(bots, credentials, (await client.settings(name)).exists)
+    credentials = await client.credentials(name)
+    check_whole(client.secrets.shown(name), bots, credentials.own_users)
+    return _Seen(bots, frozenset(credentials), (await client.settings(name)).exists)
 
 
 def _server(url: str) -> Finding:

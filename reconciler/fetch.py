@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from reconciler.belonging import check_whole, hidden
 from reconciler.client import Client
 from reconciler.errors import Disabled, InstanceError, Missing, ReconcilerError, ServerError, Unauthorized
 from reconciler.keyring import Keyring
@@ -168,14 +169,9 @@ async def _observe(
     """What is there. unlent: told why a lender can't be read, which is its borrowers' trouble alone."""
     bots = await client.find(instance.name)
     credentials = await keyring.read(instance.name) if _names_own(instance) else None
-    if _hidden(keyring, instance.name, bots):  # or made between the two reads
+    if hidden(bots, users := keyring.users(instance.name)):  # or made between the two reads
         bots = await client.find(instance.name)
-        if hidden := _hidden(keyring, instance.name, bots):
-            raise InstanceError(
-                f"The server's list of the bots of the instance {client.secrets.shown(instance.name)} is not "
-                f"whole: a credential shows bot {min(hidden)}, and the list does not. Plan again; if it is "
-                "so again, look at what stands in front of the server, such as a proxy or a cache."
-            )
+        check_whole(client.secrets.shown(instance.name), bots, users)
     lent: dict[str, Mapping[str, RemoteCredential]] = {}
     for lender in sorted(_lenders(instance)):
         try:
@@ -199,12 +195,6 @@ async def _observe(
         lent,
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in unread),
     )
-
-
-def _hidden(keyring: Keyring, instance: str, bots: tuple[RemoteBot, ...]) -> frozenset[str]:
-    """The bots of an instance that its credentials show, and the list of its bots does not."""
-    ids = {bot.id for bot in bots}
-    return frozenset() if "" in ids else keyring.users(instance) - ids
 
 
 async def _settings_of_others(client: Client, known: Collection[str]) -> dict[str, str]:

@@ -71,7 +71,7 @@ class Keyring:
         read = self._reads.get(instance)
         if read is None or not read.done() or _failed(read):
             return frozenset()
-        return frozenset[str]().union(*(one.own_users for one in read.result().values()))
+        return read.result().own_users
 
     def turning(self, instance: str, there: Mapping[str, RemoteCredential]) -> bool:
         """Whether one of an instance's declared credentials is to be rotated, or half-way."""

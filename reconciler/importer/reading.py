@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from reconciler.answers import Credentials
+from reconciler.belonging import check_whole
 from reconciler.client import Client
 from reconciler.errors import InstanceError, ReconcilerError, Refused, Unauthorized
 from reconciler.lint import Version, version
@@ -99,9 +100,11 @@ def _matches(name: str, glob: str) -> bool:
 
 async def _observe(client: Client, name: str) -> ObservedInstance:
     credentials = await client.credentials(name)  # first, so that their keys are known in what comes next
+    bots = await client.find(name)
+    check_whole(client.secrets.shown(name), bots, credentials.own_users)
     return ObservedInstance(
         name,
-        await client.find(name),
+        bots,
         _without_keys(credentials),
         await client.settings(name),
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in credentials.unread),

@@ -268,6 +268,21 @@ def test_settings_are_saved_when_they_are_seen(shop: Shop, stores: Json, said: J
     assert found.startswith(told)
 
 
+@pytest.mark.parametrize("field", ["delayMessage", "ignoreJids", "expire"])
+def test_a_row_that_is_not_understood_is_not_written_over(shop: Shop, field: str) -> None:
+    """What it has in that field is not known, and the whole row is written."""
+    before = shop.row()
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if "/fetchSettings/" not in request.path:
+            return raw
+        return answer(200, json.dumps({**body_of(raw), field: "seven"}).encode())
+
+    [told] = shop.stage.apply(shop.plan({"expire": 60}), tell=tell).values()
+    assert told.startswith(f"failed: its row is not understood: {field} is not of type")
+    assert shop.row() == before
+
+
 # -- the fallback -------------------------------------------------------------------------------
 
 

@@ -215,6 +215,26 @@ OF_DELETES: list[tuple[Lie, str]] = [
 ]
 
 
+NOT_SHOWN = "failed: the server's list of bots does not show bot bot-ana, but a credential does"
+
+
+@pytest.mark.parametrize("said", [[], None], ids=str)
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [(DELETE, NOT_SHOWN), (REPLACE, NOT_SHOWN), (PUT, "stale: it was deleted since the plan was made")],
+    ids=["delete", "replace", "update"],
+)
+def test_a_bot_is_not_gone_because_a_list_lacks_it(
+    stage: Stage, pair: Pair, said: Json, expected: str
+) -> None:
+    lie = Lie("a list that is not whole", "GET", "/find/", says=says(said))
+    _, results, told = _apply(stage, pair, lie)
+    assert told == expected
+    assert not results.ok
+    assert "bot-ana" in stage.rows()
+    assert not stage.sandbox.writes
+
+
 def _apply(stage: Stage, pair: Pair, lie: Lie) -> tuple[Plan, Results, str]:
     """Apply to a liar. Returns the plan, the results, and how ana's change ended."""
     plan = stage.plan(stage.put(pair), pair)
