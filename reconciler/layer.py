@@ -89,6 +89,11 @@ def read(root: Node, source: Source, stem: str | None, *, bots: bool = True, var
     top = source.entries(root, "a manifest" if stem is not None else "a folder's file")
     if top is None:
         return Layer(source, Position(source.file, 1, 1), whole=False)
+    pasted = [key for name, (key, _) in top.items() if name in OPENAI.fields]
+    if "bots" not in top and len(pasted) > 1:
+        known = "`bots:` and a name" if stem is not None else "`defaults:`, or under `bots:` and a name"
+        source.report(pasted[0], f"the fields of a bot stand below {known}: move them there")
+        return Layer(source, Position(source.file, 1, 1), whole=False)
     if not (bots or "bots" in top):
         source.report(root, "the manifest has no bots: add `bots:` (`bots: {}` for an instance without any)")
     return _Reader(source, top, "" if stem is not None else "folder ", variables or "vars" in top).layer(stem)

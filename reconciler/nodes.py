@@ -101,7 +101,9 @@ class Source:
         """
         if not isinstance(node, MappingNode) or tag(node):
             said = f"{what} must be a mapping (`name: value` lines)"
-            self.report(node, said if secret else f"{said}, not {_described(node)}")
+            said = said if secret else f"{said}, not {_described(node)}"
+            listed = isinstance(node, SequenceNode)
+            self.report(node, f"{said}: write each item under a name, without a dash" if listed else said)
             return None
         found: Entries = {}
         merge: tuple[Node, Node] | None = None

@@ -15,7 +15,8 @@ from reconciler.render.values import count
 def text(report: Report) -> str:
     """What was written, and the next steps."""
     if not report.written:
-        return "Nothing was written.\n"
+        some = report.empty or report.skipped or report.left_out or report.failed
+        return f"{'' if some else 'The server shows this key no instance. '}Nothing was written.\n"
     width = max(len(str(one.path)) for one in report.written)
     lines = [f"{safe.line(str(one.path)):{width}}  {_contents(one)}" for one in report.written]
     bots = sum(one.bots for one in report.written)

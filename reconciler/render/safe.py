@@ -22,7 +22,15 @@ _UNSAFE = re.compile(
 _COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")
 _JOINER = "\u200d"
 _SIGNS = {"\n": "⏎", "\t": "⇥", "\x7f": "␡"}
-_CONTROLS = {"\0": "NULL", "\t": "TAB", "\x1b": "ESCAPE", "\x7f": "DELETE", "\x85": "NEXT LINE"}
+_CONTROLS = {
+    "\0": "NULL",
+    "\t": "TAB",
+    "\n": "LINE FEED",
+    "\r": "CARRIAGE RETURN",
+    "\x1b": "ESCAPE",
+    "\x7f": "DELETE",
+    "\x85": "NEXT LINE",
+}
 
 
 def line(text: str) -> str:

@@ -350,15 +350,36 @@ def _without_last_commas(text: str) -> str:
     return _LAST_COMMA.sub(blank, text)
 
 
+_OTHER_WORD = re.compile(r"(?:True|False|None|undefined|nil|yes|no|on|off)\b")
+_JSON_EXPLANATIONS = {
+    "Expecting property name": "a key in double quotes, or the closing `}`, is missing: add it",
+    "Expecting ',' delimiter": "a `,` or a closing bracket is missing before this: add it",
+    "Expecting ':' delimiter": "a `:` is missing behind the key: add it",
+    "Expecting value": "a value is missing: add it",
+    "Extra data": "something stands behind the end of the JSON: remove it",
+    "Unterminated string": "a quote is opened here and never closed: close it",
+    "Invalid \\escape": "the backslash begins no escape that JSON knows: write two of them",
+    "Invalid \\uXXXX escape": "the escape needs four hexadecimal digits: write the character itself",
+}
+
+
 def _explained_json(error: json.JSONDecodeError, text: str) -> MalformedError:
-    said = f"{error.msg[0].lower()}{error.msg[1:]}: correct it"
+    said = next(
+        (said for part, said in _JSON_EXPLANATIONS.items() if error.msg.startswith(part)),
+        f"{error.msg[0].lower()}{error.msg[1:]}: correct it",
+    )
     sign = text[error.pos : error.pos + 1]
+    word = _OTHER_WORD.match(text, error.pos)
     if sign == "#":
         said = "`#` begins no comment here: write `//`"
     elif error.msg.startswith("Invalid control character"):
         said = f"{named(sign)} cannot stand in a text: write {json.dumps(sign)[1:-1]}"
+    elif sign == "'":
+        said = 'JSON has double quotes alone: write "'
+    elif word and error.msg == "Expecting value":
+        said = f"`{word[0]}` is no value: write true, false, a number, or a text in double quotes"
     elif sign and not sign.isascii():
-        said = f"{named(sign)} stands here, {said}"
+        said = f"{named(sign)} stands here, and {said}"
     return MalformedError(f"not valid JSON: {said}", error.pos)
 
 

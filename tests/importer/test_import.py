@@ -382,6 +382,12 @@ def test_a_fallback_that_is_not_in_the_manifest(here: Here) -> None:
     )
 
 
+def test_a_server_without_instances(here: Here) -> None:
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "The server shows this key no instance. Nothing was written.\n"
+
+
 def test_nothing_is_overwritten(here: Here) -> None:
     for name in ("a", "b", "c", "d"):
         shop(here.server, name, bot(100, "1", systemMessages=[LONG + name]))

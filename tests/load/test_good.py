@@ -164,7 +164,6 @@ SCALARS = [
     ("two\n      lines", "two lines"),
     ("|\n      two\n      lines\n", "two\nlines\n"),
     (">-\n      two\n      lines\n", "two lines"),
-    ("! 5", "5"),
 ]
 
 

@@ -148,3 +148,37 @@ def _plain(node: Node) -> object:
     if isinstance(node, SequenceNode):
         return [_plain(item) for item in node.value]
     return node.value
+
+
+WRONG = {
+    "{'bots': {}}": 'write "',
+    "{bots: {}}": "a key in double quotes",
+    '{"bots": {"a": {"enabled": True}}}': "`True` is no value: write true, false",
+    '{"bots": undefined}': "`undefined` is no value",
+    '{"bots": {}} x': "behind the end of the JSON: remove it",
+    '{"bots": {}}\n{"bots": {}}': "behind the end of the JSON: remove it",
+    '{"bots": {}\n"x-a": 1}': "a `,` or a closing bracket is missing",
+    '{"bots" {}}': "a `:` is missing",
+    '{"bots": {"a': "a quote is opened here",
+    '{"bots": {"a": "\\d"}}': "write two of them",
+    '{"bots": {"a": "x\ny"}}': "U+000A LINE FEED cannot stand in a text",
+    "[]": "write each item under a name, without a dash",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), WRONG.items())
+def test_what_people_write_in_json(tmp_path: Path, text: str, words: str) -> None:
+    [found] = problems(tmp_path, {"loja.json": text})
+    assert words in found
+
+
+def test_no_value_of_json_is_shown_that_may_be_a_key(tmp_path: Path) -> None:
+    [found] = problems(tmp_path, {"loja.json": '{"credentials": {"a": {"apiKey": abcdefghijklmnopq1}}}'})
+    assert "abc" not in found
+
+
+@pytest.mark.parametrize("file", ["loja.json", "loja.yaml", "_defaults.json"])
+def test_a_body_alone_is_one_error(tmp_path: Path, file: str) -> None:
+    files = {file: '{"enabled": true, "model": "gpt-4o", "maxTokens": 3}', "b.yaml": "bots: {}\n"}
+    [found] = problems(tmp_path, files)
+    assert found.startswith(f"{file}:1:2: the fields of a bot stand below ")

@@ -27,6 +27,7 @@ import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -81,7 +82,10 @@ class Api:
     def call(self, method: str, path: str, body: Json = None) -> Json:
         """One call below the repository's path: what it answers. Raises GithubError."""
         with self._answer(method, path, body) as answer:
-            return json.load(answer)
+            try:
+                return json.load(answer)
+            except (ValueError, RecursionError, OSError, HTTPException):
+                raise GithubError(f"{_what(method, answer.url)} answered no JSON, or a part of it.") from None
 
     def pages(self, path: str, key: str | None = None, **query: str | int) -> Iterator[Json]:
         """Every item of a list, page after page. key: where the answer holds the list, if it is not one."""
@@ -128,7 +132,7 @@ class Api:
         """The answer. What GitHub did not do for too many calls is tried again, whatever it is; what it may
         have done only where that does no harm, so no POST. Raises GithubError.
         """
-        what = f"GitHub's API: {method} {urlsplit(request.full_url).path}"
+        what = _what(method, request.full_url)
         failed = 0
         while True:
             try:
@@ -143,7 +147,7 @@ class Api:
                     continue
                 if error.code not in {500, 502, 503, 504} or method == "POST" or failed == TRIES - 1:
                     raise GithubError(f"{said}.", error.code) from None
-            except OSError as error:  # URLError is one
+            except (OSError, HTTPException) as error:  # URLError is an OSError
                 if method == "POST" or failed == TRIES - 1:
                     raise GithubError(f"{what} did not answer ({type(error).__name__}).") from None
             failed += 1
@@ -154,6 +158,10 @@ class Api:
             raise GithubError(f"{said}, and asks to wait {pause:.0f} seconds. Run this job again then.")
         self._patience -= pause
         time.sleep(pause)
+
+
+def _what(method: str, url: str) -> str:
+    return f"GitHub's API: {method} {urlsplit(url).path}"
 
 
 def _pause(error: HTTPError, said: str) -> float | None:
@@ -513,8 +521,17 @@ def main() -> int:
                 issue(Api(), given.marker, given.label, given.title, given.text, given.close)
             case "reviewed":
                 reviewed(Api(), given.commit, given.branch, given.before, given.out)
-    except (GithubError, OSError) as error:
+    except (GithubError, OSError, HTTPException) as error:
         _command("error", str(error))
+        return 1
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+    ) as error:  # its answers are read as documented
+        said = f"GitHub's API answered in another form than its documentation has ({type(error).__name__})"
+        _command("error", f"{said}: run this job again.")
         return 1
     return 0
 
