@@ -297,6 +297,9 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
         fallback, unread = None, (*unread, ("fallbackId", "is not an id"))
     if "id" in row and not is_id(row["id"]):
         unread = NO_ID + unread
+    if "id" not in row and not fields and not unread:
+        # Without a row there are defaults. Taken for that, a row would be replaced by them.
+        raise NotUnderstood("every field of the settings is null")
     if saved and unread:
         raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))

@@ -291,7 +291,8 @@ def test_what_a_version_does_not_show_of_settings_is_named() -> None:
     row = {"openaiCredsId": "c1", "openaiIdFallback": None}
     assert answers.settings({"id": "s", **whole, "fallbackId": None}).unseen == frozenset()
     assert answers.settings({**shown, **row}).unseen == {"debounceTime"}
-    assert answers.settings({**shown, "openaiIdFallback": None}).unseen == frozenset(), "there is no row"
+    zeros = {**shown, "expire": 0, "openaiIdFallback": None}
+    assert answers.settings(zeros).unseen == frozenset(), "there is no row"
 
 
 def test_settings_have_fields_of_their_own() -> None:
@@ -299,7 +300,10 @@ def test_settings_have_fields_of_their_own() -> None:
     assert answers.settings(row).fields == {"openaiCredsId": "c1", "speechToText": True}
 
 
-@pytest.mark.parametrize("data", [None, [], {}, "x", {"message": "x"}, {"id": "s"}, [{"expire": 1}]], ids=str)
+NO_SETTINGS = [None, [], {}, "x", {"message": "x"}, {"id": "s"}, [{"expire": 1}], {"expire": None}]
+
+
+@pytest.mark.parametrize("data", NO_SETTINGS, ids=str)
 def test_what_is_no_row_of_settings(data: object) -> None:
     with pytest.raises(NotUnderstood, match="the settings"):
         answers.settings(data)
