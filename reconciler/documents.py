@@ -28,6 +28,11 @@ Document = dict[str, Any]
 
 _MOST_DIGITS = 18
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
+)
+"""Where half a character may be escaped in JSON; only then every text is looked at."""
+
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
@@ -68,7 +73,10 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
         planned = document["plan"] if "results" in document else document
         plan = _plan(planned)
         results = _results(document, plan) if "results" in document else None
-        again = json.plan(plan, origin) if results is None else json.results(plan, results, origin)
+        if results is None:
+            expected = json.plan_document(plan, origin)
+        else:
+            expected = json.results_document(plan, results, origin)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "its beginning"
@@ -77,8 +85,9 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
         what = f" (it lacks {error})" if isinstance(error, KeyError) else ""
         raise NotAPlanError(f"is no saved plan{what}") from None
     written = {name: value for name, value in document.items() if name != "signature"}
-    if json.canonical(written) != json.canonical(expected := stdlib_json.loads(again)):
-        raise NotAPlanError(f"contradicts itself, or was altered, at {_difference(written, expected)}")
+    if json.canonical(written) != (canonical := json.canonical(expected)):
+        place = _difference(written, stdlib_json.loads(canonical))
+        raise NotAPlanError(f"contradicts itself, or was altered, at {place}")
     agreement.check(plan)
     return plan, results, origin
 
@@ -90,7 +99,7 @@ def _loaded(text: str) -> object:
     try:
         return stdlib_json.loads(
             text,
-            object_pairs_hook=_object,
+            object_pairs_hook=_characters_too if _SURROGATE_ESCAPE.search(text) else _object,
             parse_int=_integer,
             parse_float=_refused("a number that is none of a plan's"),
             parse_constant=_refused("a number that is none"),
@@ -124,6 +133,11 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
         raise NotAPlanError(f"is no saved plan: {stdlib_json.dumps(twice)[:80]} stands twice in an object")
+    return found
+
+
+def _characters_too(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = _object(pairs)
     if any(_SURROGATE.search(text) for pair in pairs for text in _texts(pair)):
         raise NotAPlanError("is no saved plan: it has half a character, a lone surrogate")
     return found

@@ -23,28 +23,38 @@ Origin = Mapping[str, str | None]
 
 _NOWHERE: Origin = {}
 
+Document = Mapping[str, object]
+"""A document as values, with its sum; tuples stand for lists."""
+
 
 def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
     """One JSON document, ending with a newline. key: it is signed with."""
-    return _dump({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)}, key)
+    return _dump(plan_document(plan, origin), key)
 
 
 def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
     """One JSON document with the plan that was applied and how each of its changes ended."""
-    return _dump(
+    return _dump(results_document(plan, results, origin), key)
+
+
+def plan_document(plan: Plan, origin: Origin = _NOWHERE) -> Document:
+    """What `plan` prints, as values."""
+    return _sealed({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+
+
+def results_document(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> Document:
+    """What `results` prints, as values."""
+    ended = [result.outcome for result in results.results]
+    return _sealed(
         {
             "format": FORMATS[1],
             "version": VERSION,
             **origin,
             "plan": _plan(plan),
             "signal": results.signal,
-            "summary": {
-                outcome.value: sum(result.outcome is outcome for result in results.results)
-                for outcome in Outcome
-            },
+            "summary": {outcome.value: ended.count(outcome) for outcome in Outcome},
             "results": [_result(result) for result in results.results],
-        },
-        key,
+        }
     )
 
 
@@ -65,11 +75,13 @@ def signature(document: Mapping[str, object], key: bytes) -> str:
     return hmac.new(key, canonical(rest), hashlib.sha256).hexdigest()
 
 
-def _dump(document: Mapping[str, object], key: bytes | None) -> str:
-    # As JSON has it: tuples are lists there.
-    document = {**document, "sha256": sha256(document)}
+def _sealed(document: Mapping[str, object]) -> Document:
+    return {**document, "sha256": sha256(document)}
+
+
+def _dump(document: Document, key: bytes | None) -> str:
     if key is not None:
-        document |= {"signature": signature(document, key)}
+        document = {**document, "signature": signature(document, key)}
     # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has. And `##[`
     # is a command to GitHub's runner wherever it stands in a log. Both occur in texts alone; the values stay.
     return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
@@ -116,7 +128,7 @@ def _change(change: Change) -> Mapping[str, object]:
         "cause": change.cause,
         "digest": change.digest,
         "ids": change.ids,
-        "fields": [asdict(field) for field in change.fields],
+        "fields": [{"name": one.name, "before": one.before, "after": one.after} for one in change.fields],
         "before": None if change.before is None else _remote(change.before),
         "at": None if change.at is None else asdict(change.at),
     }
