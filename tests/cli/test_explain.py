@@ -107,9 +107,9 @@ def test_what_is_foreign_is_safe_to_show(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bots").mkdir()
     (tmp_path / "bots" / "p\u202e.md").write_text("one\x1b[2J\ntwo\n" + "x" * 100)
     (tmp_path / "bots" / "a.yaml").write_text(
-        'instance: "a\\u001b[2J"\nbots: {b: {openaiCreds: c, botType: assistant, '
-        'assistantId: "x\\ny\\u202e", triggerType: none, description: "d\\u2028", '
-        'functionUrl: !file "p\\u202e.md"}}'
+        'instance: "a\\u001b[2J"\nbots: {b: {openaiCreds: c, botType: chatCompletion, maxTokens: 1, '
+        'model: "x\\ny\\u202e", triggerType: none, description: "d\\u2028", '
+        'systemMessages: [!file "p\\u202e.md"]}}'
     )
     shown = run("explain", "b@a\x1b[2J").stdout
     assert all(line.isprintable() for line in shown.splitlines())
