@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from reconciler.load import load
+from reconciler.manifests.load import load
 from reconciler.yaml import compose
 
 INSTANCES = 1_000

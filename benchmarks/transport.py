@@ -49,7 +49,7 @@ async def httpx_aiohttp(url: str) -> AsyncIterator[Get]:
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Get]:
     """httpx on the transport of this project."""
-    from reconciler.transport import Wire  # noqa: PLC0415
+    from reconciler.evolution.transport import Wire  # noqa: PLC0415
 
     async with Wire(url, {}, timeout=30, concurrency=AT_A_TIME) as wire:
         yield lambda path: wire.send("GET", path)

@@ -17,20 +17,12 @@ from pathlib import Path
 import cmarkgfm
 from cmarkgfm.cmark import Options as Cmark
 
-from reconciler.load import load
-from reconciler.model import (
-    NEW_CREDENTIAL,
-    Call,
-    Fields,
-    InstancePlan,
-    Observed,
-    ObservedInstance,
-    Plan,
-    RemoteBot,
-    RemoteCredential,
-    RemoteSettings,
-)
-from reconciler.plan import Options, make
+from reconciler.domain.desired import Fields
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.domain.plan import NEW_CREDENTIAL, Call, InstancePlan, Plan
+from reconciler.manifests.load import load
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from reconciler.render import markdown
 
 HERE = Path(__file__).parent

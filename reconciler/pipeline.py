@@ -10,21 +10,28 @@ import asyncio
 import logging
 import os
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from reconciler import applier, changed, files, identity, saved, secrets, signals
-from reconciler.client import Client, Server
-from reconciler.confirming import misplaced
-from reconciler.errors import ReconcilerError
-from reconciler.fetch import fetch
-from reconciler.limits import check_deletes
-from reconciler.load import load, select
-from reconciler.model import Desired, DesiredInstance, Observed, Plan, RemoteBot, Result, Results
-from reconciler.plan import Options, make
+from reconciler import saved
+from reconciler.apply import applier
+from reconciler.domain import files, markers
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.observed import Observed, RemoteBot
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Result, Results
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.confirming import misplaced
+from reconciler.evolution.fetch import fetch
+from reconciler.manifests import changed, git, secrets
+from reconciler.manifests.load import load, select
+from reconciler.plan import matching
+from reconciler.plan.limits import check_deletes
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 
 SANDBOX_FILE = Path(".reconciler/sandbox.db")
 """Where `--sandbox` keeps its state, from the current directory."""
@@ -78,7 +85,7 @@ def desired(request: Request, changed_since: str | None = None) -> Desired:
 
 def check_owner(request: Request) -> None:
     """Raises ReconcilerError for an owner that no marker can have."""
-    if not identity.OWNER.fullmatch(request.owner):
+    if not markers.OWNER.fullmatch(request.owner):
         raise ReconcilerError(
             "the owner can't be used: it has 1 to 32 letters, digits, dots, dashes and underscores, "
             "begins with a letter or digit, and has a letter."
@@ -95,7 +102,7 @@ def _with_lenders(selected: Desired, every: Desired) -> Desired:
 @contextmanager
 def server(request: Request, desired: Desired) -> Iterator[Server]:
     """The server that is asked for; the embedded one runs as long as the block."""
-    _log_nothing()
+    log_nothing()
     if request.sandbox:
         from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
@@ -113,7 +120,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
 
 
-def _log_nothing() -> None:
+def log_nothing() -> None:
     """What libraries log, tracebacks among it, goes nowhere: what matters comes as an error."""
     logging.getLogger().addHandler(logging.NullHandler())
 
@@ -168,7 +175,7 @@ def plan(
     """
 
     def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
-        return identity.needs_settings(instance, bots, request.owner, replace=request.replace)
+        return matching.needs_settings(instance, bots, request.owner, replace=request.replace)
 
     keys = secrets.keys(desired, keys_of(request))
     desired = secrets.filled(desired, keys_of(request))
@@ -258,7 +265,7 @@ def out(request: Request) -> Iterator[Save]:
         )
 
     def save(made: Plan, results: Results | None = None) -> None:
-        saved.write(file, made, results, manifests=Path(request.bots))
+        saved.write(file, made, results, commit=git.commit(Path(request.bots)))
 
     with files.Replacement(Path(request.out)) as file:
         yield save
@@ -355,36 +362,3 @@ def apply(
             return await applier.apply(client, made, keys_of(request), on_result, stop, on_bug)
 
     return asyncio.run(run())
-
-
-@contextmanager
-def stopped_by_signals() -> Iterator[applier.Stop]:
-    """Within the block a first signal asks for a stop after the call in flight; a second ends the process.
-
-    So the block is to show the results too: once there are some, no signal loses them.
-    """
-    stop = applier.Stop()
-
-    def ask(number: int, frame: object) -> None:
-        stop.signal, stop.reason = number, signals.NAMES[number]
-        signals.kill_next(signals.INTERRUPT, signals.TERMINATE)
-        with suppress(OSError):  # not through the stream, which this handler may have interrupted
-            os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
-
-    with signals.handled(dict.fromkeys(signals.NAMES, ask)):
-        yield stop
-
-
-def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None]) -> None:
-    """Run the embedded server until a signal. say: told how to reach it, as lines for a shell."""
-    from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
-
-    _log_nothing()
-    named = seeds(load(Path(bots), origins=False)) if bots else {}
-    ended = threading.Event()
-    with Sandbox(Path(db) if db else ":memory:", port) as running:
-        running.seed(named)
-        with signals.handled(dict.fromkeys(signals.NAMES, lambda number, frame: ended.set())):
-            say(f"export EVOLUTION_API_URL={running.url}")
-            say(f"export EVOLUTION_API_KEY={running.api_key}")
-            ended.wait()

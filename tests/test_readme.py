@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler.cli import main
-from reconciler.load import load
+from reconciler.cli.commands import main
+from reconciler.manifests.load import load
 
 _ROOT = Path(__file__).parents[1]
 _README = (_ROOT / "README.md").read_text()

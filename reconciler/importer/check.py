@@ -12,14 +12,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.errors import ManifestError, Problem
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.observed import Observed
+from reconciler.domain.plan import Change, InstancePlan, Of, Verb
 from reconciler.importer.draft import Draft, called, tree
 from reconciler.importer.page import Page, file_names, lift, page
-from reconciler.kinds import OPENAI, Value
-from reconciler.load import folder, load
-from reconciler.merge import literal
-from reconciler.model import Change, Desired, InstancePlan, Observed, Of, Verb
-from reconciler.plan import Options, make
+from reconciler.manifests.load import folder, load
+from reconciler.manifests.merge import literal
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from reconciler.yaml.emit import Tagged
 
 Files = dict[str, str]

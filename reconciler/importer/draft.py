@@ -12,24 +12,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
-from reconciler import hidden, identity
-from reconciler.differ import same
-from reconciler.errors import Position
-from reconciler.families import split
-from reconciler.hidden import Hidden
-from reconciler.identity import NO_MARKER, describe, human_text, marked, match, unstamped
+from reconciler.domain import hidden
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import Position
+from reconciler.domain.hidden import Hidden
+from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, unstamped
+from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.domain.reports import LeftOut
+from reconciler.domain.rotation import split
+from reconciler.domain.text import looks_like_key, quoted
 from reconciler.importer import naming
-from reconciler.kinds import OPENAI, Value
-from reconciler.model import (
-    Desired,
-    DesiredInstance,
-    ObservedInstance,
-    RemoteBot,
-    RemoteCredential,
-    RemoteSettings,
-)
-from reconciler.nodes import looks_like_key, quoted
-from reconciler.order import is_parked
+from reconciler.plan import matching
+from reconciler.plan.differ import same
+from reconciler.plan.matching import match
+from reconciler.plan.order import is_parked
 from reconciler.yaml.emit import Flow, Tagged, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is
@@ -40,15 +37,6 @@ ORDER = (
     *("description", "enabled", "openaiCreds", "openaiCredsId", "botType", "triggerType", "triggerOperator"),
     *("triggerValue", "assistantId", "functionUrl", "model", "maxTokens", *TIMING, *MESSAGES),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """Something of the server that is not in the manifest. what: a bot's id, or what else it is."""
-
-    instance: str
-    what: str
-    reason: str
 
 
 @dataclass(slots=True)
@@ -272,7 +260,7 @@ def _unusable(bot: RemoteBot) -> str:
 def called(bot: RemoteBot) -> str:
     """A bot for a sentence: its id, and what somebody wrote about it."""
     text = " ".join(str(bot.fields.get("description", "")).split())
-    return identity.called(bot) + (f" ({text[:60]})" if text else "")
+    return matching.called(bot) + (f" ({text[:60]})" if text else "")
 
 
 # -- what is worth saying ---------------------------------------------------------------------

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable
 
-from reconciler.model import Fields
+from reconciler.domain.desired import Fields
 
 LONGEST = 40
 """Characters of a name that is made up; a person could still say it."""

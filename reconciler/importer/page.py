@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.domain.kinds import OPENAI
 from reconciler.importer import naming
 from reconciler.importer.draft import MESSAGES, ORDER, TIMING, Draft, Entry, tree
-from reconciler.init import SCHEMA
-from reconciler.kinds import OPENAI
-from reconciler.merge import literal
+from reconciler.manifests import schema
+from reconciler.manifests.merge import literal
 from reconciler.yaml.emit import Flow, Tagged, Tree, comment, mapping
 from reconciler.yaml.emit import key as quoted
 
@@ -66,7 +66,7 @@ def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> P
     variables: whether `${name}` has a meaning in it.
     """
     text = Page(variables=variables)
-    text.add(f"# yaml-language-server: $schema={SCHEMA}\n")
+    text.add(f"# yaml-language-server: $schema={schema.FILE}\n")
     if made.left_out:
         text.add("# Left out by the import:\n")
         for one in made.left_out:

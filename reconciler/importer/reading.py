@@ -11,13 +11,13 @@ from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from reconciler.answers import Credentials
-from reconciler.belonging import check_whole
-from reconciler.client import Client
-from reconciler.errors import InstanceError, ReconcilerError, Refused, Unauthorized
-from reconciler.lint import Version, version
-from reconciler.model import ObservedInstance, RemoteCredential, not_understood
-from reconciler.nodes import near, quoted
+from reconciler.domain.errors import InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.domain.observed import ObservedInstance, RemoteCredential, not_understood
+from reconciler.domain.text import near, quoted
+from reconciler.domain.versions import Version, version
+from reconciler.evolution.answers import Credentials
+from reconciler.evolution.belonging import check_whole
+from reconciler.evolution.client import Client
 
 _GLOB = re.compile(r"[*?\[]")
 

@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from functools import lru_cache
 from itertools import product
 
-from reconciler.nodes import quoted
+from reconciler.domain.text import quoted
 
 OPERATORS = ("contains", "notcontains", "startswith", "endswith", "exact")
 MAX_WAYS = 64

@@ -10,9 +10,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from reconciler.hidden import Hidden
-from reconciler.kinds import OPENAI
-from reconciler.lint.scene import Remark, Scene
+from reconciler.domain.hidden import Hidden
+from reconciler.domain.kinds import OPENAI
+from reconciler.lint.context import Remark, Scene
 
 _TYPED = ("triggerValue", "keywordFinish")
 IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")

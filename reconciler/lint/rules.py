@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from reconciler.domain.versions import Version
 from reconciler.lint import characters, starting, values, written
-from reconciler.lint.scene import Remark, Scene, Version
+from reconciler.lint.context import Remark, Scene
 
 UNKNOWN = "unknown-rule"
 """The rule about ids of rules, which looks at all manifests together."""

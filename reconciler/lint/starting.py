@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from reconciler.domain.desired import DesiredBot
+from reconciler.domain.text import quoted
 from reconciler.lint import advanced, jsregex, triggers
-from reconciler.lint.scene import Remark, Scene
-from reconciler.model import DesiredBot
-from reconciler.nodes import quoted
+from reconciler.lint.context import Remark, Scene
 
 _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 

@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from reconciler.kinds import Value
+from reconciler.domain.desired import DesiredBot
+from reconciler.domain.kinds import Value
 from reconciler.lint import advanced, jsregex
 from reconciler.lint.advanced import Demand, implies, normal
-from reconciler.model import DesiredBot
 
 Way = tuple[Demand, ...]
 

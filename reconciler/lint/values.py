@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconciler import identity
-from reconciler.kinds import OPENAI
-from reconciler.lint.scene import Remark, Scene
-from reconciler.manifest import IDENTIFIER
-from reconciler.nodes import quoted
+from reconciler.domain import markers
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.text import quoted
+from reconciler.lint.context import Remark, Scene
+from reconciler.manifests.model import IDENTIFIER
 
 _JID = re.compile(
     r"@g\.us|@s\.whatsapp\.net|\d{5,20}(-\d+)?@g\.us|\d{5,20}@(s\.whatsapp\.net|lid|newsletter)", re.ASCII
@@ -250,11 +250,11 @@ def description_cut(scene: Scene) -> Iterator[Remark]:
     """A text that leaves no room for the marker."""
     for bot in scene.bots:
         text = bot.fields.get("description")
-        if isinstance(text, str) and text.rstrip() not in identity.describe(text, _OWNER, bot.name):
-            room = len(identity.human_text(identity.describe(text, _OWNER, bot.name), _OWNER))
+        if isinstance(text, str) and text.rstrip() not in markers.describe(text, _OWNER, bot.name):
+            room = len(markers.human_text(markers.describe(text, _OWNER, bot.name), _OWNER))
             yield Remark(
                 bot,
                 "description",
-                f"the server holds {identity.LIMIT} characters with the marker, so this text is cut: "
+                f"the server holds {markers.LIMIT} characters with the marker, so this text is cut: "
                 f"shorten it to {room} characters",
             )

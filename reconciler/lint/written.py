@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconciler.kinds import OPENAI, Type
+from reconciler.domain.kinds import OPENAI, Type
+from reconciler.domain.origins import Source
+from reconciler.domain.text import quoted
 from reconciler.lint.characters import IDS
-from reconciler.lint.scene import Remark, Scene, Subject
-from reconciler.nodes import Source, quoted
+from reconciler.lint.context import Remark, Scene, Subject
 from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, end, hints, index, tag
 
 FIELDS = tuple(

@@ -1,1 +1,7 @@
-"""Renderers: each a pure function of a Plan or of Results. They decide nothing and do no I/O."""
+"""Plans, results and findings as text, markdown, and GitHub's workflow commands. Values in, text out.
+
+Everything from a server or a manifest is escaped by `domain.safe`. Reads no file and
+knows no importer and no lint.
+"""
+
+__all__ = ["explain", "findings", "github", "imported", "markdown", "text", "updated", "values"]

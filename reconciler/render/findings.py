@@ -5,24 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import wrap
 
-import click
-
-from reconciler.model import Finding, Mark
-from reconciler.render import safe
-from reconciler.render.values import count
+from reconciler.domain import safe
+from reconciler.domain.findings import Finding, Mark
+from reconciler.render.values import Paint, count, plain
 
 _SIGNS = {Mark.GOOD: ("✓", "+", "green"), Mark.NOTE: ("!", "!", "yellow"), Mark.BAD: ("✗", "x", "red")}
 """A sign, the same in ASCII, and its colour."""
 
 
-def text(found: Sequence[Finding], *, color: bool = False, ascii: bool = False, width: int = 100) -> str:
+def text(found: Sequence[Finding], *, paint: Paint = plain, ascii: bool = False, width: int = 100) -> str:
     """All of them, and how many are in the way. width: columns of the terminal."""
     about = max((len(finding.about) for finding in found), default=0)
     indent = " " * (about + 4)
     shown = []
     for finding in found:
-        sign, plain, colour = _SIGNS[finding.mark]
-        sign = click.style(plain if ascii else sign, fg=colour) if color else plain if ascii else sign
+        sign, letter, colour = _SIGNS[finding.mark]
+        sign = paint(letter if ascii else sign, colour)
         first, *rest = _wrapped(finding.said, width - len(indent))
         shown.append(f"{sign} {finding.about:{about}}  {first}")
         shown += [indent + line for line in rest]

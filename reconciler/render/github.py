@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reconciler.errors import Position, Problem
-from reconciler.render import safe
+from reconciler.domain import safe
+from reconciler.domain.errors import Position, Problem
 
 if TYPE_CHECKING:
-    from reconciler.lint import Warning
+    from reconciler.domain.findings import Warning
 
 
 def problems(problems: Sequence[Problem]) -> str:

@@ -6,13 +6,12 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from reconciler.importer import Report, Written
-from reconciler.importer.draft import LeftOut
-from reconciler.render import safe
+from reconciler.domain import safe
+from reconciler.domain.reports import ImportReport, LeftOut, Written
 from reconciler.render.values import count
 
 
-def text(report: Report) -> str:
+def text(report: ImportReport) -> str:
     """What was written, and the next steps."""
     if not report.written:
         some = report.empty or report.skipped or report.left_out or report.failed
@@ -29,7 +28,7 @@ def text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def notes(report: Report) -> str:
+def notes(report: ImportReport) -> str:
     """What was not written, and why; "" when all was."""
     lines = _listed("Skipped:", report.skipped) + _listed("Left out:", report.left_out)
     if report.empty:

@@ -17,9 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from reconciler.errors import ReconcilerError
-from reconciler.model import Change, FieldChange, InstancePlan, Outcome, Plan, Results, Verb
-from reconciler.render import safe, text, values
+from reconciler.domain import safe
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Change, FieldChange, InstancePlan, Plan, Verb
+from reconciler.domain.results import Outcome, Results
+from reconciler.render import text, values
 from reconciler.render.values import clip, count
 
 COMMENT = 65_536

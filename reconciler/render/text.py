@@ -7,29 +7,15 @@ and the long texts of a bot that is made or deleted as it stands, are shortened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
-import click
-
-from reconciler.kinds import Value
-from reconciler.model import (
-    Call,
-    Change,
-    FieldChange,
-    InstancePlan,
-    Of,
-    Outcome,
-    Plan,
-    Results,
-    Step,
-    Verb,
-)
-from reconciler.render import safe, values
-from reconciler.render.values import count
-
-Paint = Callable[[str, str | None], str]
-"""Gives a text a colour (None: none), or leaves it, when there are no colours."""
+from reconciler.domain import safe
+from reconciler.domain.kinds import Value
+from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.results import Outcome, Results
+from reconciler.render import values
+from reconciler.render.values import Paint, count, plain
 
 _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.CREATE: ("+", "green"),
@@ -58,9 +44,8 @@ _BLOCK = " " * 8  # where the lines of long texts begin
 _KEYLESS = 10  # credentials without a key that are named
 
 
-def plan(plan: Plan, *, color: bool = False, width: int = 100) -> str:
+def plan(plan: Plan, *, paint: Paint = plain, width: int = 100) -> str:
     """The counts, then what differs, instance by instance. width: columns of the terminal."""
-    paint = _painter(color)
     shown = [paint(counts(plan), "bold"), *credentials(plan), *_keyless(plan, paint, width)]
     for instance in plan.instances:
         if instance.changes or instance.problem:
@@ -131,9 +116,8 @@ def _keyless(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
         yield f"  and {len(found) - _KEYLESS} more whose key is not at hand"
 
 
-def results(results: Results, *, color: bool = False) -> str:
+def results(results: Results, *, paint: Paint = plain) -> str:
     """A table of how each change ended, and the counts."""
-    paint = _painter(color)
     rows = [
         (safe.line(r.change.instance), safe.line(r.change.label), r.change.verb.value, r.outcome.value)
         for r in results.results
@@ -319,12 +303,3 @@ def _pad(text: str, width: int) -> str:
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(_pad(text, width) for text, width in zip(cells, widths, strict=False))
-
-
-def _painter(color: bool) -> Paint:
-    def paint(text: str, look: str | None) -> str:
-        if look is None or not color:
-            return text
-        return click.style(text, bold=True) if look == "bold" else click.style(text, fg=look)
-
-    return paint

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reconciler.drift import Said
-from reconciler.render import safe
+from reconciler.domain import safe
+from reconciler.domain.reports import Said, UpdateReport
 from reconciler.render.values import count
-from reconciler.updater import Report
 
 
-def text(report: Report) -> str:
+def text(report: UpdateReport) -> str:
     """What was changed, and the next step."""
     if not report.edited:
         return "No manifest was changed.\n"
@@ -21,7 +20,7 @@ def text(report: Report) -> str:
     return "\n".join(lines) + "\n"
 
 
-def notes(report: Report) -> str:
+def notes(report: UpdateReport) -> str:
     """What could not be brought back, and what a person should know of the rest; "" for nothing."""
     return _listed("Not brought back:", report.failed) + _listed("To know:", report.said)
 

@@ -6,16 +6,26 @@ What is shown here has been through `safe`; a format only puts its own marks aro
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher
 
-from reconciler import agreement, differ
-from reconciler.kinds import OPENAI, Type, Value
-from reconciler.model import FieldChange, InstancePlan
-from reconciler.render import safe
+from reconciler.domain import safe
+from reconciler.domain.kinds import OPENAI, Type, Value
+from reconciler.domain.plan import FieldChange, InstancePlan
+from reconciler.plan import differ
+from reconciler.saved import agreement
 
 _CONTEXT = 2  # unchanged lines around a changed one
 _AROUND = 30  # unchanged characters around a change within a long line
+
+
+Paint = Callable[[str, str | None], str]
+"""Gives a text a look for a terminal: a colour's name, "bold", or None for none."""
+
+
+def plain(text: str, look: str | None) -> str:
+    """The Paint of an output without colours."""
+    return text
 
 
 def count(number: int, noun: str) -> str:

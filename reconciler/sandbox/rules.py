@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reconciler.kinds import OPENAI
+from reconciler.domain.kinds import OPENAI
 from reconciler.sandbox.refusals import RefusalError, bad_request, failure
 from reconciler.sandbox.schema import Body, Call
 from reconciler.sandbox.store import DatabaseError, Row, Store

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.kinds import OPENAI, Field, Type
+from reconciler.domain.kinds import OPENAI, Field, Type
 
 Body = dict[str, Any]
 """A request's body: an object, or an array by its indices."""

@@ -16,8 +16,8 @@ from typing import Any, Self
 
 import uvicorn
 
-from reconciler import files
-from reconciler.errors import ReconcilerError
+from reconciler.domain import files
+from reconciler.domain.errors import ReconcilerError
 from reconciler.sandbox.app import Options, Served, application
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store, new_id

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconciler.kinds import INT32_MAX, OPENAI, Field, Type
+from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type
 
 Row = dict[str, Any]
 """A row as the API shows it: JSON values by column name."""

@@ -6,15 +6,7 @@ stays as it is elsewhere.
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.yaml.compose import (
-    MalformedError,
-    Places,
-    compose,
-    compose_json,
-    end,
-    index,
-    tag,
-)
+from reconciler.yaml.compose import MalformedError, Places, compose, compose_json, end, index, tag
 
 __all__ = [
     "MalformedError",

@@ -17,7 +17,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.tag import Tag
 
-from reconciler.render.safe import named
+from reconciler.domain.safe import named
 from reconciler.yaml import hints
 
 MAX_DEPTH = 50

@@ -14,7 +14,7 @@ from functools import cached_property, partial
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.kinds import Value
+from reconciler.domain.kinds import Value
 from reconciler.yaml import emit
 from reconciler.yaml.blocks import Block, CannotEditError
 from reconciler.yaml.compose import compose, compose_json, index, tag

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from ruamel.yaml.resolver import implicit_resolvers
 
-from reconciler.render import safe
+from reconciler.domain import safe
 
 WIDTH = 100
 """Columns that a line should keep to."""

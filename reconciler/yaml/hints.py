@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from reconciler.render.safe import named
+from reconciler.domain.safe import named
 from reconciler.yaml import emit
 
 BLANKS = "\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"

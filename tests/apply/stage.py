@@ -8,26 +8,25 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler import applier
-from reconciler.client import Client, Server
-from reconciler.model import (
+from reconciler.apply import applier
+from reconciler.domain.desired import Fields, SecretRef
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import (
     NEW_BOT,
     NEW_CREDENTIAL,
     Call,
     Change,
     FieldChange,
-    Fields,
     InstancePlan,
     Of,
     Plan,
-    RemoteBot,
-    Results,
-    SecretRef,
     Step,
     Verb,
 )
+from reconciler.domain.results import Results
+from reconciler.evolution.client import Client, Server
+from reconciler.manifests.secrets import SecretError
 from reconciler.sandbox import Sandbox
-from reconciler.secrets import SecretError
 from tests.support import World
 from tests.worlds.proxy import Fault, Proxy, Request
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Call, InstancePlan, Step
+from reconciler.domain.plan import Call, InstancePlan, Step
 from tests.apply.stage import (
     BOT,
     CAFE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import InstancePlan
+from reconciler.domain.plan import InstancePlan
 from tests.apply.stage import (
     BOT,
     CAFE,

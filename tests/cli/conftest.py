@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from reconciler.cli import main
-from reconciler.load import load
+from reconciler.cli.commands import main
+from reconciler.manifests.load import load
 from reconciler.pipeline import seeds
 from reconciler.sandbox import Sandbox
 from tests.support import World

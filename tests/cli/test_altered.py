@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, validate
 
-from reconciler import documents, saved
-from reconciler.errors import ReconcilerError
-from reconciler.model import Plan
-from reconciler.render import json as form
+from reconciler import saved
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Plan
 from reconciler.render import markdown, text
 from reconciler.sandbox import Sandbox
+from reconciler.saved import documents
+from reconciler.saved import json as form
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 

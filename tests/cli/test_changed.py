@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.changed import since
-from reconciler.errors import ReconcilerError
-from reconciler.load import load
+from reconciler.domain.errors import ReconcilerError
+from reconciler.manifests.changed import since
+from reconciler.manifests.load import load
 from tests.cli.conftest import Run
 from tests.support import World
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from reconciler.cli import main
+from reconciler.cli.commands import main
 from tests.cli.conftest import ROOT
 
 _SHOP = """\

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import hidden
-from reconciler.client import Client, Server
-from reconciler.masking import Secrets
+from reconciler.domain import hidden
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.masking import Secrets
 from tests.client.scripted import KEY, asked, reply
 from tests.client.test_masking import shows
 

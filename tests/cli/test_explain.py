@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.load import load
+from reconciler.manifests.load import load
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT, Run
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from reconciler import failure
-from reconciler.errors import ManifestError, Position, Problem, ReconcilerError
+from reconciler.cli import failure
+from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
 from tests.cli.conftest import ROOT, Run, Start, assert_clean
 
 SECRET = "hunter2"

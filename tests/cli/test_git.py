@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import git as asked
-from reconciler.changed import since
-from reconciler.errors import ReconcilerError
-from reconciler.load import load
+from reconciler.domain.errors import ReconcilerError
+from reconciler.manifests import git as asked
+from reconciler.manifests.changed import since
+from reconciler.manifests.load import load
 from tests.cli.conftest import Run
 from tests.cli.test_changed import _BOTS, git
 from tests.support import World

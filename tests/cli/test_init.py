@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from reconciler import init
-from reconciler.load import load
+from reconciler.manifests.load import load
+from reconciler.setup import init
 from tests.cli.conftest import ROOT, Run
 
 _ACTION = ".github/actions/reconciler"

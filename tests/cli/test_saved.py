@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from jsonschema import validate
 
-from reconciler.model import Plan
-from reconciler.render import json as as_json
+from reconciler.domain.plan import Plan
 from reconciler.sandbox import Sandbox
+from reconciler.saved import json as as_json
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 from tests.workflows.runner import obeyed

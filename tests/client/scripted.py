@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from reconciler.client import Client, Server
+from reconciler.evolution.client import Client, Server
 
 NOWHERE = "a." * 200 + "test"
 """A host's name too long for any DNS: it is not found without asking the network."""

@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from reconciler import address
-from reconciler.client import Client, Server
-from reconciler.errors import ReconcilerError
+from reconciler.domain.errors import ReconcilerError
+from reconciler.evolution import address
+from reconciler.evolution.client import Client, Server
 from tests.client.scripted import KEY, asked, reply
 
 LOGIN = "hunter2"

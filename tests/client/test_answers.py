@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from reconciler import answers, masking
-from reconciler.answers import Credential, Listed, NotUnderstood
-from reconciler.kinds import OPENAI, Field, Type
-from reconciler.masking import Secrets
-from reconciler.model import Fields, RemoteBot, RemoteSettings
+from reconciler.domain.desired import Fields
+from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.evolution import answers, masking
+from reconciler.evolution.answers import Credential, Listed, NotUnderstood
+from reconciler.evolution.masking import Secrets
 
 # As recorded from 2.3.6.
 STORED = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import pytest
 from pydantic import SecretStr
 
-from reconciler.client import Client, Server
-from reconciler.errors import (
+from reconciler.domain.desired import Fields
+from reconciler.domain.errors import (
     Disabled,
     InstanceError,
     Missing,
@@ -21,8 +21,8 @@ from reconciler.errors import (
     Unauthorized,
     Unclear,
 )
-from reconciler.model import Fields
-from reconciler.unpacking import MAX_ANSWER
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.unpacking import MAX_ANSWER
 from tests.client.scripted import (
     KEY,
     LICENCE,

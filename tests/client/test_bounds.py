@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.client import Client
-from reconciler.errors import Refused, ServerError, Unclear
-from reconciler.model import RemoteBot
-from reconciler.unpacking import MAX_ANSWER, MAX_MEMBERS, STEP, Body, Unusable
+from reconciler.domain.errors import Refused, ServerError, Unclear
+from reconciler.domain.observed import RemoteBot
+from reconciler.evolution.client import Client
+from reconciler.evolution.unpacking import MAX_ANSWER, MAX_MEMBERS, STEP, Body, Unusable
 from tests.client.scripted import Act, Request, asked, raw, reply
 
 BOT = {"id": "b1", "enabled": True, "botType": "assistant", "triggerType": "none"}

@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from reconciler.client import Client, Server
-from reconciler.errors import Position, ServerError
-from reconciler.fetch import fetch
-from reconciler.model import Desired, DesiredBot, DesiredInstance, Observed, RemoteBot, RemoteCredential
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.errors import Position, ServerError
+from reconciler.domain.observed import Observed, RemoteBot, RemoteCredential
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.fetch import fetch
 from reconciler.sandbox import Sandbox
 from tests.client.scripted import KEY, Act, Request, Spy, page, refusal, reply, serving, stall
 from tests.support import World

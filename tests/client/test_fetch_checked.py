@@ -10,24 +10,18 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from reconciler import differ, plan
-from reconciler.client import Client, Server
-from reconciler.confirming import misplaced
-from reconciler.fetch import fetch
-from reconciler.kinds import OPENAI
-from reconciler.model import (
-    Desired,
-    DesiredBot,
-    DesiredCredential,
-    DesiredInstance,
-    Observed,
-    Of,
-    Plan,
-    SecretRef,
-    Verb,
-)
-from reconciler.render import json, markdown, text
-from reconciler.secrets import Keys
+from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
+from reconciler.domain.keys import Keys
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.observed import Observed
+from reconciler.domain.plan import Of, Plan, Verb
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.confirming import misplaced
+from reconciler.evolution.fetch import fetch
+from reconciler.plan import differ, planner
+from reconciler.plan.options import Options
+from reconciler.render import markdown, text
+from reconciler.saved import json
 from tests.client.scripted import KEY, Request, reply, serving
 from tests.client.test_answers import STORED
 from tests.client.test_fetch import AT, SETTINGS
@@ -81,8 +75,8 @@ def observed(answers: Mapping[str, object], *instances: DesiredInstance, key: st
 
 
 def planned(answers: Mapping[str, object], *instances: DesiredInstance, key: str = "") -> Plan:
-    options = plan.Options(prune=True, max_deletes=99, max_delete_share=100)
-    return plan.make(Desired(instances), observed(answers, *instances, key=key), options)
+    options = Options(prune=True, max_deletes=99, max_delete_share=100)
+    return planner.make(Desired(instances), observed(answers, *instances, key=key), options)
 
 
 def shown(made: Plan) -> str:
@@ -94,7 +88,7 @@ def shown(made: Plan) -> str:
 
 def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tuple[dict[str, str], int]:
     """What of a plan, which prunes, belongs to another instance; and how often instances were listed."""
-    options = plan.Options(prune=True, max_deletes=99, max_delete_share=100)
+    options = Options(prune=True, max_deletes=99, max_delete_share=100)
 
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
         other: object = SETTINGS if "Settings" in request.target else []
@@ -104,7 +98,7 @@ def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tup
     async def run() -> tuple[dict[str, str], int]:
         async with serving(act) as spy, Client(Server(spy.url, KEY, retry_delay=0.001)) as client:
             seen = await fetch(client, Desired(instances), lambda one, bots: False)
-            found = await misplaced(client, plan.make(Desired(instances), seen, options))
+            found = await misplaced(client, planner.make(Desired(instances), seen, options))
             return found, sum("fetchInstances" in one.target for one in spy.requests)
 
     return asyncio.run(run())

@@ -9,20 +9,20 @@ from collections.abc import Mapping, Sequence
 import pytest
 from pydantic import SecretStr
 
-from reconciler.client import Client, Server
-from reconciler.errors import Position
-from reconciler.fetch import fetch
-from reconciler.model import (
+from reconciler.domain.desired import (
     Desired,
     DesiredBot,
     DesiredCredential,
     DesiredInstance,
     DesiredSettings,
-    Observed,
     SecretRef,
 )
+from reconciler.domain.errors import Position
+from reconciler.domain.keys import Keys
+from reconciler.domain.observed import Observed
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.fetch import fetch
 from reconciler.sandbox import Sandbox
-from reconciler.secrets import Keys
 from tests.support import World
 
 AT = Position("bots/x.yaml", 1, 1)

@@ -8,10 +8,11 @@ import pickle
 
 import pytest
 
-from reconciler import differ, hidden
-from reconciler.hidden import Hidden, mask
-from reconciler.kinds import OPENAI
-from reconciler.model import SecretRef, UrlRef
+from reconciler.domain import hidden
+from reconciler.domain.desired import SecretRef, UrlRef
+from reconciler.domain.hidden import Hidden, mask
+from reconciler.domain.kinds import OPENAI
+from reconciler.plan import differ
 
 SHOWN = {
     "https://h.com/f": "https://h.com/f",

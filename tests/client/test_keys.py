@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import secrets
-from reconciler.errors import ManifestError, Position
-from reconciler.keyshape import fault
-from reconciler.model import Desired, DesiredCredential, DesiredInstance, SecretRef
-from reconciler.secrets import NoKeyError, SecretError
+from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance, SecretRef
+from reconciler.domain.errors import ManifestError, Position
+from reconciler.manifests import secrets
+from reconciler.manifests.keyshape import fault
+from reconciler.manifests.secrets import NoKeyError, SecretError
 from tests.client.test_secrets import everything
 
 NAME = "OPENAI_KEY_OF_A_TEST"

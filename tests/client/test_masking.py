@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from reconciler import masking
-from reconciler.client import Client
-from reconciler.masking import MASK, Secrets
+from reconciler.evolution import masking
+from reconciler.evolution.client import Client
+from reconciler.evolution.masking import MASK, Secrets
 from tests.client.scripted import KEY, Act, asked, page, refusal, reply
 from tests.client.test_behaviour import CALLS
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler import proxies
-from reconciler.errors import ReconcilerError
+from reconciler.domain.errors import ReconcilerError
+from reconciler.evolution import proxies
 
 SERVER = "https://evo.example.com"
 PROXY = "http://proxy.test:3128"

@@ -8,8 +8,8 @@ import traceback
 
 import pytest
 
-from reconciler.client import Client, Server
-from reconciler.errors import ReconcilerError
+from reconciler.domain.errors import ReconcilerError
+from reconciler.evolution.client import Client, Server
 from tests.client.scripted import KEY, LICENCE, Act, asked, drop, half, page, raw, refusal, reply, stall
 from tests.client.test_behaviour import CALLS, SECRET
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import tls
-from reconciler.client import Client, Server
-from reconciler.errors import ReconcilerError, ServerError
+from reconciler.domain.errors import ReconcilerError, ServerError
+from reconciler.evolution import tls
+from reconciler.evolution.client import Client, Server
 from tests.client.scripted import KEY, reply, serving
 
 Made = Callable[[str], tuple[Path, Path]]

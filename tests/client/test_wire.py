@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from reconciler.client import Client, Server, segment
-from reconciler.errors import ServerError
-from reconciler.transport import KEEP_ALIVE
+from reconciler.domain.errors import ServerError
+from reconciler.evolution.client import Client, Server, segment
+from reconciler.evolution.transport import KEEP_ALIVE
 from tests.client.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
 from tests.client.test_behaviour import BOT
 

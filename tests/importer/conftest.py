@@ -11,9 +11,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reconciler import pipeline
-from reconciler.cli import main
-from reconciler.init import SCHEMA
-from reconciler.model import Change, Of, Plan, Verb
+from reconciler.cli.commands import main
+from reconciler.domain.plan import Change, Of, Plan, Verb
+from reconciler.manifests import schema
 from tests.importer.servers import OPENAI_KEY, Server, serving
 
 Run = Callable[..., Result]
@@ -74,7 +74,7 @@ class Here:
         found = {
             path: path.read_bytes().decode()
             for path in Path("bots").rglob("*")
-            if path.is_file() and path.name != SCHEMA
+            if path.is_file() and path.name != schema.FILE
         }
         return {path.relative_to("bots").as_posix(): text for path, text in sorted(found.items())}
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 
-from reconciler.kinds import OPENAI
+from reconciler.domain.kinds import OPENAI
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import Store

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.schema import document
+from reconciler.manifests.schema import document
 from tests.importer.conftest import Here, unexpected
 from tests.importer.servers import Server, serving
 from tests.support import Json, World

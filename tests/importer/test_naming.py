@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.domain.desired import Fields
 from reconciler.importer import naming
-from reconciler.model import Fields
 
 KEYWORD: Fields = {"triggerType": "keyword", "triggerOperator": "equals"}
 BOTS: list[tuple[str, Fields, str]] = [

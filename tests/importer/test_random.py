@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from reconciler.model import Verb
+from reconciler.domain.plan import Verb
 from tests.importer.conftest import Here, unexpected
 from tests.importer.servers import OPENAI_KEY, fill
 from tests.support import World

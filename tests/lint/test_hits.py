@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.lint import NEWEST, RULES, version
+from reconciler.domain.versions import NEWEST, version
+from reconciler.lint import RULES
 from tests.lint.writing import rules, warned
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.lint import NEWEST, RULES, lint
+from reconciler.domain.versions import NEWEST
+from reconciler.lint import RULES, lint
 from reconciler.lint.rules import Rule
 from tests.lint.writing import rules
 from tests.load.writing import CHAT, read

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.lint import NEWEST, lint
-from reconciler.load import load
+from reconciler.domain.versions import NEWEST
+from reconciler.lint import lint
+from reconciler.manifests.load import load
 from tests.load.writing import HERE, write
 
 _BASE = (
@@ -140,7 +141,7 @@ def test_a_folder_silences_what_is_below_it(tmp_path: Path) -> None:
     assert said.startswith("b.yaml:1:")
 
 
-@pytest.mark.parametrize("manifests", ["bots", "reconciler/templates/bots"])
+@pytest.mark.parametrize("manifests", ["bots", "reconciler/setup/templates/bots"])
 def test_what_we_show_people_is_not_warned_of(manifests: str) -> None:
     assert lint(load(Path(__file__).parents[2] / manifests)) == []
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import Position
+from reconciler.domain.desired import DesiredBot
+from reconciler.domain.errors import Position
 from reconciler.lint import advanced
 from reconciler.lint.triggers import compare
-from reconciler.model import DesiredBot
 
 _ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from reconciler.lint import NEWEST, Version, Warning, lint
-from reconciler.load import load
+from reconciler.domain.findings import Warning
+from reconciler.domain.versions import NEWEST, Version
+from reconciler.lint import lint
+from reconciler.manifests.load import load
 from tests.load.writing import write
 
 _TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "vars"}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import ManifestError, Problem
-from reconciler.kinds import OPENAI
-from reconciler.load import load
+from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.kinds import OPENAI
+from reconciler.manifests.load import load
 from tests.load.writing import CHAT, bot, write
 
 CANARY = "sk-canary-0123456789abcdef"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ManifestError, ReconcilerError
-from reconciler.load import MAX_INCLUDED, MAX_MANIFEST, load
+from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
 from tests.load.writing import CHAT, HERE, bot, marked, problems, read, write
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ReconcilerError
-from reconciler.model import DesiredBot, DesiredInstance
+from reconciler.domain.desired import DesiredBot, DesiredInstance
+from reconciler.domain.errors import ReconcilerError
 from tests.load.writing import CHAT, HERE, marked, problems, read
 
 D = "_defaults.yaml"

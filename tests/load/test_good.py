@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Position
-from reconciler.kinds import OPENAI, Type, Value
-from reconciler.load import load
-from reconciler.manifest import model
-from reconciler.model import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import OPENAI, Type, Value
+from reconciler.manifests.load import load
+from reconciler.manifests.model import model
 from tests.load.writing import CHAT, bot, read
 
 BODY: dict[str, Value] = {

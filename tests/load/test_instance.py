@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import Position
-from reconciler.model import DesiredCredential, DesiredInstance, DesiredSettings, SecretRef
+from reconciler.domain.desired import DesiredCredential, DesiredInstance, DesiredSettings, SecretRef
+from reconciler.domain.errors import Position
 from tests.load.writing import CHAT, HERE, bot, marked, problems, read
 
 KEY = "sk-proj-canary0123456789abcdef"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler.kinds import Value
+from reconciler.domain.kinds import Value
 from reconciler.yaml import MappingNode, Node, SequenceNode, compose_json
 from tests.load.writing import bot, marked, problems
 

@@ -10,9 +10,9 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from reconciler.kinds import OPENAI, Field, Type
-from reconciler.load import is_defaults, load
-from reconciler.schema import schema
+from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.manifests.load import is_defaults, load
+from reconciler.manifests.schema import schema
 from tests.load.test_good import DOCUMENTED, MERGES, SCALARS
 from tests.load.writing import CHAT, problems, read
 

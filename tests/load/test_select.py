@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ReconcilerError
-from reconciler.load import select
+from reconciler.domain.errors import ReconcilerError
+from reconciler.manifests.load import select
 from tests.load.writing import read
 
 NAMES = ["loja-centro", "loja-shopping", "suporte", "Teste [1]"]

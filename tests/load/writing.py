@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.errors import ManifestError
-from reconciler.load import load
-from reconciler.model import Desired, DesiredBot
+from reconciler.domain.desired import Desired, DesiredBot
+from reconciler.domain.errors import ManifestError
+from reconciler.manifests.load import load
 
 HERE = "‸"
 

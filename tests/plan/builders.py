@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from reconciler.errors import Position
-from reconciler.kinds import Value
-from reconciler.model import (
-    Desired,
-    DesiredBot,
-    DesiredInstance,
-    Observed,
-    ObservedInstance,
-    Plan,
-    RemoteBot,
-    RemoteCredential,
-    RemoteSettings,
-)
-from reconciler.plan import Options, make
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import Value
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.domain.plan import Plan
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 
 AT = Position("bots/loja.yaml", 1, 1)
 DEFAULTS: Mapping[str, Value] = {

@@ -7,24 +7,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from reconciler import families
-from reconciler.families import Family, declared, named, split, undeclared
-from reconciler.model import (
-    NEW_CREDENTIAL,
-    Call,
-    Change,
-    Desired,
-    DesiredBot,
-    DesiredCredential,
-    DesiredInstance,
-    Of,
-    Plan,
-    RemoteBot,
-    RemoteCredential,
-    SecretRef,
-    Verb,
-)
-from reconciler.plan import Options, make
+from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
+from reconciler.domain.observed import RemoteBot, RemoteCredential
+from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Plan, Verb
+from reconciler.domain.rotation import Family, declared, named, split, turning, undeclared
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
@@ -117,10 +105,10 @@ def test_what_a_bot_compares_as() -> None:
 
 
 def test_turning() -> None:
-    assert not families.turning(["main"], there("main+ other@2-"))
-    assert not families.turning(["main"], {})
-    assert families.turning(["main"], there("main-"))
-    assert families.turning(["other", "main"], there("main- main@2+"))
+    assert not turning(["main"], there("main+ other@2-"))
+    assert not turning(["main"], {})
+    assert turning(["main"], there("main-"))
+    assert turning(["other", "main"], there("main- main@2+"))
 
 
 # -- a shop that owns a credential, and one that borrows it -------------------------------------

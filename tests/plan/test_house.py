@@ -11,18 +11,18 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.kinds import Value
-from reconciler.model import (
+from reconciler.domain.desired import (
     Desired,
     DesiredBot,
     DesiredCredential,
     DesiredInstance,
     DesiredSettings,
-    Plan,
     SecretRef,
-    Verb,
 )
-from reconciler.plan import Options, make
+from reconciler.domain.kinds import Value
+from reconciler.domain.plan import Plan, Verb
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy

@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.identity import (
+from reconciler.domain.desired import DesiredBot, DesiredInstance
+from reconciler.domain.markers import (
     STAMP_LENGTH,
-    How,
     describe,
     human_text,
     marked,
-    match,
     owners,
     stamped,
     unstamped,
     with_stamp,
 )
-from reconciler.model import DesiredBot, DesiredInstance, RemoteBot
+from reconciler.domain.observed import RemoteBot
+from reconciler.plan.matching import How, match
 from tests.plan.builders import AT, bot, remote
 
 MARK = "[gitops:ana]"

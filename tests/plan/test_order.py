@@ -6,7 +6,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.model import Call, DesiredBot, RemoteBot, Verb
+from reconciler.domain.desired import DesiredBot
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, Verb
 from tests.plan.builders import bot, plan, remote
 from tests.plan.toy import Toy
 

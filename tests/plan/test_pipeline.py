@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import pipeline
-from reconciler.model import Desired
+from reconciler.domain.desired import Desired
 
 BOT = "botType: assistant, assistantId: a1, triggerType: none"
 MANIFESTS = {

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import differ
-from reconciler.identity import unstamped
-from reconciler.kinds import Value
-from reconciler.limits import LimitError
-from reconciler.model import Change, DesiredBot, FieldChange, RemoteBot, RemoteSettings, Verb
+from reconciler.domain.desired import DesiredBot
+from reconciler.domain.kinds import Value
+from reconciler.domain.markers import unstamped
+from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.plan import Change, FieldChange, Verb
+from reconciler.plan import differ
+from reconciler.plan.limits import LimitError
 from tests.plan.builders import DEFAULTS, bot, plan, remote
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler import documents
-from reconciler.model import Desired, DesiredBot, Plan, RemoteBot
-from reconciler.plan import Options, make
-from reconciler.render import json
+from reconciler.domain.desired import Desired, DesiredBot
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Plan
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
+from reconciler.saved import documents, json
 from tests.plan.builders import plan
 from tests.plan.house import House, in_order
 from tests.plan.test_house import KEYS, worlds

@@ -7,29 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.kinds import Value
-from reconciler.limits import LimitError
-from reconciler.model import (
-    Call,
-    Change,
+from reconciler.domain.desired import (
     Desired,
     DesiredBot,
     DesiredCredential,
     DesiredInstance,
     DesiredSettings,
-    FieldChange,
-    InstancePlan,
-    Observed,
-    ObservedInstance,
-    Of,
-    RemoteBot,
-    RemoteCredential,
-    RemoteSettings,
     SecretRef,
-    Step,
-    Verb,
 )
-from reconciler.plan import Options, make
+from reconciler.domain.kinds import Value
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Step, Verb
+from reconciler.plan.limits import LimitError
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
 from tests.plan.house import DOCUMENTED
 

@@ -6,8 +6,10 @@ the judge of whole runs; this one is for the pure part.
 
 from __future__ import annotations
 
-from reconciler.kinds import Value
-from reconciler.model import Call, Fields, InstancePlan, RemoteBot, Step
+from reconciler.domain.desired import Fields
+from reconciler.domain.kinds import Value
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, InstancePlan, Step
 
 
 class RefusedError(Exception):

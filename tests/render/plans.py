@@ -7,24 +7,12 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from reconciler.errors import Position
-from reconciler.kinds import OPENAI, Value
-from reconciler.model import (
-    Call,
-    Change,
-    FieldChange,
-    InstancePlan,
-    Of,
-    Outcome,
-    Plan,
-    RemoteBot,
-    Result,
-    Results,
-    SecretRef,
-    Standing,
-    Step,
-    Verb,
-)
+from reconciler.domain.desired import SecretRef
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
+from reconciler.domain.results import Outcome, Result, Results
 
 
 def change(verb: Verb, *fields: tuple[str, Value | None, Value | None], bot: str = "menu") -> Change:

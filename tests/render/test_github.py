@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import Position, Problem
-from reconciler.lint import Warning
-from reconciler.render import github, safe
+from reconciler.domain import safe
+from reconciler.domain.errors import Position, Problem
+from reconciler.domain.findings import Warning
+from reconciler.render import github
 
 
 @pytest.mark.parametrize(

@@ -12,25 +12,14 @@ import pytest
 from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
-from reconciler import files, saved
-from reconciler.errors import Position
-from reconciler.model import (
-    Call,
-    Change,
-    FieldChange,
-    Fields,
-    InstancePlan,
-    Of,
-    Outcome,
-    Plan,
-    RemoteBot,
-    Result,
-    Results,
-    SecretRef,
-    Step,
-    Verb,
-)
-from reconciler.render import json
+from reconciler import saved
+from reconciler.domain import files
+from reconciler.domain.desired import Fields, SecretRef
+from reconciler.domain.errors import Position
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.results import Outcome, Result, Results
+from reconciler.saved import json
 from tests.render.plans import PLANS, RESULTS, change, plan
 
 _SCHEMA = stdlib_json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text())

@@ -14,20 +14,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reconciler.errors import Position, ReconcilerError
-from reconciler.kinds import Value
-from reconciler.model import (
-    Call,
-    Change,
-    InstancePlan,
-    Outcome,
-    Plan,
-    Result,
-    Results,
-    Step,
-    Verb,
-)
-from reconciler.render import markdown, safe, text
+from reconciler.domain import safe
+from reconciler.domain.errors import Position, ReconcilerError
+from reconciler.domain.kinds import Value
+from reconciler.domain.plan import Call, Change, InstancePlan, Plan, Step, Verb
+from reconciler.domain.results import Outcome, Result, Results
+from reconciler.render import markdown, text
 from tests.render import plans
 from tests.render.gfm import Page
 from tests.render.plans import change, plan

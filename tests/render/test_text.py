@@ -11,23 +11,13 @@ from textwrap import dedent
 import pytest
 from hypothesis import given, settings
 
-from reconciler.errors import Position
-from reconciler.model import (
-    Call,
-    Change,
-    FieldChange,
-    InstancePlan,
-    Of,
-    Outcome,
-    Plan,
-    Result,
-    Results,
-    SecretRef,
-    Standing,
-    Step,
-    Verb,
-)
-from reconciler.render import safe, text
+from reconciler.cli.terminal import paint
+from reconciler.domain import safe
+from reconciler.domain.desired import SecretRef
+from reconciler.domain.errors import Position
+from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
+from reconciler.domain.results import Outcome, Result, Results
+from reconciler.render import text
 from tests.render.plans import PLANS, RESULTS, change, plan
 
 _PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
@@ -321,14 +311,14 @@ def test_results() -> None:
 
 def test_colours_only_when_asked() -> None:
     made = plan(change(Verb.CREATE), change(Verb.DELETE), change(Verb.UPDATE, ("model", "a\n", "b\n")))
-    coloured = text.plan(made, color=True)
+    coloured = text.plan(made, paint=paint)
     assert "\x1b[32m  + menu  create\x1b[0m: a reason" in coloured
     assert "\x1b[31m  - menu  delete\x1b[0m: a reason" in coloured
     assert "\x1b[33m  ~ menu  update\x1b[0m: a reason" in coloured
     assert "\x1b[31m- a\x1b[0m" in coloured
     assert unstyled(coloured) == text.plan(made)
     ended = Results((Result(change(Verb.CREATE), Outcome.FAILED),))
-    assert unstyled(text.results(ended, color=True)) == text.results(ended)
+    assert unstyled(text.results(ended, paint=paint)) == text.results(ended)
 
 
 @settings(deadline=None)
@@ -338,7 +328,7 @@ def test_no_plan_moves_a_terminal(made: Plan, ended: Results) -> None:
     for shown in (text.plan(made), text.plan(made, width=20), text.results(ended)):
         assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} and c != "\n"]
     for width in (20, 100):
-        assert unstyled(text.plan(made, color=True, width=width)) == text.plan(made, width=width)
+        assert unstyled(text.plan(made, paint=paint, width=width)) == text.plan(made, width=width)
 
 
 @settings(deadline=None)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from reconciler.errors import ReconcilerError
+from reconciler.domain.errors import ReconcilerError
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.app import Served
 from reconciler.sandbox.body import LIMIT

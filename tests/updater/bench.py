@@ -7,15 +7,19 @@ import difflib
 from collections.abc import Mapping
 from pathlib import Path
 
-from reconciler import applier, identity, secrets
-from reconciler.client import Client, Server
-from reconciler.fetch import fetch
-from reconciler.kinds import OPENAI
-from reconciler.load import load, select
-from reconciler.model import Plan
-from reconciler.plan import Options, make
+from reconciler.apply import applier
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.plan import Plan
+from reconciler.domain.reports import UpdateReport
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.fetch import fetch
+from reconciler.importer.updater import update
+from reconciler.manifests import secrets
+from reconciler.manifests.load import load, select
+from reconciler.plan import matching
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from reconciler.sandbox import Sandbox
-from reconciler.updater import Report, update
 from tests.support import Json, World, segment
 
 OWNER = "gitops"
@@ -56,16 +60,16 @@ class Bench:
             desired = load(self.bots)
             async with Client(self._server) as client:
                 seen = await fetch(
-                    client, desired, lambda one, bots: identity.needs_settings(one, bots, OWNER)
+                    client, desired, lambda one, bots: matching.needs_settings(one, bots, OWNER)
                 )
             return make(desired, seen, Options(OWNER))
 
         return asyncio.run(run())
 
-    def update(self, *globs: str) -> Report:
+    def update(self, *globs: str) -> UpdateReport:
         """What `import --update` would do."""
 
-        async def run() -> Report:
+        async def run() -> UpdateReport:
             async with Client(self._server) as client:
                 return await update(client, select(load(self.bots), globs), self.bots, OWNER)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.load import load
-from reconciler.model import DesiredInstance
+from reconciler.domain.desired import DesiredInstance
+from reconciler.manifests.load import load
 from reconciler.yaml import emit
 from tests.updater.bench import Bench
 from tests.updater.messy import SETTINGS, Messy, untouched

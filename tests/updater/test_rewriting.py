@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.drift import Drift
-from reconciler.load import load
-from reconciler.rewriting import Manifests, NotDoneError
+from reconciler.importer.drift import Drift
+from reconciler.importer.rewriting import Manifests, NotDoneError
+from reconciler.manifests.load import load
 from tests.load.writing import write
 
 REST = "openaiCreds: main, botType: chatCompletion, maxTokens: 3, triggerType: none"

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.drift import Drift, Drifts
-from reconciler.errors import ReconcilerError
-from reconciler.rewriting import Manifests
-from reconciler.updater import brought
+from reconciler.domain.errors import ReconcilerError
+from reconciler.importer.drift import Drift, Drifts
+from reconciler.importer.rewriting import Manifests
+from reconciler.importer.updater import brought
 from tests.updater.bench import Bench
 
 ONE = {"loja": ("main", "second")}

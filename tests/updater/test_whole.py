@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from reconciler.cli import main
-from reconciler.load import load
-from reconciler.model import Desired
+from reconciler.cli.commands import main
+from reconciler.domain.desired import Desired
+from reconciler.manifests.load import load
+from reconciler.manifests.nodes import Source
 from reconciler.yaml import end, index
 from tests.importer.conftest import Here
 from tests.importer.servers import fill, serving
@@ -108,8 +109,10 @@ def _lines(desired: Desired, drifts: set[tuple[str, str, str]]) -> set[tuple[str
         for bot in instance.bots:
             for name, origin in bot.origins.items():
                 if (instance.name, bot.name, name) in drifts:
-                    places = origin.source.places
+                    source = origin.source
+                    assert isinstance(source, Source)
+                    places = source.places
                     first, last = places(index(origin.key))[0], places(end(origin.value))[0]
-                    file = Path(origin.source.file).relative_to("bots").as_posix()
+                    file = Path(source.file).relative_to("bots").as_posix()
                     found |= {(file, line) for line in range(first, last + 1)}
     return found

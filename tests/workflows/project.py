@@ -17,7 +17,7 @@ from typing import Any
 
 from click.testing import CliRunner
 
-from reconciler.cli import main
+from reconciler.cli.commands import main
 from reconciler.sandbox import Sandbox
 from tests.workflows.hub import REPOSITORY, Hub
 from tests.workflows.runner import Environment, Event, Job, Run, Runner

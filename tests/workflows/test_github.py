@@ -17,8 +17,9 @@ from typing import Any
 
 import pytest
 
-from reconciler.model import Plan, Results
-from reconciler.render import json as render
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Results
+from reconciler.saved import json as render
 from tests.workflows.hub import BOT, REPOSITORY, Hub
 from tests.workflows.project import FORK, ROOT, commit, git
 from tests.workflows.runner import obeyed

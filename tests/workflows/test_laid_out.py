@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.init import lay_out
 from reconciler.sandbox import Sandbox
+from reconciler.setup.init import lay_out
 from tests.support import World
 from tests.workflows.hub import Hub
 from tests.workflows.project import KEY, Project, commit, git, put

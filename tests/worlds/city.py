@@ -10,7 +10,7 @@ import sqlite3
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.model import Desired
+from reconciler.domain.desired import Desired
 from reconciler.sandbox.app import Served
 from tests.support import Json
 from tests.worlds.generators import DEFAULTS

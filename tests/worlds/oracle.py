@@ -7,7 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
-from reconciler.model import Call, Desired, Outcome, Plan, Results, Verb
+from reconciler.domain.desired import Desired
+from reconciler.domain.plan import Call, Plan, Verb
+from reconciler.domain.results import Outcome, Results
 from reconciler.sandbox.app import Served
 from reconciler.sandbox.store import Row
 from tests.support import Json

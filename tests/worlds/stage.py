@@ -15,12 +15,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from reconciler import applier, identity, secrets
-from reconciler.client import Client, Server
-from reconciler.fetch import fetch
-from reconciler.load import load
-from reconciler.model import Desired, DesiredInstance, Plan, RemoteBot, Results
-from reconciler.plan import Options, make
+from reconciler.apply import applier
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Results
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.fetch import fetch
+from reconciler.manifests import secrets
+from reconciler.manifests.load import load
+from reconciler.plan import matching
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import Row, Store
@@ -143,7 +149,7 @@ class Stage:
         replace, prune = pair is not None and pair.replace, pair is not None and pair.prune
 
         def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
-            return identity.needs_settings(instance, bots, OWNER, replace=replace)
+            return matching.needs_settings(instance, bots, OWNER, replace=replace)
 
         options = Options(OWNER, replace, prune, max_deletes=100, max_delete_share=100)
         return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, assume, event, given, seed, settings
 
-from reconciler.errors import ReconcilerError
-from reconciler.model import Results
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.results import Results
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.faults import TIMEOUT, Schedule, schedules

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reconciler.model import Outcome, Plan, Results
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Outcome, Results
 from tests.support import Json
 from tests.worlds import oracle
 from tests.worlds.generators import Pair

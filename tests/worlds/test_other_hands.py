@@ -8,7 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.model import Call, Desired, Results
+from reconciler.domain.desired import Desired
+from reconciler.domain.plan import Call
+from reconciler.domain.results import Results
 from tests.support import Json
 from tests.support import World as Hand
 from tests.worlds import oracle

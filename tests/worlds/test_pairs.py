@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler.model import Outcome, Plan
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Outcome
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import Pair, pairs

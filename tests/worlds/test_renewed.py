@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler import identity
+from reconciler.domain import markers
 from reconciler.sandbox.store import Row
 from tests.support import Json
 from tests.worlds import oracle
@@ -61,7 +61,7 @@ def _what_is(stage: Stage) -> list[tuple[str, dict[str, Json]]]:
             if table == "settings" and row["openaiIdFallback"]:
                 kept["openaiIdFallback"] = bots[row["openaiIdFallback"]].partition(" ")[2]
             if table == "bots" and row["description"]:
-                kept["description"] = identity.unstamped(str(row["description"]), "gitops")
+                kept["description"] = markers.unstamped(str(row["description"]), "gitops")
             kept["openaiCredsId"] = "main" if _is_main(stage, row) else row["openaiCredsId"]
             found.append((table, kept))
     return sorted(found, key=repr)

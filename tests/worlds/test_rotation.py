@@ -18,10 +18,15 @@ import pytest
 from hypothesis import HealthCheck, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler import applier, files, saved, secrets
-from reconciler.client import Client
-from reconciler.errors import ReconcilerError
-from reconciler.model import Call, Desired, Outcome, Results
+from reconciler import saved
+from reconciler.apply import applier
+from reconciler.domain import files
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Call
+from reconciler.domain.results import Outcome, Results
+from reconciler.evolution.client import Client
+from reconciler.manifests import secrets
 from tests.worlds import oracle
 from tests.worlds.city import FEIRA, KEYS, City, Watch
 from tests.worlds.conftest import SEED

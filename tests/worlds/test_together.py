@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, seed, settings
 from hypothesis import strategies as st
 
-from reconciler import applier, secrets
-from reconciler.client import Client
-from reconciler.model import Desired, Results
+from reconciler.apply import applier
+from reconciler.domain.desired import Desired
+from reconciler.domain.results import Results
+from reconciler.evolution.client import Client
+from reconciler.manifests import secrets
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import Pair, pairs

@@ -1,0 +1,94 @@
+"""What ends a command early: Ctrl-C, SIGTERM, and SIGHUP, which a terminal sends when it is closed.
+
+A signal that the caller ignores, as nohup does, stays ignored. Imported before anything else: cheap.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reconciler.apply.applier import Stop
+
+INTERRUPT, TERMINATE, HANG_UP = signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)
+
+NAMES: Mapping[int, str] = {
+    number: name
+    for number, name in ((INTERRUPT, "Ctrl-C"), (TERMINATE, "SIGTERM"), (HANG_UP, "SIGHUP"))
+    if number is not None  # which Windows lacks
+}
+
+
+class _Interrupted(KeyboardInterrupt):
+    """After a plain KeyboardInterrupt Python may end the process by SIGINT, whatever its exit code."""
+
+
+class Interrupts:
+    """Within `caught`, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does. number: which it was."""
+
+    def __init__(self) -> None:
+        self.number: int = INTERRUPT
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Outside of the main thread, which alone gets signals, this changes nothing."""
+        every: dict[int, Any] = dict.fromkeys(NAMES, self._interrupt)
+        with handled({**every, INTERRUPT: signal.default_int_handler}):  # which asyncio looks for
+            yield
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        self.number = number
+        kill_next(TERMINATE)
+        handler = signal.getsignal(INTERRUPT)
+        if handler is signal.default_int_handler or not callable(handler):
+            raise _Interrupted
+        handler(INTERRUPT, frame)  # that of asyncio, where a loop runs
+
+
+@contextmanager
+def handled(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> Iterator[None]:
+    """Within the block these handlers get the signals."""
+    before: dict[int, Any] = {}
+    with suppress(ValueError):  # outside of the main thread
+        for number, handler in handlers.items():
+            if signal.getsignal(number) not in (signal.SIG_IGN, None):
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def kill_next(*numbers: int) -> None:
+    """The next of these kills the process; a hangup does no more, as a closed terminal sends several."""
+    for number in numbers:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if HANG_UP is not None:
+        signal.signal(HANG_UP, signal.SIG_IGN)
+
+
+@contextmanager
+def stopping() -> Iterator[Stop]:
+    """Within the block a first signal asks for a stop after the call in flight; a second ends the process.
+
+    So the block is to show the results too: once there are some, no signal loses them.
+    """
+    from reconciler.apply.applier import Stop
+
+    stop = Stop()
+
+    def ask(number: int, frame: object) -> None:
+        stop.signal, stop.reason = number, NAMES[number]
+        kill_next(INTERRUPT, TERMINATE)
+        with suppress(OSError):  # not through the stream, which this handler may have interrupted
+            os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
+
+    with handled(dict.fromkeys(NAMES, ask)):
+        yield stop

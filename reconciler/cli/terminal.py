@@ -1,0 +1,232 @@
+"""What a person sees and is asked. Output goes to stdout; questions, progress and errors go to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING
+
+import click
+
+from reconciler.cli import failure
+from reconciler.domain import safe
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import ManifestError, OutputError, ReconcilerError
+from reconciler.domain.findings import Finding
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Results
+from reconciler.render import findings, github, markdown, text, values
+from reconciler.saved import json
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from reconciler.domain.findings import Warning
+    from reconciler.domain.reports import ImportReport, UpdateReport
+    from reconciler.saved import Saved
+    from reconciler.setup.init import GitHub, LaidOut
+
+
+def valid(desired: Desired) -> None:
+    """Say that the manifests are."""
+    bots = sum(len(instance.bots) for instance in desired.instances)
+    click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
+
+
+def invalid(error: ManifestError) -> None:
+    """Put the errors of the manifests on the lines of a pull request's diff."""
+    click.echo(github.problems(error.problems), nl=False)
+
+
+def warnings(found: Sequence[Warning], format: str) -> None:
+    """Tell of what the manifests ask for in vain."""
+    if format == "github":
+        click.echo(github.warnings(found), nl=False)
+    else:
+        for warning in found:
+            click.echo(safe.inert(safe.line(str(warning))), err=True)
+    if found:
+        click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
+
+
+def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
+    """Show a plan. max_chars, more: for markdown, see there."""
+    if format == "json":
+        click.echo(json.plan(made), nl=False)
+    elif format == "markdown":
+        click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
+    else:
+        width = get_terminal_size().columns if sys.stdout.isatty() else 120
+        click.echo(text.plan(made, paint=_paint(), width=width), nl=False, color=_color())
+
+
+def results(
+    made: Plan, ended: Results, format: str, *, max_chars: int = markdown.COMMENT, more: str = ""
+) -> None:
+    """Show how an apply ended."""
+    if format == "json":
+        click.echo(json.results(made, ended), nl=False)
+    elif format == "markdown":
+        click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
+    elif ended.results:
+        click.echo("\n" + text.results(ended, paint=_paint()), nl=False, color=_color())
+    problems(made)
+
+
+def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results], None]) -> int:
+    """Show how an apply ended and save it; if one fails, still do the other. Returns the exit code.
+
+    Whatever happens, what was done is said: on stderr where stdout takes nothing.
+    """
+    failures: list[Exception] = []
+    try:
+        save(made, how)
+    except Exception as error:
+        failures.append(error)
+    try:
+        results(made, how, format)
+    except Exception as error:
+        gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
+        failures.append(OutputError("the output cannot be written: Broken pipe.") if gone else error)
+        click.echo(text.results(how), nl=False, err=True)
+    for each in failures:
+        failure.tell(each)
+    if how.signal is not None:
+        return 128 + how.signal
+    return 0 if how.ok and not made.problems and not failures else 1
+
+
+def problems(made: Plan) -> None:
+    """Say that there are some, where the plan went to a file."""
+    if made.problems:
+        click.echo(f"Error: {values.count(made.problems, 'problem')} left; the plan says which.", err=True)
+
+
+def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
+    """Show what a file held, and where it came from."""
+    if found.results is None:
+        plan(found.plan, format, max_chars=max_chars, more=more)
+    else:
+        results(found.plan, found.results, format, max_chars=max_chars, more=more)
+    if format == "text":
+        click.echo(f"\n{safe.inert(safe.line(_origin(found)))}")
+
+
+def _origin(found: Saved) -> str:
+    """Where a saved file says it comes from."""
+    from reconciler import saved
+
+    saved_at = f"Saved {found.created} by version {found.tool}, for" if found.created else "For"
+    commit = f", at commit {found.commit}" if found.commit else ""
+    signed = ""
+    if found.signed:
+        signed = (
+            f" Signed with the key in {saved.KEY}." if saved.key() else " Signed; nobody checked by whom."
+        )
+    return f"{saved_at} {found.plan.server}{commit}.{signed}"
+
+
+def imported(report: ImportReport) -> None:
+    """Say what an import wrote and, on stderr, what it left out."""
+    from reconciler.render import imported
+
+    click.echo(imported.notes(report), err=True, nl=False)
+    click.echo(imported.text(report), nl=False)
+
+
+def updated(report: UpdateReport) -> None:
+    """Say what an update of manifests changed and, on stderr, what it did not."""
+    from reconciler.render import updated
+
+    click.echo(updated.notes(report), err=True, nl=False)
+    click.echo(updated.text(report), nl=False)
+
+
+def agree(made: Plan, format: str) -> None:
+    """Ask whether to apply. Raises ReconcilerError where the answer is no, or nobody can be asked."""
+    if format != "text":
+        raise ReconcilerError(f"nothing was applied: with --format {format} changes need --yes.")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ReconcilerError("nothing was applied: without a terminal to ask on, changes need --yes.")
+    if not click.confirm(f"\nApply these changes to {safe.inert(safe.line(made.server))}?", err=True):
+        raise ReconcilerError("nothing was applied.")
+
+
+@contextmanager
+def progress(made: Plan) -> Iterator[Callable[[object], None]]:
+    """A bar that moves with each result, where somebody sees it."""
+    length = sum(change.verb.writes for change in made.changes())
+    hidden = not (length and sys.stderr.isatty())
+    with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
+        yield lambda result: bar.update(1)
+
+
+def doctor(found: Sequence[Finding]) -> None:
+    """Show what doctor found."""
+    width = get_terminal_size().columns if sys.stdout.isatty() else 100
+    shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
+    click.echo(shown, nl=False, color=_color())
+
+
+def laid_out(done: LaidOut) -> None:
+    """Say what init wrote and left, and what comes next."""
+    for name in done.written:
+        click.echo(f"+ {safe.inert(safe.line(name))}")
+    for name in done.kept:
+        click.echo(f"= {safe.inert(safe.line(name))} (kept as it is)")
+    manifest = safe.line(done.sample or "bots")
+    steps = [
+        f"Edit {manifest}. To try it on the embedded server: reconciler apply --sandbox --yes",
+        "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then ask: reconciler doctor",
+        "See what would be done, then do it: reconciler plan, reconciler apply",
+    ]
+    if done.github:
+        steps.append("For pull requests on GitHub, see README.md.")
+    where = f", in {safe.inert(safe.line(str(done.directory)))}" if str(done.directory) != "." else ""
+    if done.github:
+        _for_github(done.github, done.directory)
+    click.echo(f"\nNext{where}:")
+    for number, step in enumerate(steps, 1):
+        click.echo(f"{number}. {step}")
+
+
+def _for_github(github: GitHub, directory: Path) -> None:
+    """Say for which branch the workflows are, where they went, and what they install."""
+    said = f"The workflows are for the branch {github.branch}"
+    if github.top != directory.resolve():
+        said += (
+            f", in {safe.inert(safe.line(str(github.top)))}: GitHub reads none below the top of a repository"
+        )
+    click.echo(f"\n{said}.")
+    if github.other:
+        click.echo(f"Warning: {safe.line(github.other)}", err=True)
+    else:
+        click.echo(f"They install the wheel with the sha256 {github.sha256}.")
+
+
+def _shows(signs: str) -> bool:
+    """Whether stdout can encode them."""
+    try:
+        signs.encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _color() -> bool:
+    """Whether stdout shows colours, and the person has not said NO_COLOR."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, look: str | None) -> str:
+    """The text in a colour, or bold, for a terminal."""
+    if look is None:
+        return text
+    return click.style(text, bold=True) if look == "bold" else click.style(text, fg=look)
+
+
+def _paint() -> values.Paint:
+    return paint if _color() else values.plain

@@ -1,0 +1,27 @@
+"""What every package may import: the stages' values, the server's rules, errors, text.
+
+desired, observed, plan, results: the values of each stage, frozen. kinds: the fields of a bot, each described
+once. uniqueness, rotation, markers: rules that several stages share. Imports no other package.
+"""
+
+__all__ = [
+    "borrowing",
+    "desired",
+    "errors",
+    "files",
+    "findings",
+    "hidden",
+    "keys",
+    "kinds",
+    "markers",
+    "observed",
+    "origins",
+    "plan",
+    "reports",
+    "results",
+    "rotation",
+    "safe",
+    "text",
+    "uniqueness",
+    "versions",
+]

@@ -1,0 +1,119 @@
+"""What the manifests declare. Frozen values, comparable, without behaviour beyond reading themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import Value
+from reconciler.domain.origins import Origin
+
+Fields = Mapping[str, Value]
+"""Fields of a bot by the API's names, in the order of the kind's table."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredBot:
+    """A bot as its manifest declares it, defaults merged, files read.
+
+    fields: only what is declared. description is the human's text, without a marker.
+    creds: the credential's name, or None when fields has openaiCredsId.
+    previously: names that this bot had before, for a rename.
+    on_drift: what is done when the bot on the server differs.
+    lender: the instance whose credential creds is, None for the bot's own.
+    silenced: ids of lint rules that are not to speak of this bot.
+    origins: where each declared key comes from, by the manifest's name of it.
+    """
+
+    name: str
+    fields: Fields
+    creds: str | None
+    at: Position
+    previously: tuple[str, ...] = ()
+    on_drift: Literal["update", "replace"] = "update"
+    lender: str | None = None
+    silenced: frozenset[str] = frozenset()
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """Where an api key is found, never the key itself.
+
+    tag: env, a variable of the environment; secret-file, a file. name: the variable's name, or the path from
+    the current directory.
+    """
+
+    tag: Literal["env", "secret-file"]
+    name: str
+
+    def __str__(self) -> str:
+        return f"!{self.tag} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class UrlRef(SecretRef):
+    """Where a URL is found that has a secret in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredCredential:
+    """An OpenAI credential that an instance should have.
+
+    name: as the bots name it. On the server a rotated one is called NAME@2, NAME@3 and so on.
+    """
+
+    name: str
+    key: SecretRef
+    at: Position
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredSettings:
+    """The settings that an instance should have. What is None, or not in fields, belongs to the server.
+
+    fields: of the kind's table of settings. creds: the name of a credential of the instance's own.
+    fallback: the name of the bot that answers when no other does, "" for none.
+    merge_jids: ignoreJids are added to those that the server has, instead of replacing them.
+    origins: where each declared key comes from.
+    """
+
+    fields: Fields
+    at: Position
+    creds: str | None = None
+    fallback: str | None = None
+    merge_jids: bool = False
+    origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DesiredInstance:
+    """The bots that one instance should have, in the order of the manifest; its credentials and settings.
+
+    settings: None when nothing is declared of them. silenced: ids of lint rules that are not to speak of it.
+    files: the paths of every file that this was read from, the manifest first.
+    vars: what ${name} stood for in its texts; None when it had no meaning there.
+    """
+
+    name: str
+    bots: tuple[DesiredBot, ...]
+    at: Position
+    credentials: tuple[DesiredCredential, ...] = ()
+    settings: DesiredSettings | None = None
+    silenced: frozenset[str] = frozenset()
+    files: tuple[str, ...] = field(default=(), compare=False)
+    vars: Mapping[str, str] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """All manifests, one instance each, by the instance's name.
+
+    lenders: instances that were not selected, but lend a credential to one that was; nothing of them is
+    planned.
+    """
+
+    instances: tuple[DesiredInstance, ...]
+    lenders: tuple[DesiredInstance, ...] = ()

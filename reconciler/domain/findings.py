@@ -1,0 +1,38 @@
+"""What a command found, for a renderer to show. Frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.domain.errors import Position
+
+
+class Mark(StrEnum):
+    """How something is: right, worth knowing, or in the way."""
+
+    GOOD = "good"
+    NOTE = "note"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. said, todo: sentences, not yet made safe to show; todo may be ""."""
+
+    mark: Mark
+    about: str
+    said: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Warning:
+    """What one rule says of one place. text: a sentence with whom it is about and what to do."""
+
+    at: Position
+    rule: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.at}: warning: {self.text} [{self.rule}]"

@@ -1,0 +1,32 @@
+"""The API keys that were found for declared credentials. Held in memory only, as SecretStr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What was found for each declared credential, by instance and name: its key, or why there is none."""
+
+    found: Mapping[tuple[str, str], SecretStr | str] = field(default_factory=dict)
+
+    def key(self, instance: str, name: str) -> SecretStr | None:
+        """The key of a declared credential; None where it is not at hand."""
+        found = self.found.get((instance, name))
+        return found if isinstance(found, SecretStr) else None
+
+    def known(self) -> list[SecretStr]:
+        """Every key that is at hand."""
+        return [key for key in self.found.values() if isinstance(key, SecretStr)]
+
+    def missing(self, instance: str) -> dict[str, str]:
+        """Why there is no key, for those of an instance's declared credentials that have none at hand."""
+        return {
+            name: found
+            for (owner, name), found in self.found.items()
+            if owner == instance and isinstance(found, str)
+        }

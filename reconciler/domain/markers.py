@@ -1,0 +1,128 @@
+"""Ownership markers in descriptions: `Front desk [gitops:atendimento]~9d1f03ab`.
+
+A bot on the server has no name, only a description of at most 255 characters. The marker in it says
+whose the bot is and what its manifest calls it, and the stamp behind it what the last apply wrote.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cache
+
+OWNER = re.compile(r"(?=[0-9_.-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
+"""What an owner may be called: not digits alone, so that `[8:18]` is a time of day."""
+
+_ANY = re.compile(
+    r"\[\s*([a-z0-9][a-z0-9_.-]{0,31})\s*:\s*([a-z0-9][a-z0-9-]*)\s*\](~[0-9a-f]{8}\b)?", re.IGNORECASE
+)
+
+_AT_THE_END = re.compile(r"(?:~\w*)?[\s.,;:!?)…]*")
+
+NO_MARKER = "it carries no marker"
+"""Why most strangers are left alone."""
+
+LIMIT = 255
+"""Characters of a description."""
+
+STAMP_LENGTH = len("~") + 8
+
+_STAMP = r"(?:~([0-9a-f]{4})([0-9a-f]{4})\b)?"
+
+
+@cache
+def pattern(owner: str) -> re.Pattern[str]:
+    """Our own marker is found even where a person has changed its case or spacing."""
+    return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]{_STAMP}", re.IGNORECASE)
+
+
+def owners(description: str) -> set[str]:
+    """Whose markers a description carries, of any owner: what an apply writes, and what a person left of it.
+
+    An apply always leaves a stamp, so a marker with a stamp is one wherever it stands. One without was put
+    there by hand, to bind a bot: it is one at the end, if its owner begins with a letter. `[8:18]` and
+    `[tel:4002] Front desk` are a person's words.
+    """
+    found: set[str] = set()
+    last: set[str] = set()  # those of the markers with which the text may end
+    at = 0
+    for each in _ANY.finditer(description):
+        if not _AT_THE_END.fullmatch(description, at, each.start()):
+            last.clear()
+        at = each.end()
+        if each[3]:
+            found.add(each[1])
+        elif each[1][0].isalpha() and each[0] == f"[{each[1]}:{each[2].lower()}]":
+            last.add(each[1])
+    return found | last if _AT_THE_END.fullmatch(description, at) else found
+
+
+def claimed(text: str) -> str:
+    """The first of what an owner could take for its marker in a text; "" where there is none."""
+    for each in _ANY.finditer(text):
+        if each[3] or each[1][0].isalpha():
+            return each[0]
+    return ""
+
+
+def describe(text: str, owner: str, name: str) -> str:
+    """The description to be stored: the human's text, then the marker. What is too long costs the text.
+
+    There is always room left for a stamp, which comes with the next write.
+    """
+    marker = f"[{owner}:{name}]"
+    text = text.rstrip()
+    if not text:
+        return marker
+    room = LIMIT - STAMP_LENGTH - len(marker) - 1
+    if len(text) > room:
+        text = text[: room - 1].rstrip() + "…"
+    return f"{text} {marker}"
+
+
+def with_stamp(description: str, owner: str, name: str, stamp: str) -> str:
+    """The description with a stamp behind our marker, in the place of the one that may be there."""
+    stamped = pattern(owner).sub(lambda _: f"[{owner}:{name}]{stamp}", description)
+    if len(stamped) <= LIMIT:
+        return stamped
+    return describe(human_text(description, owner), owner, name) + stamp
+
+
+def human_text(description: str, owner: str) -> str:
+    """The description without our marker."""
+    if not pattern(owner).search(description):
+        return description.strip()
+    return re.sub(r"[ \t]{2,}", " ", pattern(owner).sub(" ", description)).strip()
+
+
+def name_of(description: str, owner: str) -> str:
+    """The name in our marker; "" where it is not ours."""
+    found = pattern(owner).search(description)
+    return found[1].lower() if found else ""
+
+
+def marked(description: str, owner: str, name: str) -> bool:
+    """Whether the description carries exactly our marker for this name, in the form that we write."""
+    return len(pattern(owner).findall(description)) == 1 and f"[{owner}:{name}]" in description
+
+
+def unstamped(description: str, owner: str) -> str:
+    """The description without the stamp after our marker."""
+    return pattern(owner).sub(lambda found: found[0].partition("~")[0], description)
+
+
+def stamp(declared: object, state: object) -> str:
+    """What is noted after the marker when a bot is written: what was declared, and what it became.
+
+    Four hex digits each: enough to tell who moved since, too few to be taken for more.
+    """
+    return "~" + "".join(
+        hashlib.sha256(json.dumps(each).encode()).hexdigest()[:4] for each in (declared, state)
+    )
+
+
+def stamped(description: str, owner: str) -> str:
+    """The stamp that a description carries; "" for none."""
+    found = pattern(owner).search(description)
+    return f"~{found[2]}{found[3]}".lower() if found and found[2] else ""

@@ -1,0 +1,118 @@
+"""What the server has, as far as it was read. Frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from reconciler.domain.desired import Fields
+
+Unread = tuple[tuple[str, str], ...]
+"""What of a row is not understood: the field, and why: ("expire", "is not of type int")."""
+
+
+def not_understood(unread: Unread) -> str:
+    """Completes a sentence about a row."""
+    return "its row is not understood: " + ", ".join(f"{name} {why}" for name, why in unread)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBot:
+    """A bot as the server has it.
+
+    id: "" where the server's cannot be used. fields: every field of the kind's table that is not null.
+    description is the raw text, marker included. created: the server's createdAt, which orders twins; times
+    do not take part in comparisons. instance_id: the server's id of its instance, "" where the row does not
+    say it. unread: what of its row is not understood, and why; such a bot is never written. unseen: fields
+    that the server does not show.
+    """
+
+    id: str
+    fields: Fields
+    created: str = field(default="", compare=False)
+    instance_id: str = field(default="", compare=False)
+    unread: Unread = ()
+    unseen: frozenset[str] = field(default=frozenset(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteSettings:
+    """An instance's settings, which a create copies into what it leaves out.
+
+    exists: whether the server has a row for it; without one it answers with defaults of its own.
+    fields: those of the kind's table of settings that are not null, and openaiCredsId.
+    fallback: the id of the bot that answers when no other does.
+    unseen: fields that this version of the server has, and does not show.
+    instance_id: as of a bot. unread: what of the row is not understood; then the settings are not written.
+    """
+
+    exists: bool
+    fields: Fields
+    fallback: str | None = None
+    unseen: frozenset[str] = frozenset()
+    instance_id: str = field(default="", compare=False)
+    unread: Unread = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteCredential:
+    """A credential as the server has it, without its key.
+
+    same: whether its key is the one that is declared for it; None where that is not known.
+    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    instance_id: as of a bot.
+    """
+
+    id: str
+    same: bool | None = None
+    users: frozenset[str] | None = None
+    instance_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedInstance:
+    """One instance of the server. What was not asked is None: credentials by name, settings.
+
+    lent: the credentials of the instances that lend to this one, by instance and name.
+    unlent: of those that cannot be read why, a sentence.
+    clashes: for declared credentials that the server would refuse to make, why, a sentence.
+    keyless: for declared credentials whose key is not at hand, why: "OPENAI_KEY is not set".
+    unread: of rows of credentials that are not understood what they are called, and why.
+    problem: why it could not be read, a sentence; then nothing else is known.
+    """
+
+    name: str
+    bots: tuple[RemoteBot, ...] = ()
+    credentials: Mapping[str, RemoteCredential] | None = None
+    settings: RemoteSettings | None = None
+    lent: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
+    unlent: Mapping[str, str] = field(default_factory=dict)
+    clashes: Mapping[str, str] = field(default_factory=dict)
+    keyless: Mapping[str, str] = field(default_factory=dict)
+    unread: tuple[tuple[str, str], ...] = ()
+    problem: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The server's id of the instance; "" where it has no row that says it."""
+        settings = () if self.settings is None else (self.settings,)
+        rows = (*self.bots, *settings, *(self.credentials or {}).values())
+        return next((row.instance_id for row in rows if row.instance_id), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The instances that were asked for, by name. server: its URL, without credentials.
+
+    elsewhere: ids of credentials that the settings of another instance name, and that instance; looked for
+    only when an old credential may go, and only among the instances that were not asked for.
+    """
+
+    server: str
+    instances: Mapping[str, ObservedInstance]
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, problems: Mapping[str, str]) -> Observed:
+        """The same, but for instances with a problem: why each could not be read, a sentence."""
+        found = {name: ObservedInstance(name, problem=why) for name, why in problems.items()}
+        return replace(self, instances={**self.instances, **found})

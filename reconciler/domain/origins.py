@@ -1,0 +1,71 @@
+"""Where the value of a key comes from: what a desired value remembers of its file, for messages and edits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from reconciler.domain.errors import Position
+
+
+class Source(Protocol):
+    """The file that a value was read from.
+
+    raw: its text. folder: where it stands, from the current directory. elsewhere: paths of `!file` that other
+    systems may not find, and why.
+    """
+
+    file: str
+    raw: str
+    folder: Path
+    elsewhere: dict[str, str]
+
+    @property
+    def include(self) -> Any:
+        """Reads the text of a `!file`'s path. Raises ValueError with the rest of a sentence."""
+        ...
+
+    def at(self, node: Any) -> Position:
+        """Where a node stands."""
+        ...
+
+
+class Origin(Protocol):
+    """Where the value of a key comes from. key, value: their YAML nodes in source, opaque here.
+
+    layer: in whose words: "bot", the bot's own mapping, which a merge key or an alias may bring in from
+    elsewhere in the file; the manifest's "defaults" or "settings"; "folder bot", "folder defaults" or "folder
+    settings", those of a folder's file.
+    variables: what stands in it as ${name}, and where that is declared (None: nowhere, it is built in).
+    """
+
+    @property
+    def source(self) -> Source:
+        """The file."""
+        ...
+
+    @property
+    def key(self) -> Any:
+        """The node of the key."""
+        ...
+
+    @property
+    def value(self) -> Any:
+        """The node of the value."""
+        ...
+
+    @property
+    def layer(self) -> str:
+        """In whose words."""
+        ...
+
+    @property
+    def variables(self) -> Mapping[str, Position | None]:
+        """What was put in."""
+        ...
+
+    @property
+    def at(self) -> Position:
+        """Where the value stands."""
+        ...

@@ -1,0 +1,254 @@
+"""What is to be done: changes for a person, and the steps (writing calls) that make them. Frozen values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from reconciler.domain.desired import Fields, SecretRef
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import Value
+from reconciler.domain.observed import RemoteBot
+
+Cause = Literal["drift", "pending", "both", ""]
+"""Who moved since the last apply: the bot on the server, its manifest, both; or it cannot be known."""
+
+
+class Of(StrEnum):
+    """What a change is about."""
+
+    BOT = "bot"
+    CREDENTIAL = "credential"
+    SETTINGS = "settings"
+
+
+class Verb(StrEnum):
+    """What a plan does with a bot. The last four are reports: no call is made."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    REPLACE = "replace"
+    ROTATE = "rotate"  # a credential: its key is made anew under another name, and all is moved to it
+    DELETE = "delete"
+    HELD = "held"  # it would be written, but nobody reviewed it
+    CONFLICT = "conflict"
+    ORPHAN = "orphan"
+    UNMANAGED = "unmanaged"
+
+    @property
+    def writes(self) -> bool:
+        """Whether calls are made for it."""
+        return self not in _REPORTS
+
+
+_REPORTS = frozenset({Verb.HELD, Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field, before and after. None: not there (before a create, after a delete, or null)."""
+
+    name: str
+    before: Value | None
+    after: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happens to one bot, one credential or an instance's settings, and why.
+
+    bot: the manifest's name, or for a bot that nothing declares the name in its marker, else ""; of a
+    credential its name as the manifest has it. of: what it is about.
+    ids: the bots on the server that it is about: none for a create, several for some conflicts; of a rotated
+    credential those of the old ones. Of settings, before has the row, and fallbackId among its fields.
+    reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
+    before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
+    apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
+    """
+
+    instance: str
+    bot: str
+    verb: Verb
+    reason: str
+    ids: tuple[str, ...] = ()
+    fields: tuple[FieldChange, ...] = ()
+    before: RemoteBot | None = None
+    at: Position | None = None
+    cause: Cause = ""
+    of: Of = Of.BOT
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over what it would do and what that was computed against, and nothing else.
+
+        Not over what moves without meaning anything for it: the credential that a bot was seen to use, which
+        a rotation changes, and the fields of the settings that it leaves alone.
+        """
+        fields = [(field.name, field.before, field.after) for field in self.fields]
+        before = self.before and (
+            self.before.id,
+            sorted(item for item in self.before.fields.items() if item[0] != "openaiCredsId")
+            if self.of is Of.BOT
+            else [],
+        )
+        return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before)
+
+    @property
+    def label(self) -> str:
+        """What the change is called where space is short: the bot's name, else its id.
+
+        No bot can be named as credentials and settings are labelled here: no bot's name has a space.
+        """
+        if self.of is Of.CREDENTIAL:
+            return f"credential {self.bot}"
+        if self.of is Of.SETTINGS:
+            return "the settings"
+        return self.bot or (self.ids[0] if self.ids else "?")
+
+
+class Call(StrEnum):
+    """The kinds of writing calls."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    PARK = "park"  # an update that moves a bot out of another's way; a later update brings it to its place
+    DELETE = "delete"
+    NEW_CREDENTIAL = "new credential"
+    OLD_CREDENTIAL = "old credential"  # deletes it, when nothing uses it any more
+    MOVE = "move"  # an update of nothing but the credential that a bot uses
+    SETTINGS = "settings"
+    FALLBACK = "fallback"  # points the settings' fallback to a bot, or to none
+
+    @property
+    def phase(self) -> int:
+        """Every instance's steps of one phase are done before any instance begins with the next.
+
+        Credentials are made before anybody uses them, and go after everybody has left them: bots of other
+        instances may use them too, and deleting a credential deletes its bots.
+        """
+        return {Call.NEW_CREDENTIAL: 0, Call.OLD_CREDENTIAL: 2}.get(self, 1)
+
+
+NEW_CREDENTIAL = "new credential "
+"""Stands with its name in the place of the id of a credential that the plan makes."""
+
+NEW_BOT = "new bot "
+"""Stands with its name in the place of the id of a bot that the plan makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One writing call, in the order in which the server accepts them.
+
+    bot: the label of the change that it belongs to (Change.label). id: the bot or the credential that is
+    written, None for what is made, for settings, and for what follows a create of the same bot.
+    why: a sentence, for steps that are not plain.
+
+    body: what is sent. Of a new credential only its name: the key is read where `secret` says when the step
+    is made. Of an old credential its name. Of settings only what changes: the server insists on the whole
+    row, which is completed with what is there then. Of a fallback `fallbackId`, "" for none. Both also have
+    what is declared of the settings and the server does not show. Ids that are not known yet are
+    NEW_CREDENTIAL or NEW_BOT with a name.
+    merge: ignoreJids are added to those that are there then.
+    """
+
+    call: Call
+    bot: str
+    id: str | None
+    body: Fields
+    why: str = ""
+    secret: SecretRef | None = None
+    merge: bool = False
+
+
+Standing = Literal["missing", "present", "different", "not compared"]
+"""Of a declared credential; its key is compared in memory, and not compared where it is not at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePlan:
+    """One instance's changes, and the calls for them in order.
+
+    in_sync: how many declared bots need nothing. problem: why the instance cannot be planned.
+    id: the server's id of the instance, "" where it has no row that says it.
+    credentials: of each declared one how it stands, by name. keyless: of those whose key is not at hand why;
+    no digest is over that, as it is not about the server.
+    """
+
+    name: str
+    changes: tuple[Change, ...] = ()
+    steps: tuple[Step, ...] = ()
+    in_sync: int = 0
+    problem: str | None = None
+    credentials: Mapping[str, Standing] = field(default_factory=dict)
+    keyless: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What differs between the manifests and the server, and what apply would do about it.
+
+    server: its address. server_name: what its users call it, "" where they gave it no name; one server may be
+    reached by several addresses.
+    """
+
+    server: str
+    owner: str
+    instances: tuple[InstancePlan, ...]
+    server_name: str = ""
+
+    def changes(self) -> Iterator[Change]:
+        """Every change of every instance, reports included."""
+        for instance in self.instances:
+            yield from instance.changes
+
+    @property
+    def writes(self) -> bool:
+        """Whether apply would make a writing call."""
+        return any(instance.steps for instance in self.instances)
+
+    @property
+    def in_sync(self) -> int:
+        """How many declared bots are as they should be."""
+        return sum(instance.in_sync for instance in self.instances)
+
+    @property
+    def problems(self) -> int:
+        """How many instances could not be planned, and how many changes are in conflict or held."""
+        stuck = sum(change.verb in {Verb.CONFLICT, Verb.HELD} for change in self.changes())
+        return stuck + sum(instance.problem is not None for instance in self.instances)
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over everything that the plan says."""
+        return _digest(
+            self.server,
+            self.server_name,
+            self.owner,
+            [
+                (
+                    [i.name, i.id, i.problem, i.in_sync],
+                    [(c.digest, c.reason, c.cause) for c in i.changes],
+                    [
+                        (s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge)
+                        for s in i.steps
+                    ],
+                )
+                for i in self.instances
+            ],
+        )
+
+    def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
+        """How many changes of bots there are of each verb, or of what else."""
+        return Counter(change.verb for change in self.changes() if change.of is of)
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,34 @@
+"""Short pieces of untrusted text for messages, and what can be told from a text alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import TypeGuard
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_KEY = re.compile(r"(sk-|gsk_|xai-|pplx-|hf_|r8_|nvapi-|csk-|tgp_v1_|AIza)[\w-]{16,}", re.ASCII)
+
+
+def quoted(text: str) -> str:
+    """A text of unknown origin, fit to be shown: on one line, without control characters or keys, short."""
+    text = _KEY.sub(r"\1…", text)
+    return repr(text if len(text) <= 60 else text[:59] + "…")
+
+
+def looks_like_key(text: str) -> bool:
+    """Whether an api key stands in it, as far as its first letters tell."""
+    return bool(_KEY.search(text))
+
+
+def near(text: str, names: Iterable[str]) -> str:
+    """` (did you mean 'x'?)` when one of the names is near, else nothing."""
+    folded = {name.casefold(): name for name in names}
+    close = get_close_matches(text[:64].casefold(), folded, 1)
+    return f" (did you mean {quoted(folded[close[0]])}?)" if close else ""
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether it is an id that can be used."""
+    return isinstance(value, str) and _ID.fullmatch(value) is not None

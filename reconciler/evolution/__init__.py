@@ -1,0 +1,7 @@
+"""The Evolution API: Server and Desired in, Observed out; and the calls that apply makes.
+
+The only package that imports httpx or aiohttp. Each answer is checked before it is believed, and keys are
+masked in it. Knows no manifest and no plan's making.
+"""
+
+__all__ = ["address", "answers", "belonging", "client", "confirming", "fetch", "masking"]

@@ -1,0 +1,423 @@
+"""What the server's answers mean: JSON in, values of the model out, and the words of a refusal.
+
+Pure functions. Everything here comes from outside: a shape that is not understood is an error that names
+the field, and text that goes into a sentence is made harmless first. Secrets are dropped on the way.
+Shapes are those of 2.2.3 and 2.3.6 as recorded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from reconciler.domain import hidden
+from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type, Value
+from reconciler.domain.observed import RemoteBot, RemoteSettings, Unread
+from reconciler.domain.text import is_id
+from reconciler.evolution.masking import Secrets, unreadable
+
+LONGEST_WAIT = 30.0
+"""Seconds that Retry-After can make us wait at most."""
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""A lone one, which JSON can escape, is no text: it could be neither shown nor sent back."""
+_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
+_TAG = re.compile(r"<[^<>]*>")
+_PAGE = 64 * 1024
+"""Bytes of a page that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as the server shows it, with its key: to be compared, and then dropped.
+
+    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    own_users: those of them that are shown as bots of the credential's own instance.
+    """
+
+    id: str
+    key: SecretStr
+    users: frozenset[str] | None = None
+    instance_id: str = ""
+    own_users: frozenset[str] = frozenset()
+
+
+class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody sees it as an error of its own
+    """The answer has another shape than the API's. Its text says where."""
+
+
+def parse(body: bytes) -> Any:
+    """The JSON of a body. Raises NotUnderstood when it is none."""
+    for parse_int in (None, _number):
+        with suppress(ValueError, RecursionError):
+            return json.loads(body, parse_int=parse_int)
+    # Raised out here, since json's own error holds the whole body, and so what may be secret.
+    raise NotUnderstood("it is not JSON")
+
+
+def _number(digits: str) -> float:
+    """Of thousands of digits Python makes no int: then it is a float, which no field is."""
+    return int(digits) if len(digits) < 1000 else float(digits)
+
+
+# -- refusals ---------------------------------------------------------------------------------
+
+
+def refusal(data: object) -> str | None:
+    """The server's own words in an error, None when the error is not in the server's own form.
+
+    message is a text, a list, or a list of lists.
+    """
+    match data:
+        case {"status": int(), "response": {"message": message}}:
+            with suppress(RecursionError):
+                return "; ".join(_flat(message))
+    return None
+
+
+def is_licence(data: object) -> bool:
+    """Whether it is what a 2.4.0 without a licence answers to everything."""
+    return isinstance(data, dict) and data.get("code") == "LICENSE_REQUIRED"
+
+
+def clean(text: str, *secrets: str) -> str:
+    """Text from outside for a sentence, where no server's secrets are known yet but these."""
+    return Secrets(*secrets).clean(text)
+
+
+def gist(body: bytes, secrets: Secrets) -> str:
+    """What a page that is not the API's is about: its title, else all its words; "" where it is no text.
+
+    Masked before anything is cut, but not yet clean.
+    """
+    page = body[:_PAGE].decode(errors="replace")
+    if title := _TITLE.search(page):
+        return secrets.mask(title[1]).strip()
+    return "" if unreadable(page) else _TAG.sub(" ", secrets.mask(page)).strip()
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait as Retry-After says, in seconds or as a date, LONGEST_WAIT at most, else None."""
+    value = headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit():
+        return min(float(value[:9]), LONGEST_WAIT)
+    try:
+        moment = parsedate_to_datetime(value)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
+    except (ValueError, OverflowError):  # a year, a day or an offset that no date has
+        return None
+    return min(max(0.0, seconds), LONGEST_WAIT)
+
+
+def _flat(message: object) -> list[str]:
+    if isinstance(message, list):
+        return [text for part in message for text in _flat(part)]
+    return [message if isinstance(message, str) else json.dumps(message)]
+
+
+# -- what is no success -----------------------------------------------------------------------
+
+
+def error(data: object) -> str | None:
+    """What an answer says that is an error whatever its status; None for one that is none."""
+    if not isinstance(data, dict) or isinstance(data.get("id"), str):
+        return None
+    status, said = data.get("status"), data.get("error")
+    failed = isinstance(status, int) and not isinstance(status, bool) and status >= 400
+    if not (failed or said or is_licence(data)):
+        return None
+    words = refusal(data) or next((one for one in (data.get("message"), said) if isinstance(one, str)), "")
+    return f"it says that it failed{': ' if words else ''}{words}"
+
+
+_NAMES_OF_SECRETS = re.compile(r"api_?-?key|token|pass(?:word)?$|secret|authorization|hash", re.IGNORECASE)
+
+
+def secrets(data: object) -> list[str]:
+    """The texts in an answer whose names say that they are secret: to be known as such."""
+    found: list[str] = []
+    todo = [data]
+    while todo:
+        match todo.pop():
+            case dict() as one:
+                todo += one.values()
+                found += [v for k, v in one.items() if isinstance(v, str) and _NAMES_OF_SECRETS.search(k)]
+            case list() as one:
+                todo += one
+    return found
+
+
+# -- values -----------------------------------------------------------------------------------
+
+"""An id of the server's. It stands in paths, so whatever means something there is none."""
+
+_MISSING, _NULL = "is missing", "is null"
+NO_ID: Unread = (("id", "cannot be used"),)
+
+
+def homes(data: object) -> list[tuple[object, object]]:
+    """The id of every row of a list, or of one row, and the id of the instance that it says it belongs to."""
+    rows = data if isinstance(data, list) else [data]
+    return [(row.get("id"), row.get("instanceId")) for row in rows if isinstance(row, dict)]
+
+
+def bots(data: object) -> tuple[RemoteBot, ...]:
+    """The bots of a find; 2.2.x answers null when there are none. What is not understood is said in each."""
+    if data is None:
+        return ()
+    return tuple([_bot(one) for one in _list(data, "the list of bots")])
+
+
+def bot(data: object) -> RemoteBot:
+    """A bot, as create and update answer; what is left out there, the next read shows."""
+    one = _bot(_dict(data, "a bot"))
+    for name, why in one.unread:
+        if name == "id" or why not in (_MISSING, _NULL):
+            raise NotUnderstood(f"{name} of the bot {why}")
+    return one
+
+
+def _bot(data: object) -> RemoteBot:
+    if not isinstance(data, dict):
+        return RemoteBot("", {}, unread=(("it", "is not an object"),))
+    fields, unread = _fields(data, _OF_BOT)
+    ident, created = data.get("id"), data.get("createdAt")
+    if not is_id(ident):
+        ident, unread = "", NO_ID + unread
+    unseen = _ABSENT
+    if not data.keys() >= _NAMES:
+        unseen = _NAMES - data.keys()
+        unread += tuple((name, _MISSING) for name in _SHOWN if name in unseen)
+    if not fields.keys() >= _REQUIRED:
+        known = {name for name, _ in unread}
+        unread += tuple((name, _NULL) for name in _SHOWN if name not in fields and name in _REQUIRED - known)
+    created = created if isinstance(created, str) else ""
+    return RemoteBot(ident, hidden.fields(OPENAI.fields, fields), created, _instance_id(data), unread, unseen)
+
+
+class Credentials(dict[str, Credential]):
+    """Credentials by name. unread: of other rows what they are called, and what of them is not understood."""
+
+    unread: tuple[tuple[str, Unread], ...] = ()
+
+    @property
+    def own_users(self) -> frozenset[str]:
+        """The bots of the instance that use one of its credentials, as these show it."""
+        return frozenset[str]().union(*(one.own_users for one in self.values()))
+
+
+def credentials(data: object) -> Credentials:
+    """Credentials by name. Their keys come with them: nobody keeps them for long.
+
+    A key that is not shown in whole is none: "".
+    """
+    found = Credentials()
+    for one in _list(data, "the list of credentials"):
+        row = one if isinstance(one, dict) else {}
+        ident, name = row.get("id"), row.get("name")
+        unread = () if is_id(ident) else NO_ID
+        if not isinstance(name, str) or not name or _SURROGATE.search(name):
+            unread += (("name", "is null" if name is None else "is not a text"),)
+            name = ""
+        elif name in found:
+            raise NotUnderstood(f"two credentials have the name {name!r}")
+        if unread:
+            found.unread += ((name or (ident if is_id(ident) else "?"), unread),)
+        elif is_id(ident):
+            key = SecretStr(_whole(row.get("apiKey")))
+            users, own = _users(row.get("OpenaiAssistant"), home := _instance_id(row))
+            found[name] = Credential(ident, key, users, home, own)
+    return found
+
+
+_IN_A_KEY = re.compile(r"[!-~]+")
+_MASKED = re.compile(
+    r"[*\[\]<>]|\.{3}|^(.)\1*$|^(?:x+|hidden|redacted|masked|null|none|undefined|secret)$", re.I
+)
+
+
+def _whole(key: object) -> str:
+    """A key that is shown in whole, else ""."""
+    if not isinstance(key, str) or not _IN_A_KEY.fullmatch(key) or _MASKED.search(key):
+        return ""
+    return key
+
+
+def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[str]]:
+    """The ids of the bots that come with a credential, None for anything else; those of this instance."""
+    found: dict[str, object] = {}
+    for one in data if isinstance(data, list) else (None,):
+        if not isinstance(one, dict) or not is_id(ident := one.get("id")):
+            return None, frozenset()
+        found[ident] = one.get("instanceId")
+    return frozenset(found), frozenset(id for id, its in found.items() if home and its == home)
+
+
+def credential(data: object) -> str:
+    """The id of a credential that was made."""
+    match data:
+        case {"id": ident} if is_id(ident):
+            return ident
+    raise NotUnderstood("a credential has no id")
+
+
+def deleted(data: object, what: str, ident: str) -> None:
+    """Raises NotUnderstood where an answer does not say that this was deleted. what: bot or openaiCreds."""
+    match data:
+        case dict() if isinstance(row := data.get(what), dict) and row.get("id") == ident:
+            return
+    raise NotUnderstood("it does not say that it is deleted")
+
+
+def settings(data: object, *, saved: bool = False) -> RemoteSettings:
+    """An instance's settings. saved: they answer a call that wrote them, so there is a row.
+
+    Without a row, 2.3.x leaves out the id, and 2.2.x, which never shows one, answers zeros and empty texts.
+    """
+    row = _dict(data, "the settings")
+    if not OPENAI.settings.keys() & row.keys():
+        raise NotUnderstood("the settings have none of their fields")
+    fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
+    fields, unread = _fields(row, _OF_SETTINGS)
+    if fallback not in (None, "") and not is_id(fallback):
+        fallback, unread = None, (*unread, ("fallbackId", "is not an id"))
+    if "id" in row and not is_id(row["id"]):
+        unread = NO_ID + unread
+    if "id" not in row and not fields and not unread:
+        # Without a row there are defaults. Taken for that, a row would be replaced by them.
+        raise NotUnderstood("every field of the settings is null")
+    if saved and unread:
+        raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
+    exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
+    # 2.2.x shows no debounceTime, and has one all the same.
+    unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
+    return RemoteSettings(
+        exists,
+        hidden.fields(OPENAI.settings, fields),
+        str(fallback) if fallback else None,
+        unseen,
+        _instance_id(row),
+        unread,
+    )
+
+
+def _instance_id(row: Mapping[Any, object]) -> str:
+    """The id of the instance that a row belongs to; "" where it does not say one."""
+    found = row.get("instanceId")
+    return found if isinstance(found, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The instances of a server, their ids by name. unread: rows that are not understood, by number."""
+
+    ids: Mapping[str, str]
+    unread: int = 0
+
+
+def instances(data: object) -> Listed:
+    """The instances. The tokens that come with them are dropped here."""
+    rows = _list(data, "the list of instances")
+    found: dict[str, str] = {}
+    for one in rows:
+        match one:
+            case {"name": str(name), **rest} if name and not _SURROGATE.search(name):
+                ident = rest.get("id")
+                found[name] = ident if isinstance(ident, str) else ""
+    names = [one.get("name") for one in rows if isinstance(one, dict)]
+    if len(found) < len([name for name in names if name in found]):
+        raise NotUnderstood("it holds one instance twice")
+    return Listed(found, len(rows) - len(found))
+
+
+def tokens(data: object) -> tuple[str, ...]:
+    """The tokens that come with the instances: to be known as secrets, and for nothing else."""
+    rows = data if isinstance(data, list) else []
+    found = [row.get("token") for row in rows if isinstance(row, dict)]
+    return tuple(token for token in found if isinstance(token, str))
+
+
+def version(data: object) -> str | None:
+    """The version that `GET /` tells, not yet clean."""
+    match data:
+        case {"version": str(text)}:
+            return text
+    return None
+
+
+def numbers(version: str) -> tuple[int, int] | None:
+    """The first two numbers of a version, None when it does not begin with them."""
+    match = re.match(r"v?(\d{1,9})\.(\d{1,9})", version)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+_JSON = {Type.BOOL: bool, Type.INT: int, Type.TEXT: str, Type.ENUM: str, Type.TEXTS: list}
+_Expected = tuple[tuple[str, Any, frozenset[str] | None], ...]
+
+
+def _expected(fields: Iterable[Field]) -> _Expected:
+    return tuple((field.name, _JSON[field.type], frozenset(field.choices) or None) for field in fields)
+
+
+_TYPES = {field.name: field.type for field in (*OPENAI.fields.values(), *OPENAI.settings.values())}
+_OF_BOT = _expected(OPENAI.fields.values())
+_OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
+
+_SHOWN = ("description", "enabled", "openaiCredsId", "botType", "triggerType")
+"""What a row of a bot must have: whose it is, what it uses and what it is. The first alone may be null."""
+_REQUIRED = frozenset(_SHOWN[1:])
+_NAMES = frozenset(OPENAI.fields)
+_ABSENT: frozenset[str] = frozenset()
+
+
+def _fields(row: Mapping[str, Any], table: _Expected) -> tuple[dict[str, Value], Unread]:
+    """The fields of the table that are not null, and what is not understood.
+
+    The loop that a big fetch spends its time in.
+    """
+    fields: dict[str, Value] = {}
+    unread: Unread = ()
+    for name, expected, choices in table:
+        value = row.get(name)
+        if value is None:
+            continue
+        if type(value) is not expected:  # exactly: JSON's true is no number
+            unread += ((name, f"is not of type {_TYPES[name]}"),)
+        elif expected is str:
+            if choices is not None and value not in choices:
+                unread += ((name, "has a value that this version does not know"),)
+            elif value.isascii() or not _SURROGATE.search(value):
+                fields[name] = value
+            else:
+                unread += ((name, "is not a text"),)
+        elif expected is list:
+            if all(isinstance(one, str) and (one.isascii() or not _SURROGATE.search(one)) for one in value):
+                fields[name] = tuple(value)
+            else:
+                unread += ((name, "is not a list of texts"),)
+        elif expected is int and not -INT32_MAX <= value <= INT32_MAX:
+            unread += ((name, "is out of range"),)
+        else:
+            fields[name] = value
+    return fields, unread
+
+
+def _list(data: object, what: str) -> list[object]:
+    if isinstance(data, list):
+        return data
+    raise NotUnderstood(f"{what} is not a list")
+
+
+def _dict(data: object, what: str) -> dict[str, object]:
+    if isinstance(data, dict):
+        return data
+    raise NotUnderstood(f"{what} is not an object")

@@ -1,0 +1,191 @@
+"""Why a call did not do what it was made for, as an error with a sentence for the person.
+
+Pure: a call and what came back go in, an error comes out. The table of cases:
+
+    came back                                   to a read                 to a writing call
+    nothing, or half an answer                  ServerError               Unclear
+    a redirect, no licence, no such route       ServerError               ServerError
+    the server's own JSON, 401, 404             Unauthorized, Missing     the same
+    the server's own JSON, any other refusal    Disabled, Refused         the same
+    429, 502, 503, 504                          ServerError               Unclear
+    a page or JSON that is not the API's: 4xx   ServerError               Refused
+    ... any other status                        ServerError               Unclear
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from reconciler.domain.errors import (
+    Disabled,
+    InstanceError,
+    Missing,
+    ReconcilerError,
+    Refused,
+    ServerError,
+    Unauthorized,
+    Unclear,
+)
+from reconciler.evolution import address, answers
+from reconciler.evolution.answers import NotUnderstood
+from reconciler.evolution.masking import Secrets
+from reconciler.evolution.transport import Answer, NoAnswer
+
+BUSY = frozenset({429, 502, 503, 504})
+"""What a proxy answers while it, or the server behind it, cannot serve."""
+
+LONGEST_GIST = 80
+"""Characters of what a page is about."""
+
+_NO_ROUTE = "Cannot "
+"""How the server's own 404 for an unknown route begins, followed by method and path."""
+
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+_MAYBE_DONE = frozenset({408, 425, 429})
+"""Statuses below 500 that a proxy may give to a call that the server has seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
+
+    method: str
+    path: str
+    task: str
+    instance: str | None = None
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Makes the errors of one server. secrets: what no sentence may hold."""
+
+    url: str
+    secrets: Secrets = field(repr=False)
+
+    def unreachable(self, request: Request, failure: NoAnswer, *, sent: bool) -> ReconcilerError:
+        """No whole answer came. sent: whether the server may have seen this try or one before."""
+        why = self.secrets.clean(str(failure))
+        if request.reads:
+            return ServerError(f"Cannot reach the server at {self.url}: {why}. {failure.advice}")
+        return Unclear(f"Cannot {self._told(request)}: {why}.", sent=sent)
+
+    def unclear(self, request: Request, reason: str, answer: Answer) -> Unclear:
+        """A writing call may or may not have been done."""
+        return Unclear(
+            f"It is not known whether the server did this: {self._told(request)}; {reason}.",
+            retry_after=answers.retry_after(answer.headers),
+        )
+
+    def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
+        """A status of success with JSON of another shape, or with words of failure."""
+        why = self.secrets.clean(str(error)).rstrip(".")
+        sentence = f"Cannot {self._told(request)}: the server's answer is not understood: {why}."
+        return InstanceError(sentence) if request.reads else Unclear(sentence)
+
+    def refusal(self, request: Request, answer: Answer, *, seen: bool = False) -> ReconcilerError:
+        """An answer that is no success: a status from 300 on, or something else than JSON.
+
+        seen: whether the server may have seen a try before the one that it answered so.
+        """
+        if answer.status in _REDIRECTS:
+            return self._redirect(request, answer)
+        try:
+            data = answers.parse(answer.body)
+        except NotUnderstood:
+            gist = answers.gist(answer.body, self.secrets)
+            return self._foreign(request, answer, self.secrets.clean(gist, LONGEST_GIST))
+        self.secrets.add(*answers.secrets(data))
+        if answers.is_licence(data):
+            return ServerError(
+                f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
+                "nothing until it is registered. Register it in its manager, then run this again."
+            )
+        words = answers.refusal(data)
+        if words is None or answer.status in BUSY or answer.status < 400:
+            # An answer with an odd status is not quoted: it is what was asked for, keys and all.
+            quoted = "" if answer.status < 300 else self.secrets.clean(words or json.dumps(data))
+            return self._foreign(request, answer, quoted)
+        error = self._own(request, answer.status, words)
+        if request.method == "DELETE" and seen and isinstance(error, Refused):
+            # The server refuses to delete what is not there, and the try before may have deleted it.
+            return self.unclear(request, f"the second try was refused: {error.words}", answer)
+        return error
+
+    def _redirect(self, request: Request, answer: Answer) -> ServerError:
+        location = answer.headers.get("location", "").strip()
+        target = self.secrets.clean(address.shown(location) or "") if location else "nowhere"
+        return ServerError(
+            f"{self.url} redirects to {target or 'an address that may hold a secret'}. Redirects are not "
+            "followed, so that the key goes to no other host: give the URL that is meant."
+        )
+
+    def _foreign(self, request: Request, answer: Answer, words: str) -> ReconcilerError:
+        """Something in front of the server answers, or another server."""
+        what = f"status {answer.status}, {words!r}" if words else f"status {answer.status}"
+        if request.reads and answer.status in BUSY:
+            return ServerError(
+                f"The server at {self.url} cannot serve now ({what}). "
+                "Try again later, with fewer requests at a time (--concurrency)."
+            )
+        if request.reads:
+            return ServerError(
+                f"{self.url} answers with something else than the API's JSON ({what}). "
+                "The URL is probably not the API's own, or something in front of it is in the way."
+            )
+        if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
+            sentence = f"Cannot {self._told(request)}: something in front of the server refuses ({what})."
+            return Refused(sentence, answer.status, words)
+        return self.unclear(request, f"the answer is not the API's ({what})", answer)
+
+    def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
+        """The server itself says no."""
+        words = self.secrets.clean(raw)
+        if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
+            return Refused(
+                f"Cannot {self._told(request)}: a proxy in front of the server seems to decode the path "
+                f"({words}).",
+                status,
+                words,
+            )
+        if status == 404 and raw.startswith(_NO_ROUTE):
+            return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
+        if status == 404 and request.instance is not None:
+            return Missing(
+                f"The instance {self.secrets.shown(request.instance)} does not exist on {self.url}."
+            )
+        if status == 401:
+            return Unauthorized(
+                f"Cannot {self._told(request)}: the key is refused (status 401). The global key opens every "
+                "instance, an instance's own token that instance only."
+            )
+        if raw.casefold() == "openai is disabled":
+            return Disabled(
+                f"The OpenAI integration of {self.url} is disabled: "
+                "set OPENAI_ENABLED=true in the server's environment and restart it."
+            )
+        return Refused(
+            f"Cannot {self._told(request)}: the server refuses (status {status}): {words}", status, words
+        )
+
+    def _told(self, request: Request) -> str:
+        """What was to be done, and where."""
+        if request.instance is None:
+            return request.task
+        return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
+
+
+def lacks_route(answer: Answer) -> bool:
+    """Whether the server says that it does not have the route of a call."""
+    if answer.status != 404:
+        return False
+    try:
+        return (answers.refusal(answers.parse(answer.body)) or "").startswith(_NO_ROUTE)
+    except NotUnderstood:
+        return False

@@ -1,0 +1,174 @@
+"""A server's instances → manifests. Reads the server, writes files, and overwrites none.
+
+reading: what the server has. draft: what a manifest says of it, with names from naming. page: its text.
+check: the drafts are written beside the manifests, loaded and planned by the real stages, and mended. Only
+what was found good is moved to where it belongs, an instance's files all or none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from reconciler.domain import files
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.observed import Observed
+from reconciler.domain.reports import ImportReport, LeftOut, Written
+from reconciler.evolution.client import Client, Server
+from reconciler.importer import naming
+from reconciler.importer.check import Check
+from reconciler.importer.draft import Draft, Extent, drafts
+from reconciler.importer.reading import Reading, read
+from reconciler.lint import unread
+from reconciler.manifests import schema
+from reconciler.manifests.load import MAX_MANIFEST, load
+from reconciler.pipeline import Request, check_owner, server
+
+
+def run(request: Request, *, full: bool) -> ImportReport:
+    """Imports what the request names into its directory of manifests. Raises ReconcilerError."""
+    check_owner(request)
+    directory = Path(request.bots)
+    there = existing(directory)
+
+    async def reading(server: Server) -> Reading:
+        async with Client(server) as client:
+            return await read(client, request.instance)
+
+    with server(request, Desired(())) as running:
+        found = asyncio.run(reading(running))
+    return write(found, there, directory, request.owner, full=full)
+
+
+def existing(directory: Path) -> Desired:
+    """What the manifests that are there declare; nothing where there are none. Raises ManifestError."""
+    try:
+        return load(directory)
+    except ManifestError:
+        raise
+    except ReconcilerError:
+        if directory.exists() and not directory.is_dir():
+            raise ReconcilerError(f"{directory} is not a directory: name another with --into.") from None
+        return Desired(())
+
+
+def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool) -> ImportReport:
+    """Writes a manifest for each instance that was read and has none.
+
+    there: the manifests of the directory. full: leave out no value. Raises ReconcilerError.
+    """
+    declared = {instance.name: instance.at.file for instance in there.instances}
+    skipped = dict(reading.problems)
+    skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
+    names = {path.name.lower() for path in directory.iterdir()} if directory.is_dir() else set()
+    stems = naming.stems(reading.instances.keys() - skipped.keys(), {Path(name).stem for name in names})
+    for name, stem in list(stems.items()):
+        if f"{stem}.yaml".lower() in names:
+            skipped[name] = f"{directory / stem}.yaml is there already"
+            del stems[name]
+    chosen = {name: reading.instances[name] for name in stems}
+    known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
+    others = {**known, **reading.others}
+    extent = Extent(full, unread(reading.version) if reading.version else frozenset())
+    made = drafts(chosen, others, there, stems, owner, extent)
+    seen = Observed("", {name: replace(seen, lent=others) for name, seen in chosen.items()})
+    with _workplace(directory, there) as beside:
+        beside_them = {} if os.path.lexists(directory / schema.FILE) else {schema.FILE: schema.document()}
+        check = Check(made, beside, _taken(directory), beside_them)
+        check.run(seen, owner)
+        skipped |= check.skipped
+        failed = bool(reading.problems)
+        written = []
+        for name, draft in check.drafts.items():
+            try:
+                _place(check.files[name], beside, directory)
+            except ReconcilerError as error:
+                skipped[name] = str(error).rstrip(".")
+                failed = True
+            else:
+                written.append(_written(draft, directory))
+    return ImportReport(
+        directory,
+        tuple(written),
+        tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
+        tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
+        sum(draft.empty and not draft.left_out for draft in made.values()),
+        failed,
+    )
+
+
+def _written(draft: Draft, directory: Path) -> Written:
+    path = directory / f"{draft.stem}.yaml"
+    return Written(
+        draft.instance, path, len(draft.bots), len(draft.credentials), draft.variables, bool(draft.settings)
+    )
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def _taken(directory: Path) -> frozenset[str]:
+    """The paths below prompts/ that are there, in lower case."""
+    return frozenset(
+        path.relative_to(directory).as_posix().lower() for path in directory.glob("prompts/**/*")
+    )
+
+
+@contextmanager
+def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
+    """A directory in the manifests' own, which no load looks into, with a copy of what is there."""
+    made = [path for path in (directory, *directory.parents) if not path.exists()]
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".import-", dir=directory, ignore_cleanup_errors=True) as temporary:
+            beside = Path(temporary, "bots")
+            beside.mkdir()
+            _copy(directory, beside, there)
+            yield beside
+    except OSError as error:  # of the files beside: those that are placed have errors of their own
+        raise ReconcilerError(
+            f"nothing was imported: {directory} cannot be written: {error.strerror}."
+        ) from None
+    finally:
+        for path in made:
+            with suppress(OSError):  # it is not empty: something was written
+                path.rmdir()
+
+
+def _copy(directory: Path, beside: Path, there: Desired) -> None:
+    """What a load of the directory may look at."""
+    paths = {Path(os.path.normpath(file)) for instance in there.instances for file in instance.files}
+    for home, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths |= {Path(home, name) for name in names if not name.startswith(".")}
+    top = Path(os.path.normpath(directory))
+    for path in paths:
+        target = beside / Path(os.path.normpath(path)).relative_to(top)
+        if path.is_file() and path.stat().st_size <= MAX_MANIFEST:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+
+
+def _place(wanted: Mapping[str, str], beside: Path, directory: Path) -> None:
+    """Moves an instance's files to where they belong, or none of them. Raises ReconcilerError."""
+    placed: list[tuple[Path, Path]] = []
+    try:
+        for path in wanted:
+            source, target = beside / path, directory / path
+            if not source.exists():
+                continue  # what another instance has too, such as a prompt
+            files.folders(target.parent, below=directory)
+            files.create(target, source.read_bytes())
+            placed.append((source, target))
+            source.unlink()
+    except BaseException:
+        for source, target in placed:
+            target.replace(source)
+        raise

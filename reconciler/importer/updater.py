@@ -1,0 +1,167 @@
+"""Drift from the server back into the manifests that are there: values that differ, and nothing else.
+
+Reads the server; writes below the manifests' directory, each file whole or not at all, and only what was
+found right when it was read again. What cannot be brought back is said.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from reconciler import pipeline
+from reconciler.domain import files
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import InstanceError, ReconcilerError
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.reports import Edited, Said, UpdateReport
+from reconciler.domain.uniqueness import Claim, holds, takes
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.fetch import fetch
+from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
+from reconciler.importer.rewriting import Manifests, NotDoneError
+from reconciler.manifests import inside
+from reconciler.manifests.inside import UnreadableError
+from reconciler.pipeline import Request
+
+
+def run(request: Request) -> UpdateReport:
+    """Updates the manifests that the request names. Raises ReconcilerError."""
+    wanted = pipeline.desired(request)
+
+    async def updated(running: Server) -> UpdateReport:
+        async with Client(running) as client:
+            return await update(client, wanted, Path(request.bots), request.owner)
+
+    with pipeline.server(request, Desired(())) as running:
+        return asyncio.run(updated(running))
+
+
+async def update(client: Client, desired: Desired, directory: Path, owner: str) -> UpdateReport:
+    """Bring what differs on the server into the manifests of the desired instances.
+
+    directory: where all manifests are, these among them. Raises ReconcilerError.
+    """
+    observed = await fetch(client, desired, lambda instance, bots: False)
+    found = drifts(desired, observed, owner, {})
+    manifests = Manifests(directory)
+    if found.strange:
+        found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
+    return brought(manifests, found, directory)
+
+
+def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateReport:
+    """Write the drifts into the manifests below the directory, as far as that can be done.
+
+    Raises ReconcilerError when a file cannot be written, or was changed since the manifests were read.
+    """
+    settled = _Settled(manifests)
+    settled.add(_groups(manifests.desired, found.found))
+    home = directory.resolve()
+    contents = {path: new for path, new in settled.contents.items() if new != manifests.original(path)}
+    said = tuple(manifests.notes(settled.accepted, contents))
+    for path in contents:
+        _check(path, manifests.original(path), home)
+    _write(contents, home)
+    return UpdateReport(
+        tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
+        tuple(directory / path.relative_to(home) for path in sorted(contents)),
+        (*found.unread, *settled.failed),
+        (*found.said, *said),
+    )
+
+
+async def _credentials(client: Client, desired: Desired) -> Credentials:
+    """The credentials of all instances that the manifests name, and that can be read."""
+    found: dict[str, Mapping[str, str]] = {}
+    for instance in desired.instances:
+        with suppress(InstanceError):
+            there = await client.credentials(instance.name)
+            found[instance.name] = {name: credential.id for name, credential in there.items()}
+    return found
+
+
+# -- which drifts can be written --------------------------------------------------------------
+
+
+class _Settled:
+    """The drifts that can be written together, and why others cannot."""
+
+    def __init__(self, manifests: Manifests) -> None:
+        self.manifests = manifests
+        self.accepted: list[Drift] = []
+        self.contents: dict[Path, bytes] = {}
+        self.failed: list[Said] = []
+
+    def add(self, groups: Sequence[Sequence[Drift]]) -> None:
+        """All of them where that works; else the two halves one after the other, and so on."""
+        if not groups:
+            return
+        together = [drift for group in groups for drift in group]
+        try:
+            self.contents = self.manifests.with_drifts([*self.accepted, *together])
+        except NotDoneError as error:
+            if len(groups) > 1:
+                middle = len(groups) // 2
+                self.add(groups[:middle])
+                self.add(groups[middle:])
+            elif len(together) > 1:
+                self.add([[drift] for drift in together])
+            elif len(parts := together[0].parts()) > 1:
+                self.add([[part] for part in parts])
+            else:
+                keys = ", ".join(together[0].keys)
+                text = f"{keys} cannot be written: {error}"
+                self.failed.append(Said(together[0].instance, together[0].about, text))
+        else:
+            self.accepted += together
+
+
+def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
+    """The drifts, those together of which one takes a trigger or a key that another one leaves."""
+    bots = {(one.name, bot.name): bot.fields for one in desired.instances for bot in one.bots}
+    groups: list[list[Drift]] = []
+    by_claim: dict[tuple[str, Claim], list[Drift]] = {}
+    for drift in found:
+        before = bots.get((drift.instance, drift.about), {})
+        claims = holds(OPENAI, before) | takes(OPENAI, {**before, **drift.fields})
+        group = [drift]
+        for claim in claims:
+            other = by_claim.get((drift.instance, claim), group)
+            if other is not group:
+                other += group
+                groups[:] = [each for each in groups if each is not group]
+                for moved in [key for key, each in by_claim.items() if each is group]:
+                    by_claim[moved] = other
+                group = other
+            by_claim[drift.instance, claim] = group
+        if group not in groups:
+            groups.append(group)
+    return groups
+
+
+# -- writing ----------------------------------------------------------------------------------
+
+
+def _check(path: Path, original: bytes, home: Path) -> None:
+    """Raises ReconcilerError for a file that may not be written: it is elsewhere, or is not as it was."""
+    if not path.is_relative_to(home):
+        raise ReconcilerError(f"{path} is not written: it is outside of {home}.")
+    with suppress(OSError, UnreadableError):
+        if inside.read(home, path, len(original)) == original:
+            return
+    raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
+
+
+def _write(contents: Mapping[Path, bytes], home: Path) -> None:
+    """Put each content in its file's place. Raises ReconcilerError, which says what was written before."""
+    written: list[str] = []
+    for path, content in contents.items():
+        try:
+            files.replace(path, content)
+        except ReconcilerError as error:
+            before = ", ".join(written) or "nothing"
+            raise ReconcilerError(f"{error}\nWritten before it: {before}.") from None
+        written.append(str(path.relative_to(home)))

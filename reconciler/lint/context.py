@@ -1,0 +1,92 @@
+"""What a check looks at, and what it says: one instance of the manifests, and remarks with their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import Value
+from reconciler.domain.versions import NEWEST, Version
+from reconciler.lint import triggers
+from reconciler.yaml import MappingNode, Node, SequenceNode
+
+Subject = DesiredBot | DesiredSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that the server takes and will not do. text: a sentence that ends with what to do.
+
+    subject, field: whose value it is about, by the manifest's name of the field. item: of a list, which one.
+    """
+
+    subject: Subject
+    field: str
+    text: str
+    item: int | None = None
+
+    @property
+    def at(self) -> Position:
+        """Where the value stands, else its bot or settings."""
+        origin = self.subject.origins.get(self.field)
+        if origin is None:
+            return self.subject.at
+        node: Node = origin.value
+        if self.item is not None:
+            if isinstance(node, MappingNode) and node.value:  # `ignoreJids: {merge: [...]}`
+                node = node.value[0][1]
+            if isinstance(node, SequenceNode) and self.item < len(node.value):
+                node = node.value[self.item]
+        return origin.source.at(node)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An instance before a server of some version.
+
+    useful: the ids of the nodes whose value has a meaning for some bot, of whatever instance.
+    """
+
+    instance: DesiredInstance
+    version: Version = NEWEST
+    useful: frozenset[int] = frozenset()
+
+    @property
+    def bots(self) -> tuple[DesiredBot, ...]:
+        """The instance's bots."""
+        return self.instance.bots
+
+    @property
+    def none_matches(self) -> bool:
+        """Whether triggerType none matches every message."""
+        return self.version >= (2, 3, 0)
+
+    @property
+    def modern(self) -> bool:
+        """Whether the server's image runs Node 24 rather than Node 20."""
+        return self.version >= (2, 3, 3)
+
+    def answering(self) -> list[DesiredBot]:
+        """The bots that are enabled."""
+        return [bot for bot in self.bots if triggers.answers(bot.fields)]
+
+    @cached_property
+    def compared(self) -> triggers.Compared:
+        """The bots whose triggers others take."""
+        return triggers.compare(self.bots, self.modern)
+
+    def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
+        """All that has the fields which settings and bots share."""
+        if self.instance.settings:
+            yield self.instance.settings, self.instance.settings.fields
+        for bot in self.bots:
+            yield bot, bot.fields
+
+    def effective(self, bot: DesiredBot, field: str) -> tuple[Subject, Value | None]:
+        """A field's declared value: the bot's, else that of the settings, which a create copies."""
+        if field not in bot.fields and (settings := self.instance.settings):
+            return settings, settings.fields.get(field)
+        return bot, bot.fields.get(field)

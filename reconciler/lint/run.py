@@ -1,0 +1,105 @@
+"""`validate`'s warnings: what the server takes but will not do. Pure, and of nothing but the manifests.
+
+rules.py has the rules as data; values.py and starting.py look at one instance after another; triggers.py,
+advanced.py and jsregex.py know how the server chooses a bot. Here their remarks become warnings: silenced
+ones are left out, and one place that many bots share is spoken of once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.errors import Position
+from reconciler.domain.findings import Warning
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.text import near, quoted
+from reconciler.domain.versions import NEWEST, Version
+from reconciler.lint.context import Remark, Scene
+from reconciler.lint.rules import RULES, UNKNOWN
+
+_UNREAD = "never-read"
+_NAMED = 2
+"""How many bots a warning names before it only counts them."""
+
+
+def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
+    """Everything that is to be said of the manifests, in the order of places. server: its version."""
+    useful = _useful(desired)
+    places: dict[tuple[Position, str, int], list[tuple[DesiredInstance, Remark]]] = {}
+    for instance in desired.instances:
+        scene = Scene(instance, server, useful)
+        for rule in RULES:
+            if not rule.check or not rule.holds(server) or rule.id in instance.silenced:
+                continue
+            said = Counter[tuple[Position, int]]()
+            for remark in rule.check(scene):
+                if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.silenced:
+                    continue
+                at = remark.at
+                nth = said[at, id(remark.subject)]
+                said[at, id(remark.subject)] += 1
+                places.setdefault((at, rule.id, nth), []).append((instance, remark))
+    warnings = [
+        Warning(at, rule, f"{_whose(at, remarks)}: {remarks[0][1].text}")
+        for (at, rule, _), remarks in places.items()
+    ]
+    return sorted([*warnings, *_unknown(desired)])
+
+
+def unread(server: Version) -> frozenset[str]:
+    """The fields that a server of this version stores, and no code of it reads."""
+    return frozenset(
+        name for rule in RULES if rule.id == _UNREAD and rule.holds(server) for name in rule.fields
+    )
+
+
+def _useful(desired: Desired) -> frozenset[int]:
+    """The values that have a meaning for some bot, by their nodes: defaults and anchors are shared."""
+    limited = [field for field in OPENAI.fields.values() if field.bot_types or field.trigger_types]
+    return frozenset(
+        id(origin.value)
+        for instance in desired.instances
+        for bot in instance.bots
+        for field in limited
+        if field.applies(bot.fields.get("botType"), bot.fields.get("triggerType"))
+        and (origin := bot.origins.get(field.name))
+    )
+
+
+def _whose(at: Position, remarks: list[tuple[DesiredInstance, Remark]]) -> str:
+    """The bots that a warning is about, the first few by name."""
+    instances = {instance.name for instance, _ in remarks}
+    everywhere = len(instances) > 1 or remarks[0][0].at.file != at.file
+    names = list(
+        dict.fromkeys(
+            (f"{remark.subject.name}@{instance.name}" if everywhere else remark.subject.name)
+            if isinstance(remark.subject, DesiredBot)
+            else f"the settings of {quoted(instance.name)}"
+            for instance, remark in remarks
+        )
+    )
+    shown = ", ".join(quoted(name) if not name.startswith("the ") else name for name in names[:_NAMED])
+    return f"{shown} and {len(names) - _NAMED} more" if len(names) > _NAMED else shown
+
+
+def _unknown(desired: Desired) -> Iterator[Warning]:
+    """Ids that no rule has, each once: at the first bot or instance that names it."""
+    known = {rule.id for rule in RULES}
+    seen: set[str] = set()
+    for instance in desired.instances:
+        named = [(instance.at, instance.silenced)]
+        for bot in instance.bots:
+            origin = bot.origins.get("silence")
+            named.append((origin.at if origin else bot.at, bot.silenced - instance.silenced))
+        for at, ids in named:
+            if UNKNOWN in ids | instance.silenced:
+                continue
+            for name in sorted(ids - seen - known):
+                seen.add(name)
+                yield Warning(
+                    at,
+                    UNKNOWN,
+                    f"there is no rule {quoted(name)}{near(name, sorted(known))}: correct or remove it",
+                )

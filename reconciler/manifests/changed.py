@@ -1,0 +1,115 @@
+"""Which files of the manifests changed since a commit, so that a plan can be limited to them.
+
+Git is asked what the commit holds, and the files are compared with that here. Uncommitted and untracked
+files have changed too.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import cache
+from hashlib import sha1, sha256
+from pathlib import Path
+
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import ReconcilerError
+from reconciler.manifests import git
+from reconciler.manifests.load import is_defaults
+
+
+def since(ref: str, directory: Path, desired: Desired) -> Desired:
+    """The instances of which any file changed since the commit from which HEAD and ref went apart.
+
+    A file that was checked out with CRLF for LF has not changed: it means the same. One that git stores in
+    another form in other ways, as with LFS, always counts as changed.
+    Raises ReconcilerError where git cannot tell: no git, no checkout, no such ref, too shallow a clone.
+    """
+    top = git.top(directory)
+    if top is None:
+        raise ReconcilerError(f"--changed-since needs a git checkout, and {directory} is in none.")
+    before = _before(top, ref)
+
+    @cache
+    def has_changed(place: Path) -> bool:
+        if not place.is_relative_to(top):
+            return False  # a folder above the checkout
+        return _differs(place, before.get(place.relative_to(top).as_posix()))
+
+    resolved = cache(Path.resolve)  # many files lie in few folders
+    # What a folder's file says is gone with it, so that no instance names it any more.
+    kept = {_place(top / name, resolved) for name in before if is_defaults(name.rpartition("/")[2])}
+    folders = {path.parent for path in kept if has_changed(path)}
+    return Desired(
+        tuple(
+            instance
+            for instance in desired.instances
+            if any(map(has_changed, {each for file in instance.files for each in _places(file, resolved)}))
+            or _folders(instance, directory) & folders
+        )
+    )
+
+
+def _before(top: Path, ref: str) -> dict[str, git.Entry]:
+    """What the commit holds from which HEAD and ref went apart. Raises ReconcilerError."""
+    try:
+        return git.tree(top, git.merge_base(top, git.resolve(top, "HEAD"), git.resolve(top, ref)))
+    except git.GitError as error:
+        why = error.words or "the two have no common commit"
+    if _is_shallow(top):
+        why += (
+            ". The clone is shallow, so the commit may be missing: fetch all of them, with fetch-depth: 0 at "
+            "actions/checkout, or by git fetch --unshallow"
+        )
+    raise ReconcilerError(f"--changed-since: git cannot tell what changed: {why}.")
+
+
+def _is_shallow(top: Path) -> bool:
+    try:
+        return git.is_shallow(top)
+    except git.GitError:
+        return False
+
+
+def _differs(place: Path, before: git.Entry | None) -> bool:
+    """Whether a file or link is another than a commit has it; a folder is what its files are."""
+    try:
+        if place.is_symlink():
+            kind, contents = "link", [os.fsencode(os.readlink(place))]  # noqa: PTH115  as it is written
+        elif place.is_dir():
+            return before is not None and before.kind != "submodule"
+        elif place.is_file():
+            raw = place.read_bytes()
+            kind, contents = "file", [raw, raw.replace(b"\r\n", b"\n")]
+        else:
+            return before is not None
+    except OSError:
+        return True
+    return (
+        before is None or before.kind != kind or before.id not in {_id(each, before.id) for each in contents}
+    )
+
+
+def _id(content: bytes, like: str) -> str:
+    """What git calls this content, in the form of another id."""
+    blob = b"blob %d\0" % len(content) + content
+    return sha1(blob, usedforsecurity=False).hexdigest() if len(like) == 40 else sha256(blob).hexdigest()
+
+
+def _folders(instance: DesiredInstance, directory: Path) -> set[Path]:
+    """The directories whose `_defaults` files apply to the instance, whether there are any."""
+    above = [folder for file in instance.files[:1] for folder in Path(file).parents]
+    return {folder.resolve() for folder in above if folder.is_relative_to(directory)}
+
+
+def _places(file: str, resolved: Callable[[Path], Path]) -> set[Path]:
+    """Every file or link that decides what is read there."""
+    path = Path(file).absolute()
+    here = _place(path, resolved)
+    real = path.resolve() if here.is_symlink() else here
+    return {real, here, *(_place(folder, resolved) for folder in path.parents)}
+
+
+def _place(path: Path, resolved: Callable[[Path], Path]) -> Path:
+    """Where a file stands, if it is a link the link itself."""
+    return resolved(path.parent) / path.name

@@ -1,0 +1,194 @@
+"""The one place that runs git, and only ever to ask about commits.
+
+The manifests are data, and a branch may commit a repository among them, hooks and all. So git is run at the
+top of the checkout around them, found here by its `.git`, which no commit can hold. It never looks at the
+work tree or the index: no filter, attribute, hook, submodule or file monitor has a part in an answer, nor
+has a setting of the person's. Their own configuration is read all the same, for the sake of `safe.directory`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.domain.errors import ReconcilerError
+
+TIMEOUT = 60
+"""Seconds after which a call of git is given up."""
+
+_OPTIONS = (
+    "--no-pager",
+    "--no-replace-objects",
+    *("-c", "safe.bareRepository=explicit"),
+    *("-c", "core.fsmonitor=false"),
+    *("-c", f"core.hooksPath={os.devnull}"),
+)
+_PASSED = {
+    *("HOME", "XDG_CONFIG_HOME", "SUDO_UID", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("SYSTEMROOT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "PROGRAMDATA", "TEMP", "TMP"),  # on Windows
+}
+"""Variables that git gets, with GIT_CONFIG…: to start, and to find the person's configuration."""
+
+_FIXED = {
+    "LC_ALL": "C",  # errors are shown as they come, and the rest of ours are English
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+    # What a partial clone lacks is not fetched: that would run what the configuration names.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a commit has at a path. kind: `file`, `link` or `submodule`. id: of its content or commit."""
+
+    kind: str
+    id: str
+
+
+class GitError(ReconcilerError):
+    """Git does not know, or cannot be asked. words: what it says, as one line."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
+
+
+def top(directory: Path) -> Path | None:
+    """The top of the checkout that a directory of manifests lies in, without links; None outside of one.
+
+    The search begins above the directory, as what lies in it is data. It is the top itself where no checkout
+    is around it.
+    """
+    place = directory.resolve()
+    for folder in (*place.parents, place):
+        git = folder / ".git"
+        if git.is_file() or (git / "HEAD").is_file() or (git / "HEAD").is_symlink():
+            return folder
+    return None
+
+
+def commit(directory: Path) -> str | None:
+    """The commit of the checkout that a directory of manifests lies in; None where git cannot tell."""
+    root = top(directory)
+    if root is None:
+        return None
+    try:
+        return resolve(root, "HEAD")
+    except GitError:
+        return None
+
+
+def resolve(root: Path, name: str) -> str:
+    """The commit that a branch, a tag or an abbreviation names. Raises GitError."""
+    if not name or name.startswith("-") or not name.isprintable():
+        raise GitError("a branch, a tag or a commit is needed")
+    try:
+        return _commit(run(root, "rev-parse", "--verify", f"{name}^{{commit}}"))
+    except GitError as error:
+        if "single revision" not in error.words:
+            raise
+    if name == "HEAD":
+        raise GitError("the checkout has no commit yet")
+    raise GitError(f"the checkout has no branch, tag or commit {name!r}")
+
+
+def merge_base(root: Path, one: str, other: str) -> str:
+    """The commit from which two went apart. Raises GitError."""
+    return _commit(run(root, "merge-base", one, other))
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the checkout lacks a part of its history. Raises GitError."""
+    return run(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+
+
+def branch(top: Path) -> str:
+    """The default branch of a repository, or of the one that somebody will make there; `main` if in doubt."""
+    at = top if (top / ".git").exists() else Path(top.anchor)
+    if named := _ask(at, "symbolic-ref", "refs/remotes/origin/HEAD"):
+        return named[0].removeprefix("refs/remotes/origin/")
+    known = _ask(at, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin")
+    known = known or _ask(at, "for-each-ref", "--format=%(refname:lstrip=2)", "refs/heads")
+    usual = [*_ask(at, "config", "--get", "init.defaultBranch"), "main", "master", "develop", "trunk"]
+    if not known:  # without a commit yet, or without a repository
+        return (_ask(at, "symbolic-ref", "--short", "HEAD") or usual)[0]
+    return next((each for each in usual if each in known), known[0])
+
+
+def _ask(root: Path, *arguments: str) -> list[str]:
+    """The lines that git answers; none where it has no answer."""
+    try:
+        return os.fsdecode(run(root, *arguments)).splitlines()
+    except GitError:
+        return []
+
+
+def tree(root: Path, commit: str) -> dict[str, Entry]:
+    """All that a commit holds, by the paths from the top. Raises GitError."""
+    kinds = {"100": "file", "120": "link", "160": "submodule"}
+    found = {}
+    for line in run(root, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
+        about, _, path = line.partition(b"\t")
+        mode, _, content = about.decode("ascii").split(" ")
+        found[os.fsdecode(path)] = Entry(kinds[mode[:3]], content)
+    return found
+
+
+def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
+    """What git says to one command at the top of a checkout. timeout: in seconds. Raises GitError."""
+    env = _environment(root)
+    git = shutil.which("git", path=env["PATH"])
+    if git is None or not Path(git).is_absolute():
+        raise GitError("git is not installed")
+    try:
+        ended = subprocess.run(  # noqa: S603  no shell; the arguments are ours and checked
+            [git, *_OPTIONS, *arguments],
+            cwd=root,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        raise GitError(f"git did not answer within {timeout:g} seconds") from None
+    except OSError as error:
+        raise GitError(f"git cannot be run: {error.strerror}") from None
+    if ended.returncode:
+        raise GitError(_words(ended.stderr))
+    return ended.stdout
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """What git is given of the environment: no key, and no GIT_DIR of a hook that this may run in."""
+    passed = {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _PASSED or name.startswith("GIT_CONFIG")
+    }
+    # A place that is relative would be one in the checkout.
+    places = [
+        each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(each).is_absolute()
+    ]
+    # And where the `.git` of the checkout is none after all, git does not look further up.
+    return {**passed, **_FIXED, "PATH": os.pathsep.join(places), "GIT_CEILING_DIRECTORIES": str(root.parent)}
+
+
+def _commit(answer: bytes) -> str:
+    said = answer.decode("ascii", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", said):
+        raise GitError("it names no commit")
+    return said
+
+
+def _words(stderr: bytes) -> str:
+    """What git complains about: all of it on one line, for its last one may be the remedy."""
+    lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
+    lines = [re.sub("^(fatal|error|hint): *", "", line) for line in lines if not line.startswith("warning: ")]
+    return " ".join(filter(None, lines))[:2000].rstrip(".")

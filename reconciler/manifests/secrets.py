@@ -1,0 +1,267 @@
+"""Where api keys are read, and nowhere else: an environment variable, or a file that is mounted.
+
+A key is held as SecretStr while plan compares it with the server's, or while apply makes its credential. It
+never stands in a Plan, nor a hash or a length of it, and an error says no more than where it was looked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import SecretStr
+
+from reconciler.domain import borrowing, hidden
+from reconciler.domain.desired import (
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    Fields,
+    SecretRef,
+    UrlRef,
+)
+from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
+from reconciler.domain.hidden import Hidden
+from reconciler.domain.keys import Keys
+from reconciler.domain.kinds import OPENAI, Field, Kind
+from reconciler.domain.plan import Plan
+from reconciler.domain.rotation import split
+from reconciler.domain.text import quoted
+from reconciler.manifests.keyshape import fault, url_fault
+
+Read = Callable[[SecretRef, str], SecretStr]
+"""Reads the key of the credential of this name. Raises SecretError."""
+
+LONGEST = 255
+"""Characters of a key that the server can store."""
+
+_MOST_BYTES = 64 * 1024
+_MADE_UP = "sk-sandbox-"
+_MADE_UP_URL = "https://sandbox.invalid/?key="
+_BLANKS = " \t\r\n\v\f"
+
+
+_OWN_KEY = "EVOLUTION_API_KEY"
+
+
+class SecretError(ReconcilerError):
+    """Why there is no key: "OPENAI_KEY is not set". Completes a sentence, and has no full stop."""
+
+
+class NoKeyError(SecretError):
+    """Something is there, and it is no key: "OPENAI_KEY does not look like a key: it has quotes"."""
+
+
+def read(ref: SecretRef, name: str = "") -> SecretStr:
+    """The key that ref points to, without blanks around it. Raises SecretError.
+
+    What is there and is no key, or for a UrlRef no URL, is a NoKeyError. name: of the credential or the
+    field, which makes no difference here.
+    """
+    key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip(_BLANKS)
+    if not key:
+        raise SecretError(f"{ref.name} is blank")
+    if isinstance(ref, UrlRef):
+        if said := url_fault(key):
+            raise NoKeyError(f"{ref.name} does not look like a URL: {said}")
+        return SecretStr(key)
+    if said := fault(key):
+        raise _no_key(ref.name, said)
+    if len(key) > LONGEST:
+        raise _no_key(ref.name, f"the server stores {LONGEST} characters")
+    if key == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
+        raise _no_key(ref.name, f"it is the key of the server itself, {_OWN_KEY}")
+    return SecretStr(key)
+
+
+def _no_key(where: str, said: str) -> NoKeyError:
+    return NoKeyError(f"{where} does not look like a key: {said}")
+
+
+def stand_ins(salt: bytes) -> Read:
+    """The same for the embedded server, whose file is to hold no real key: a stand-in for each.
+
+    Equal keys have equal ones and others have others, so that a rotation can be tried; nobody gets back to a
+    key. Where none is at hand, one is made up. salt: of this machine alone.
+    """
+
+    def stand_in(ref: SecretRef, name: str) -> SecretStr:
+        made_up = _MADE_UP_URL if isinstance(ref, UrlRef) else _MADE_UP
+        try:
+            key = read(ref)
+        except NoKeyError:
+            raise
+        except SecretError:
+            return SecretStr(f"{made_up}{split(name)[0]}"[:LONGEST])
+        digest = hmac.new(salt, key.get_secret_value().encode(), hashlib.sha256).hexdigest()
+        return SecretStr(f"{made_up}{digest[:32]}")
+
+    return stand_in
+
+
+def keys(desired: Desired, read: Read = read) -> Keys:
+    """The keys of all declared credentials.
+
+    Raises ManifestError where what is found is no key, and where two credentials have one key: the server
+    takes a key once in its database.
+    """
+    found: dict[tuple[str, str], SecretStr | str] = {}
+    first: dict[str, tuple[str, DesiredCredential]] = {}
+    problems = []
+    declared = [(i.name, one) for i in (*desired.instances, *desired.lenders) for one in i.credentials]
+    for instance, credential in sorted(declared, key=lambda pair: pair[1].at):
+        try:
+            key = read(credential.key, credential.name)
+        except NoKeyError as error:
+            problems.append(
+                Problem(credential.at, f"the key of the credential {quoted(credential.name)}: {error}")
+            )
+            continue
+        except SecretError as error:
+            found[instance, credential.name] = str(error)
+            continue
+        found[instance, credential.name] = key
+        owner, other = first.setdefault(key.get_secret_value(), (instance, credential))
+        if other is not credential:
+            problems.append(Problem(credential.at, _twice(instance, credential, owner, other)))
+    if problems:
+        raise ManifestError(problems)
+    return Keys(found)
+
+
+def filled(desired: Desired, read: Read = read) -> Desired:
+    """The same with the values of bots' fields that are found elsewhere; those not at hand say why.
+
+    Raises ManifestError where what is found cannot be the field's value.
+    """
+    problems: list[Problem] = []
+
+    def found(bot: DesiredBot) -> DesiredBot:
+        values = dict(bot.fields)
+        for name, value in bot.fields.items():
+            if not isinstance(value, Hidden) or value.ref is None:
+                continue
+            try:
+                values[name] = _found(OPENAI.fields[name], value.ref, read)
+            except NoKeyError as error:
+                problems.append(Problem(bot.at, f"{name} of {quoted(bot.name)}: {error}"))
+            except SecretError as error:
+                values[name] = hidden.of_ref(value.ref, str(error))
+        return replace(bot, fields=values)
+
+    def whole(instance: DesiredInstance) -> DesiredInstance:
+        if not any(isinstance(value, Hidden) for bot in instance.bots for value in bot.fields.values()):
+            return instance
+        return replace(instance, bots=tuple(map(found, instance.bots)))
+
+    made = replace(desired, instances=tuple(map(whole, desired.instances)))
+    if problems:
+        raise ManifestError(problems)
+    return made
+
+
+def _found(field: Field, ref: SecretRef, read: Read) -> Hidden:
+    value = read(ref, field.name).get_secret_value()
+    if field.limit is not None and len(value) > field.limit:
+        raise NoKeyError(
+            f"{ref.name} has {len(value)} characters, and {field.limit} is the most that is stored"
+        )
+    return Hidden(str(ref), value, ref)
+
+
+def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
+    """What a step sends, with the values that are found elsewhere, also as a saved plan names them.
+
+    Raises SecretError where there is none, NoKeyError for a value that a saved plan does not hold.
+    """
+    found = dict(body)
+    for name, value in body.items():
+        field = kind.fields.get(name)
+        if hidden.lacks_key(value):
+            raise NoKeyError(
+                f"a key stands in the {name} that the server has, and is not written anywhere: give {name} "
+                "another value in the manifest"
+            )
+        if field is None or not field.hides:
+            continue
+        if (ref := hidden.ref_of(field, value)) is not None:
+            if not isinstance(value, Hidden) or value.real is None:
+                found[name] = _found(field, ref, read)
+        elif not isinstance(value, Hidden) and hidden.MASK in str(value):
+            raise NoKeyError(
+                f"{name} has a secret in it, which no plan file holds: write it as !env in the manifest, or "
+                "apply the manifests with --reviewed and this plan"
+            )
+    return found
+
+
+def check(plan: Plan, read: Read = read) -> None:
+    """Raises ReconcilerError where a plan from a file would send what is no key, or not at hand.
+
+    A key that is not at hand fails its own change alone, when its turn comes.
+    """
+    faults: dict[str, None] = {}
+    for instance in plan.instances:
+        for step in instance.steps:
+            try:
+                with_secrets(step.body, read)
+            except SecretError as error:
+                faults[f"{quoted(step.bot)} of {quoted(instance.name)}: {error}"] = None
+            try:
+                if step.secret is not None:
+                    read(step.secret, step.bot)
+            except NoKeyError as error:
+                faults[str(error)] = None
+            except SecretError:
+                pass
+    if faults:
+        raise ReconcilerError("\n".join(faults))
+
+
+def _twice(instance: str, credential: DesiredCredential, owner: str, other: DesiredCredential) -> str:
+    way_out = (
+        f"name {other.name!r} in its place"
+        if owner == instance
+        else f"borrow it in its place, {borrowing.borrow(owner, other.name)} ({borrowing.WHEN})"
+    )
+    return (
+        f"the credential {credential.name!r} has the same key as {other.name!r} of the instance {owner!r} "
+        f"({other.at}), and the server takes a key once in its whole database: {way_out}"
+    )
+
+
+def _variable(name: str) -> str:
+    value = os.environ.get(name)
+    if value is None:
+        raise SecretError(f"{name} is not set")
+    return value
+
+
+def _file(path: str) -> str:
+    try:
+        with open(path, "rb", opener=_unblocked) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise NoKeyError(f"{path} is not a file")
+            data = file.read(_MOST_BYTES + 1)
+    except OSError as error:
+        raise SecretError(f"{path} cannot be read: {error.strerror or 'it is not readable'}") from None
+    except ValueError:  # a NUL in the path
+        raise SecretError(f"{path!r} cannot be read: it is no path") from None
+    if len(data) > _MOST_BYTES:
+        raise _no_key(path, "it is too large")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        pass
+    # Raised out here, since the decoder's own error holds the whole file.
+    raise _no_key(path, "it is not UTF-8")
+
+
+def _unblocked(path: str, flags: int) -> int:
+    # A pipe without a writer would hold the plan up for ever.
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

@@ -1,0 +1,216 @@
+"""What a bot should be, field by field, and how that differs from what it is. Pure.
+
+Declared means managed: a field that the manifest leaves out is the server's, and never a difference. A
+create is complete: what the manifest leaves out is filled in from the instance's settings, else from the
+API's documented defaults, so that the plan shows the whole body and every version of the server takes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.domain import hidden, markers
+from reconciler.domain.desired import DesiredBot, Fields
+from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.plan import Cause, FieldChange
+
+_NO_SETTINGS = RemoteSettings(exists=False, fields={})
+
+
+def same(before: Value | None, after: Value | None) -> bool:
+    """Whether two values mean the same to the server: null, "" and [] are all empty. 0 and false are not."""
+    if before is None or before in ("", ()):
+        return after is None or after in ("", ())
+    if isinstance(before, str) and isinstance(after, str):
+        return hidden.same(before, after)
+    if isinstance(before, tuple) and isinstance(after, tuple):
+        return before == after or hidden.same_texts(before, after)
+    return before == after and type(before) is type(after)
+
+
+def equal(before: Fields, after: Fields) -> bool:
+    """Whether two bots are the same, field by field."""
+    return before == after or all(
+        same(before.get(name), after.get(name)) for name in before.keys() | after.keys()
+    )
+
+
+def create_target(
+    bot: DesiredBot,
+    creds_id: str,
+    owner: str,
+    settings: RemoteSettings | None,
+    old: Fields | None = None,
+    kind: Kind = OPENAI,
+) -> dict[str, Value]:
+    """The whole body of a create, in the order of the kind's table.
+
+    What has no meaning for the bot's type or trigger and is not declared is not sent. old: the fields of
+    the bot that is made anew, which keeps what the manifest leaves out.
+    """
+    settings, old = settings or _NO_SETTINGS, old or {}
+    declared = _declared(bot, creds_id)
+    target: dict[str, Value] = {}
+    for name, field in kind.fields.items():
+        value = declared.get(name)
+        if name == "description":
+            text = markers.human_text(str(old.get(name, "")), owner) if value is None else str(value)
+            value = markers.describe(text, owner, bot.name)
+        elif value is None and field.applies(declared["botType"], declared["triggerType"]):
+            stored = settings.fields.get(name) if field.from_settings and settings.exists else None
+            value = next((v for v in (old.get(name), stored, field.default) if v is not None), None)
+        if value is not None:
+            target[name] = value
+    return target
+
+
+def update_target(
+    bot: DesiredBot, creds_id: str, owner: str, remote: RemoteBot, kind: Kind = OPENAI
+) -> dict[str, Value]:
+    """Every field of the bot as it should be after an update: the declared ones over what is stored.
+
+    A human's text in the description is kept where none is declared. A value that a change of the
+    triggerType leaves behind without a meaning is cleared, as others would still collide with it.
+    """
+    declared = _declared(bot, creds_id)
+    if remote.unseen:  # what the server does not show is not compared
+        declared = {name: value for name, value in declared.items() if name not in remote.unseen}
+    target = {**remote.fields, **declared}
+    stored = str(remote.fields.get("description", ""))
+    if "description" in declared:
+        target["description"] = markers.describe(str(declared["description"]), owner, bot.name)
+    elif markers.marked(stored, owner, bot.name):
+        target["description"] = markers.unstamped(stored, owner)
+    else:
+        target["description"] = markers.describe(markers.human_text(stored, owner), owner, bot.name)
+    if target["triggerType"] != remote.fields.get("triggerType"):
+        target = without_stale_trigger(bot, target, kind)
+    return target
+
+
+def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> str:
+    """What is noted beside the marker of a bot that becomes the target."""
+    return markers.stamp([bot.creds, sorted(bot.fields.items())], _state(target, owner, kind))
+
+
+def restamped(fields: Fields, owner: str, kind: Kind = OPENAI) -> str | None:
+    """The description with a stamp of what the bot is instead of what it should have become.
+
+    None where it carries no stamp, or is no whole bot.
+    """
+    text = str(fields.get("description", ""))
+    was = markers.stamped(text, owner)
+    if not was or hidden.KEY in text or not {"botType", "triggerType"} <= fields.keys():
+        return None
+    now = was[:5] + markers.stamp(None, _state(fields, owner, kind))[5:]
+    return markers.with_stamp(text, owner, markers.name_of(text, owner), now)
+
+
+def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str, kind: Kind = OPENAI) -> list[str]:
+    """The fields that the last apply wrote as they should be and the server did not keep.
+
+    They differ, although neither the manifest nor the bot was edited since: its stamp says what was declared,
+    and what the bot became.
+    """
+    was = markers.stamped(str(remote.fields.get("description", "")), owner)
+    if not was or was != stamp(bot, remote.fields, owner, kind):
+        return []
+    start, end = dict(_state(remote.fields, owner, kind)), dict(_state(target, owner, kind))
+    return [name for name in kind.fields if not same(start.get(name), end.get(name))]
+
+
+def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
+    """Who moved since the last apply: the bot on the server, its manifest, or both.
+
+    Nobody empties by hand what the server fills in every bot: that is lost with a change of its version.
+    """
+    was = markers.stamped(str(remote.fields.get("description", "")), owner)
+    if not was:
+        return ""
+    now = stamp(bot, remote.fields, owner, kind)
+    if was == now:  # they differ in a secret alone, which no stamp is over
+        return ""
+    declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
+    lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
+    if not state and not all(same(None, bot.fields[name]) for name in lost):
+        return "" if declared else "pending"
+    return "drift" if declared else "pending" if state else "both"
+
+
+def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
+    """What a bot is, but for its marker, its credential's id, what is empty, and what means nothing to it.
+
+    Nor what may be secret: of that, what is shown differs with where it is read.
+    """
+    said = {**fields, "description": markers.human_text(str(fields.get("description", "")), owner)}
+    return [
+        (name, said[name])
+        for name, field in kind.fields.items()
+        if name != "openaiCredsId"  # a rotation is nobody's edit
+        and not field.hides
+        and not same(None, said.get(name))
+        and field.applies(said["botType"], said["triggerType"])
+    ]
+
+
+def without_stale_trigger(bot: DesiredBot, target: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+    """The target with a trigger value cleared that its triggerType does not use and nobody declares.
+
+    The operator stays, as the server cannot clear it; without a value it collides with nothing.
+    """
+    parts = kind.trigger_parts[str(target["triggerType"])]
+    if "triggerValue" in parts or "triggerValue" in bot.fields or not target.get("triggerValue"):
+        return dict(target)
+    return {**target, "triggerValue": ""}
+
+
+def changes(before: Fields, after: Fields, kind: Kind = OPENAI) -> tuple[FieldChange, ...]:
+    """The fields that differ, in the order of the kind's table."""
+    return tuple(
+        FieldChange(name, before.get(name), after.get(name))
+        for name in kind.fields
+        if not same(before.get(name), after.get(name))
+    )
+
+
+def update_body(before: Fields, after: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+    """What an update sends: what the server insists on whatever is stored, and what differs.
+
+    Fields that a PUT leaves out stay as they are.
+    """
+    insists = {
+        "enabled",
+        "openaiCredsId",
+        "botType",
+        "triggerType",
+        *kind.keys[str(after["botType"])],
+        *kind.trigger_parts[str(after["triggerType"])],
+        *(change.name for change in changes(before, after, kind)),
+    }
+    return {name: after[name] for name in kind.fields if name in insists and name in after}
+
+
+def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | None, Value | None]] | None:
+    """The differences inside a list of texts, by place: ("[1]", before, after). None for other values."""
+    if not (isinstance(before, tuple) or isinstance(after, tuple)):
+        return None
+    from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
+
+    old, new = (list(value) if isinstance(value, tuple) else [] for value in (before, after))
+    # Compared by number: deepdiff would diff the texts themselves too, which nobody asked for.
+    texts = list(dict.fromkeys(old + new))
+    numbers = {text: number for number, text in enumerate(texts)}
+    delta = DeepDiff([numbers[text] for text in old], [numbers[text] for text in new], view="tree")
+    found: list[tuple[int, Value | None, Value | None]] = []
+    for group in ("values_changed", "iterable_item_added", "iterable_item_removed"):
+        for node in delta.get(group, ()):
+            was = None if group == "iterable_item_added" else texts[node.t1]
+            now = None if group == "iterable_item_removed" else texts[node.t2]
+            found.append((node.path(output_format="list")[-1], was, now))
+    return [(f"[{place}]", was, now) for place, was, now in sorted(found, key=lambda item: item[0])]
+
+
+def _declared(bot: DesiredBot, creds_id: str) -> Mapping[str, Value]:
+    """What the manifest declares, the credential by its id."""
+    return bot.fields if bot.creds is None else {**bot.fields, "openaiCredsId": creds_id}

@@ -1,0 +1,140 @@
+"""A bot as its layers make it, field by field, and where each value comes from. Pure; makes the text.
+
+No server is asked: what no file declares is left to it.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Iterator
+
+from reconciler.domain import safe
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
+from reconciler.domain.errors import Position, ReconcilerError
+from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.origins import Origin
+from reconciler.domain.text import near, quoted
+from reconciler.render import values
+from reconciler.yaml import Node, SequenceNode, tag
+
+_ROOM = 60  # columns of a value
+_KEYS = (*OPENAI.fields, "previously", "onDrift", "silence")
+
+Row = tuple[str, str, str]
+"""What it is called, its value, and where that comes from. All of it is safe to show."""
+
+
+def explain(desired: Desired, address: str) -> str:
+    """The bot of an address, BOT@INSTANCE: a line for each value. Raises ReconcilerError."""
+    bot, instance = _find(desired, address)
+    rows = list(_rows(bot, instance, desired))
+    names = max(len(name) for name, _, _ in rows)
+    room = max(safe.cells(value) for _, value, _ in rows)
+    lines = [f"{bot.name}@{safe.line(instance.name)}  {_line(bot.at)}"]
+    lines += [
+        f"  {name:<{names}}  {value}{' ' * (room - safe.cells(value))}  {at}" for name, value, at in rows
+    ]
+    types = bot.fields.get("botType"), bot.fields.get("triggerType")
+    left = [
+        field.name
+        for field in OPENAI.fields.values()
+        if field.name not in {*bot.fields, "openaiCredsId"} and field.applies(*types)
+    ]
+    if left:
+        lines.append(f"left to the server: {', '.join(left)}")
+    return safe.inert("\n".join(map(safe.line, lines)) + "\n")
+
+
+def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:
+    name, _, where = address.partition("@")  # an instance's name may hold another @, a bot's cannot
+    if not (name and where):
+        raise ReconcilerError(f"{quoted(address)} names no bot: write BOT@INSTANCE.")
+    instances = {instance.name: instance for instance in desired.instances}
+    if where not in instances:
+        raise ReconcilerError(f"no manifest declares instance {quoted(where)}{near(where, instances)}.")
+    bots = {bot.name: bot for bot in instances[where].bots}
+    if name not in bots:
+        said = f"instance {quoted(where)} has no bot {quoted(name)}{near(name, bots)}"
+        others = [one.name for one in desired.instances if any(bot.name == name for bot in one.bots)]
+        raise ReconcilerError(f"{said}; {quoted(others[0])} has one." if others else f"{said}.")
+    return bots[name], instances[where]
+
+
+def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
+    extra = {"previously": bot.previously, "silence": tuple(sorted(bot.silenced))}
+    for name in _KEYS:
+        if name == "openaiCredsId" and bot.creds is not None:
+            yield from _credential(bot, bot.creds, instance, desired)
+        elif name in bot.fields:
+            yield from _field(name, bot.fields[name], bot.origins[name])
+        elif name == "onDrift":
+            origin = bot.origins.get(name)
+            yield name, bot.on_drift, _place(origin, origin.value) if origin else "unless said otherwise"
+        elif name in bot.origins:
+            yield from _field(name, extra[name], bot.origins[name])
+        elif extra.get(name):  # silenced for the whole instance
+            yield name, values.inline(name, extra[name]), "the instance's silence"
+
+
+def _credential(bot: DesiredBot, creds: str, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
+    """The credential's name, and where its key is found."""
+    value = values.inline("openaiCreds", creds)
+    if bot.lender is not None:
+        value += f" of {values.inline('', bot.lender)}"
+    origin = bot.origins["openaiCreds"]
+    yield "openaiCreds", value, _place(origin, origin.value)
+    owner = bot.lender or instance.name
+    declared = [
+        one
+        for each in desired.instances
+        if each.name == owner
+        for one in each.credentials
+        if one.name == creds
+    ]
+    if declared:
+        yield "  its key", safe.line(str(declared[0].key)), _line(declared[0].at)
+    else:
+        yield "  its key", "as the server has it", "no manifest declares it"
+
+
+def _field(name: str, value: Value, origin: Origin) -> Iterator[Row]:
+    node = origin.value
+    items = node.value if isinstance(node, SequenceNode) else []
+    if (
+        isinstance(value, tuple)
+        and len(items) == len(value)
+        and (values.is_long(value, _ROOM) or any(tag(item) for item in items))
+    ):
+        for number, (text, item) in enumerate(zip(value, items, strict=True)):
+            yield f"{name}[{number}]", _short("", text), _place(origin, item)
+    else:
+        yield name, _short(name, value), _place(origin, node)
+
+
+def _short(name: str, value: Value) -> str:
+    """A value on one line; of a text of several lines the first, and how many there are."""
+    if not isinstance(value, str) or "\n" not in value:
+        return values.clip(values.inline(name, value), _ROOM)
+    count = f" ({len(value.splitlines())} lines)"
+    return values.clip(values.inline("", value.partition("\n")[0]), _ROOM - len(count)) + count
+
+
+def _place(origin: Origin, node: Node) -> str:
+    """Where a value comes from: its line, in whose words, the file and the variables in it."""
+    parts = [_line(origin.source.at(node))]
+    if origin.layer != "bot":
+        parts.append(origin.layer)
+    written = str(node.value)
+    if tag(node) == "!file":
+        parts.append(f"!file {safe.line(os.path.normpath(origin.source.folder / written))}")
+        written = origin.source.include(written)
+    parts += [
+        f"${{{name}}} {'the name of the instance' if at is None else _line(at)}"
+        for name, at in origin.variables.items()
+        if f"${{{name}}}" in written
+    ]
+    return ", ".join(parts)
+
+
+def _line(at: Position) -> str:
+    return f"{at.file}:{at.line}"

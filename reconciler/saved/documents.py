@@ -1,0 +1,251 @@
+"""The JSON form read back: text to Plan and Results, strictly. Pure.
+
+A plan in a file may come from anywhere, and it is what an apply goes by. So nothing in it is passed over: it
+is read into the model, written again, and must be the same, value by value and type by type. That leaves no
+room for an unknown key, a summary of something else, a digest that is not one, or `true` for 1. What the
+model itself cannot see is looked at before (duplicate keys, numbers without a bound) and after
+(agreement.py: calls that are not those of the changes).
+"""
+
+from __future__ import annotations
+
+import json as stdlib_json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Plan
+from reconciler.domain.results import Results
+from reconciler.saved import agreement, json
+
+Document = dict[str, Any]
+"""A JSON object as it was parsed."""
+
+_MOST_DIGITS = 18
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE_ESCAPE = re.compile(
+    r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
+)
+"""Where half a character may be escaped in JSON; only then every text is looked at."""
+
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
+_ORIGIN = ("tool", "created", "commit")
+
+
+class NotAPlanError(ReconcilerError):
+    """What is wrong with a text that should be a plan's or results' JSON; completes "FILE ..."."""
+
+
+def parse(text: str) -> Document:
+    """The document of a text: an object of our format and version. Raises NotAPlanError."""
+    document = _loaded(text)
+    if not isinstance(document, dict) or document.get("format") not in json.FORMATS:
+        raise NotAPlanError("is no saved plan: it is JSON of another kind")
+    version = document.get("version")
+    if type(version) is not int or version != json.VERSION:
+        raise NotAPlanError(
+            f"has version {stdlib_json.dumps(version)[:40]} of the format, and this tool reads "
+            f"{json.VERSION}: plan again with this version of the tool"
+        )
+    if document.get("sha256") != json.sha256(document):
+        raise NotAPlanError(
+            "was altered after it was written, or written by another version of the tool: plan again"
+        )
+    if "signature" in document and not _SIGNATURE.fullmatch(str(document["signature"])):
+        raise NotAPlanError("has a signature that is none")
+    return document
+
+
+def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | None]]:
+    """The plan, how it ended where that is said, and where the document comes from.
+
+    Raises NotAPlanError, and ContradictionError for a plan that contradicts itself.
+    """
+    try:
+        origin = _origin(document)
+        planned = document["plan"] if "results" in document else document
+        plan = _plan(planned)
+        results = _results(document, plan) if "results" in document else None
+        if results is None:
+            expected = json.plan_document(plan, origin)
+        else:
+            expected = json.results_document(plan, results, origin)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "its beginning"
+        raise NotAPlanError(f"is no saved plan ({first['msg']} at {where})") from None
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        what = f" (it lacks {error})" if isinstance(error, KeyError) else ""
+        raise NotAPlanError(f"is no saved plan{what}") from None
+    written = {name: value for name, value in document.items() if name != "signature"}
+    if json.canonical(written) != (canonical := json.canonical(expected)):
+        place = _difference(written, stdlib_json.loads(canonical))
+        raise NotAPlanError(f"contradicts itself, or was altered, at {place}")
+    agreement.check(plan)
+    return plan, results, origin
+
+
+# -- JSON ---------------------------------------------------------------------------------------
+
+
+def _loaded(text: str) -> object:
+    try:
+        return stdlib_json.loads(
+            text,
+            object_pairs_hook=_characters_too if _SURROGATE_ESCAPE.search(text) else _object,
+            parse_int=_integer,
+            parse_float=_refused("a number that is none of a plan's"),
+            parse_constant=_refused("a number that is none"),
+        )
+    except RecursionError:
+        raise NotAPlanError("is no saved plan: it is nested too deep") from None
+    except stdlib_json.JSONDecodeError as error:
+        raise NotAPlanError(_no_json(text, error)) from None
+
+
+def _no_json(text: str, error: stdlib_json.JSONDecodeError) -> str:
+    """What a text is that is no JSON."""
+    start = text.strip()[:200]
+    if not start:
+        return "is empty: the command that was to write it failed, or has not ended"
+    if start.startswith("<"):
+        return "is no saved plan: it is a web page or XML, such as an error or a login in its place"
+    if start.startswith(("Plan: ", "No changes.", "Nothing to apply")):
+        return "is a plan as text, which cannot be read back: save one with `plan --out FILE`"
+    if start.startswith("**"):
+        return "is a plan as markdown, which cannot be read back: save one with `plan --out FILE`"
+    unterminated = error.msg.startswith("Unterminated")
+    if start.startswith("{") and (unterminated or not text[error.pos :].strip()):
+        return "is cut off: it ends in the middle. Fetch or save it again"
+    return f"is no saved plan: it is not JSON (line {error.lineno}, column {error.colno})"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise NotAPlanError(f"is no saved plan: {stdlib_json.dumps(twice)[:80]} stands twice in an object")
+    return found
+
+
+def _characters_too(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = _object(pairs)
+    if any(_SURROGATE.search(text) for pair in pairs for text in _texts(pair)):
+        raise NotAPlanError("is no saved plan: it has half a character, a lone surrogate")
+    return found
+
+
+def _texts(value: object) -> list[str]:
+    """The texts of a value that is no object: it, or those in it."""
+    if isinstance(value, str):
+        return [value]
+    return [text for part in value for text in _texts(part)] if isinstance(value, list | tuple) else []
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MOST_DIGITS:
+        raise NotAPlanError("is no saved plan: it has a number that is too large")
+    return int(digits)
+
+
+def _refused(what: str) -> Callable[[str], NoReturn]:
+    def refuse(text: str) -> NoReturn:
+        raise NotAPlanError(f"is no saved plan: it has {what}")
+
+    return refuse
+
+
+def _difference(one: object, other: object) -> str:
+    """Where two documents differ first, such as `instances[0].changes[2].verb`."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in (*one, *other):
+            rest = _difference(one.get(key), other.get(key))
+            if key not in one or key not in other or json.canonical(one[key]) != json.canonical(other[key]):
+                return f"{key}.{rest}".rstrip(".").replace(".[", "[")
+    if isinstance(one, list) and isinstance(other, list):
+        for place, (a, b) in enumerate(zip(one, other, strict=False)):
+            if json.canonical(a) != json.canonical(b):
+                return f"[{place}].{_difference(a, b)}".rstrip(".").replace(".[", "[")
+    return ""
+
+
+# -- the model ----------------------------------------------------------------------------------
+
+
+def _origin(document: Document) -> Mapping[str, str | None]:
+    """Where a saved document says it comes from; {} for one that was only printed."""
+    if not any(name in document for name in _ORIGIN):
+        return {}
+    tool, created, commit = (document[name] for name in _ORIGIN)
+    if not isinstance(tool, str) or len(tool) > 40 or not _CREATED.fullmatch(created):
+        raise ValueError
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise ValueError
+    return {"tool": tool, "created": created, "commit": commit}
+
+
+def _plan(document: Document) -> Plan:
+    """The plan that the document says, as model.py has it."""
+    instances = [
+        {
+            "name": instance["name"],
+            "id": instance["id"] or "",
+            "changes": [{**change, "instance": instance["name"]} for change in instance["changes"]],
+            "steps": instance["steps"],
+            "in_sync": instance["inSync"],
+            "problem": instance["problem"],
+            "credentials": instance["credentials"],
+            "keyless": instance["keyless"],
+        }
+        for instance in document["instances"]
+    ]
+    return _plans().validate_python(
+        {
+            "server": document["server"],
+            "server_name": document["serverName"] or "",
+            "owner": document["owner"],
+            "instances": instances,
+        }
+    )
+
+
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    """Reads plans; it takes long to make."""
+    return TypeAdapter(Plan)
+
+
+@cache
+def _endings() -> TypeAdapter[Results]:
+    return TypeAdapter(Results)
+
+
+def _results(document: Document, plan: Plan) -> Results:
+    """How the plan ended, each of its changes at most once."""
+    changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
+    found = _endings().validate_python(
+        {
+            "signal": document["signal"],
+            "results": [
+                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
+                for result in document["results"]
+            ],
+        }
+    )
+    ended = Counter((result.change.instance, result.change.label) for result in found.results)
+    if any(number > 1 for number in ended.values()):
+        raise ValueError
+    return found
+
+
+def _name(result: Document) -> str:
+    """The name of a change, or its label where it has none: the settings, or a bot that nothing declares."""
+    return str(result["bot"] or ("the settings" if result["of"] == "settings" else result["id"]))

@@ -1,0 +1,164 @@
+"""Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json.
+
+Holds all of a Plan, steps included, so that it can be read back (documents.py). Pure ASCII, so that it
+survives every terminal and pipe. A sum over all of it shows an accident; a signature, where there is a key,
+shows who wrote it. A change of meaning is a new version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.results import Outcome, Result, Results
+
+VERSION = 1
+FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
+
+Origin = Mapping[str, str | None]
+"""Where a saved document comes from: tool, created, commit. Empty for one that is only shown."""
+
+_NOWHERE: Origin = {}
+
+Document = Mapping[str, object]
+"""A document as values, with its sum; tuples stand for lists."""
+
+
+def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
+    """One JSON document, ending with a newline. key: it is signed with."""
+    return _dump(plan_document(plan, origin), key)
+
+
+def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
+    """One JSON document with the plan that was applied and how each of its changes ended."""
+    return _dump(results_document(plan, results, origin), key)
+
+
+def plan_document(plan: Plan, origin: Origin = _NOWHERE) -> Document:
+    """What `plan` prints, as values."""
+    return _sealed({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+
+
+def results_document(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> Document:
+    """What `results` prints, as values."""
+    ended = [result.outcome for result in results.results]
+    return _sealed(
+        {
+            "format": FORMATS[1],
+            "version": VERSION,
+            **origin,
+            "plan": _plan(plan),
+            "signal": results.signal,
+            "summary": {outcome.value: ended.count(outcome) for outcome in Outcome},
+            "results": [_result(result) for result in results.results],
+        }
+    )
+
+
+def canonical(value: object) -> bytes:
+    """The one form of a JSON value, whatever its layout and the order of its keys."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def sha256(document: Mapping[str, object]) -> str:
+    """64 hex digits over all of a document but this sum and the signature."""
+    rest = {name: value for name, value in document.items() if name not in {"sha256", "signature"}}
+    return hashlib.sha256(canonical(rest)).hexdigest()
+
+
+def signature(document: Mapping[str, object], key: bytes) -> str:
+    """HMAC-SHA256 over all of a document but the signature, in hex."""
+    rest = {name: value for name, value in document.items() if name != "signature"}
+    return hmac.new(key, canonical(rest), hashlib.sha256).hexdigest()
+
+
+def _sealed(document: Mapping[str, object]) -> Document:
+    return {**document, "sha256": sha256(document)}
+
+
+def _dump(document: Document, key: bytes | None) -> str:
+    if key is not None:
+        document = {**document, "signature": signature(document, key)}
+    # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has. And `##[`
+    # is a command to GitHub's runner wherever it stands in a log. Both occur in texts alone; the values stay.
+    return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+
+
+def _plan(plan: Plan) -> Mapping[str, object]:
+    counts = plan.counts()
+    return {
+        "server": plan.server,
+        "serverName": plan.server_name or None,
+        "owner": plan.owner,
+        "digest": plan.digest,
+        "writes": plan.writes,
+        "summary": {verb.value: counts.get(verb, 0) for verb in Verb if verb is not Verb.ROTATE}
+        | {of.value: _writes(plan, of) for of in (Of.CREDENTIAL, Of.SETTINGS)}
+        | {"inSync": plan.in_sync, "problems": plan.problems},
+        "instances": [_instance(instance) for instance in plan.instances],
+    }
+
+
+def _writes(plan: Plan, of: Of) -> int:
+    return sum(number for verb, number in plan.counts(of).items() if verb.writes)
+
+
+def _instance(instance: InstancePlan) -> Mapping[str, object]:
+    return {
+        "name": instance.name,
+        "id": instance.id or None,
+        "problem": instance.problem,
+        "inSync": instance.in_sync,
+        "credentials": dict(instance.credentials),
+        "keyless": dict(instance.keyless),
+        "changes": [_change(change) for change in instance.changes],
+        "steps": [_step(step) for step in instance.steps],
+    }
+
+
+def _change(change: Change) -> Mapping[str, object]:
+    return {
+        "of": change.of.value,
+        "bot": change.bot,
+        "verb": change.verb.value,
+        "reason": change.reason,
+        "cause": change.cause,
+        "digest": change.digest,
+        "ids": change.ids,
+        "fields": [{"name": one.name, "before": one.before, "after": one.after} for one in change.fields],
+        "before": None if change.before is None else _remote(change.before),
+        "at": None if change.at is None else asdict(change.at),
+    }
+
+
+def _remote(bot: RemoteBot) -> Mapping[str, object]:
+    return {"id": bot.id, "created": bot.created, "fields": dict(bot.fields)}
+
+
+def _step(step: Step) -> Mapping[str, object]:
+    return {
+        "call": step.call.value,
+        "bot": step.bot,
+        "id": step.id,
+        "body": dict(step.body),
+        "why": step.why,
+        "secret": None if step.secret is None else asdict(step.secret),
+        "merge": step.merge,
+    }
+
+
+def _result(result: Result) -> Mapping[str, object]:
+    return {
+        "instance": result.change.instance,
+        "of": result.change.of.value,
+        "bot": result.change.bot,
+        "verb": result.change.verb.value,
+        "outcome": result.outcome.value,
+        "detail": result.detail,
+        "id": result.id,
+    }

@@ -1,0 +1,331 @@
+"""Whether everything around the bots is right: manifests, server, version, key, instances, credentials.
+
+Reads only, and goes on after a trouble wherever more can be said. What it finds are sentences; the bots
+themselves, field by field, are the plan's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from reconciler import pipeline
+from reconciler.domain import markers
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import (
+    Disabled,
+    ManifestError,
+    Missing,
+    ReconcilerError,
+    ServerError,
+    Unauthorized,
+)
+from reconciler.domain.findings import Finding, Mark
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.rotation import split
+from reconciler.domain.text import near, quoted
+from reconciler.evolution import answers
+from reconciler.evolution.address import is_loopback
+from reconciler.evolution.belonging import check_whole
+from reconciler.evolution.client import OLDEST, Client, Server
+from reconciler.manifests import secrets
+from reconciler.pipeline import Request
+from reconciler.plan import matching
+from reconciler.plan.matching import How
+from reconciler.render.values import count
+
+MOST = 3
+"""Instances, credentials or errors that are told one by one."""
+
+PATIENCE = 1.0
+"""Seconds in which a call may be tried again: a person waits."""
+
+_NO_KEY = "no-key-is-given"
+"""Sent where no key is given: how the server refuses it tells whether it is one at all."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What an instance has: its bots, the names of its credentials, whether it has a row of settings."""
+
+    bots: tuple[RemoteBot, ...]
+    credentials: frozenset[str]
+    has_settings: bool
+
+
+_Looked = Mapping[str, _Seen | ReconcilerError]
+"""The declared instances and their lenders: what they have, or why that is not known."""
+
+
+def examine(request: Request) -> list[Finding]:
+    """Everything, in the order in which one would set it right."""
+    desired, findings = _manifests(request)
+    asked = request if request.api_key or request.sandbox else replace(request, api_key=_NO_KEY)
+    try:
+        with pipeline.server(asked, desired) as server:
+            return findings + asyncio.run(_ask(server, desired, request.owner, keyed=asked is request))
+    except ReconcilerError as error:
+        return [*findings, Finding(Mark.BAD, "server", str(error))]
+
+
+# -- offline -----------------------------------------------------------------------------------
+
+
+def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
+    try:
+        desired = pipeline.desired(request)
+    except ManifestError as error:
+        said = f"{count(len(error.problems), 'error')}, the first at {error.problems[0]}"
+        return Desired(()), [Finding(Mark.BAD, "manifests", said, "See every one: reconciler validate")]
+    except ReconcilerError as error:
+        todo = "" if Path(request.bots).is_dir() else "Begin with: reconciler init"
+        return Desired(()), [Finding(Mark.BAD, "manifests", str(error), todo)]
+    bots = sum(len(instance.bots) for instance in desired.instances)
+    said = f"{count(bots, 'bot')} on {count(len(desired.instances), 'instance')}, all valid."
+    return desired, [Finding(Mark.GOOD, "manifests", said), *_keys(desired)]
+
+
+def _keys(desired: Desired) -> Iterator[Finding]:
+    """Whether the keys of the declared credentials are at hand; never what they are."""
+    try:
+        found = secrets.keys(desired).found
+    except ManifestError as error:
+        yield Finding(Mark.BAD, "openai keys", str(error.problems[0]))
+        return
+    absent = [
+        f"{said} (credential {quoted(name)})" for (_, name), said in found.items() if isinstance(said, str)
+    ]
+    if absent:
+        yield Finding(
+            Mark.NOTE,
+            "openai keys",
+            f"{len(found) - len(absent)} of {len(found)} are at hand: {_listed(absent)}.",
+            "A plan does without them. An apply needs those of credentials that are missing or rotated.",
+        )
+    elif found:
+        yield Finding(Mark.GOOD, "openai keys", f"{len(found)} declared, and at hand.")
+
+
+# -- the server --------------------------------------------------------------------------------
+
+
+async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> list[Finding]:
+    names = {instance.name for instance in desired.instances}
+    names |= {bot.lender for instance in desired.instances for bot in instance.bots if bot.lender}
+    async with Client(replace(server, patience=PATIENCE)) as client:
+        with suppress(ManifestError):
+            client.secrets.add(*secrets.keys(desired).known())
+        version, listed, first = await asyncio.gather(
+            client.version(), _tried(client.instances()), _first_bots(client, names if keyed else ())
+        )
+        told = _version(version)
+        if isinstance(listed, ServerError) and isinstance(first, ServerError | None):
+            return [Finding(Mark.BAD, "server", str(listed)), *([told] if version else [])]
+        findings = [_server(client.url), told]
+        if not keyed:
+            return [*findings, Finding(Mark.BAD, "key", "No key is given.", _GIVE_KEY)]
+        looked: _Looked = dict(
+            zip(names, await asyncio.gather(*(_tried(_look(client, name)) for name in names)), strict=True)
+        )
+        findings.append(_key(listed, looked))
+        findings.append(await _integration(client, listed, looked))
+    findings += _instances(desired, listed, looked)
+    findings += _credentials(desired, looked)
+    opened = [(each, seen) for each in desired.instances if isinstance(seen := looked[each.name], _Seen)]
+    if opened:
+        findings += [_settings(opened), _bots(opened, owner)]
+    return findings
+
+
+async def _tried(call: Awaitable[T]) -> T | ReconcilerError:
+    try:
+        return await call
+    except ReconcilerError as error:
+        return error
+
+
+async def _first_bots(client: Client, names: Collection[str]) -> object:
+    """Of one instance, as the list of instances may be closed to the key, or by a proxy; None without any."""
+    return await _tried(client.find(min(names))) if names else None
+
+
+async def _look(client: Client, name: str) -> _Seen:
+    bots = await client.find(name)
+    credentials = await client.credentials(name)
+    check_whole(client.secrets.shown(name), bots, credentials.own_users)
+    return _Seen(bots, frozenset(credentials), (await client.settings(name)).exists)
+
+
+def _server(url: str) -> Finding:
+    if url.startswith("https:") or is_loopback(urlsplit(url).hostname or ""):
+        return Finding(Mark.GOOD, "server", f"{url} answers.")
+    return Finding(
+        Mark.NOTE, "server", f"{url} answers, over plain http: anybody on the way can read the key."
+    )
+
+
+def _version(version: str | None) -> Finding:
+    served = answers.numbers(version or "")
+    if version is None or served is None:
+        return Finding(Mark.NOTE, "version", "The server does not tell it. Versions 2.2 and 2.3 are served.")
+    if served < OLDEST:
+        return Finding(Mark.BAD, "version", f"{version} is not served.", "Update the server to 2.3.")
+    if served > (2, 3):
+        return Finding(Mark.NOTE, "version", f"{version} is newer than what this was made for, 2.2 and 2.3.")
+    return Finding(Mark.GOOD, "version", f"{version} is served.")
+
+
+_GIVE_KEY = "Set EVOLUTION_API_KEY to the server's global key, its AUTHENTICATION_API_KEY."
+
+
+def _key(listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
+    opened = sum(isinstance(one, _Seen | Disabled) for one in looked.values())
+    closed = sum(isinstance(one, Unauthorized) for one in looked.values())
+    if closed and (opened or isinstance(listed, tuple)):
+        said = f"It opens {opened} of {opened + closed} instances: it is an instance's own token."
+        return Finding(Mark.BAD, "key", said, _GIVE_KEY)
+    if closed or (isinstance(listed, Unauthorized) and not opened):
+        return Finding(Mark.BAD, "key", "The server refuses it (status 401).", _GIVE_KEY)
+    if isinstance(listed, ReconcilerError):
+        said = f"It opens {count(opened, 'declared instance')}, but what else is there is not known: {listed}"
+        return Finding(Mark.NOTE, "key", said)
+    return Finding(Mark.GOOD, "key", f"It opens the server's {count(len(listed), 'instance')}.")
+
+
+async def _integration(client: Client, listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
+    found: list[object] = list(looked.values())
+    if isinstance(listed, tuple) and not any(isinstance(one, _Seen | Disabled) for one in found):
+        found = [await _tried(client.find(name)) for name in listed[:1]]
+    for one in found:
+        if isinstance(one, Disabled):
+            todo = "Set OPENAI_ENABLED=true in the server's environment, and restart it."
+            return Finding(Mark.BAD, "integration", "The server runs without OpenAI.", todo)
+        if not isinstance(one, ReconcilerError):
+            return Finding(Mark.GOOD, "integration", "OpenAI is enabled.")
+    return Finding(Mark.NOTE, "integration", "Not known: there is no instance to ask for it.")
+
+
+# -- what the manifests name -------------------------------------------------------------------
+
+
+def _instances(
+    desired: Desired, listed: tuple[str, ...] | ReconcilerError, looked: _Looked
+) -> Iterator[Finding]:
+    """Which declared instances and lenders there are."""
+    known = listed if isinstance(listed, tuple) else ()
+    missing = [name for name, one in looked.items() if isinstance(one, Missing)]
+    if missing:
+        said = _listed(quoted(name) + near(name, known) for name in sorted(missing))
+        verb = "does" if len(missing) == 1 else "do"
+        yield Finding(
+            Mark.BAD,
+            "instances",
+            f"{len(missing)} of {len(looked)} {verb} not exist: {said}.",
+            "Correct the name in the manifest, capitals and blanks too, or make the instance in the manager.",
+        )
+    for one in _first(
+        str(one)
+        for one in looked.values()
+        if isinstance(one, ReconcilerError) and not isinstance(one, Missing | Unauthorized | Disabled)
+    ):
+        yield Finding(Mark.BAD, "instances", one)
+    if looked and not any(isinstance(one, ReconcilerError) for one in looked.values()):
+        others = len(set(known) - looked.keys())
+        besides = f" The server has {others} more, which nothing declares." if others else ""
+        yield Finding(
+            Mark.GOOD, "instances", f"{count(len(looked), 'instance')} declared, all there.{besides}"
+        )
+
+
+def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
+    """Which credentials are named and not there, on instances that could be read."""
+    users = Counter((b.lender or i.name, b.creds) for i in desired.instances for b in i.bots if b.creds)
+    declared = {(i.name, c.name) for i in (*desired.instances, *desired.lenders) for c in i.credentials}
+    of_settings = {(i.name, i.settings.creds) for i in desired.instances if i.settings and i.settings.creds}
+    named = there = 0
+    coming, lost = [], []
+    for owner, name in sorted(users.keys() | declared | of_settings):
+        seen = looked.get(owner)
+        if not isinstance(seen, _Seen):
+            continue
+        named += 1
+        if any(name in {have, split(have)[0]} for have in seen.credentials):
+            there += 1
+        elif (owner, name) in declared:
+            coming.append(f"{quoted(name)} of {quoted(owner)}")
+        else:
+            meant = near(name, seen.credentials)
+            used = count(users[owner, name], "bot") if users[owner, name] else "its settings"
+            lost.append(f"{quoted(name)} of {quoted(owner)}{meant}, for {used}")
+    if lost:
+        yield Finding(
+            Mark.BAD,
+            "credentials",
+            f"{len(lost)} of {named} are missing: {_listed(lost)}.",
+            "Correct the name, register the credential in the manager, or declare it under credentials:.",
+        )
+    if coming:
+        said = f"{count(len(coming), 'declared credential')} will be made by an apply: {_listed(coming)}."
+        yield Finding(Mark.NOTE, "credentials", said)
+    if named and named == there:
+        yield Finding(Mark.GOOD, "credentials", f"{count(named, 'credential')} named, all there.")
+
+
+def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
+    without = [quoted(instance.name) for instance, seen in opened if not seen.has_settings]
+    if not without:
+        return Finding(Mark.GOOD, "settings", f"{count(len(opened), 'instance')} with settings.")
+    return Finding(
+        Mark.NOTE,
+        "settings",
+        f"{len(without)} of {len(opened)} have none yet: {_listed(without)}. The first bot makes them.",
+    )
+
+
+def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Finding:
+    """Whose the bots on the declared instances are."""
+    of: Counter[str] = Counter()
+    for instance, seen in opened:
+        matches = matching.match(instance, seen.bots, owner)
+        adopted = sum(found.how in {How.KEY, How.TRIGGER} for found in matches.found.values())
+        declared = len(instance.bots)
+        of["there"] += len(matches.found) - adopted
+        of["to adopt"] += adopted
+        of["in conflict"] += sum(bot.name in matches.conflicts for bot in instance.bots)
+        of["missing"] += sum(
+            b.name not in matches.found.keys() | matches.conflicts.keys() for b in instance.bots
+        )
+        of["declared"] += declared
+        of["orphaned"] += len(matches.orphans)
+        of["unmarked"] += sum(why == markers.NO_MARKER for why, _ in matches.strangers)
+        of["of others"] += sum(why != markers.NO_MARKER for why, _ in matches.strangers)
+    ours = [f"{of[what]} {what}" for what in ("there", "to adopt", "missing", "in conflict") if of[what]]
+    others = [f"{of[what]} {what}" for what in ("orphaned", "unmarked", "of others") if of[what]]
+    said = f"{of['declared']} declared for the owner {owner}: {', '.join(ours) or 'none'}."
+    if others:
+        said += f" Besides them {', '.join(others)}, which are left alone."
+    if of["in conflict"]:
+        return Finding(Mark.NOTE, "bots", said, "See which, and why: reconciler plan")
+    return Finding(Mark.GOOD, "bots", said)
+
+
+# -- words -------------------------------------------------------------------------------------
+
+
+def _first(texts: Iterable[str]) -> list[str]:
+    """The first few, and how many more there are."""
+    every = list(texts)
+    more = [f"and {len(every) - MOST} more"] if len(every) > MOST else []
+    return every[:MOST] + more
+
+
+def _listed(texts: Iterable[str]) -> str:
+    return ", ".join(_first(texts))
