@@ -13,6 +13,7 @@ test:
 lint:
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
 
 types:
 	$(BIN)/mypy

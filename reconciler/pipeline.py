@@ -80,7 +80,7 @@ def desired(request: Request, changed_since: str | None = None) -> Desired:
     selected = select(every, request.instance)
     if changed_since is not None:
         selected = changed.since(changed_since, Path(request.bots), selected)
-    return _with_lenders(selected, every)
+    return _with_creds_owners(selected, every)
 
 
 def check_owner(request: Request) -> None:
@@ -92,11 +92,11 @@ def check_owner(request: Request) -> None:
         )
 
 
-def _with_lenders(selected: Desired, every: Desired) -> Desired:
+def _with_creds_owners(selected: Desired, every: Desired) -> Desired:
     """The selected instances, and those that lend to them, for what is declared of a credential."""
     names = {instance.name for instance in selected.instances}
-    lend = {bot.lender for instance in selected.instances for bot in instance.bots} - names
-    return replace(selected, lenders=tuple(one for one in every.instances if one.name in lend))
+    lend = {bot.creds_owner for instance in selected.instances for bot in instance.bots} - names
+    return replace(selected, creds_owners=tuple(one for one in every.instances if one.name in lend))
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     """The server that is asked for; the embedded one runs as long as the block."""
     log_nothing()
     if request.sandbox:
-        from reconciler.sandbox.server import Sandbox  # noqa: PLC0415  only who asks for it pays for it
+        from reconciler.sandbox import Sandbox  # noqa: PLC0415  only who asks for it pays for it
 
         _make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
@@ -146,11 +146,11 @@ def seeds(desired: Desired) -> dict[str, set[str]]:
 
     Those that a manifest declares are left for apply to make.
     """
-    every = (*desired.instances, *desired.lenders)
+    every = (*desired.instances, *desired.creds_owners)
     declared = {(instance.name, one.name) for instance in every for one in instance.credentials}
     found: dict[str, set[str]] = {instance.name: set() for instance in desired.instances}
     for instance in desired.instances:
-        named = [(bot.lender or instance.name, bot.creds) for bot in instance.bots]
+        named = [(bot.creds_owner or instance.name, bot.creds) for bot in instance.bots]
         if instance.settings is not None:
             named.append((instance.name, instance.settings.creds))
         for owner, creds in named:
@@ -221,7 +221,7 @@ def _options(request: Request, reviewed: Sequence[Plan], observed: Observed, *, 
 
 def keys_of(request: Request) -> secrets.Read:
     """How the keys of credentials are read; for the embedded server, which keeps them, stand-ins for them."""
-    return secrets.stand_ins(_salt()) if request.sandbox else secrets.read
+    return secrets.placeholders(_salt()) if request.sandbox else secrets.read
 
 
 @contextmanager

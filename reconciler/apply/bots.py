@@ -91,7 +91,7 @@ class Bots:
         """
         before = self.rows
         await self.read()
-        return self._strange(before, ())
+        return self._unexpected(before, ())
 
     # -- in place -----------------------------------------------------------------------------
 
@@ -232,13 +232,13 @@ class Bots:
             await self.client.update(self.instance, row.id, differ.update_body(row.fields, after, self.kind))
 
     def _raise_strange(self, before: Mapping[str, RemoteBot], own: tuple[str, ...], made: str = "") -> None:
-        if strange := self._strange(before, own, made):
+        if strange := self._unexpected(before, own, made):
             raise NotAppliedError(
                 Outcome.FAILED,
                 f"it is done, but in the same moment, by this call or by another hand: {'; '.join(strange)}",
             )
 
-    def _strange(self, before: Mapping[str, RemoteBot], own: tuple[str, ...], made: str = "") -> list[str]:
+    def _unexpected(self, before: Mapping[str, RemoteBot], own: tuple[str, ...], made: str = "") -> list[str]:
         """What became of bots that have no change in this run; those that have end with it."""
         found = []
         for id, words in seen.strange(before, self.rows, own, made, self.owner, self.secrets).items():
@@ -294,8 +294,8 @@ class Bots:
         mine, detail = await self._create_once(label, body)
         if not markers.marked(str(mine.fields.get("description", "")), self.owner, label):
             detail = await self._mark(mine, body)
-        if len(twins := self._carriers(label)) > 1:
-            mine, detail = await self._settle(label, mine, twins), "another run made it at the same time"
+        if len(duplicates := self._carriers(label)) > 1:
+            mine, detail = await self._settle(label, mine, duplicates), "another run made it at the same time"
         state.made[label] = mine.id
         state.halfway.pop(label, None)
         if label in self.fallbacks:
@@ -340,19 +340,19 @@ class Bots:
         mine = [bot for bot in carriers if bot.id in answered]
         return next(iter((*mine, *carriers, *named, *like)), None)
 
-    async def _settle(self, label: str, mine: RemoteBot, twins: list[RemoteBot]) -> RemoteBot:
+    async def _settle(self, label: str, mine: RemoteBot, duplicates: list[RemoteBot]) -> RemoteBot:
         """Two runs made the same bot. The newer goes; each run deletes only what it made.
 
         The other run may have looked before ours was there, and then it deletes nothing: if its bot is
         still there after a while, ours goes even if it is the older one.
         """
         for attempt in range(5):
-            if twins[0].id != mine.id:
+            if duplicates[0].id != mine.id:
                 break
             await asyncio.sleep(self.client.retry_delay * 2**attempt)
             await self.read()
-            twins = self._carriers(label)
-            if len(twins) < 2:
+            duplicates = self._carriers(label)
+            if len(duplicates) < 2:
                 return mine
         await self._delete(mine)
         if kept := self._carriers(label):

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from reconciler.apply.state import UNSEEN, NotAppliedError, State, explained
-from reconciler.domain.borrowing import WHEN
 from reconciler.domain.errors import InstanceError, ReconcilerError, Refused, ServerError, Unclear
 from reconciler.domain.plan import Step, Verb
 from reconciler.domain.results import Outcome
+from reconciler.domain.shared_credentials import WHEN
 
 if TYPE_CHECKING:
     from pydantic import SecretStr

@@ -463,9 +463,9 @@ def init(directory: str, instance: str, branch: str | None, no_workflows: bool) 
     from pathlib import Path
 
     from reconciler.cli import terminal
-    from reconciler.setup.init import lay_out
+    from reconciler.setup.init import scaffold
 
-    terminal.laid_out(lay_out(Path(directory), instance, workflows=not no_workflows, branch=branch))
+    terminal.scaffolded(scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from reconciler import pipeline
 from reconciler.cli import signals
 from reconciler.manifests.load import load
-from reconciler.sandbox.server import Sandbox
+from reconciler.sandbox import Sandbox
 
 
 def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None]) -> None:

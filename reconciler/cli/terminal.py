@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from reconciler.domain.findings import Warning
     from reconciler.domain.reports import ImportReport, UpdateReport
     from reconciler.saved import Saved
-    from reconciler.setup.init import GitHub, LaidOut
+    from reconciler.setup.init import GitHub, Scaffold
 
 
 def valid(desired: Desired) -> None:
@@ -171,7 +171,7 @@ def doctor(found: Sequence[Finding]) -> None:
     click.echo(shown, nl=False, color=_color())
 
 
-def laid_out(done: LaidOut) -> None:
+def scaffolded(done: Scaffold) -> None:
     """Say what init wrote and left, and what comes next."""
     for name in done.written:
         click.echo(f"+ {safe.inert(safe.line(name))}")

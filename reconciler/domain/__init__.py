@@ -5,7 +5,6 @@ once. uniqueness, rotation, markers: rules that several stages share. Imports no
 """
 
 __all__ = [
-    "borrowing",
     "desired",
     "errors",
     "files",
@@ -21,6 +20,7 @@ __all__ = [
     "results",
     "rotation",
     "safe",
+    "shared_credentials",
     "text",
     "uniqueness",
     "versions",

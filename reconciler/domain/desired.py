@@ -33,8 +33,8 @@ class DesiredBot:
     at: Position
     previously: tuple[str, ...] = ()
     on_drift: Literal["update", "replace"] = "update"
-    lender: str | None = None
-    silenced: frozenset[str] = frozenset()
+    creds_owner: str | None = None
+    ignored: frozenset[str] = frozenset()
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -102,7 +102,7 @@ class DesiredInstance:
     at: Position
     credentials: tuple[DesiredCredential, ...] = ()
     settings: DesiredSettings | None = None
-    silenced: frozenset[str] = frozenset()
+    ignored: frozenset[str] = frozenset()
     files: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] | None = field(default=None, compare=False)
 
@@ -116,4 +116,4 @@ class Desired:
     """
 
     instances: tuple[DesiredInstance, ...]
-    lenders: tuple[DesiredInstance, ...] = ()
+    creds_owners: tuple[DesiredInstance, ...] = ()

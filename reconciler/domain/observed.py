@@ -85,10 +85,10 @@ class ObservedInstance:
     bots: tuple[RemoteBot, ...] = ()
     credentials: Mapping[str, RemoteCredential] | None = None
     settings: RemoteSettings | None = None
-    lent: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
-    unlent: Mapping[str, str] = field(default_factory=dict)
+    shared_creds: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
+    unreadable_creds: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
-    keyless: Mapping[str, str] = field(default_factory=dict)
+    unverified: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
 

@@ -36,7 +36,7 @@ class Verb(StrEnum):
     REPLACE = "replace"
     ROTATE = "rotate"  # a credential: its key is made anew under another name, and all is moved to it
     DELETE = "delete"
-    HELD = "held"  # it would be written, but nobody reviewed it
+    BLOCKED = "held"  # it would be written, but nobody reviewed it
     CONFLICT = "conflict"
     ORPHAN = "orphan"
     UNMANAGED = "unmanaged"
@@ -47,7 +47,7 @@ class Verb(StrEnum):
         return self not in _REPORTS
 
 
-_REPORTS = frozenset({Verb.HELD, Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
+_REPORTS = frozenset({Verb.BLOCKED, Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ class InstancePlan:
     in_sync: int = 0
     problem: str | None = None
     credentials: Mapping[str, Standing] = field(default_factory=dict)
-    keyless: Mapping[str, str] = field(default_factory=dict)
+    unverified: Mapping[str, str] = field(default_factory=dict)
     id: str = ""
 
 
@@ -222,7 +222,7 @@ class Plan:
     @property
     def problems(self) -> int:
         """How many instances could not be planned, and how many changes are in conflict or held."""
-        stuck = sum(change.verb in {Verb.CONFLICT, Verb.HELD} for change in self.changes())
+        stuck = sum(change.verb in {Verb.CONFLICT, Verb.BLOCKED} for change in self.changes())
         return stuck + sum(instance.problem is not None for instance in self.instances)
 
     @property

@@ -49,7 +49,7 @@ SETTINGS = "the settings"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class Note:
     """A sentence about a bot, SETTINGS, or "" for an instance as a whole."""
 
     instance: str
@@ -72,5 +72,5 @@ class UpdateReport:
 
     edited: tuple[Edited, ...]
     files: tuple[Path, ...]
-    failed: tuple[Said, ...]
-    said: tuple[Said, ...]
+    failed: tuple[Note, ...]
+    said: tuple[Note, ...]

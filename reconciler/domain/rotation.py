@@ -44,7 +44,7 @@ def named(family: str, generation: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class CredentialVersions:
     """What a credential's name stands for.
 
     current: the id that bots use, NEW_CREDENTIAL with the name while it is not made. new: the name under
@@ -82,31 +82,35 @@ class Family:
         return id if not self.leaving and id in self.old_ids else self.current
 
 
-def undeclared(name: str, there: Mapping[str, RemoteCredential]) -> Family | None:
+def undeclared(name: str, there: Mapping[str, RemoteCredential]) -> CredentialVersions | None:
     """What a name stands for that no manifest declares; None when nothing is there."""
     if name in there:
-        return Family(name, there[name].id)
+        return CredentialVersions(name, there[name].id)
     members = _members(name, there)
-    return Family(name, members[max(members)].id) if members else None
+    return CredentialVersions(name, members[max(members)].id) if members else None
 
 
-def declared(name: str, there: Mapping[str, RemoteCredential], *, makes: bool) -> Family | None:
+def declared(name: str, there: Mapping[str, RemoteCredential], *, makes: bool) -> CredentialVersions | None:
     """What a declared name stands for; None when nothing is there and it is not made.
 
     there: the credentials of its instance. makes: whether the plan may make a new one.
     """
     members = _members(name, there)
     if not members:
-        return Family(name, NEW_CREDENTIAL + name, name, standing="missing") if makes else None
+        return CredentialVersions(name, NEW_CREDENTIAL + name, name, standing="missing") if makes else None
     same = [number for number, member in members.items() if member.same]
     different = not same and all(member.same is False for member in members.values())
     standing: Standing = "present" if same else "different" if different else "not compared"
     if different and makes:
         new = named(name, max(members) + 1)
-        return Family(name, NEW_CREDENTIAL + new, new, _old(name, members), leaving=True, standing=standing)
+        return CredentialVersions(
+            name, NEW_CREDENTIAL + new, new, _old(name, members), leaving=True, standing=standing
+        )
     number = max(same or members)
     current = members.pop(number)
-    return Family(name, current.id, "", _old(name, members), leaving=bool(same), standing=standing)
+    return CredentialVersions(
+        name, current.id, "", _old(name, members), leaving=bool(same), standing=standing
+    )
 
 
 def turning(names: Iterable[str], there: Mapping[str, RemoteCredential]) -> bool:

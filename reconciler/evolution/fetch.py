@@ -52,11 +52,11 @@ async def fetch(
     """
     client.secrets.add(*keys.known())
     keyring = Keyring(client, desired, keys)
-    unlent: dict[str, InstanceError] = {}
+    unreadable_creds: dict[str, InstanceError] = {}
 
     async def observe(instance: DesiredInstance) -> ObservedInstance | InstanceError:
         try:
-            return await _observe(client, keyring, instance, needs_settings, unlent)
+            return await _observe(client, keyring, instance, needs_settings, unreadable_creds)
         except InstanceError as error:
             return error
 
@@ -77,14 +77,17 @@ async def fetch(
     read = {name: one.credentials for name, one in observed.items() if one.credentials is not None}
     for name, clashes in (await keyring.clashes(read)).items():
         observed[name] = replace(observed[name], clashes=clashes)
-    sentences = await _sentences(client, {**unlent, **problems})
+    sentences = await _sentences(client, {**unreadable_creds, **problems})
     for instance in desired.instances:
         name = instance.name
         if name in problems:
             observed[name] = ObservedInstance(name, problem=sentences[name])
         else:
-            without = {lender: sentences[lender] for lender in sorted(_lenders(instance) & unlent.keys())}
-            observed[name] = replace(observed[name], unlent=without, keyless=keys.missing(name))
+            without = {
+                creds_owner: sentences[creds_owner]
+                for creds_owner in sorted(_creds_owners(instance) & unreadable_creds.keys())
+            }
+            observed[name] = replace(observed[name], unreadable_creds=without, unverified=keys.missing(name))
     bots = {bot.id for one in observed.values() for bot in one.bots}
     leaving = [old for name, there in read.items() for old in keyring.leaving(name, there)]
     elsewhere: dict[str, str] = {}
@@ -126,7 +129,7 @@ def _with_known_users(observed: Mapping[str, ObservedInstance]) -> dict[str, Obs
         name: replace(
             one,
             credentials=None if one.credentials is None else known(one.credentials),
-            lent={lender: known(there) for lender, there in one.lent.items()},
+            shared_creds={creds_owner: known(there) for creds_owner, there in one.shared_creds.items()},
         )
         for name, one in observed.items()
     }
@@ -164,7 +167,7 @@ async def _observe(
     keyring: Keyring,
     instance: DesiredInstance,
     needs_settings: NeedsSettings,
-    unlent: dict[str, InstanceError],
+    unreadable_creds: dict[str, InstanceError],
 ) -> ObservedInstance:
     """What is there. unlent: told why a lender can't be read, which is its borrowers' trouble alone."""
     bots = await client.find(instance.name)
@@ -172,14 +175,16 @@ async def _observe(
     if hidden(bots, users := keyring.users(instance.name)):  # or made between the two reads
         bots = await client.find(instance.name)
         check_whole(client.secrets.shown(instance.name), bots, users)
-    lent: dict[str, Mapping[str, RemoteCredential]] = {}
-    for lender in sorted(_lenders(instance)):
+    shared_creds: dict[str, Mapping[str, RemoteCredential]] = {}
+    for creds_owner in sorted(_creds_owners(instance)):
         try:
-            lent[lender] = await keyring.read(lender)
+            shared_creds[creds_owner] = await keyring.read(creds_owner)
         except InstanceError as error:
-            unlent[lender] = error
+            unreadable_creds[creds_owner] = error
     turning = credentials is not None and keyring.turning(instance.name, credentials)
-    turning = turning or any(keyring.turning(lender, there) for lender, there in lent.items())
+    turning = turning or any(
+        keyring.turning(creds_owner, there) for creds_owner, there in shared_creds.items()
+    )
     settings = None
     if turning or instance.settings is not None or needs_settings(instance, bots):
         settings = await client.settings(instance.name)
@@ -192,7 +197,7 @@ async def _observe(
         bots,
         credentials,
         settings,
-        lent,
+        shared_creds,
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in unread),
     )
 
@@ -223,11 +228,11 @@ def _names_own(instance: DesiredInstance) -> bool:
     """Whether a credential of the instance's own is declared or named."""
     if instance.credentials or (instance.settings is not None and instance.settings.creds is not None):
         return True
-    return any(bot.creds is not None and bot.lender is None for bot in instance.bots)
+    return any(bot.creds is not None and bot.creds_owner is None for bot in instance.bots)
 
 
-def _lenders(instance: DesiredInstance) -> set[str]:
-    return {bot.lender for bot in instance.bots if bot.lender is not None}
+def _creds_owners(instance: DesiredInstance) -> set[str]:
+    return {bot.creds_owner for bot in instance.bots if bot.creds_owner is not None}
 
 
 # -- what went wrong --------------------------------------------------------------------------
@@ -262,11 +267,11 @@ async def _sentences(client: Client, problems: Mapping[str, InstanceError]) -> d
 
 def _hint(secrets: Secrets, name: str, names: Sequence[str]) -> str:
     """Which names that exist may be meant."""
-    twins = [other for other in names if _alike(other) == _alike(name)]
-    if twins:
+    duplicates = [other for other in names if _alike(other) == _alike(name)]
+    if duplicates:
         return (
             "One exists whose name differs only in capitals, blanks at its ends or Unicode form: "
-            f"{', '.join(_exactly(secrets.shown(twin)) for twin in twins)}."
+            f"{', '.join(_exactly(secrets.shown(duplicate)) for duplicate in duplicates)}."
         )
     near = difflib.get_close_matches(name, names, NEAREST)
     if near:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler.domain import borrowing, rotation
+from reconciler.domain import rotation, shared_credentials
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.keys import Keys
@@ -41,7 +41,7 @@ class Keyring:
         self._reads: dict[str, asyncio.Future[Credentials]] = {}
         self._declared = {
             instance.name: {credential.name for credential in instance.credentials}
-            for instance in (*desired.instances, *desired.lenders)
+            for instance in (*desired.instances, *desired.creds_owners)
             if instance.credentials
         }
 
@@ -157,7 +157,7 @@ class Keyring:
         return (
             f"its key is that of the credential {self._shown(name)} of the instance "
             f"{self._shown(instance)}, and {once}: borrow it, "
-            f"{borrowing.borrow(instance, family)} ({borrowing.WHEN})"
+            f"{shared_credentials.borrow(instance, family)} ({shared_credentials.WHEN})"
         )
 
 

@@ -74,19 +74,19 @@ class Refusals:
         why = self.secrets.clean(str(failure))
         if request.reads:
             return ServerError(f"Cannot reach the server at {self.url}: {why}. {failure.advice}")
-        return Unclear(f"Cannot {self._told(request)}: {why}.", sent=sent)
+        return Unclear(f"Cannot {self._message(request)}: {why}.", sent=sent)
 
     def unclear(self, request: Request, reason: str, answer: Answer) -> Unclear:
         """A writing call may or may not have been done."""
         return Unclear(
-            f"It is not known whether the server did this: {self._told(request)}; {reason}.",
+            f"It is not known whether the server did this: {self._message(request)}; {reason}.",
             retry_after=answers.retry_after(answer.headers),
         )
 
     def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
         """A status of success with JSON of another shape, or with words of failure."""
         why = self.secrets.clean(str(error)).rstrip(".")
-        sentence = f"Cannot {self._told(request)}: the server's answer is not understood: {why}."
+        sentence = f"Cannot {self._message(request)}: the server's answer is not understood: {why}."
         return InstanceError(sentence) if request.reads else Unclear(sentence)
 
     def refusal(self, request: Request, answer: Answer, *, seen: bool = False) -> ReconcilerError:
@@ -140,7 +140,7 @@ class Refusals:
                 "The URL is probably not the API's own, or something in front of it is in the way."
             )
         if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
-            sentence = f"Cannot {self._told(request)}: something in front of the server refuses ({what})."
+            sentence = f"Cannot {self._message(request)}: something in front of the server refuses ({what})."
             return Refused(sentence, answer.status, words)
         return self.unclear(request, f"the answer is not the API's ({what})", answer)
 
@@ -149,7 +149,7 @@ class Refusals:
         words = self.secrets.clean(raw)
         if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
             return Refused(
-                f"Cannot {self._told(request)}: a proxy in front of the server seems to decode the path "
+                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the path "
                 f"({words}).",
                 status,
                 words,
@@ -162,8 +162,8 @@ class Refusals:
             )
         if status == 401:
             return Unauthorized(
-                f"Cannot {self._told(request)}: the key is refused (status 401). The global key opens every "
-                "instance, an instance's own token that instance only."
+                f"Cannot {self._message(request)}: the key is refused (status 401). The global key opens "
+                "every instance, an instance's own token that instance only."
             )
         if raw.casefold() == "openai is disabled":
             return Disabled(
@@ -171,10 +171,10 @@ class Refusals:
                 "set OPENAI_ENABLED=true in the server's environment and restart it."
             )
         return Refused(
-            f"Cannot {self._told(request)}: the server refuses (status {status}): {words}", status, words
+            f"Cannot {self._message(request)}: the server refuses (status {status}): {words}", status, words
         )
 
-    def _told(self, request: Request) -> str:
+    def _message(self, request: Request) -> str:
         """What was to be done, and where."""
         if request.instance is None:
             return request.task

@@ -228,7 +228,7 @@ def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[st
     """The bots that a manifest may have, with their names, in the order in which they were made."""
     matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
     names = {bot.id: name for name, bot in matches.orphans}
-    refused = {bot.id: why for why, bot in matches.strangers if why != NO_MARKER}
+    refused = {bot.id: why for why, bot in matches.unmanaged if why != NO_MARKER}
     bots = sorted(seen.bots, key=lambda bot: (bot.created, bot.id))
     found: dict[str, RemoteBot] = {}
     taken = {name for bot in bots for name in _MARKED.findall(str(bot.fields.get("description", "")).lower())}

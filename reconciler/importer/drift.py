@@ -15,10 +15,10 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fiel
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import OPENAI, Kind, Type, Value
 from reconciler.domain.observed import Observed, ObservedInstance
-from reconciler.domain.reports import SETTINGS, Said
-from reconciler.domain.rotation import Family
+from reconciler.domain.reports import SETTINGS, Note
+from reconciler.domain.rotation import CredentialVersions
 from reconciler.plan import differ, matching, settings
-from reconciler.plan.credentials import Book
+from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.matching import Found, Matches
 from reconciler.plan.options import Options
 
@@ -73,8 +73,8 @@ class Drifts:
     """
 
     found: list[Drift] = field(default_factory=list)
-    unread: list[Said] = field(default_factory=list)
-    said: list[Said] = field(default_factory=list)
+    unread: list[Note] = field(default_factory=list)
+    said: list[Note] = field(default_factory=list)
     strange: set[str] = field(default_factory=set)
 
 
@@ -83,11 +83,11 @@ def drifts(
 ) -> Drifts:
     """What differs in the desired instances. elsewhere: credentials that were read beside the observed."""
     result = Drifts()
-    book = Book(desired, observed, Options(owner))
+    book = CredentialIndex(desired, observed, Options(owner))
     for instance in desired.instances:
         seen = observed.instances[instance.name]
         if seen.problem is not None:
-            result.unread.append(Said(instance.name, "", seen.problem))
+            result.unread.append(Note(instance.name, "", seen.problem))
             continue
         matches = matching.match(instance, seen.bots, owner, kind)
         result.said += _unmatched(instance, matches)
@@ -99,16 +99,16 @@ def drifts(
     return result
 
 
-def _unmatched(instance: DesiredInstance, matches: Matches) -> Iterator[Said]:
+def _unmatched(instance: DesiredInstance, matches: Matches) -> Iterator[Note]:
     for bot in instance.bots:
         if bot.name not in matches.found and bot.name not in matches.conflicts:
-            yield Said(instance.name, bot.name, "it is missing on the server, and stays in its manifest")
+            yield Note(instance.name, bot.name, "it is missing on the server, and stays in its manifest")
     for name, conflict in matches.conflicts.items():
-        yield Said(instance.name, name, conflict.reason)
-    others = [bot.id for _, bot in (*matches.orphans, *matches.strangers)]
+        yield Note(instance.name, name, conflict.reason)
+    others = [bot.id for _, bot in (*matches.orphans, *matches.unmanaged)]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
-        yield Said(
+        yield Note(
             instance.name, "", f"of its bots on the server {len(others)} are declared nowhere: {shown}"
         )
 
@@ -120,14 +120,14 @@ class _Compared:
     desired: DesiredInstance
     seen: ObservedInstance
     matches: Matches
-    book: Book
+    book: CredentialIndex
     elsewhere: Credentials
     owner: str
     kind: Kind
     result: Drifts
 
     def say(self, about: str, text: str) -> None:
-        self.result.said.append(Said(self.desired.name, about, text))
+        self.result.said.append(Note(self.desired.name, about, text))
 
     def bot(self, bot: DesiredBot, found: Found) -> None:
         """What differs of a bot."""
@@ -144,7 +144,7 @@ class _Compared:
             elif change.name in bot.fields:
                 self._field(bot.name, change.name, change.before, self.kind.fields[change.name].type, fields)
         fields |= self._needed({**bot.fields, **fields}, there)
-        creds = None if bot.creds is None else self._creds(bot.name, bot.creds, bot.lender, used)
+        creds = None if bot.creds is None else self._creds(bot.name, bot.creds, bot.creds_owner, used)
         if fields or creds:
             self.result.found.append(Drift(self.desired.name, bot.name, fields, creds))
             if differ.cause(bot, found.remote, self.owner, self.kind) in ("pending", "both"):
@@ -160,7 +160,7 @@ class _Compared:
             self.say(SETTINGS, "they are not there on the server yet, and stay in their manifest")
             return
 
-        def own(name: str) -> Family | str:
+        def own(name: str) -> CredentialVersions | str:
             return self.book.family(self.desired.name, name)
 
         draft = settings.draft(self.desired, row, self.seen.credentials or {}, own, self.kind)
@@ -215,10 +215,12 @@ class _Compared:
         )
         return {name: there[name] for name in needed if name not in declared and name in there}
 
-    def _creds(self, about: str, name: str, lender: str | None, used: str) -> tuple[str, str | None] | None:
+    def _creds(
+        self, about: str, name: str, creds_owner: str | None, used: str
+    ) -> tuple[str, str | None] | None:
         """The name of the credential that is used and whose it is; None where it is the declared one."""
-        family = self.book.family(self.desired.name, name, lender)
-        if isinstance(family, Family) and family.seen(used) == family.wanted(used):
+        family = self.book.family(self.desired.name, name, creds_owner)
+        if isinstance(family, CredentialVersions) and family.seen(used) == family.wanted(used):
             return None
         for whose, there in self._known().items():
             for full, id in there.items():
@@ -232,7 +234,7 @@ class _Compared:
         """The ids of all credentials that were read, the instance's own first."""
         own = self.desired.name
         found: dict[str, dict[str, str]] = {own: {}}
-        for whose, there in ((own, self.seen.credentials or {}), *self.seen.lent.items()):
+        for whose, there in ((own, self.seen.credentials or {}), *self.seen.shared_creds.items()):
             found.setdefault(whose, {}).update({name: one.id for name, one in there.items()})
         for whose, ids in self.elsewhere.items():
             found.setdefault(whose, {}).update(ids)

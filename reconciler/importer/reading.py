@@ -60,7 +60,7 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
         problems["?"] = f"{nameless} of the instances that the server lists have no name that can be used"
     if problems and not instances:
         raise ReconcilerError(next(iter(problems.values())))
-    others = await _lenders(client, instances, [name for name in names if name not in instances])
+    others = await _creds_owners(client, instances, [name for name in names if name not in instances])
     return Reading(
         {name: instances[name] for name in sorted(instances)}, others, problems, await _version(client)
     )
@@ -116,7 +116,7 @@ def _without_keys(found: Credentials) -> dict[str, RemoteCredential]:
     return {name: RemoteCredential(one.id, None, one.users) for name, one in found.items()}
 
 
-async def _lenders(
+async def _creds_owners(
     client: Client, instances: Mapping[str, ObservedInstance], names: Sequence[str]
 ) -> dict[str, dict[str, RemoteCredential]]:
     """The credentials of other instances, where a bot or settings use one that is of none of these."""

@@ -19,7 +19,7 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Desi
 from reconciler.domain.errors import ManifestError, Position
 from reconciler.domain.kinds import Value
 from reconciler.domain.origins import Origin
-from reconciler.domain.reports import SETTINGS, Said
+from reconciler.domain.reports import SETTINGS, Note
 from reconciler.importer.drift import Drift
 from reconciler.manifests import inside
 from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
@@ -69,7 +69,7 @@ class Manifests:
                     self._edit(instance, edits[instance.name], edited)
         raise NotDoneError("it is written in a way that cannot be edited safely: change it by hand")
 
-    def notes(self, drifts: Sequence[Drift], edited: Contents) -> Iterator[Said]:
+    def notes(self, drifts: Sequence[Drift], edited: Contents) -> Iterator[Note]:
         """What a person should know of how the drifts were written."""
         wanted = _wanted(self.desired, drifts)
         before = {instance.name: instance for instance in self.desired.instances}
@@ -78,7 +78,7 @@ class Manifests:
         for drift in drifts:
             name = drift.instance
             for text in _notes(before[name], wanted[name], after[name], drift, edited, unfit):
-                yield Said(name, drift.about, text)
+                yield Note(name, drift.about, text)
 
     def original(self, path: Path) -> bytes:
         """What a file holds."""
@@ -170,8 +170,8 @@ def _wanted(desired: Desired, drifts: Iterable[Drift]) -> dict[str, DesiredInsta
 
 
 def _bot(bot: DesiredBot, drift: Drift) -> DesiredBot:
-    creds, lender = drift.creds or (bot.creds, bot.lender)
-    return replace(bot, fields={**bot.fields, **drift.fields}, creds=creds, lender=lender)
+    creds, creds_owner = drift.creds or (bot.creds, bot.creds_owner)
+    return replace(bot, fields={**bot.fields, **drift.fields}, creds=creds, creds_owner=creds_owner)
 
 
 def _settings(settings: DesiredSettings, drift: Drift) -> DesiredSettings:
@@ -252,8 +252,10 @@ def _puts(
 
 def _creds(of: DesiredBot | DesiredSettings) -> str | dict[str, str] | None:
     """The credential in the manifest's words."""
-    lender = of.lender if isinstance(of, DesiredBot) else None
-    return of.creds if of.creds is None or lender is None else {"instance": lender, "name": of.creds}
+    creds_owner = of.creds_owner if isinstance(of, DesiredBot) else None
+    return (
+        of.creds if of.creds is None or creds_owner is None else {"instance": creds_owner, "name": of.creds}
+    )
 
 
 def _files(of: DesiredBot | DesiredSettings, name: str, home: Path) -> dict[str, str]:

@@ -78,7 +78,7 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
     others = {**known, **reading.others}
     extent = Extent(full, unread(reading.version) if reading.version else frozenset())
     made = drafts(chosen, others, there, stems, owner, extent)
-    seen = Observed("", {name: replace(seen, lent=others) for name, seen in chosen.items()})
+    seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
     with _workplace(directory, there) as beside:
         beside_them = {} if os.path.lexists(directory / schema.FILE) else {schema.FILE: schema.document()}
         check = Check(made, beside, _taken(directory), beside_them)

@@ -16,7 +16,7 @@ from reconciler.domain import files
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.kinds import OPENAI
-from reconciler.domain.reports import Edited, Said, UpdateReport
+from reconciler.domain.reports import Edited, Note, UpdateReport
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
@@ -93,7 +93,7 @@ class _Settled:
         self.manifests = manifests
         self.accepted: list[Drift] = []
         self.contents: dict[Path, bytes] = {}
-        self.failed: list[Said] = []
+        self.failed: list[Note] = []
 
     def add(self, groups: Sequence[Sequence[Drift]]) -> None:
         """All of them where that works; else the two halves one after the other, and so on."""
@@ -114,7 +114,7 @@ class _Settled:
             else:
                 keys = ", ".join(together[0].keys)
                 text = f"{keys} cannot be written: {error}"
-                self.failed.append(Said(together[0].instance, together[0].about, text))
+                self.failed.append(Note(together[0].instance, together[0].about, text))
         else:
             self.accepted += together
 

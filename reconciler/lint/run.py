@@ -31,11 +31,11 @@ def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
     for instance in desired.instances:
         scene = Scene(instance, server, useful)
         for rule in RULES:
-            if not rule.check or not rule.holds(server) or rule.id in instance.silenced:
+            if not rule.check or not rule.holds(server) or rule.id in instance.ignored:
                 continue
             said = Counter[tuple[Position, int]]()
             for remark in rule.check(scene):
-                if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.silenced:
+                if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.ignored:
                     continue
                 at = remark.at
                 nth = said[at, id(remark.subject)]
@@ -89,12 +89,12 @@ def _unknown(desired: Desired) -> Iterator[Warning]:
     known = {rule.id for rule in RULES}
     seen: set[str] = set()
     for instance in desired.instances:
-        named = [(instance.at, instance.silenced)]
+        named = [(instance.at, instance.ignored)]
         for bot in instance.bots:
             origin = bot.origins.get("silence")
-            named.append((origin.at if origin else bot.at, bot.silenced - instance.silenced))
+            named.append((origin.at if origin else bot.at, bot.ignored - instance.ignored))
         for at, ids in named:
-            if UNKNOWN in ids | instance.silenced:
+            if UNKNOWN in ids | instance.ignored:
                 continue
             for name in sorted(ids - seen - known):
                 seen.add(name)

@@ -218,12 +218,12 @@ def disabled_fallback(scene: Scene) -> Iterator[Remark]:
 def borrowed_credential(scene: Scene) -> Iterator[Remark]:
     """A credential that goes with another instance, and takes the bot along."""
     for bot in scene.bots:
-        if bot.lender is not None:
+        if bot.creds_owner is not None:
             yield Remark(
                 bot,
                 "openaiCreds",
-                f"the credential belongs to instance {quoted(bot.lender)}: whoever deletes that instance "
-                "deletes this bot, so give this instance a key of its own where you can",
+                f"the credential belongs to instance {quoted(bot.creds_owner)}: whoever deletes that "
+                "instance deletes this bot, so give this instance a key of its own where you can",
             )
 
 

@@ -37,7 +37,7 @@ def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
         for claim in sorted(held):
             other = (holder if claim in taken else taker).get(claim)
             if other:
-                field, shared, way_out = _told(claim)
+                field, shared, way_out = _message(claim)
                 yield Clash(
                     bot,
                     field,
@@ -48,7 +48,7 @@ def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
             taker.setdefault(claim, bot)
 
 
-def _told(claim: Claim) -> tuple[str, str, str]:
+def _message(claim: Claim) -> tuple[str, str, str]:
     """The field that makes the claim, the rule in plain words, and what to do."""
     match claim[0]:
         case "all":

@@ -92,8 +92,8 @@ class _Instance:
                 self._report(*(origin or (bot.source, bot.key)), message)
         for source, node, message in _renames(bots):
             self._report(source, node, message)
-        silenced = frozenset[str]().union(*(layer.silence for layer in self.layers))
-        desired = tuple(_desired(name, bot, silenced) for name, bot in bots.items())
+        ignored = frozenset[str]().union(*(layer.silence for layer in self.layers))
+        desired = tuple(_desired(name, bot, ignored) for name, bot in bots.items())
         sources = [layer.source for layer in self.layers]
         far_first = sorted(desired, key=lambda bot: -sources.index(bots[bot.name].source))
         for clash in clashes(far_first):  # so that it is told at the nearer one
@@ -108,7 +108,7 @@ class _Instance:
             self.manifest.at,
             self._credentials(),
             self._settings(),
-            silenced,
+            ignored,
             vars=None if self.variables is None else {n: text for n, (text, _) in self.variables.items()},
         )
 
@@ -285,10 +285,10 @@ class _Filler:
         self.of._report(self.origin.source, node, message)
 
 
-def _desired(name: str, bot: _Bot, silenced: frozenset[str]) -> DesiredBot:
+def _desired(name: str, bot: _Bot, ignored: frozenset[str]) -> DesiredBot:
     values = bot.values
     creds = values.get("openaiCreds")
-    lender, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
+    creds_owner, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
     return DesiredBot(
         name=name,
         fields=hidden.fields(OPENAI.fields, {name: values[name] for name in OPENAI.fields if name in values}),
@@ -296,8 +296,8 @@ def _desired(name: str, bot: _Bot, silenced: frozenset[str]) -> DesiredBot:
         at=bot.source.at(bot.key),
         previously=values.get("previously", ()),
         on_drift=values.get("onDrift", "update"),
-        lender=lender,
-        silenced=silenced.union(values.get("silence", ())),
+        creds_owner=creds_owner,
+        ignored=ignored.union(values.get("silence", ())),
         origins=bot.origins,
     )
 

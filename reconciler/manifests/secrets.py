@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from pydantic import SecretStr
 
-from reconciler.domain import borrowing, hidden
+from reconciler.domain import hidden, shared_credentials
 from reconciler.domain.desired import (
     Desired,
     DesiredBot,
@@ -83,7 +83,7 @@ def _no_key(where: str, said: str) -> NoKeyError:
     return NoKeyError(f"{where} does not look like a key: {said}")
 
 
-def stand_ins(salt: bytes) -> Read:
+def placeholders(salt: bytes) -> Read:
     """The same for the embedded server, whose file is to hold no real key: a stand-in for each.
 
     Equal keys have equal ones and others have others, so that a rotation can be tried; nobody gets back to a
@@ -113,7 +113,7 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     found: dict[tuple[str, str], SecretStr | str] = {}
     first: dict[str, tuple[str, DesiredCredential]] = {}
     problems = []
-    declared = [(i.name, one) for i in (*desired.instances, *desired.lenders) for one in i.credentials]
+    declared = [(i.name, one) for i in (*desired.instances, *desired.creds_owners) for one in i.credentials]
     for instance, credential in sorted(declared, key=lambda pair: pair[1].at):
         try:
             key = read(credential.key, credential.name)
@@ -227,7 +227,8 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
     way_out = (
         f"name {other.name!r} in its place"
         if owner == instance
-        else f"borrow it in its place, {borrowing.borrow(owner, other.name)} ({borrowing.WHEN})"
+        else f"borrow it in its place, {shared_credentials.borrow(owner, other.name)} "
+        f"({shared_credentials.WHEN})"
     )
     return (
         f"the credential {credential.name!r} has the same key as {other.name!r} of the instance {owner!r} "

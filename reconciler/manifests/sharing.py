@@ -8,9 +8,9 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator, Sequence
 
-from reconciler.domain.borrowing import WHEN
 from reconciler.domain.desired import DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.errors import Position, Problem
+from reconciler.domain.shared_credentials import WHEN
 from reconciler.domain.text import near, quoted
 from reconciler.manifests.model import GENERATION
 
@@ -27,8 +27,8 @@ def problems(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
     yield from _twice(instances)
     owners = {name: instance for instance, named in reversed(declared.items()) for name in named}
     for instance in instances:
-        for at, name, lender in _named(instance):
-            said = _misplaced(instance.name, name, lender, declared, owners)
+        for at, name, creds_owner in _named(instance):
+            said = _misplaced(instance.name, name, creds_owner, declared, owners)
             if said:
                 yield Problem(at, said)
 
@@ -66,20 +66,20 @@ def _named(instance: DesiredInstance) -> Iterator[tuple[Position, str, str | Non
     """Every credential that is named: where, its name, and the instance that it is borrowed from."""
     for bot in instance.bots:
         if bot.creds is not None:
-            yield bot.origins["openaiCreds"].at, bot.creds, bot.lender
+            yield bot.origins["openaiCreds"].at, bot.creds, bot.creds_owner
     if instance.settings and instance.settings.creds is not None:
         yield instance.settings.origins["openaiCreds"].at, instance.settings.creds, None
 
 
 def _misplaced(
-    instance: str, name: str, lender: str | None, declared: _Declared, owners: dict[str, str]
+    instance: str, name: str, creds_owner: str | None, declared: _Declared, owners: dict[str, str]
 ) -> str | None:
     """Why no such credential can be where it is looked for."""
-    whose = lender or instance
+    whose = creds_owner or instance
     own = declared.get(whose, {})
     base = GENERATION.sub("", name)
     owner = owners.get(name)
-    if name in own or (owner is None and base not in own and (lender is None or not own)):
+    if name in own or (owner is None and base not in own and (creds_owner is None or not own)):
         return None  # it is there; or it may have been made by hand
     if base in own:
         return f"{quoted(name)} is what a rotation makes of {quoted(base)}: write {quoted(base)}"

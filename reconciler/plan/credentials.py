@@ -21,7 +21,7 @@ from reconciler.domain import markers, rotation
 from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance, Fields
 from reconciler.domain.observed import Observed, RemoteCredential
 from reconciler.domain.plan import Call, Change, FieldChange, Of, Standing, Step, Verb
-from reconciler.domain.rotation import Family
+from reconciler.domain.rotation import CredentialVersions
 from reconciler.domain.text import quoted
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ MOST_USERS = 10
 """Bots, at most, that are named as users of an old credential."""
 
 
-class Book:
+class CredentialIndex:
     """The declared credentials of all instances of one plan."""
 
     def __init__(self, desired: Desired, observed: Observed, options: Options) -> None:
@@ -40,45 +40,51 @@ class Book:
         self._planned = {instance.name for instance in desired.instances}
         self._declared = {
             instance.name: {credential.name: credential for credential in instance.credentials}
-            for instance in (*desired.instances, *desired.lenders)
+            for instance in (*desired.instances, *desired.creds_owners)
         }
-        self._found: dict[tuple[str, str, str | None], Family | str] = {}
+        self._found: dict[tuple[str, str, str | None], CredentialVersions | str] = {}
 
-    def family(self, instance: str, name: str, lender: str | None = None) -> Family | str:
+    def family(self, instance: str, name: str, creds_owner: str | None = None) -> CredentialVersions | str:
         """What a name stands for in an instance that owns or borrows it; else why for nothing, a sentence."""
-        key = (instance, name, lender)
+        key = (instance, name, creds_owner)
         if key not in self._found:
             self._found[key] = self._family(*key)
         return self._found[key]
 
-    def _family(self, instance: str, name: str, lender: str | None) -> Family | str:
-        seen, owner = self._observed[instance], lender or instance
-        there = seen.credentials or {} if lender is None else seen.lent.get(lender)
+    def _family(self, instance: str, name: str, creds_owner: str | None) -> CredentialVersions | str:
+        seen, owner = self._observed[instance], creds_owner or instance
+        there = seen.credentials or {} if creds_owner is None else seen.shared_creds.get(creds_owner)
         if there is None:
-            said = f"the instance {lender!r}, which lends it the credential {name!r}, cannot be read"
-            why = seen.unlent.get(lender or "", "").removesuffix(".")
+            said = f"the instance {creds_owner!r}, which lends it the credential {name!r}, cannot be read"
+            why = seen.unreadable_creds.get(creds_owner or "", "").removesuffix(".")
             return f"{said}: {why}" if why else said
         credential = self._declared.get(owner, {}).get(name)
         if credential is None:
             found = rotation.undeclared(name, there)
         else:
             found = rotation.declared(name, there, makes=True)
-            if found is not None and found.new and (why := self._obstacle(owner, credential, found, lender)):
+            if (
+                found is not None
+                and found.new
+                and (why := self._obstacle(owner, credential, found, creds_owner))
+            ):
                 found = rotation.declared(name, there, makes=False)
                 if found is None:
                     return f"its credential {name!r} cannot be made: {why}"
         if found is None:
-            whose = "the instance" if lender is None else f"the instance {lender!r}"
+            whose = "the instance" if creds_owner is None else f"the instance {creds_owner!r}"
             names = ", ".join(sorted(there)) or "none"
             return f"{whose} has no credential named {name!r}; it has: {names}"
         return found
 
-    def _obstacle(self, owner: str, credential: DesiredCredential, found: Family, lender: str | None) -> str:
+    def _obstacle(
+        self, owner: str, credential: DesiredCredential, found: CredentialVersions, creds_owner: str | None
+    ) -> str:
         """Why this plan does not make a new one; "" when it does."""
         if owner not in self._planned or self._observed[owner].problem is not None:
             return f"the instance {owner!r}, which declares it, is not planned; plan that one too"
         if credential.name in self._observed[owner].clashes:
-            return f"its conflict{'' if lender is None else f' in the instance {owner!r}'} says why"
+            return f"its conflict{'' if creds_owner is None else f' in the instance {owner!r}'} says why"
         if why := self._refused(owner, credential.name, found.standing):
             return why
         if found.standing == "missing" and self._is_held(_create(owner, credential)):
@@ -90,7 +96,7 @@ class Book:
         seen = self._observed[owner]
         if (clash := seen.clashes.get(name)) is not None:
             return clash
-        return seen.keyless.get(name, "") if standing == "missing" and self._options.needs_keys else ""
+        return seen.unverified.get(name, "") if standing == "missing" and self._options.needs_keys else ""
 
     def _is_held(self, change: Change) -> bool:
         return self._options.reviewed is not None and change.digest not in self._options.reviewed
@@ -121,9 +127,9 @@ class Book:
         found = {one.name: rotation.declared(one.name, there, makes=True) for one in instance.credentials}
         return {name: family.standing for name, family in found.items() if family and family.standing}
 
-    def keyless(self, instance: DesiredInstance) -> Mapping[str, str]:
+    def unverified(self, instance: DesiredInstance) -> Mapping[str, str]:
         """Of the declared credentials whose key is not at hand, why."""
-        return self._observed[instance.name].keyless
+        return self._observed[instance.name].unverified
 
     def changes(self, instance: DesiredInstance) -> Iterator[Change]:
         """What is missing, and what cannot be made. Rotations come later, when it is known who moves."""
@@ -135,29 +141,32 @@ class Book:
                 yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {refused}")
             elif standings[one.name] == "missing":
                 held = self._options.unreviewed(create)
-                yield replace(create, verb=Verb.HELD, reason=held) if self._is_held(create) else create
+                yield replace(create, verb=Verb.BLOCKED, reason=held) if self._is_held(create) else create
 
     def makes(self, instance: DesiredInstance) -> Iterator[Step]:
         """The calls that make new ones."""
         for one in instance.credentials:
             family = self.family(instance.name, one.name)
-            if isinstance(family, Family) and family.new:
+            if isinstance(family, CredentialVersions) and family.new:
                 body = {"name": family.new}
                 yield Step(Call.NEW_CREDENTIAL, f"credential {one.name}", None, body, secret=one.key)
 
     def rotations(self, instance: DesiredInstance) -> Iterator[Rotation]:
         """The families that this instance has a part in and of which an old generation is there."""
         borrowed = {
-            bot.creds: bot for bot in instance.bots if bot.creds is not None and bot.lender is not None
+            bot.creds: bot for bot in instance.bots if bot.creds is not None and bot.creds_owner is not None
         }
         declared = {one.name: one for one in instance.credentials}
         parts = [(one.name, None, one.at) for one in instance.credentials]
-        for name, lender, at in (*parts, *((name, bot.lender, bot.at) for name, bot in borrowed.items())):
-            family = self.family(instance.name, name, lender)
-            if isinstance(family, Family) and family.old:
-                key = () if lender is not None or not family.new else _key(declared[name])
+        for name, creds_owner, at in (
+            *parts,
+            *((name, bot.creds_owner, bot.at) for name, bot in borrowed.items()),
+        ):
+            family = self.family(instance.name, name, creds_owner)
+            if isinstance(family, CredentialVersions) and family.old:
+                key = () if creds_owner is not None or not family.new else _key(declared[name])
                 blank = Change(instance.name, name, Verb.ROTATE, "", fields=key, of=Of.CREDENTIAL, at=at)
-                yield Rotation(family, lender, blank)
+                yield Rotation(family, creds_owner, blank)
 
 
 def _create(instance: str, credential: DesiredCredential) -> Change:
@@ -187,8 +196,8 @@ class Rotation:
     moves: its bots that move, name to id.
     """
 
-    family: Family
-    lender: str | None
+    family: CredentialVersions
+    creds_owner: str | None
     blank: Change
     settings: bool = False
     late: bool = False
@@ -208,7 +217,7 @@ class Rotation:
 
         left: the bots that leave an old credential. taken: who else uses a credential, by its id, a sentence.
         """
-        if self.lender is None and self.family.leaving:
+        if self.creds_owner is None and self.family.leaving:
             for name, old in self.family.old.items():
                 if old.users is not None and not old.users - left and old.id not in taken:
                     yield Step(Call.OLD_CREDENTIAL, self.blank.label, old.id, {"name": name})
@@ -221,10 +230,10 @@ class Rotation:
         called: names the bots of these ids that use a credential of an instance.
         """
         deleted = {step.id for step in self.deletes(left, taken)}
-        if self.settings or self.moves or deleted or (self.family.new and self.lender is None):
+        if self.settings or self.moves or deleted or (self.family.new and self.creds_owner is None):
             yield replace(self.blank, reason=self._reason(deleted), ids=self.family.old_ids)
         for name, old in self.family.old.items():
-            if self.lender is not None or old.id in deleted:
+            if self.creds_owner is not None or old.id in deleted:
                 continue
             if why := _who_stays(old, left, taken, lambda ids: called(ids, self.blank.instance)):
                 yield replace(
@@ -239,7 +248,7 @@ class Rotation:
     def _reason(self, deleted: Set[str | None]) -> str:
         name = self.family.new or self.family.name
         parts = []
-        if self.family.new and self.lender is None:
+        if self.family.new and self.creds_owner is None:
             parts.append(f"{name} is made")
         moved = [*self.moves, *(["the settings"] if self.settings else [])]
         if moved:
@@ -247,8 +256,8 @@ class Rotation:
             parts.append(f"{_listed(moved)} {be} moved to it")
         if gone := [name for name, old in self.family.old.items() if old.id in deleted]:
             parts.append(f"{_listed(gone)} {'is' if len(gone) == 1 else 'are'} deleted")
-        if self.lender is not None:
-            why = f"the instance {self.lender!r}, which lends it, has another key for it"
+        if self.creds_owner is not None:
+            why = f"the instance {self.creds_owner!r}, which lends it, has another key for it"
         elif self.family.new:
             why = "its key is another"
         else:

@@ -9,17 +9,17 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from reconciler.domain import borrowing
+from reconciler.domain import shared_credentials
 from reconciler.domain.desired import DesiredBot, DesiredInstance, Fields
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import Kind
 from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.observed import ObservedInstance, RemoteBot, not_understood
 from reconciler.domain.plan import NEW_BOT, Call, Cause, Change, FieldChange, InstancePlan, Of, Step, Verb
-from reconciler.domain.rotation import Family
+from reconciler.domain.rotation import CredentialVersions
 from reconciler.domain.uniqueness import Claim, describe, holds, key_claim, takes
 from reconciler.plan import differ, settings
-from reconciler.plan.credentials import Book, Rotation
+from reconciler.plan.credentials import CredentialIndex, Rotation
 from reconciler.plan.matching import Found, How, Matches, called
 from reconciler.plan.order import Leg, Move, Order, is_parked, order
 from reconciler.plan.wanted import Wanted
@@ -52,7 +52,7 @@ class Draft:
     taken: set[str] = field(default_factory=set)
     in_sync: int = 0
 
-    def plan(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> InstancePlan:
+    def plan(self, book: CredentialIndex, left: Set[str], taken: Mapping[str, str]) -> InstancePlan:
         """The whole. left, taken: of all instances."""
         unknown = {
             f"{name} of {bot.name}": value.why
@@ -62,7 +62,9 @@ class Draft:
         }
         if not self.desired.credentials and not self.rotations:
             steps = (*self.before, *self.after)
-            return InstancePlan(self.desired.name, tuple(self.changes), steps, self.in_sync, keyless=unknown)
+            return InstancePlan(
+                self.desired.name, tuple(self.changes), steps, self.in_sync, unverified=unknown
+            )
         rotated = [
             change for rotation in self.rotations for change in rotation.changes(left, taken, book.users)
         ]
@@ -72,10 +74,10 @@ class Draft:
             tuple(self._steps(book, left, taken)),
             self.in_sync,
             credentials=book.standings(self.desired),
-            keyless={**book.keyless(self.desired), **unknown},
+            unverified={**book.unverified(self.desired), **unknown},
         )
 
-    def _steps(self, book: Book, left: Set[str], taken: Mapping[str, str]) -> Iterator[Step]:
+    def _steps(self, book: CredentialIndex, left: Set[str], taken: Mapping[str, str]) -> Iterator[Step]:
         yield from book.makes(self.desired)
         moves = [step for rotation in self.rotations for step in rotation.steps()]
         settings = [step for step in moves if step.call is Call.SETTINGS]
@@ -96,7 +98,7 @@ class Drafting:
         desired: DesiredInstance,
         observed: ObservedInstance,
         matches: Matches,
-        book: Book,
+        book: CredentialIndex,
         options: Options,
         kind: Kind,
         held: Mapping[str, Change],
@@ -104,7 +106,7 @@ class Drafting:
         self.desired, self.observed, self.matches, self.book = desired, observed, matches, book
         self.options, self.kind, self.held = options, kind, held
         self.changes = [
-            replace(change, verb=Verb.HELD, reason=options.unreviewed(change)) for change in held.values()
+            replace(change, verb=Verb.BLOCKED, reason=options.unreviewed(change)) for change in held.values()
         ]
         self.row = observed.settings or settings.NO_ROW
         self.settings = settings.Draft(self.row)
@@ -195,7 +197,9 @@ class Drafting:
             if (conflict := self.matches.conflicts.get(bot.name)) is not None:
                 self._conflict(bot, conflict.reason, conflict.ids)
                 continue
-            family = None if bot.creds is None else self.book.family(self.desired.name, bot.creds, bot.lender)
+            family = (
+                None if bot.creds is None else self.book.family(self.desired.name, bot.creds, bot.creds_owner)
+            )
             if isinstance(family, str):
                 self._conflict(bot, family, ())
                 continue
@@ -206,7 +210,7 @@ class Drafting:
                 wanted[bot.name] = want
         return self._without_settings(wanted)
 
-    def _want(self, bot: DesiredBot, family: Family | None) -> Wanted:
+    def _want(self, bot: DesiredBot, family: CredentialVersions | None) -> Wanted:
         found = self.matches.found.get(bot.name)
         late = False
         if (
@@ -248,7 +252,7 @@ class Drafting:
         The first create makes the settings row, which takes no credential that another instance's row has.
         """
         creates = {name: want for name, want in wanted.items() if want.found is None}
-        if self.settings.after.exists or not all(want.bot.lender for want in creates.values()):
+        if self.settings.after.exists or not all(want.bot.creds_owner for want in creates.values()):
             return wanted
         for want in creates.values():
             self._conflict(want.bot, f"the instance has no settings yet, and {self._no_settings()}", ())
@@ -260,8 +264,8 @@ class Drafting:
             return f"they cannot be made: {self.settings.problem}"
         said = "the server makes them only with a credential of the instance's own, which no borrowed one is"
         if names := settings.own_names(self.desired, self.observed.credentials or {}):
-            return f"{said}: name one in its settings, {borrowing.named(names[0])}"
-        return f"{said}: {borrowing.own(self.desired.name)}; the bots go on borrowing"
+            return f"{said}: name one in its settings, {shared_credentials.named(names[0])}"
+        return f"{said}: {shared_credentials.own(self.desired.name)}; the bots go on borrowing"
 
     def _early(self, wanted: Mapping[str, Wanted]) -> frozenset[str]:
         """Creates that go first, as they make the settings: those that do not borrow, where others do."""
@@ -270,7 +274,7 @@ class Drafting:
         own = {credential.id for credential in (self.observed.credentials or {}).values()}
         creates = {
             name: want.target["openaiCredsId"] in own
-            or (want.bot.creds is not None and want.bot.lender is None)
+            or (want.bot.creds is not None and want.bot.creds_owner is None)
             for name, want in wanted.items()
             if not want.found
         }
@@ -294,7 +298,7 @@ class Drafting:
 
     def _fixed(self, deletes: Mapping[str, RemoteBot]) -> dict[str, RemoteBot]:
         """The bots of the instance that stay as they are, by what they are called in a sentence."""
-        fixed = {f"{called(bot)} ({why})": bot for why, bot in self.matches.strangers}
+        fixed = {f"{called(bot)} ({why})": bot for why, bot in self.matches.unmanaged}
         for name, bot in self.matches.orphans:
             if name not in deletes:
                 fixed[f"the orphan {name} (bot {bot.id})"] = bot
@@ -432,12 +436,14 @@ class Drafting:
                 fields = differ.changes(bot.fields, {}, self.kind)
             self.changes.append(Change(self.desired.name, name, verb, reason, (bot.id,), fields, before=bot))
         named = {id for conflict in self.matches.conflicts.values() for id in conflict.ids}
-        for why, bot in self.matches.strangers:
+        for why, bot in self.matches.unmanaged:
             if bot.id in named and why != NO_MARKER:
                 continue  # its conflict says it all
             claim, reason = key_claim(self.kind, bot.fields), why
-            if claim and (twin := keys.get(claim)):
-                reason += f", and has {describe(claim)}, as {twin} has: the server refuses a change of either"
+            if claim and (duplicate := keys.get(claim)):
+                reason += (
+                    f", and has {describe(claim)}, as {duplicate} has: the server refuses a change of either"
+                )
             ids = (bot.id,) if bot.id else ()
             self.changes.append(Change(self.desired.name, "", Verb.UNMANAGED, reason, ids, before=bot))
         self.changes += self._unread()

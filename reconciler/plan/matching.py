@@ -66,7 +66,7 @@ class Matches:
     found: dict[str, Found] = field(default_factory=dict)
     conflicts: dict[str, Ambiguous] = field(default_factory=dict)
     orphans: list[tuple[str, RemoteBot]] = field(default_factory=list)
-    strangers: list[tuple[str, RemoteBot]] = field(default_factory=list)
+    unmanaged: list[tuple[str, RemoteBot]] = field(default_factory=list)
 
 
 def match(
@@ -90,10 +90,10 @@ def match(
         foreign = {other for other in owners(description) if other.lower() != owner.lower()}
         if foreign:
             whose = f"the marker of the owner {', '.join(sorted(foreign))}"
-            result.strangers.append((f"it carries {whose}", bot))
+            result.unmanaged.append((f"it carries {whose}", bot))
         elif len(names) > 1:
             whose = f"the markers of {' and '.join(sorted(names))}"
-            result.strangers.append((f"it carries {whose}", bot))
+            result.unmanaged.append((f"it carries {whose}", bot))
         elif names:
             ours.setdefault(names.pop(), []).append(bot)
         else:
@@ -114,8 +114,8 @@ def match(
         if len(ours[name]) == 1:
             result.orphans.append((name, ours[name][0]))
         else:
-            _twins(name, [(name, bot) for bot in ours[name]], result)
-    result.strangers.extend((NO_MARKER, bot) for bot in unmarked)
+            _duplicates(name, [(name, bot) for bot in ours[name]], result)
+    result.unmanaged.extend((NO_MARKER, bot) for bot in unmarked)
     return result
 
 
@@ -126,7 +126,7 @@ def _unread(unread: list[RemoteBot], declared: Mapping[str, str], owner: str, re
     """
     for bot in unread:
         why = not_understood(bot.unread)
-        result.strangers.append((why, bot))
+        result.unmanaged.append((why, bot))
         found = markers.pattern(owner).findall(str(bot.fields.get("description", "")))
         for name in {name.lower() for name, *_ in found} & declared.keys():
             reason = f"{called(bot)} carries its marker, and {why}"
@@ -154,7 +154,7 @@ def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], resul
     for bot in desired.bots:
         if bot.name in result.conflicts:
             for candidate in ours.pop(bot.name, ()):
-                result.strangers.append(
+                result.unmanaged.append(
                     (f"it carries the marker of {bot.name} as another bot does", candidate)
                 )
             continue
@@ -165,7 +165,7 @@ def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], resul
         )
         candidates = [(name, candidate) for name in names for candidate in ours[name]]
         if len(candidates) > 1:
-            _twins(bot.name, candidates, result)
+            _duplicates(bot.name, candidates, result)
         elif candidates:
             [(name, candidate)] = candidates
             how = How.MARKER if name == bot.name else How.RENAME
@@ -174,7 +174,7 @@ def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], resul
             del ours[name]
 
 
-def _twins(name: str, candidates: list[tuple[str, RemoteBot]], result: Matches) -> None:
+def _duplicates(name: str, candidates: list[tuple[str, RemoteBot]], result: Matches) -> None:
     """Several bots that carry one bot's marker: a conflict, and none of them is touched."""
     ids = tuple(candidate.id for _, candidate in candidates)
     result.conflicts[name] = Ambiguous(
@@ -183,7 +183,7 @@ def _twins(name: str, candidates: list[tuple[str, RemoteBot]], result: Matches) 
         ids,
     )
     for marker, candidate in candidates:
-        result.strangers.append((f"it carries the marker of {marker}, as another bot does", candidate))
+        result.unmanaged.append((f"it carries the marker of {marker}, as another bot does", candidate))
 
 
 def _by_key(desired: DesiredInstance, unmarked: list[RemoteBot], result: Matches, kind: Kind) -> None:

@@ -27,7 +27,7 @@ from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Change, InstancePlan, Plan
-from reconciler.plan.credentials import Book
+from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft, Drafting
 from reconciler.plan.limits import check_deletes
 from reconciler.plan.matching import match
@@ -36,7 +36,7 @@ from reconciler.plan.options import Options
 
 def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
     """The plan for all instances, by name. Raises LimitError."""
-    book = Book(desired, observed, options)
+    book = CredentialIndex(desired, observed, options)
     instances = sorted(desired.instances, key=lambda instance: instance.name)
     drafts = {}
     for instance in instances:
@@ -59,7 +59,7 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
 
 
 def _reviewed(
-    instance: DesiredInstance, seen: ObservedInstance, book: Book, options: Options, kind: Kind
+    instance: DesiredInstance, seen: ObservedInstance, book: CredentialIndex, options: Options, kind: Kind
 ) -> Draft:
     """What is to be done on one instance, without the changes that nobody reviewed.
 

@@ -11,17 +11,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
-from reconciler.domain import borrowing
+from reconciler.domain import shared_credentials
 from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteCredential, RemoteSettings, not_understood
 from reconciler.domain.plan import Change, FieldChange, Of, Verb
-from reconciler.domain.rotation import Family, split
+from reconciler.domain.rotation import CredentialVersions, split
 from reconciler.plan.differ import same
 
 NO_ROW = RemoteSettings(exists=False, fields={})
 
-Own = Callable[[str], Family | str]
+Own = Callable[[str], CredentialVersions | str]
 """What a credential's name stands for in the instance, or why for nothing."""
 
 
@@ -61,7 +61,7 @@ def draft(
     return _update(declared, row, creds, kind) if row.exists else _create(declared, creds, kind)
 
 
-def _create(declared: DesiredSettings, creds: Family, kind: Kind) -> Draft:
+def _create(declared: DesiredSettings, creds: CredentialVersions, kind: Kind) -> Draft:
     """The whole row."""
     defaults = {name: field.default for name, field in kind.settings.items() if field.default is not None}
     whole: dict[str, Value] = {"openaiCredsId": creds.current, **defaults, **declared.fields}
@@ -70,7 +70,9 @@ def _create(declared: DesiredSettings, creds: Family, kind: Kind) -> Draft:
     return Draft(RemoteSettings(True, whole), fields, whole, declared.merge_jids)
 
 
-def _update(declared: DesiredSettings, row: RemoteSettings, creds: Family | None, kind: Kind) -> Draft:
+def _update(
+    declared: DesiredSettings, row: RemoteSettings, creds: CredentialVersions | None, kind: Kind
+) -> Draft:
     """What differs, and with it what this version of the server does not show and would otherwise lose."""
     fields: list[FieldChange] = []
     body: dict[str, Value] = {}
@@ -105,7 +107,7 @@ def _texts(value: Value | None) -> tuple[str, ...]:
 
 def _only_creds(
     desired: DesiredInstance, credentials: Mapping[str, RemoteCredential], own: Own
-) -> Family | str:
+) -> CredentialVersions | str:
     """The credential of settings that declare none: the instance's only one, else that of its first bot."""
     names = own_names(desired, credentials)
     if len(names) == 1:
@@ -113,14 +115,14 @@ def _only_creds(
     ids = {credential.id: name for name, credential in credentials.items()}
     for bot in desired.bots:
         raw = ids.get(str(bot.fields.get("openaiCredsId")))
-        if bot.lender is None and (name := bot.creds or raw):
+        if bot.creds_owner is None and (name := bot.creds or raw):
             return own(name)
     if names:
         which = f"its settings need one of the instance's own credentials ({', '.join(names)})"
-        return f"{which}: name it, {borrowing.named(names[0])}"
+        return f"{which}: name it, {shared_credentials.named(names[0])}"
     return (
         "its settings need a credential of the instance's own, as no two instances' settings can have the "
-        "same: " + borrowing.own(desired.name)
+        "same: " + shared_credentials.own(desired.name)
     )
 
 

@@ -11,7 +11,7 @@ from reconciler.domain.desired import DesiredBot, Fields
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause
-from reconciler.domain.rotation import Family
+from reconciler.domain.rotation import CredentialVersions
 from reconciler.plan import differ
 from reconciler.plan.matching import Found, How
 
@@ -28,7 +28,7 @@ class Wanted:
     bot: DesiredBot
     owner: str
     found: Found | None
-    family: Family | None
+    family: CredentialVersions | None
     start: Fields
     target: dict[str, Value]
     anew: bool = False
@@ -39,7 +39,7 @@ class Wanted:
         cls,
         bot: DesiredBot,
         found: Found | None,
-        family: Family | None,
+        family: CredentialVersions | None,
         settings: RemoteSettings,
         owner: str,
         *,
@@ -101,7 +101,7 @@ class Wanted:
         return now is not None and now != self.target["openaiCredsId"]
 
 
-def _start(remote: RemoteBot, family: Family | None, owner: str) -> Fields:
+def _start(remote: RemoteBot, family: CredentialVersions | None, owner: str) -> Fields:
     """A bot as it is compared."""
     fields = remote.fields
     if "description" in fields:

@@ -61,7 +61,7 @@ def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:
 
 
 def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
-    extra = {"previously": bot.previously, "silence": tuple(sorted(bot.silenced))}
+    extra = {"previously": bot.previously, "silence": tuple(sorted(bot.ignored))}
     for name in _KEYS:
         if name == "openaiCredsId" and bot.creds is not None:
             yield from _credential(bot, bot.creds, instance, desired)
@@ -79,11 +79,11 @@ def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Itera
 def _credential(bot: DesiredBot, creds: str, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
     """The credential's name, and where its key is found."""
     value = values.inline("openaiCreds", creds)
-    if bot.lender is not None:
-        value += f" of {values.inline('', bot.lender)}"
+    if bot.creds_owner is not None:
+        value += f" of {values.inline('', bot.creds_owner)}"
     origin = bot.origins["openaiCreds"]
     yield "openaiCreds", value, _place(origin, origin.value)
-    owner = bot.lender or instance.name
+    owner = bot.creds_owner or instance.name
     declared = [
         one
         for each in desired.instances

@@ -33,13 +33,13 @@ SUMMARY = 1024 * 1024
 LEAST = 4096
 """The smallest page that can be asked for: the counts and the digest are always there."""
 
-_STANDS_OUT = (Verb.DELETE, Verb.REPLACE, Verb.ROTATE, Verb.ADOPT, Verb.HELD, Verb.CONFLICT)
+_STANDS_OUT = (Verb.DELETE, Verb.REPLACE, Verb.ROTATE, Verb.ADOPT, Verb.BLOCKED, Verb.CONFLICT)
 _WARNINGS = {
     Verb.DELETE: "Open sessions of a bot that is deleted are lost.",
     Verb.REPLACE: "Open sessions of a bot that is replaced are lost.",
     Verb.ROTATE: "The old key of a credential that is rotated is deleted when nothing uses it any more.",
     Verb.ADOPT: "A bot that is adopted was made by somebody else; the manifests take it over.",
-    Verb.HELD: "What is held was not reviewed, and is not applied.",
+    Verb.BLOCKED: "What is held was not reviewed, and is not applied.",
     Verb.CONFLICT: "A bot in conflict is left as it is.",
 }
 _PROBLEM = "An instance with a problem is left as it is."
@@ -69,7 +69,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
     rows = [
         *(_look(f"<b>{verb}</b>", c) for verb in _STANDS_OUT for c in plan.changes() if c.verb is verb),
         *(_broken(instance) for instance in broken),
-        *(_keyless(*each) for each in text.keyless(plan)),
+        *(_unverified(*each) for each in text.unverified(plan)),
     ]
     head = [
         "\n".join([f"**{text.counts(plan)}**", *text.credentials(plan)]),
@@ -87,7 +87,7 @@ def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str
     """
     limit, more = _limit(max_chars, more)
     lost = [result for result in results.results if result.outcome is not Outcome.APPLIED]
-    kept = [c for c in plan.changes() if c.verb in {Verb.HELD, Verb.CONFLICT}]
+    kept = [c for c in plan.changes() if c.verb in {Verb.BLOCKED, Verb.CONFLICT}]
     done = [
         (r.change.verb.value, _code(r.change.instance, _NAME), _code(r.change.label, _NAME))
         for r in results.results
@@ -290,7 +290,7 @@ def _broken(instance: InstancePlan) -> tuple[str, ...]:
     return "<b>problem</b>", _code(instance.name, _NAME), "", _code(instance.problem or "", _SENTENCE)
 
 
-def _keyless(instance: str, label: str, said: str) -> tuple[str, ...]:
+def _unverified(instance: str, label: str, said: str) -> tuple[str, ...]:
     return "<b>no key</b>", _code(instance, _NAME), _code(label, _NAME), _code(said, _SENTENCE)
 
 
@@ -341,7 +341,9 @@ def _block(change: Change, also: Sequence[str] = ()) -> _Block:
     rows = []
     for field in change.fields:
         if field not in long:
-            both = [values.inline(field.name, side) for side in values.told_apart(field.before, field.after)]
+            both = [
+                values.inline(field.name, side) for side in values.distinguished(field.before, field.after)
+            ]
             rows.append((_code(field.name), *map(_code, both[sides])))
     about = f"<p>{', '.join(facts)}</p>"
     table = _table(("field", *heads), rows)

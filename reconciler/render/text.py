@@ -24,7 +24,7 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.REPLACE: ("-/+", "red"),
     Verb.ROTATE: ("@", "yellow"),
     Verb.DELETE: ("-", "red"),
-    Verb.HELD: ("!", "yellow"),
+    Verb.BLOCKED: ("!", "yellow"),
     Verb.CONFLICT: ("!", "red"),
     Verb.ORPHAN: ("?", "cyan"),
     Verb.UNMANAGED: ("?", None),
@@ -46,7 +46,7 @@ _KEYLESS = 10  # credentials without a key that are named
 
 def plan(plan: Plan, *, paint: Paint = plain, width: int = 100) -> str:
     """The counts, then what differs, instance by instance. width: columns of the terminal."""
-    shown = [paint(counts(plan), "bold"), *credentials(plan), *_keyless(plan, paint, width)]
+    shown = [paint(counts(plan), "bold"), *credentials(plan), *_unverified(plan, paint, width)]
     for instance in plan.instances:
         if instance.changes or instance.problem:
             shown += ["", *_instance(instance, paint, width)]
@@ -66,7 +66,7 @@ def counts(plan: Plan) -> str:
     if changed := sum(settings[verb] for verb in settings if verb.writes):
         writes.append(f"settings of {count(changed, 'instance')} to write")
     asides = [
-        (sum(each.get(Verb.HELD, 0) for each in (number, keys, settings)), "change", " held"),
+        (sum(each.get(Verb.BLOCKED, 0) for each in (number, keys, settings)), "change", " held"),
         (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
@@ -90,14 +90,14 @@ def credentials(plan: Plan) -> Iterator[str]:
         yield f"Credentials: {', '.join(parts)}."
 
 
-def keyless(plan: Plan) -> list[tuple[str, str, str]]:
+def unverified(plan: Plan) -> list[tuple[str, str, str]]:
     """What is declared and not at hand, of credentials and fields of bots: instance, label, and what of it.
 
     Missing credentials come first.
     """
     found = []
     for instance in plan.instances:
-        for name, why in instance.keyless.items():
+        for name, why in instance.unverified.items():
             standing = instance.credentials.get(name)
             missing = standing == "missing"
             means = "it is missing, and an apply needs its key" if missing else "its key is not compared"
@@ -107,8 +107,8 @@ def keyless(plan: Plan) -> list[tuple[str, str, str]]:
     return [said for _, said in sorted(found, key=lambda one: one[0])]
 
 
-def _keyless(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
-    found = keyless(plan)
+def _unverified(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
+    found = unverified(plan)
     for instance, name, said in found[:_KEYLESS]:
         head = f"  ! {safe.line(name)} of {safe.line(instance)}"
         yield from _sentence(head, "yellow", safe.line(said), paint, width)
@@ -274,7 +274,7 @@ def _heads(name: str, value: Value, width: int) -> Iterator[str]:
 def _field(field: FieldChange, column: int, paint: Paint, width: int) -> Iterator[str]:
     if _fits(field, width):
         before, after = (
-            values.inline(field.name, side) for side in values.told_apart(field.before, field.after)
+            values.inline(field.name, side) for side in values.distinguished(field.before, field.after)
         )
         yield f"{_FIELD}{safe.line(field.name):<{column}}  {before} → {after}"
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from reconciler.domain import safe
-from reconciler.domain.reports import Said, UpdateReport
+from reconciler.domain.reports import Note, UpdateReport
 from reconciler.render.values import count
 
 
@@ -25,7 +25,7 @@ def notes(report: UpdateReport) -> str:
     return _listed("Not brought back:", report.failed) + _listed("To know:", report.said)
 
 
-def _listed(title: str, said: Iterable[Said]) -> str:
+def _listed(title: str, said: Iterable[Note]) -> str:
     lines = "".join(f"  {_line(one.instance, one.about, one.text)}\n" for one in said)
     return f"{title}\n{lines}" if lines else ""
 

@@ -66,7 +66,7 @@ def _quoted(text: str) -> str:
     return f'"{safe.line(text)}"'
 
 
-def told_apart(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None]:
+def distinguished(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None]:
     """The two sides; those that differ only in Unicode's normal form are shown by their code points."""
     if isinstance(before, str) and isinstance(after, str):
         was, now = str(before), str(after)
@@ -100,7 +100,7 @@ def texts(field: FieldChange) -> Iterator[tuple[str, list[str], list[str]]]:
     parts = differ.items(field.before, field.after)
     for place, was, now in [("", field.before, field.after)] if parts is None else parts:
         what = "" if parts is None else " added" if was is None else " removed" if now is None else ""
-        old, new = told_apart(was, now)
+        old, new = distinguished(was, now)
         yield f"{safe.line(field.name)}{place}{what}", _lines(old), _lines(new)
 
 

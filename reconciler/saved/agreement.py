@@ -144,7 +144,7 @@ class _Checked:
             _refuse(f"the instance {instance.name!r}", "it has no name, or fewer than no bots in sync")
         if instance.problem is not None and (instance.changes or instance.steps or instance.in_sync):
             _refuse(f"the instance {instance.name!r}", "it could not be read, and has changes")
-        others = instance.keyless.keys() - instance.credentials.keys()
+        others = instance.unverified.keys() - instance.credentials.keys()
         if {name.partition(" of ")[0] for name in others} - _FOUND_ELSEWHERE:
             _refuse(f"the instance {instance.name!r}", "a key is not at hand that is of no credential")
         for change in instance.changes:

@@ -203,7 +203,7 @@ def _plan(document: Document) -> Plan:
             "in_sync": instance["inSync"],
             "problem": instance["problem"],
             "credentials": instance["credentials"],
-            "keyless": instance["keyless"],
+            "unverified": instance["keyless"],
         }
         for instance in document["instances"]
     ]

@@ -115,7 +115,7 @@ def _instance(instance: InstancePlan) -> Mapping[str, object]:
         "problem": instance.problem,
         "inSync": instance.in_sync,
         "credentials": dict(instance.credentials),
-        "keyless": dict(instance.keyless),
+        "keyless": dict(instance.unverified),
         "changes": [_change(change) for change in instance.changes],
         "steps": [_step(step) for step in instance.steps],
     }

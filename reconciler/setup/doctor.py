@@ -119,7 +119,7 @@ def _keys(desired: Desired) -> Iterator[Finding]:
 
 async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> list[Finding]:
     names = {instance.name for instance in desired.instances}
-    names |= {bot.lender for instance in desired.instances for bot in instance.bots if bot.lender}
+    names |= {bot.creds_owner for instance in desired.instances for bot in instance.bots if bot.creds_owner}
     async with Client(replace(server, patience=PATIENCE)) as client:
         with suppress(ManifestError):
             client.secrets.add(*secrets.keys(desired).known())
@@ -247,8 +247,8 @@ def _instances(
 
 def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
     """Which credentials are named and not there, on instances that could be read."""
-    users = Counter((b.lender or i.name, b.creds) for i in desired.instances for b in i.bots if b.creds)
-    declared = {(i.name, c.name) for i in (*desired.instances, *desired.lenders) for c in i.credentials}
+    users = Counter((b.creds_owner or i.name, b.creds) for i in desired.instances for b in i.bots if b.creds)
+    declared = {(i.name, c.name) for i in (*desired.instances, *desired.creds_owners) for c in i.credentials}
     of_settings = {(i.name, i.settings.creds) for i in desired.instances if i.settings and i.settings.creds}
     named = there = 0
     coming, lost = [], []
@@ -305,8 +305,8 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
         )
         of["declared"] += declared
         of["orphaned"] += len(matches.orphans)
-        of["unmarked"] += sum(why == markers.NO_MARKER for why, _ in matches.strangers)
-        of["of others"] += sum(why != markers.NO_MARKER for why, _ in matches.strangers)
+        of["unmarked"] += sum(why == markers.NO_MARKER for why, _ in matches.unmanaged)
+        of["of others"] += sum(why != markers.NO_MARKER for why, _ in matches.unmanaged)
     ours = [f"{of[what]} {what}" for what in ("there", "to adopt", "missing", "in conflict") if of[what]]
     others = [f"{of[what]} {what}" for what in ("orphaned", "unmarked", "of others") if of[what]]
     said = f"{of['declared']} declared for the owner {owner}: {', '.join(ours) or 'none'}."

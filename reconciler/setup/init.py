@@ -57,7 +57,7 @@ class GitHub:
 
 
 @dataclass(frozen=True, slots=True)
-class LaidOut:
+class Scaffold:
     """What was done. written, kept: paths from the directory. sample: the manifest's path, None for none."""
 
     directory: Path
@@ -67,9 +67,9 @@ class LaidOut:
     github: GitHub | None
 
 
-def lay_out(
+def scaffold(
     directory: Path, instance: str = SAMPLE, *, workflows: bool = True, branch: str | None = None
-) -> LaidOut:
+) -> Scaffold:
     """Write the files that are not there yet. branch: the one to apply; by default what git says.
 
     The sample is left out where bots/ has other manifests: an instance that nobody has would be a problem.
@@ -91,7 +91,7 @@ def lay_out(
         raise ReconcilerError(f"{place} cannot be written: {why}.") from None
     written = tuple(name for name, made in names.items() if made)
     kept = tuple(name for name, made in names.items() if not made)
-    return LaidOut(directory, written, kept, sample, github)
+    return Scaffold(directory, written, kept, sample, github)
 
 
 def shipped(name: str) -> bytes:

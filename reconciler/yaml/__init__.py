@@ -17,7 +17,12 @@ __all__ = [
     "SequenceNode",
     "compose",
     "compose_json",
+    "edit",
+    "emit",
     "end",
+    "hints",
     "index",
+    "matching",
+    "spans",
     "tag",
 ]

@@ -105,10 +105,10 @@ def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
         return text, {}
     taken, escapes = set(text), text.lower()
     free = (code for code in _PRIVATE if chr(code) not in taken and f"{code:04x}" not in escapes)
-    stand_ins = dict(zip(free, there, strict=False))
-    if len(stand_ins) < len(there):
+    placeholders = dict(zip(free, there, strict=False))
+    if len(placeholders) < len(there):
         raise _forbidden(text, text.index(there[-1]))
-    return text.translate({ord(each): code for code, each in stand_ins.items()}), stand_ins
+    return text.translate({ord(each): code for code, each in placeholders.items()}), placeholders
 
 
 def _translate(root: Node, table: dict[int, str]) -> None:

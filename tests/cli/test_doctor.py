@@ -15,7 +15,7 @@ import pytest
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import KEY, Run, Start
 from tests.cli.test_process import Terminal
-from tests.client.scripted import LICENCE, NOWHERE, Act, page, raw, refusal, reply, serving, stall
+from tests.evolution.scripted import LICENCE, NOWHERE, Act, page, raw, refusal, reply, serving, stall
 from tests.support import World
 
 _SIGNS = {"✓": "good", "!": "note", "✗": "bad"}

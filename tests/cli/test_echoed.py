@@ -12,8 +12,8 @@ import pytest
 from reconciler.domain import hidden
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.masking import Secrets
-from tests.client.scripted import KEY, asked, reply
-from tests.client.test_masking import shows
+from tests.evolution.scripted import KEY, asked, reply
+from tests.evolution.test_masking import shows
 
 OPENAI = "sk-proj-4f_Xy-Z0123456789abcdefgh"
 BOT = {

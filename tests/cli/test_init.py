@@ -69,7 +69,7 @@ def test_without_what_is_for_github(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [each for each in _GITHUB if "dependabot" not in each])
 def test_what_is_for_github_is_this_repository_s_own(tmp_path: Path, name: str) -> None:
-    init.lay_out(tmp_path)
+    init.scaffold(tmp_path)
     text = (tmp_path / name).read_text()
     text = re.sub('WHEEL_SHA256: "[0-9a-f]{64}"', 'WHEEL_SHA256: ""', text)
     assert text == (ROOT / name).read_text()
@@ -84,14 +84,14 @@ def test_it_works_as_it_is(run: Run, tmp_path: Path) -> None:
 
 
 def test_editors_find_the_schema(tmp_path: Path) -> None:
-    init.lay_out(tmp_path)
+    init.scaffold(tmp_path)
     first = (tmp_path / "bots/minha-loja.yaml").read_text().splitlines()[0]
     named = first.removeprefix("# yaml-language-server: $schema=")
     assert json.loads((tmp_path / "bots" / named).read_text())["type"] == "object"
 
 
 def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: Path) -> None:
-    init.lay_out(tmp_path)
+    init.scaffold(tmp_path)
     text = (tmp_path / "README.md").read_text()
     for command in set(re.findall(r"reconciler ([a-z]+)\b", text)) - {"that"}:
         assert run(command, "--help").exit_code == 0
@@ -124,7 +124,7 @@ def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: 
     ],
 )
 def test_names_of_instances(tmp_path: Path, name: str, file: str) -> None:
-    done = init.lay_out(tmp_path, name, workflows=False)
+    done = init.scaffold(tmp_path, name, workflows=False)
     assert done.sample == f"bots/{file}.yaml"
     [instance] = load(tmp_path / "bots").instances
     assert instance.name == name
@@ -163,7 +163,7 @@ def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
 def test_no_sample_beside_other_manifests(tmp_path: Path) -> None:
     (tmp_path / "bots" / "sul").mkdir(parents=True)
     (tmp_path / "bots" / "sul" / "loja.json").write_text('{"bots": {}}')
-    assert init.lay_out(tmp_path).sample is None
+    assert init.scaffold(tmp_path).sample is None
     assert [instance.name for instance in load(tmp_path / "bots").instances] == ["loja"]
 
 
@@ -425,7 +425,7 @@ def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with zipfile.ZipFile(tmp_path / name) as archive:
         archive.extractall(tmp_path / "installed")
-    init.lay_out(tmp_path / "here")
+    init.scaffold(tmp_path / "here")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
     command = [sys.executable, "-P", "-m", "reconciler", "init", "there"]
     subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True)

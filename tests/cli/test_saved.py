@@ -229,10 +229,10 @@ def test_a_saved_plan_says_where_the_key_is_and_apply_reads_it(
     secrets = [step["secret"] for step in document["instances"][0]["steps"] if step["secret"]]
     assert secrets == [{"tag": "env", "name": "OPENAI_KEY_LOJA"}]
 
-    keyless = run("apply", "plan.json", "--yes")
-    assert keyless.exit_code == 1
-    assert "credential main  create  failed   OPENAI_KEY_LOJA is not set" in keyless.stdout
-    assert "it needs the credential main, which was not made" in keyless.stdout
+    unverified = run("apply", "plan.json", "--yes")
+    assert unverified.exit_code == 1
+    assert "credential main  create  failed   OPENAI_KEY_LOJA is not set" in unverified.stdout
+    assert "it needs the credential main, which was not made" in unverified.stdout
     assert world.bots("loja") == []
 
     applied = run("apply", "plan.json", "--yes", "--out", "done.json", env={"OPENAI_KEY_LOJA": "sk-first"})

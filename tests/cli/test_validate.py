@@ -35,8 +35,8 @@ def test_warnings_go_to_stderr_and_do_not_fail(run: Run, warned: Path) -> None:
 
 def test_strict(run: Run, warned: Path) -> None:
     assert run("validate", "--strict").exit_code == 1
-    silenced = _WARNED + "silence: [never-read, regex-invalid]\n"
-    (warned / "loja.yaml").write_text(silenced)
+    ignored = _WARNED + "silence: [never-read, regex-invalid]\n"
+    (warned / "loja.yaml").write_text(ignored)
     result = run("validate", "--strict")
     assert (result.exit_code, result.stderr) == (0, "")
 

@@ -11,7 +11,7 @@ from reconciler.domain.versions import NEWEST
 from reconciler.lint import RULES, lint
 from reconciler.lint.rules import Rule
 from tests.lint.writing import rules
-from tests.load.writing import CHAT, read
+from tests.manifests.writing import CHAT, read
 
 _PAGE = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
 _SECTIONS = re.split(r"(?m)^## ", _PAGE)[1:]

@@ -11,7 +11,7 @@ import pytest
 from reconciler.domain.versions import NEWEST
 from reconciler.lint import lint
 from reconciler.manifests.load import load
-from tests.load.writing import HERE, write
+from tests.manifests.writing import HERE, write
 
 _BASE = (
     "openaiCreds: main, botType: chatCompletion, model: gpt-4o, triggerType: keyword, triggerOperator: equals"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.lint import lint
-from tests.load.writing import CHAT, read
+from tests.manifests.writing import CHAT, read
 
 HEAD = "bots:\n  a:\n" + CHAT.replace("    triggerValue: oi\n", "")
 

@@ -12,7 +12,7 @@ from reconciler.domain.findings import Warning
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import lint
 from reconciler.manifests.load import load
-from tests.load.writing import write
+from tests.manifests.writing import write
 
 _TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "vars"}
 

@@ -45,7 +45,7 @@ class House:
     def observed(self, desired: Desired, keys: Mapping[tuple[str, str], str]) -> Observed:
         """What a fetch says. keys: those at hand of declared credentials, by instance and name."""
         declared = {
-            (i.name, one.name) for i in (*desired.instances, *desired.lenders) for one in i.credentials
+            (i.name, one.name) for i in (*desired.instances, *desired.creds_owners) for one in i.credentials
         }
 
         def credentials(name: str) -> dict[str, RemoteCredential]:
@@ -64,7 +64,7 @@ class House:
                     tuple(self.rooms[one.name].bots.remote()),
                     credentials(one.name),
                     self.settings(one.name),
-                    {bot.lender: credentials(bot.lender) for bot in one.bots if bot.lender},
+                    {bot.creds_owner: credentials(bot.creds_owner) for bot in one.bots if bot.creds_owner},
                 )
                 for one in desired.instances
             },

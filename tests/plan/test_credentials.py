@@ -10,7 +10,7 @@ import pytest
 from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.observed import RemoteBot, RemoteCredential
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Plan, Verb
-from reconciler.domain.rotation import Family, declared, named, split, turning, undeclared
+from reconciler.domain.rotation import CredentialVersions, declared, named, split, turning, undeclared
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
@@ -96,7 +96,7 @@ def test_undeclared(on_server: str, current: str | None) -> None:
 
 
 def test_what_a_bot_compares_as() -> None:
-    moved = Family("main", "new", old=there("main-"), leaving=True)
+    moved = CredentialVersions("main", "new", old=there("main-"), leaving=True)
     kept = replace(moved, leaving=False)
     assert (moved.seen("id-main"), moved.wanted("id-main")) == ("new", "new")
     assert (kept.seen("id-main"), kept.wanted("id-main")) == ("id-main", "id-main")
@@ -117,12 +117,12 @@ REF = SecretRef("env", "OPENAI_KEY")
 MAIN = DesiredCredential("main", REF, AT)
 
 
-def named_bot(name: str, key: str, creds: str = "main", lender: str | None = None) -> DesiredBot:
-    return replace(bot(name, key, creds=creds), lender=lender)
+def named_bot(name: str, key: str, creds: str = "main", creds_owner: str | None = None) -> DesiredBot:
+    return replace(bot(name, key, creds=creds), creds_owner=creds_owner)
 
 
 MATRIZ = DesiredInstance("matriz", (named_bot("ana", "a1"), named_bot("bia", "a2")), AT, (MAIN,))
-LOJA = DesiredInstance("loja", (named_bot("caio", "a3", lender="matriz"),), AT)
+LOJA = DesiredInstance("loja", (named_bot("caio", "a3", creds_owner="matriz"),), AT)
 BOTH = Desired((MATRIZ, LOJA))
 
 
@@ -464,12 +464,12 @@ def test_a_review_needs_no_key() -> None:
     ]
 
 
-def keyless(desired: Desired, **options: object) -> Plan:
+def unverified(desired: Desired, **options: object) -> Plan:
     """The plan of a house without any credential of the shop's, where the key is not at hand."""
     house = State("x:y", "x", "x", "x", "x").house()
     house.rooms["solo"] = Room({"own": ("id-own", "k")}, Toy([]), {**DOCUMENTED, "openaiCredsId": "id-own"})
     seen = house.observed(desired, {})
-    matriz = replace(seen.instances["matriz"], keyless={"main": "OPENAI_KEY is not set"})
+    matriz = replace(seen.instances["matriz"], unverified={"main": "OPENAI_KEY is not set"})
     instances = {**seen.instances, "matriz": matriz}
     return make(desired, replace(seen, instances=instances), Options(**options))  # type: ignore[arg-type]  # by name
 
@@ -479,16 +479,16 @@ THREE = Desired((MATRIZ, LOJA, SOLO))
 
 
 def test_a_key_that_is_not_at_hand_is_said_and_changes_no_digest() -> None:
-    made, bare = keyless(THREE), planned(State("x:y", "x", "x", "x", "x").house(), key=None)
+    made, bare = unverified(THREE), planned(State("x:y", "x", "x", "x", "x").house(), key=None)
     matriz = next(one for one in made.instances if one.name == "matriz")
-    assert matriz.keyless == {"main": "OPENAI_KEY is not set"}
+    assert matriz.unverified == {"main": "OPENAI_KEY is not set"}
     assert [c.digest for c in made.changes() if c.instance != "solo"] == [c.digest for c in bare.changes()]
-    without = replace(made, instances=tuple(replace(one, keyless={}) for one in made.instances))
+    without = replace(made, instances=tuple(replace(one, unverified={}) for one in made.instances))
     assert made.digest == without.digest
 
 
 def test_what_is_applied_now_and_needs_a_key_is_a_conflict_and_nothing_else_is() -> None:
-    made = keyless(THREE, needs_keys=True)
+    made = unverified(THREE, needs_keys=True)
     assert [(c.instance, c.label, c.verb, c.reason) for c in made.changes() if not c.verb.writes] == [
         ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
         (
@@ -507,11 +507,11 @@ def test_what_is_applied_now_and_needs_a_key_is_a_conflict_and_nothing_else_is()
 def test_what_is_there_needs_no_key_to_be_applied() -> None:
     house = State("main:old", "main", "main", "main", "main").house()
     seen = house.observed(BOTH, {})
-    matriz = replace(seen.instances["matriz"], keyless={"main": "OPENAI_KEY is not set"})
+    matriz = replace(seen.instances["matriz"], unverified={"main": "OPENAI_KEY is not set"})
     instances = {**seen.instances, "matriz": matriz}
     made = make(BOTH, replace(seen, instances=instances), Options(needs_keys=True))
     assert (list(made.changes()), made.in_sync, made.problems) == ([], 3, 0)
-    assert made.instances[1].keyless == {"main": "OPENAI_KEY is not set"}
+    assert made.instances[1].unverified == {"main": "OPENAI_KEY is not set"}
 
 
 def test_a_clash_is_explained_and_its_bots_wait() -> None:
@@ -543,26 +543,28 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("creds", "lender", "reason"),
+    ("creds", "creds_owner", "reason"),
     [
         ("nope", None, "the instance has no credential named 'nope'; it has: main"),
         ("nope", "matriz", "the instance 'matriz' has no credential named 'nope'; it has: main"),
         ("main", "away", "the instance 'away', which lends it the credential 'main', cannot be read"),
     ],
 )
-def test_a_credential_that_is_nowhere(creds: str, lender: str | None, reason: str) -> None:
+def test_a_credential_that_is_nowhere(creds: str, creds_owner: str | None, reason: str) -> None:
     house = State("main:new", "main", "main", "main", "main").house()
-    desired = Desired((replace(MATRIZ, bots=(named_bot("ana", "a1", creds, lender),)),))
+    desired = Desired((replace(MATRIZ, bots=(named_bot("ana", "a1", creds, creds_owner),)),))
     house.rooms.setdefault("away", Room())
     seen = house.observed(desired, {("matriz", "main"): "new"})
-    lent = {name: there for name, there in seen.instances["matriz"].lent.items() if name != "away"}
-    cut = replace(seen, instances={"matriz": replace(seen.instances["matriz"], lent=lent)})
+    shared_creds = {
+        name: there for name, there in seen.instances["matriz"].shared_creds.items() if name != "away"
+    }
+    cut = replace(seen, instances={"matriz": replace(seen.instances["matriz"], shared_creds=shared_creds)})
     [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
     assert change.reason == reason
-    loja = replace(cut.instances["matriz"], unlent={"away": "It does not exist. One is near."})
+    loja = replace(cut.instances["matriz"], unreadable_creds={"away": "It does not exist. One is near."})
     cut = replace(cut, instances={"matriz": loja})
     [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
-    assert change.reason == (f"{reason}: It does not exist. One is near" if lender == "away" else reason)
+    assert change.reason == (f"{reason}: It does not exist. One is near" if creds_owner == "away" else reason)
 
 
 # -- reviews ----------------------------------------------------------------------------------
@@ -575,7 +577,7 @@ def test_a_rotation_is_never_held_and_a_new_credential_is() -> None:
     made = planned(State("x:y", "x", "x", "x", "x").house(), reviewed=nobody)
     assert not made.writes
     held = made.instances[1].changes[0]
-    assert (held.verb, held.label) == (Verb.HELD, "credential main")
+    assert (held.verb, held.label) == (Verb.BLOCKED, "credential main")
     assert held.reason == "nobody reviewed this create: it is missing on the server"
     assert {c.reason for c in made.changes() if c.of is Of.BOT and c.instance == "matriz"} == {
         "its credential 'main' cannot be made: nobody reviewed that"

@@ -53,12 +53,12 @@ def declared_settings(draw: st.DrawFn, bots: list[DesiredBot]) -> DesiredSetting
 
 
 @st.composite
-def bots_of(draw: st.DrawFn, lender: str | None) -> list[DesiredBot]:
+def bots_of(draw: st.DrawFn, creds_owner: str | None) -> list[DesiredBot]:
     bots = []
     for number, name in enumerate(draw(st.lists(st.sampled_from(NAMES), unique=True))):
         anew = draw(st.integers(0, 3)) == 0
         one = bot(name, f"a{number}", creds=draw(st.sampled_from(("main", "spare"))), replace=anew, expire=1)
-        bots.append(replace(one, lender=lender))
+        bots.append(replace(one, creds_owner=creds_owner))
     return bots
 
 
@@ -80,9 +80,9 @@ def rooms(draw: st.DrawFn, ids: list[str], prefix: str, *, row: str | None) -> R
 @st.composite
 def worlds(draw: st.DrawFn) -> tuple[Desired, House]:
     own = draw(bots_of(None))
-    lent = draw(bots_of("matriz"))
+    shared_creds = draw(bots_of("matriz"))
     matriz = DesiredInstance("matriz", tuple(own), AT, CREDENTIALS, draw(declared_settings(own)))
-    loja = DesiredInstance("loja", tuple(lent), AT)
+    loja = DesiredInstance("loja", tuple(shared_creds), AT)
     keys = draw(st.permutations(["key-main", "k1", "k2", "key-spare", "k3", "k4"]))
     # A key is in its own family or nowhere: what stands elsewhere is a clash, which fetch finds out.
     there = {
@@ -153,6 +153,6 @@ def test_what_was_reviewed_is_made_wherever_it_was_interrupted(
     house.run(in_order(first)[:stop])
     options = Options(prune=True, max_deletes=99, max_delete_share=100, reviewed=reviewed)
     again = make(desired, house.observed(desired, KEYS), options)
-    held = [change for change in again.changes() if change.verb is Verb.HELD]
+    held = [change for change in again.changes() if change.verb is Verb.BLOCKED]
     halfway = {step.bot for _, step in in_order(first)[:stop]}
     assert {change.label for change in held} <= halfway

@@ -36,13 +36,13 @@ def desired(directory: Path, *selected: str) -> Desired:
 
 
 @pytest.mark.parametrize(
-    ("selected", "lenders"),
+    ("selected", "creds_owners"),
     [([], []), (["loja"], ["matriz"]), (["loja", "matriz"], []), (["filial"], []), (["solo"], [])],
 )
 def test_who_lends_is_known_even_if_not_selected(
-    selected: list[str], lenders: list[str], tmp_path: Path
+    selected: list[str], creds_owners: list[str], tmp_path: Path
 ) -> None:
-    assert [one.name for one in desired(tmp_path, *selected).lenders] == lenders
+    assert [one.name for one in desired(tmp_path, *selected).creds_owners] == creds_owners
 
 
 @pytest.mark.parametrize(

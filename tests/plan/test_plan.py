@@ -318,7 +318,7 @@ def test_a_reviewed_change_that_needs_an_unreviewed_one_is_a_conflict() -> None:
         ("update", "bia"),
     ]
     held, conflict = plan(desired, there, reviewed=frozenset({ana.digest})).changes()
-    assert (held.verb, conflict.verb, conflict.ids) == (Verb.HELD, Verb.CONFLICT, ("i1", "i2"))
+    assert (held.verb, conflict.verb, conflict.ids) == (Verb.BLOCKED, Verb.CONFLICT, ("i1", "i2"))
     assert conflict.reason == (
         "the server would refuse it: bia (bot i2), which stays as it is, holds the trigger equals '2'"
     )

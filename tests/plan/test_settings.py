@@ -53,13 +53,13 @@ def planned(
     *,
     credentials: Mapping[str, RemoteCredential] = CREDENTIALS,
     declared: Sequence[str] = (),
-    lent: Mapping[str, Mapping[str, RemoteCredential]] | None = None,
+    shared_creds: Mapping[str, Mapping[str, RemoteCredential]] | None = None,
     reviewed: frozenset[str] | None = None,
     **options: object,
 ) -> InstancePlan:
     secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
     desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
-    seen = ObservedInstance("loja", tuple(remotes), credentials, there, lent or {})
+    seen = ObservedInstance("loja", tuple(remotes), credentials, there, shared_creds or {})
     made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), Options(reviewed=reviewed, **options))  # type: ignore[arg-type]  # by name
     return made.instances[0]
 
@@ -216,7 +216,7 @@ def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> N
 
 
 def borrower(name: str, key: str) -> DesiredBot:
-    return replace(bot(name, key, creds="main"), lender="matriz")
+    return replace(bot(name, key, creds="main"), creds_owner="matriz")
 
 
 LENT = {"matriz": {"main": RemoteCredential("c8")}}
@@ -224,27 +224,27 @@ LENT = {"matriz": {"main": RemoteCredential("c8")}}
 
 def test_borrowers_alone_cannot_make_the_settings() -> None:
     bots = [borrower("ana", "a1"), borrower("bia", "a2")]
-    plan = planned(None, NONE, bots, credentials={}, lent=LENT)
+    plan = planned(None, NONE, bots, credentials={}, shared_creds=LENT)
     assert [change.verb for change in plan.changes] == [Verb.CONFLICT] * 2
     without = "the instance has no settings yet, and "
     only = "the server makes them only with a credential of the instance's own, which no borrowed one is: "
     assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots go on borrowing"
-    named = planned(None, NONE, bots, lent=LENT)
+    named = planned(None, NONE, bots, shared_creds=LENT)
     there = "name one in its settings, `settings: {openaiCreds: main}`"
     assert {change.reason for change in named.changes} == {f"{without}{only}{there}"}
-    declared = planned(None, NONE, bots, credentials={}, declared=["own one"], lent=LENT)
+    declared = planned(None, NONE, bots, credentials={}, declared=["own one"], shared_creds=LENT)
     assert declared.changes[-1].reason.endswith('`settings: {openaiCreds: "own one"}`')
-    broken = planned(wants(creds="nope"), NONE, bots, credentials={}, lent=LENT)
+    broken = planned(wants(creds="nope"), NONE, bots, credentials={}, shared_creds=LENT)
     assert broken.changes[-1].reason == (
         f"{without}they cannot be made: the instance has no credential named 'nope'; it has: none"
     )
-    assert planned(None, row(), bots, lent=LENT).steps
-    assert [s.call for s in planned(wants(creds="main"), NONE, bots, lent=LENT).steps] == [
+    assert planned(None, row(), bots, shared_creds=LENT).steps
+    assert [s.call for s in planned(wants(creds="main"), NONE, bots, shared_creds=LENT).steps] == [
         Call.SETTINGS,
         Call.CREATE,
         Call.CREATE,
     ]
-    mixed = planned(None, NONE, [*bots, bot("caio", "a3", creds="spare")], lent=LENT)
+    mixed = planned(None, NONE, [*bots, bot("caio", "a3", creds="spare")], shared_creds=LENT)
     assert [step.bot for step in mixed.steps] == ["caio", "ana", "bia"]
 
 
@@ -372,8 +372,8 @@ def test_settings_that_nobody_reviewed_are_held_and_so_is_what_copies_from_them(
     assert planned(settings, row("i1"), bots, [ANA, BIA], reviewed=reviewed) == seen
     held = planned(settings, row("i1"), bots, [ANA, BIA], reviewed=reviewed - {of_settings(seen).digest})
     assert [(change.verb, change.label) for change in held.changes] == [
-        (Verb.HELD, "the settings"),
-        (Verb.HELD, "caio"),
+        (Verb.BLOCKED, "the settings"),
+        (Verb.BLOCKED, "caio"),
     ]
     assert held.steps == ()
 

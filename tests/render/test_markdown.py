@@ -208,7 +208,7 @@ def test_a_plan() -> None:
             id="escapes that are seen",
         ),
         pytest.param(
-            replace(change(Verb.HELD, ("</code>@x", "a", "b")), cause="pending"),
+            replace(change(Verb.BLOCKED, ("</code>@x", "a", "b")), cause="pending"),
             """
             <summary><b>held</b> <code>loja</code> / <code>menu</code> · pending</summary>
             <p><code>a reason</code>, on the server <code>cm1</code></p>
@@ -238,9 +238,9 @@ def test_what_stands_out_comes_in_this_order() -> None:
 
 def test_keys_that_are_not_at_hand_stand_out() -> None:
     """They do so where nothing else is to be said, and what they are called is foreign text."""
-    keyless = {"<main>": "@KEY is not set"}
+    unverified = {"<main>": "@KEY is not set"}
     page = markdown.plan(
-        Plan("", "", (InstancePlan("loja", credentials={"<main>": "missing"}, keyless=keyless),))
+        Plan("", "", (InstancePlan("loja", credentials={"<main>": "missing"}, unverified=unverified),))
     )
     assert (
         "<tr><td><b>no key</b></td><td><code>loja</code></td><td><code>credential &lt;main&gt;</code></td>"
@@ -249,7 +249,7 @@ def test_keys_that_are_not_at_hand_stand_out() -> None:
 
 
 def test_results() -> None:
-    held = replace(change(Verb.HELD, ("maxTokens", 1, 2), bot="new"), reason="nobody reviewed it")
+    held = replace(change(Verb.BLOCKED, ("maxTokens", 1, 2), bot="new"), reason="nobody reviewed it")
     made = plan(change(Verb.UPDATE, ("expire", 1, 2)), change(Verb.CREATE, bot="a"), held)
     ended = Results(
         (
@@ -416,7 +416,7 @@ def test_no_plan_escapes_its_place(made: Plan) -> None:
 def test_no_results_escape_their_place(made: Plan, ended: Results) -> None:
     page = _check(markdown.results(made, ended, max_chars=_HUGE))
     done = [result for result in ended.results if result.outcome is Outcome.APPLIED]
-    kept = [each for each in made.changes() if each.verb in {Verb.HELD, Verb.CONFLICT}]
+    kept = [each for each in made.changes() if each.verb in {Verb.BLOCKED, Verb.CONFLICT}]
     blocks = len(ended.results) - len(done) + len(kept) + bool(done)
     assert page.elements.count("details") == blocks
 

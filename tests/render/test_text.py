@@ -406,8 +406,12 @@ def test_credentials_and_settings_beside_the_bots() -> None:
 def test_keys_that_are_not_at_hand_come_first_and_are_counted() -> None:
     stand: dict[str, Standing] = {"far": "not compared", "main": "missing", "there": "present"}
     why = {"far": "/run/secrets/far cannot be read: No such file or directory", "main": "KEY\n is not set"}
-    crowd = [InstancePlan(f"x{n}", credentials={"c": "not compared"}, keyless={"c": "K"}) for n in range(20)]
-    lines = text.plan(Plan("", "", (InstancePlan("loja", credentials=stand, keyless=why), *crowd)), width=90)
+    crowd = [
+        InstancePlan(f"x{n}", credentials={"c": "not compared"}, unverified={"c": "K"}) for n in range(20)
+    ]
+    lines = text.plan(
+        Plan("", "", (InstancePlan("loja", credentials=stand, unverified=why), *crowd)), width=90
+    )
     head, rest = lines.split("\n", 1)
     assert head.startswith("No changes.")
     assert rest == dedent("""\

@@ -167,8 +167,8 @@ def test_an_instance_stays_while_others_settings_use_its_credential(
     world.instance("other")
     borrowed = {"enabled": True, "openaiCredsId": ids["creds"], **CHAT, "triggerType": "none"}
     world.instance("lender", "lent")
-    lent = world.done("GET", "/openai/creds/lender")[0]["id"]
-    assert world.call("POST", "/openai/create/other", {**borrowed, "openaiCredsId": lent})[0] == 201
+    shared_creds = world.done("GET", "/openai/creds/lender")[0]["id"]
+    assert world.call("POST", "/openai/create/other", {**borrowed, "openaiCredsId": shared_creds})[0] == 201
     assert world.call("DELETE", "/instance/delete/lender")[0] == 200
     assert world.call("GET", "/openai/creds/lender")[0] == 200
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Sandbox
-from reconciler.setup.init import lay_out
+from reconciler.setup.init import scaffold
 from tests.support import World
 from tests.workflows.hub import Hub
 from tests.workflows.project import KEY, Project, commit, git, put
@@ -23,7 +23,7 @@ _PROMPT = "bots/prompts/atendimento.md"
 def project(tmp_path: Path) -> Iterator[Project]:
     """The repository, with a server that has its instance and credential."""
     directory = tmp_path / "git"
-    lay_out(directory, "loja")
+    scaffold(directory, "loja")
     git(directory, "init", "--quiet", "--initial-branch=main")
     git(directory, "config", "uploadpack.allowAnySHA1InWant", "true")
     commit(directory, "first")
@@ -90,7 +90,7 @@ def test_below_the_top_of_a_repository(tmp_path: Path) -> None:
     top.mkdir()
     git(top, "init", "--quiet", "--initial-branch=main")
     git(top, "config", "uploadpack.allowAnySHA1InWant", "true")
-    lay_out(top / "infra" / "zap", "loja")
+    scaffold(top / "infra" / "zap", "loja")
     commit(top, "first")
     with Sandbox(api_key=KEY) as server, Hub(top) as hub:
         server.seed({"loja": ["loja-openai"]})

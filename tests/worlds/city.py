@@ -41,7 +41,7 @@ class City:
 
     rotates: bool = True
     settles: bool = False
-    strangers: tuple[str, ...] = ()
+    unmanaged: tuple[str, ...] = ()
 
     def put(self, stage: Stage) -> Desired:
         """Makes the server this city's and no other, and writes and loads the manifests."""
@@ -59,7 +59,7 @@ class City:
             (LOJA, row("bia", "a2", "equals:2")),
             (CAFE, row("edu", "a1", "equals:1")),
             (CAFE, row("fabio", "m/1", "all")),
-            *((where, row(f"stranger-of-{where}", "m/9", "none", whose="")) for where in self.strangers),
+            *((where, row(f"stranger-of-{where}", "m/9", "none", whose="")) for where in self.unmanaged),
         ):
             stage.insert(instance, {**bot, "openaiCredsId": OLD})
         stage.insert(
@@ -105,13 +105,13 @@ class City:
         current = [id for id, row in creds.items() if row["apiKey"] == (NEW_KEY if self.rotates else OLD_KEY)]
         assert len(current) == 1
         bots = {row["id"]: row for row in stage.rows().values()}
-        strangers = {f"bot-stranger-of-{where}" for where in self.strangers}
+        unmanaged = {f"bot-stranger-of-{where}" for where in self.unmanaged}
         for id, bot in bots.items():
-            assert bot["openaiCredsId"] == (OLD if id in strangers else current[0]), id
-        assert (OLD in creds) == (bool(strangers) or not self.rotates)
-        assert len(creds) == 2 + (bool(strangers) and self.rotates)
+            assert bot["openaiCredsId"] == (OLD if id in unmanaged else current[0]), id
+        assert (OLD in creds) == (bool(unmanaged) or not self.rotates)
+        assert len(creds) == 2 + (bool(unmanaged) and self.rotates)
         by_key = {(bot["instanceId"], bot["assistantId"], bot["maxTokens"]) for bot in bots.values()}
-        assert len(by_key) == len(bots) == 5 + len(strangers)
+        assert len(by_key) == len(bots) == 5 + len(unmanaged)
         [bia] = [bot for bot in bots.values() if bot["assistantId"] == "a2"]
         [fabio] = [bot for bot in bots.values() if bot["triggerType"] == "all"]
         [caio] = [bot for bot in bots.values() if bot["triggerValue"] == "3"]

@@ -24,7 +24,7 @@ Told = dict[str, str]
 """Of each bot how its change ended, in a few words."""
 
 
-def _told(results: Results) -> Told:
+def _message(results: Results) -> Told:
     return {r.change.label: f"{r.outcome}: {r.detail}" if r.detail else r.outcome for r in results.results}
 
 
@@ -76,7 +76,7 @@ def test_a_bot_that_moved_since_the_plan_is_left_alone(
     hand(stage)
     before = stage.rows()
     results = stage.apply(plan)
-    assert _told(results) == {"ana": "applied", "bia": told, "caio": "applied"}
+    assert _message(results) == {"ana": "applied", "bia": told, "caio": "applied"}
     assert not results.ok
     assert stage.rows().get("bot-bia") == before.get("bot-bia")
     assert [call.method for call in stage.sandbox.writes] == ["PUT", "POST"]
@@ -103,7 +103,7 @@ def test_a_bot_that_is_in_the_way_of_a_create_since_the_plan(
     plan = stage.plan(stage.put(_DRIFTED))
     stage.insert(LOJA, made)
     results = stage.apply(plan)
-    assert _told(results) == {"ana": "applied", "bia": "applied", "caio": told}
+    assert _message(results) == {"ana": "applied", "bia": "applied", "caio": told}
     assert [call.status for call in stage.sandbox.writes] == [200, 200]
     assert all(stage.rows()[made["id"]][name] == value for name, value in made.items())
 
@@ -113,7 +113,7 @@ def test_what_another_run_did_since_the_plan_is_not_done_again(stage: Stage) -> 
     plan = stage.plan(desired)
     stage.apply(stage.plan(desired))
     stage.sandbox.calls.clear()
-    assert _told(stage.apply(plan)) == {
+    assert _message(stage.apply(plan)) == {
         "ana": "applied: it was so already",
         "bia": "applied: it was so already",
         "caio": "applied: it was made already, just so",
@@ -127,7 +127,7 @@ def test_an_orphan_that_moved_since_the_plan_is_not_deleted(stage: Stage) -> Non
     plan = stage.plan(stage.put(pair), pair)
     stage.change("bot-zed", expire=7)
     stage.remove("bot-zoe")
-    assert _told(stage.apply(plan)) == {
+    assert _message(stage.apply(plan)) == {
         "zed": "stale: it changed since the plan was made: expire",
         "zoe": "applied: it was gone already",
     }
@@ -157,7 +157,7 @@ def test_what_needs_a_stale_bot_is_skipped_and_names_it(stage: Stage) -> None:
     desired = stage.put(_CHAIN)
     plan = stage.plan(desired)
     stage.change("bot-caio", expire=7)
-    assert _told(stage.apply(plan)) == {
+    assert _message(stage.apply(plan)) == {
         "caio": "stale: it changed since the plan was made: expire",
         "bia": "skipped: it needs the trigger equals '3', and caio was not applied",
         "ana": "skipped: it needs the trigger equals '2', and bia was not applied",
@@ -173,7 +173,7 @@ def test_what_needs_a_refused_bot_is_skipped_and_names_it(stage: Stage) -> None:
     no = Fault("no", answer=answer(500, json.dumps(said).encode()), forward=False)
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [no])
-        told = _told(stage.apply(stage.plan(desired), stage.server(proxy.url)))
+        told = _message(stage.apply(stage.plan(desired), stage.server(proxy.url)))
     assert told["caio"].startswith("failed: ")
     assert told["caio"].endswith("Error updating Openai")
     assert told["bia"] == "skipped: it needs the trigger equals '3', and caio was not applied"
@@ -208,7 +208,7 @@ def test_a_hand_that_comes_between_two_calls(stage: Stage) -> None:
         return request.raw
 
     with Proxy(lambda: stage.port, edit=meddle) as proxy:
-        told = _told(stage.apply(plan, stage.server(proxy.url)))
+        told = _message(stage.apply(plan, stage.server(proxy.url)))
     assert told == {
         "ana": "stale: it changed since the plan was made: keywordFinish; it is left parked on a trigger "
         "that matches nothing, the next apply ends that",
@@ -234,7 +234,7 @@ def test_a_server_that_stores_something_else_is_reported(
         return b"\r\n".join([*lines, f"Content-Length: {len(other)}".encode(), b"", other])
 
     with Proxy(lambda: stage.port, edit=rewrite) as proxy:
-        told = _told(stage.apply(plan, stage.server(proxy.url)))
+        told = _message(stage.apply(plan, stage.server(proxy.url)))
     assert told.pop(name) == f"failed: the server accepted expire but kept 99 (sent: {sent})"
     assert set(told.values()) == {"applied"}
 
@@ -244,7 +244,7 @@ def test_a_lost_answer_is_looked_for_and_the_bot_not_made_twice(stage: Stage) ->
     dropped = Fault("dropped, done", answer=b"", cut=True)
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [PASS, PASS, dropped])
-        told = _told(stage.apply(stage.plan(desired), stage.server(proxy.url)))
+        told = _message(stage.apply(stage.plan(desired), stage.server(proxy.url)))
     assert told["caio"].startswith("applied: seen to be done, although: ")
     assert [call.method for call in stage.sandbox.writes] == ["PUT", "PUT", "POST"]
     assert len(stage.rows(instance=LOJA)) == 3
@@ -281,7 +281,7 @@ def test_the_fallback_follows_a_bot_that_is_made_anew(stage: Stage, trouble: lis
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [PASS, PASS, *trouble])
         results = stage.apply(stage.plan(desired), stage.server(proxy.url))
-    assert _told(results) == {"ana": "applied"}
+    assert _message(results) == {"ana": "applied"}
     assert _fallback(stage) == results.results[0].id
     assert len(stage.sandbox.writes) == 3
     assert not stage.plan(desired).writes
@@ -292,7 +292,7 @@ def test_a_fallback_that_is_lost_is_told(stage: Stage) -> None:
     down = Fault("502", answer=answer(502), forward=False)
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [PASS, PASS, *[down] * 20])
-        told = _told(stage.apply(stage.plan(desired), stage.server(proxy.url)))
+        told = _message(stage.apply(stage.plan(desired), stage.server(proxy.url)))
     [new] = stage.rows()
     assert told == {
         "ana": f"failed: it was made anew; the settings' fallback is lost, point it to {new} by hand"

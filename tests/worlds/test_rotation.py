@@ -42,8 +42,8 @@ LAST = {
 }
 CITIES = {
     "rotates": City(),
-    "rotates, a stranger stays": City(strangers=(LOJA,)),
-    "rotates, a stranger elsewhere stays": City(strangers=(FEIRA,)),
+    "rotates, a stranger stays": City(unmanaged=(LOJA,)),
+    "rotates, a stranger elsewhere stays": City(unmanaged=(FEIRA,)),
     "settles": City(rotates=False, settles=True),
     "both": City(settles=True),
 }
@@ -123,7 +123,7 @@ def test_the_whole(stage: Stage, city: City) -> None:
     plan = stage.plan(desired)
     calls = [step.call for instance in plan.instances for step in instance.steps]
     assert (Call.NEW_CREDENTIAL in calls) == city.rotates
-    assert (Call.OLD_CREDENTIAL in calls) == (city.rotates and not city.strangers)
+    assert (Call.OLD_CREDENTIAL in calls) == (city.rotates and not city.unmanaged)
     assert (Call.FALLBACK in calls) == city.settles
     with _watched(stage) as watch:
         oracle.done(stage.apply(plan))

@@ -1,0 +1,161 @@
+"""No key in anything that can be shown: texts, reprs, tracebacks, logs; and addresses that are refused."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+
+import pytest
+
+from reconciler.domain.errors import ReconcilerError
+from reconciler.evolution.client import Client, Server
+from tests.evolution.scripted import KEY, LICENCE, Act, asked, drop, half, page, raw, refusal, reply, stall
+from tests.evolution.test_behaviour import CALLS, SECRET
+
+OPENAI_KEY = "sk-proj-4f_Xy-Z0123456789"
+OTHER_KEY = SECRET.get_secret_value()
+LEAKS: dict[str, Act] = {
+    "words": refusal(400, [f"bad apikey {KEY}", f"Incorrect API key provided: {OPENAI_KEY}"]),
+    "masked": refusal(500, f"x {KEY} {OPENAI_KEY}"),
+    "unauthorized": refusal(401, f"Unauthorized {KEY}"),
+    "missing": refusal(404, [f"The {KEY} instance does not exist"]),
+    "route": refusal(404, [f"Cannot GET /{KEY}"]),
+    "json": reply(403, {"headers": {"apikey": KEY}, "k": OPENAI_KEY}),
+    "page": page(200, f"<title>{KEY} {OPENAI_KEY}</title>"),
+    "gateway": page(502, f"{KEY} {OPENAI_KEY}"),
+    "redirect": reply(302, b"", f"Location: http://{KEY}@h.test/{KEY}/?apikey={KEY}&k={OPENAI_KEY}\r\n"),
+    "licence": reply(503, {**LICENCE, "message": KEY}),
+    "shape": reply(200, [{"id": KEY, "apiKey": OPENAI_KEY, "enabled": KEY}]),
+    "not http": raw(f"{KEY}\r\n\r\n".encode()),
+    "own words": refusal(400, f"{OTHER_KEY} is taken"),
+    "own in json": reply(403, {"apiKey": OTHER_KEY}),
+    "own at the end of a gist": page(502, f"<title>{'x' * 70} {OTHER_KEY}</title>"),
+    "own in a redirect": reply(302, b"", f"Location: https://h.test/{OTHER_KEY}\r\n"),
+    "drop": drop,
+    "half": half,
+    "stall": stall,
+}
+
+
+def everything(error: BaseException | None) -> str:
+    """All that can be shown of an exception and of what led to it."""
+    shown = ""
+    while error is not None:
+        shown += "".join(traceback.TracebackException.from_exception(error, capture_locals=False).format())
+        shown += f"{error!s} {error!r} {vars(error)}"
+        error = error.__cause__ or error.__context__
+    return shown
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("leak", LEAKS)
+def test_no_key_in_errors(name: str, leak: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    outcome, spy = asked(CALLS[name], LEAKS[leak], timeout=0.05)
+    assert spy.requests[0].headers["apikey"] == KEY, "it was sent"
+    if isinstance(outcome, Exception):
+        assert isinstance(outcome, ReconcilerError)
+        shown = everything(outcome)
+        assert KEY not in shown
+        assert OPENAI_KEY not in shown
+        if name == "create_credential":
+            assert OTHER_KEY[:8] not in shown
+    assert KEY not in caplog.text
+    assert OPENAI_KEY not in caplog.text
+    assert name != "create_credential" or OTHER_KEY not in caplog.text
+
+
+def test_no_key_in_reprs() -> None:
+    server = Server("https://evo.test", KEY)
+    client = Client(server)
+    assert KEY not in f"{server} {server!r} {client} {client!r} {client.url}"
+
+
+def test_name_from_outside_stays_one_line() -> None:
+    outcome, _ = asked(lambda client: client.find("a\n\x1b[31mb"), refusal(404, ["x"]))
+    assert "a [31mb" in str(outcome)
+
+
+REFUSED = [
+    ("", "looks like https://"),
+    ("evo.example.com", "looks like https://"),
+    ("evo.example.com:8080", "looks like https://"),
+    ("ftp://evo.example.com", "looks like https://"),
+    ("https://", "looks like https://"),
+    ("https://evo.example.com:99999", "looks like https://"),
+    ("https://evo.example.com:x", "looks like https://"),
+    ("https://[::1", "looks like https://"),
+    ("https://a..b", "looks like https://"),
+    ("https://①.com", "its host name is not valid"),
+    ("https://a\\b", "looks like https://"),
+    ("https://[v1.x]", "looks like https://"),
+    (f"https://{'a' * 64}.com", "looks like https://"),
+    ("https://evo.example.com/?a=b", "no query"),
+    ("https://evo.example.com/#x", "no query"),
+    ("https://evo.example.com/a b", "blanks"),
+    ("https://me:hunter2@evo.example.com", "must not carry a name or a password"),
+    ("https://me:hun/hunter2@evo.example.com", "must not carry a name or a password"),
+    ("me:hunter2@evo.example.com", "must not carry a name or a password"),
+    ("http://evo.example.com", "--allow-http"),
+    ("http://192.168.0.10:8080", "--allow-http"),
+    ("http://localhost.example.com", "--allow-http"),
+    ("http://127.0.0.1.example.com", "--allow-http"),
+]
+
+
+@pytest.mark.parametrize(("url", "words"), REFUSED)
+def test_url_that_is_refused(url: str, words: str) -> None:
+    with pytest.raises(ReconcilerError) as caught:
+        Client(Server(url, KEY))
+    assert words in str(caught.value)
+    assert "hunter2" not in everything(caught.value)
+
+
+def test_key_given_as_the_url_is_not_shown() -> None:
+    with pytest.raises(ReconcilerError) as caught:
+        Client(Server(KEY, KEY))
+    assert KEY not in everything(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "normalised"),
+    [
+        ("https://evo.example.com", "https://evo.example.com"),
+        (" HTTPS://evo.example.com:8443/evo/ \n", "https://evo.example.com:8443/evo"),
+        ("https://évo.example.com", "https://évo.example.com"),
+        ("http://localhost:8080/", "http://localhost:8080"),
+        ("http://127.1.2.3", "http://127.1.2.3"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://evo.localhost", "http://evo.localhost"),
+    ],
+)
+def test_url_that_is_taken(url: str, normalised: str) -> None:
+    assert Client(Server(url, KEY)).url == normalised
+
+
+def test_plain_http_to_another_machine_where_it_is_allowed() -> None:
+    assert Client(Server("http://evolution:8080", KEY, allow_http=True)).url == "http://evolution:8080"
+
+
+@pytest.mark.parametrize(
+    ("key", "words"), [("", "empty"), (" \n", "empty"), ("a\nb", "characters"), ("chavé", "characters")]
+)
+def test_key_that_is_refused(key: str, words: str) -> None:
+    with pytest.raises(ReconcilerError, match=words) as caught:
+        Client(Server("https://evo.test", key))
+    assert "chavé" not in str(caught.value)
+
+
+def test_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("all_proxy", "socks5://me:hunter2@127.0.0.1:1080")
+    with pytest.raises(ReconcilerError, match="not an HTTP proxy") as caught:
+        Client(Server("https://evo.test", KEY))
+    assert "hunter2" not in everything(caught.value)
+
+
+def test_client_that_is_never_opened_leaves_nothing_behind() -> None:
+    async def run() -> None:
+        Client(Server("https://evo.test", KEY))
+
+    asyncio.run(run())
