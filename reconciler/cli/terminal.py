@@ -19,7 +19,7 @@ from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.render import findings, github, markdown, text, values
-from reconciler.saved import json
+from reconciler.saved import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,7 +55,7 @@ def warnings(found: Sequence[Warning], format: str) -> None:
 def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
     """Show a plan. max_chars, more: for markdown, see there."""
     if format == "json":
-        click.echo(json.plan(made), nl=False)
+        click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
         click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
     else:
@@ -68,7 +68,7 @@ def results(
 ) -> None:
     """Show how an apply ended."""
     if format == "json":
-        click.echo(json.results(made, ended), nl=False)
+        click.echo(encode.results(made, ended), nl=False)
     elif format == "markdown":
         click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
     elif ended.results:

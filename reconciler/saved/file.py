@@ -21,7 +21,7 @@ from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import agreement, documents, json
+from reconciler.saved import agreement, decode, encode
 
 MAX_BYTES = 256 * 2**20
 """A file larger than this is no plan of ours."""
@@ -69,7 +69,11 @@ def write(
         "commit": commit,
     }
     signed = key()
-    text = json.plan(plan, origin, signed) if results is None else json.results(plan, results, origin, signed)
+    text = (
+        encode.plan(plan, origin, signed)
+        if results is None
+        else encode.results(plan, results, origin, signed)
+    )
     file.write(text.encode("ascii"))
 
 
@@ -77,10 +81,10 @@ def read(path: Path) -> Saved:
     """Read a file that `write` wrote, or that the printed JSON was sent to. Raises ReconcilerError."""
     content = files.read(path, MAX_BYTES)
     try:
-        document = documents.parse(_text(content))
+        document = decode.parse(_text(content))
         _check_signature(document)
-        plan, results, origin = documents.read(document)
-    except documents.NotAPlanError as error:
+        plan, results, origin = decode.read(document)
+    except decode.NotAPlanError as error:
         raise ReconcilerError(f"{path} {error}.") from None
     except agreement.ContradictionError as error:
         raise ReconcilerError(f"{path} contradicts itself; nothing of it is applied. {error}.") from None
@@ -104,17 +108,17 @@ def _text(content: bytes) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise documents.NotAPlanError("is no saved plan: it is not ASCII") from None
+        raise decode.NotAPlanError("is no saved plan: it is not ASCII") from None
 
 
-def _check_signature(document: documents.Document) -> None:
+def _check_signature(document: decode.Document) -> None:
     """Raises NotAPlanError for a document that was not signed with the key, where there is one."""
     if (secret := key()) is None:
         return
     if "signature" not in document:
-        raise documents.NotAPlanError(
+        raise decode.NotAPlanError(
             f"is not signed, and {KEY} is set: it was not made with that key, or not saved with --out"
         )
-    signature, expected = str(document["signature"]), json.signature(document, secret)
+    signature, expected = str(document["signature"]), encode.signature(document, secret)
     if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
-        raise documents.NotAPlanError(f"is not signed with the key in {KEY}: another one was used")
+        raise decode.NotAPlanError(f"is not signed with the key in {KEY}: another one was used")

@@ -16,8 +16,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.render import markdown, text
 from reconciler.sandbox import Sandbox
-from reconciler.saved import documents
-from reconciler.saved import json as form
+from reconciler.saved import decode, encode
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 
@@ -81,9 +80,9 @@ def _sealed(document: Doc) -> str:
     """The document with all that it says of itself made anew, as somebody would who has read the source."""
     try:
         origin = {name: document[name] for name in ("tool", "created", "commit")}
-        return form.plan(documents._plan(document), origin)
+        return encode.plan(decode.to_plan(document), origin)
     except Exception:
-        again = {**document, "sha256": form.sha256(document)}
+        again = {**document, "sha256": encode.sha256(document)}
         return json.dumps(again)
 
 
@@ -179,7 +178,7 @@ def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, s
     for place in [*_places(planned)][::each]:
         for document in _altered(planned, place):
             if not seal:
-                document["sha256"] = form.sha256(document)
+                document["sha256"] = encode.sha256(document)
             tried += 1
             if (plan := _read(path, _sealed(document) if seal else json.dumps(document))) is None:
                 continue

@@ -12,7 +12,7 @@ from jsonschema import validate
 
 from reconciler.domain.plan import Plan
 from reconciler.sandbox import Sandbox
-from reconciler.saved import json as as_json
+from reconciler.saved import encode
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 from tests.workflows.runner import obeyed
@@ -61,7 +61,7 @@ def test_a_plan_is_saved_shown_and_applied_as_it_is(
 
 def test_where_a_plan_comes_from_is_no_workflow_command(run: Run, tmp_path: Path) -> None:
     origin = {"tool": "##[error]x\n::error::y", "created": "2026-01-01T00:00:00+00:00", "commit": None}
-    (tmp_path / "plan.json").write_text(as_json.plan(Plan("https://api.example", "default", ()), origin))
+    (tmp_path / "plan.json").write_text(encode.plan(Plan("https://api.example", "default", ()), origin))
     for form in ("text", "json", "markdown"):
         shown = run("show", "plan.json", "--format", form)
         assert (shown.exit_code, obeyed(shown.stdout)) == (0, [])
@@ -378,7 +378,7 @@ def test_a_file_is_signed_where_there_is_a_key(
         for name, value in {**document, **altered}.items()
         if value is not None or name not in altered
     }
-    document["sha256"] = as_json.sha256(document)
+    document["sha256"] = encode.sha256(document)
     text = json.dumps(document)
     (tmp_path / "file.json").write_text(text)
 

@@ -21,7 +21,7 @@ from reconciler.evolution.fetch import fetch
 from reconciler.plan import differ, planner
 from reconciler.plan.options import Options
 from reconciler.render import markdown, text
-from reconciler.saved import json
+from reconciler.saved import encode
 from tests.evolution.scripted import KEY, Request, reply, serving
 from tests.evolution.test_answers import STORED
 from tests.evolution.test_fetch import AT, SETTINGS
@@ -81,7 +81,7 @@ def planned(answers: Mapping[str, object], *instances: DesiredInstance, key: str
 
 def shown(made: Plan) -> str:
     """Every form of a plan can say it."""
-    assert json.plan(made)
+    assert encode.plan(made)
     assert markdown.plan(made)
     return text.plan(made, width=10_000)
 

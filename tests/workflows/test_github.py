@@ -19,7 +19,7 @@ import pytest
 
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import json as render
+from reconciler.saved import encode
 from tests.workflows.hub import BOT, REPOSITORY, Hub
 from tests.workflows.project import FORK, ROOT, commit, git
 from tests.workflows.runner import obeyed
@@ -30,7 +30,7 @@ TOKEN = "token-canary"
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 ORIGIN = {"tool": "0", "created": "2026-01-01T00:00:00+00:00", "commit": None}
-PLAN = render.plan(Plan("https://api.example", "default", ()), ORIGIN).encode()
+PLAN = encode.plan(Plan("https://api.example", "default", ()), ORIGIN).encode()
 """A plan of nothing."""
 
 PUSHED = {
@@ -437,7 +437,7 @@ class TestReviewed:
             case "method":
                 archive[listed + 10] = archive[8] = 99
             case "results":
-                nothing = render.results(Plan("https://api.example", "default", ()), Results(()), ORIGIN)
+                nothing = encode.results(Plan("https://api.example", "default", ()), Results(()), ORIGIN)
                 archive = bytearray(self._zip({"plan.json": nothing.encode()}))
         self._is_not_believed(hub, run, main, tmp_path, bytes(archive))
 

@@ -10,7 +10,7 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Plan
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from reconciler.saved import documents, json
+from reconciler.saved import decode, encode
 from tests.plan.builders import plan
 from tests.plan.house import House, in_order
 from tests.plan.test_house import KEYS, worlds
@@ -18,10 +18,10 @@ from tests.plan.test_order import desired_bots, remote_bots
 
 
 def _is_read_as_it_was(made: Plan) -> None:
-    text = json.plan(made)
-    again, _, _ = documents.read(documents.parse(text))
+    text = encode.plan(made)
+    again, _, _ = decode.read(decode.parse(text))
     assert again.instances == made.instances
-    assert json.plan(again) == text
+    assert encode.plan(again) == text
 
 
 @settings(max_examples=100, deadline=None)

@@ -9,7 +9,7 @@ model itself cannot see is looked at before (duplicate keys, numbers without a b
 
 from __future__ import annotations
 
-import json as stdlib_json
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import agreement, json
+from reconciler.saved import agreement, encode
 
 Document = dict[str, Any]
 """A JSON object as it was parsed."""
@@ -46,15 +46,15 @@ class NotAPlanError(ReconcilerError):
 def parse(text: str) -> Document:
     """The document of a text: an object of our format and version. Raises NotAPlanError."""
     document = _loaded(text)
-    if not isinstance(document, dict) or document.get("format") not in json.FORMATS:
+    if not isinstance(document, dict) or document.get("format") not in encode.FORMATS:
         raise NotAPlanError("is no saved plan: it is JSON of another kind")
     version = document.get("version")
-    if type(version) is not int or version != json.VERSION:
+    if type(version) is not int or version != encode.VERSION:
         raise NotAPlanError(
-            f"has version {stdlib_json.dumps(version)[:40]} of the format, and this tool reads "
-            f"{json.VERSION}: plan again with this version of the tool"
+            f"has version {json.dumps(version)[:40]} of the format, and this tool reads "
+            f"{encode.VERSION}: plan again with this version of the tool"
         )
-    if document.get("sha256") != json.sha256(document):
+    if document.get("sha256") != encode.sha256(document):
         raise NotAPlanError(
             "was altered after it was written, or written by another version of the tool: plan again"
         )
@@ -71,12 +71,12 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
     try:
         origin = _origin(document)
         planned = document["plan"] if "results" in document else document
-        plan = _plan(planned)
+        plan = to_plan(planned)
         results = _results(document, plan) if "results" in document else None
         if results is None:
-            expected = json.plan_document(plan, origin)
+            expected = encode.plan_document(plan, origin)
         else:
-            expected = json.results_document(plan, results, origin)
+            expected = encode.results_document(plan, results, origin)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "its beginning"
@@ -85,8 +85,8 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
         what = f" (it lacks {error})" if isinstance(error, KeyError) else ""
         raise NotAPlanError(f"is no saved plan{what}") from None
     written = {name: value for name, value in document.items() if name != "signature"}
-    if json.canonical(written) != (canonical := json.canonical(expected)):
-        place = _difference(written, stdlib_json.loads(canonical))
+    if encode.canonical(written) != (canonical := encode.canonical(expected)):
+        place = _difference(written, json.loads(canonical))
         raise NotAPlanError(f"contradicts itself, or was altered, at {place}")
     agreement.check(plan)
     return plan, results, origin
@@ -97,7 +97,7 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
 
 def _loaded(text: str) -> object:
     try:
-        return stdlib_json.loads(
+        return json.loads(
             text,
             object_pairs_hook=_characters_too if _SURROGATE_ESCAPE.search(text) else _object,
             parse_int=_integer,
@@ -106,11 +106,11 @@ def _loaded(text: str) -> object:
         )
     except RecursionError:
         raise NotAPlanError("is no saved plan: it is nested too deep") from None
-    except stdlib_json.JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         raise NotAPlanError(_no_json(text, error)) from None
 
 
-def _no_json(text: str, error: stdlib_json.JSONDecodeError) -> str:
+def _no_json(text: str, error: json.JSONDecodeError) -> str:
     """What a text is that is no JSON."""
     start = text.strip()[:200]
     if not start:
@@ -132,7 +132,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotAPlanError(f"is no saved plan: {stdlib_json.dumps(twice)[:80]} stands twice in an object")
+        raise NotAPlanError(f"is no saved plan: {json.dumps(twice)[:80]} stands twice in an object")
     return found
 
 
@@ -168,11 +168,15 @@ def _difference(one: object, other: object) -> str:
     if isinstance(one, dict) and isinstance(other, dict):
         for key in (*one, *other):
             rest = _difference(one.get(key), other.get(key))
-            if key not in one or key not in other or json.canonical(one[key]) != json.canonical(other[key]):
+            if (
+                key not in one
+                or key not in other
+                or encode.canonical(one[key]) != encode.canonical(other[key])
+            ):
                 return f"{key}.{rest}".rstrip(".").replace(".[", "[")
     if isinstance(one, list) and isinstance(other, list):
         for place, (a, b) in enumerate(zip(one, other, strict=False)):
-            if json.canonical(a) != json.canonical(b):
+            if encode.canonical(a) != encode.canonical(b):
                 return f"[{place}].{_difference(a, b)}".rstrip(".").replace(".[", "[")
     return ""
 
@@ -192,7 +196,7 @@ def _origin(document: Document) -> Mapping[str, str | None]:
     return {"tool": tool, "created": created, "commit": commit}
 
 
-def _plan(document: Document) -> Plan:
+def to_plan(document: Document) -> Plan:
     """The plan that the document says, as model.py has it."""
     instances = [
         {

@@ -1,6 +1,6 @@
 """Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json.
 
-Holds all of a Plan, steps included, so that it can be read back (documents.py). Pure ASCII, so that it
+Holds all of a Plan, steps included, so that it can be read back (decode.py). Pure ASCII, so that it
 survives every terminal and pipe. A sum over all of it shows an accident; a signature, where there is a key,
 shows who wrote it. A change of meaning is a new version.
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as stdlib_json
+import json
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -19,18 +19,18 @@ from reconciler.domain.errors import Position
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
-from reconciler.saved import json
+from reconciler.saved import encode
 from tests.render.plans import PLANS, RESULTS, change, plan
 
-_SCHEMA = stdlib_json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text())
+_SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text())
 _VALIDATOR = Draft202012Validator(_SCHEMA)
 
 
 @settings(deadline=None)
 @given(PLANS, RESULTS)
 def test_every_document_keeps_the_schema(made: Plan, ended: Results) -> None:
-    for document in (json.plan(made), json.results(made, ended)):
-        _VALIDATOR.validate(stdlib_json.loads(document))
+    for document in (encode.plan(made), encode.results(made, ended)):
+        _VALIDATOR.validate(json.loads(document))
         assert document.isascii()
         assert not [c for c in document if c != "\n" and (c < " " or c == "\x7f")]
         assert document.endswith("}\n")
@@ -39,7 +39,7 @@ def test_every_document_keeps_the_schema(made: Plan, ended: Results) -> None:
 @settings(deadline=None)
 @given(PLANS)
 def test_a_plan_can_be_read_back(made: Plan) -> None:
-    assert _read(stdlib_json.loads(json.plan(made))) == made
+    assert _read(json.loads(encode.plan(made))) == made
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ def test_a_plan_can_be_read_back(made: Plan) -> None:
 def test_nothing_in_it_is_a_workflow_command(text: str) -> None:
     """And the value is the same."""
     made = plan(replace(change(Verb.UPDATE), reason=text))
-    for document in (json.plan(made), json.plan(made, {"commit": text})):
+    for document in (encode.plan(made), encode.plan(made, {"commit": text})):
         assert "##[" not in document
         assert not [line for line in document.splitlines() if line.lstrip().startswith("::")]
-        assert stdlib_json.loads(document)["instances"][0]["changes"][0]["reason"] == text
+        assert json.loads(document)["instances"][0]["changes"][0]["reason"] == text
 
 
 def test_results_name_their_changes() -> None:
@@ -75,8 +75,8 @@ def test_results_name_their_changes() -> None:
         ),
         signal=2,
     )
-    document = stdlib_json.loads(json.results(made, ended))
-    whole = stdlib_json.loads(json.plan(made))
+    document = json.loads(encode.results(made, ended))
+    whole = json.loads(encode.plan(made))
     assert document["plan"] == {
         name: whole[name] for name in whole if name not in {"format", "version", "sha256"}
     }
@@ -121,17 +121,17 @@ def test_the_schema_has_the_words_of_the_model(place: list[str], choices: type[S
 
 def test_a_saved_document_says_where_it_comes_from() -> None:
     origin = {"tool": "0.1.0", "created": "2026-01-02T03:04:05+00:00", "commit": None}
-    for document in (json.plan(plan(), origin), json.results(plan(), Results(()), origin)):
-        read = stdlib_json.loads(document)
+    for document in (encode.plan(plan(), origin), encode.results(plan(), Results(()), origin)):
+        read = json.loads(document)
         _VALIDATOR.validate(read)
         assert {name: read[name] for name in origin} == origin
-        assert read["format"] in json.FORMATS
+        assert read["format"] in encode.FORMATS
 
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(_SCHEMA)
     assert not _VALIDATOR.is_valid({"format": "evolution-reconciler/plan", "version": 2})
-    assert not _VALIDATOR.is_valid(stdlib_json.loads(json.plan(plan())) | {"apiKey": "secret"})
+    assert not _VALIDATOR.is_valid(json.loads(encode.plan(plan())) | {"apiKey": "secret"})
 
 
 def _read(document: dict[str, Any]) -> Plan:
