@@ -13,7 +13,7 @@ from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI, Type, Value
 from reconciler.domain.plan import FieldChange, InstancePlan
 from reconciler.plan import differ
-from reconciler.saved import agreement
+from reconciler.saved.unshown import unshown
 
 _CONTEXT = 2  # unchanged lines around a changed one
 _AROUND = 30  # unchanged characters around a change within a long line
@@ -81,7 +81,7 @@ def also(instance: InstancePlan) -> dict[str, list[str]]:
     """What the calls of each change do that its fields do not show, a sentence each, by its label."""
     found = {
         label: [f"{name} is sent as {inline(name, value)}" for name, value in more.items()]
-        for label, more in agreement.unshown(instance).items()
+        for label, more in unshown(instance).items()
     }
     for step in instance.steps:
         if step.merge:

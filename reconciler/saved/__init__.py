@@ -1,9 +1,10 @@
 """Saved plans: a plan or its results as a JSON file, written, signed, read back strictly and checked.
 
-encode: to JSON. decode: from JSON, strictly. agreement: whether the steps of a plan are those of its changes.
-Knows no renderer and no server.
+file: writes, signs and reads the files. encode: to JSON. decode: from JSON, strictly. consistency: whether a
+plan's calls are those of its changes. unshown: what calls send that changes do not show. Knows no renderer
+and no server.
 """
 
 from reconciler.saved.file import KEY, Saved, key, read, read_plan, write
 
-__all__ = ["KEY", "Saved", "agreement", "encode", "key", "read", "read_plan", "write"]
+__all__ = ["KEY", "Saved", "encode", "key", "read", "read_plan", "unshown", "write"]

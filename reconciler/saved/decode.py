@@ -1,10 +1,9 @@
-"""The JSON form read back: text to Plan and Results, strictly. Pure.
+"""Decode JSON to Plan and Results, strictly. Pure.
 
-A plan in a file may come from anywhere, and it is what an apply goes by. So nothing in it is passed over: it
-is read into the model, written again, and must be the same, value by value and type by type. That leaves no
-room for an unknown key, a summary of something else, a digest that is not one, or `true` for 1. What the
-model itself cannot see is looked at before (duplicate keys, numbers without a bound) and after
-(agreement.py: calls that are not those of the changes).
+A saved plan may come from anywhere, and apply does what it says. So nothing in it is ignored: it is read into
+the model, encoded again, and must be the same, value by value and type by type. That refuses an unknown key,
+a wrong summary, a wrong digest, or `true` for 1. What the model itself cannot see is checked before
+(duplicate keys, numbers without a bound) and after (consistency/: calls that are not those of the changes).
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from pydantic import TypeAdapter, ValidationError
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import agreement, encode
+from reconciler.saved import encode
+from reconciler.saved.consistency.check import check
 
 Document = dict[str, Any]
 """A JSON object as it was parsed."""
@@ -31,7 +31,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SURROGATE_ESCAPE = re.compile(
     r"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|[c-fC-F](?<!\\u[dD][89abAB]..\\u[dD].))", re.DOTALL
 )
-"""Where half a character may be escaped in JSON; only then every text is looked at."""
+"""Finds where JSON may escape a lone surrogate; only then is every text checked."""
 
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -40,14 +40,14 @@ _ORIGIN = ("tool", "created", "commit")
 
 
 class NotAPlanError(ReconcilerError):
-    """What is wrong with a text that should be a plan's or results' JSON; completes "FILE ..."."""
+    """Why a text is not the JSON of a plan or of results; completes "FILE ..."."""
 
 
 def parse(text: str) -> Document:
-    """The document of a text: an object of our format and version. Raises NotAPlanError."""
+    """The JSON object in a text, of our format and version. Raises NotAPlanError."""
     document = _loaded(text)
     if not isinstance(document, dict) or document.get("format") not in encode.FORMATS:
-        raise NotAPlanError("is no saved plan: it is JSON of another kind")
+        raise NotAPlanError("is not a saved plan: it is JSON of another kind")
     version = document.get("version")
     if type(version) is not int or version != encode.VERSION:
         raise NotAPlanError(
@@ -59,12 +59,12 @@ def parse(text: str) -> Document:
             "was altered after it was written, or written by another version of the tool: plan again"
         )
     if "signature" in document and not _SIGNATURE.fullmatch(str(document["signature"])):
-        raise NotAPlanError("has a signature that is none")
+        raise NotAPlanError("has a malformed signature")
     return document
 
 
 def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | None]]:
-    """The plan, how it ended where that is said, and where the document comes from.
+    """The plan, its results if the document has them, and where the document comes from.
 
     Raises NotAPlanError, and ContradictionError for a plan that contradicts itself.
     """
@@ -80,15 +80,15 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "its beginning"
-        raise NotAPlanError(f"is no saved plan ({first['msg']} at {where})") from None
+        raise NotAPlanError(f"is not a saved plan ({first['msg']} at {where})") from None
     except (LookupError, TypeError, AttributeError, ValueError) as error:
         what = f" (it lacks {error})" if isinstance(error, KeyError) else ""
-        raise NotAPlanError(f"is no saved plan{what}") from None
+        raise NotAPlanError(f"is not a saved plan{what}") from None
     written = {name: value for name, value in document.items() if name != "signature"}
     if encode.canonical(written) != (canonical := encode.canonical(expected)):
         place = _difference(written, json.loads(canonical))
         raise NotAPlanError(f"contradicts itself, or was altered, at {place}")
-    agreement.check(plan)
+    check(plan)
     return plan, results, origin
 
 
@@ -99,32 +99,32 @@ def _loaded(text: str) -> object:
     try:
         return json.loads(
             text,
-            object_pairs_hook=_characters_too if _SURROGATE_ESCAPE.search(text) else _object,
+            object_pairs_hook=_object_of_whole_characters if _SURROGATE_ESCAPE.search(text) else _object,
             parse_int=_integer,
-            parse_float=_refused("a number that is none of a plan's"),
-            parse_constant=_refused("a number that is none"),
+            parse_float=_refused("a number with a fraction or an exponent"),
+            parse_constant=_refused("NaN or Infinity"),
         )
     except RecursionError:
-        raise NotAPlanError("is no saved plan: it is nested too deep") from None
+        raise NotAPlanError("is not a saved plan: it is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise NotAPlanError(_no_json(text, error)) from None
 
 
 def _no_json(text: str, error: json.JSONDecodeError) -> str:
-    """What a text is that is no JSON."""
+    """Why a text is not JSON."""
     start = text.strip()[:200]
     if not start:
-        return "is empty: the command that was to write it failed, or has not ended"
+        return "is empty: the command that writes it failed, or is still running"
     if start.startswith("<"):
-        return "is no saved plan: it is a web page or XML, such as an error or a login in its place"
+        return "is not a saved plan: it is a web page or XML, such as an error or login page"
     if start.startswith(("Plan: ", "No changes.", "Nothing to apply")):
         return "is a plan as text, which cannot be read back: save one with `plan --out FILE`"
     if start.startswith("**"):
         return "is a plan as markdown, which cannot be read back: save one with `plan --out FILE`"
     unterminated = error.msg.startswith("Unterminated")
     if start.startswith("{") and (unterminated or not text[error.pos :].strip()):
-        return "is cut off: it ends in the middle. Fetch or save it again"
-    return f"is no saved plan: it is not JSON (line {error.lineno}, column {error.colno})"
+        return "is incomplete: it ends in the middle. Download or save it again"
+    return f"is not a saved plan: it is not JSON (line {error.lineno}, column {error.colno})"
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -132,19 +132,19 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotAPlanError(f"is no saved plan: {json.dumps(twice)[:80]} stands twice in an object")
+        raise NotAPlanError(f"is not a saved plan: {json.dumps(twice)[:80]} occurs twice in an object")
     return found
 
 
-def _characters_too(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object_of_whole_characters(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = _object(pairs)
     if any(_SURROGATE.search(text) for pair in pairs for text in _texts(pair)):
-        raise NotAPlanError("is no saved plan: it has half a character, a lone surrogate")
+        raise NotAPlanError("is not a saved plan: it has a lone surrogate, which is half a character")
     return found
 
 
 def _texts(value: object) -> list[str]:
-    """The texts of a value that is no object: it, or those in it."""
+    """The texts in a value that is not an object."""
     if isinstance(value, str):
         return [value]
     return [text for part in value for text in _texts(part)] if isinstance(value, list | tuple) else []
@@ -152,13 +152,13 @@ def _texts(value: object) -> list[str]:
 
 def _integer(digits: str) -> int:
     if len(digits) > _MOST_DIGITS:
-        raise NotAPlanError("is no saved plan: it has a number that is too large")
+        raise NotAPlanError("is not a saved plan: it has a number that is too large")
     return int(digits)
 
 
 def _refused(what: str) -> Callable[[str], NoReturn]:
     def refuse(text: str) -> NoReturn:
-        raise NotAPlanError(f"is no saved plan: it has {what}")
+        raise NotAPlanError(f"is not a saved plan: it has {what}")
 
     return refuse
 
@@ -185,7 +185,7 @@ def _difference(one: object, other: object) -> str:
 
 
 def _origin(document: Document) -> Mapping[str, str | None]:
-    """Where a saved document says it comes from; {} for one that was only printed."""
+    """Where a saved document comes from; {} for one that was only printed."""
     if not any(name in document for name in _ORIGIN):
         return {}
     tool, created, commit = (document[name] for name in _ORIGIN)
@@ -197,7 +197,7 @@ def _origin(document: Document) -> Mapping[str, str | None]:
 
 
 def to_plan(document: Document) -> Plan:
-    """The plan that the document says, as model.py has it."""
+    """The plan in a document. Raises what its parts raise: ValidationError, LookupError, TypeError."""
     instances = [
         {
             "name": instance["name"],
@@ -223,7 +223,7 @@ def to_plan(document: Document) -> Plan:
 
 @cache
 def _plans() -> TypeAdapter[Plan]:
-    """Reads plans; it takes long to make."""
+    """Reads plans. Building it is slow."""
     return TypeAdapter(Plan)
 
 

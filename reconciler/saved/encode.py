@@ -1,8 +1,8 @@
-"""Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json.
+"""Encode Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json. Pure.
 
-Holds all of a Plan, steps included, so that it can be read back (decode.py). Pure ASCII, so that it
-survives every terminal and pipe. A sum over all of it shows an accident; a signature, where there is a key,
-shows who wrote it. A change of meaning is a new version.
+A document holds all of a Plan, steps included, so that decode.py can read it back. It is ASCII, so that it
+survives every terminal and pipe. A checksum reveals accidental changes; a signature, if there is a key,
+proves who wrote it. A change of meaning needs a new version.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ VERSION = 1
 FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
 
 Origin = Mapping[str, str | None]
-"""Where a saved document comes from: tool, created, commit. Empty for one that is only shown."""
+"""Where a saved document comes from: tool, created, commit. Empty for one that is only printed."""
 
 _NOWHERE: Origin = {}
 
 Document = Mapping[str, object]
-"""A document as values, with its sum; tuples stand for lists."""
+"""A document as values, with its checksum; tuples stand for lists."""
 
 
 def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
-    """One JSON document, ending with a newline. key: it is signed with."""
+    """One JSON document, ending with a newline. key: signs it."""
     return _dump(plan_document(plan, origin), key)
 
 
 def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
-    """One JSON document with the plan that was applied and how each of its changes ended."""
+    """One JSON document: the plan that was applied, and how each of its changes ended."""
     return _dump(results_document(plan, results, origin), key)
 
 
 def plan_document(plan: Plan, origin: Origin = _NOWHERE) -> Document:
-    """What `plan` prints, as values."""
-    return _sealed({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+    """The document of `plan`, as values."""
+    return _with_checksum({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
 
 
 def results_document(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> Document:
-    """What `results` prints, as values."""
+    """The document of `results`, as values."""
     ended = [result.outcome for result in results.results]
-    return _sealed(
+    return _with_checksum(
         {
             "format": FORMATS[1],
             "version": VERSION,
@@ -61,31 +61,31 @@ def results_document(plan: Plan, results: Results, origin: Origin = _NOWHERE) ->
 
 
 def canonical(value: object) -> bytes:
-    """The one form of a JSON value, whatever its layout and the order of its keys."""
+    """A JSON value in canonical form: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 def sha256(document: Mapping[str, object]) -> str:
-    """64 hex digits over all of a document but this sum and the signature."""
+    """The checksum of a document without its checksum and signature: 64 hex digits."""
     rest = {name: value for name, value in document.items() if name not in {"sha256", "signature"}}
     return hashlib.sha256(canonical(rest)).hexdigest()
 
 
 def signature(document: Mapping[str, object], key: bytes) -> str:
-    """HMAC-SHA256 over all of a document but the signature, in hex."""
+    """HMAC-SHA256 of a document without its signature, in hex."""
     rest = {name: value for name, value in document.items() if name != "signature"}
     return hmac.new(key, canonical(rest), hashlib.sha256).hexdigest()
 
 
-def _sealed(document: Mapping[str, object]) -> Document:
+def _with_checksum(document: Mapping[str, object]) -> Document:
     return {**document, "sha256": sha256(document)}
 
 
 def _dump(document: Document, key: bytes | None) -> str:
     if key is not None:
         document = {**document, "signature": signature(document, key)}
-    # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has. And `##[`
-    # is a command to GitHub's runner wherever it stands in a log. Both occur in texts alone; the values stay.
+    # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
+    # command to GitHub's runner anywhere in a log. Both occur in texts only; the values do not change.
     return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
 
 

@@ -1,10 +1,10 @@
 """Plans and results as files: written for a review, read back to be shown or applied.
 
-The form is the JSON that `--format json` prints (docs/plan.schema.json), with where it came from: the tool's
-version, the time, and the commit of the manifests where there is one. It holds prompts, and no key.
+A file holds the JSON that `--format json` prints (docs/plan.schema.json) and its origin: the tool's version,
+the time, and the commit of the manifests if there is one. It contains prompts, and no key.
 
-Where a key is in the environment a file is signed with it, and one that is not is not read: so a job can
-know that the plan which it applies is the one that another job made.
+If the environment has a signing key, files are signed with it, and unsigned files are refused. So a job knows
+that the plan that it applies is the one that another job made.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import agreement, decode, encode
+from reconciler.saved import decode, encode
+from reconciler.saved.consistency.contradiction import ContradictionError
 
 MAX_BYTES = 256 * 2**20
-"""A file larger than this is no plan of ours."""
+"""A larger file is refused."""
 
 KEY = "EVOLUTION_RECONCILER_PLAN_KEY"
-"""The variable of the environment with the key that files are signed with."""
+"""The environment variable with the signing key."""
 
 _SHORTEST_KEY = 32
 _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
@@ -35,9 +36,9 @@ _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codec
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What a file held. results: how its plan ended, where that is what was saved.
+    """The content of a file. results: how its plan ended, if that was saved.
 
-    signed: whether it has a signature. It is the right one, if there is a key; else nobody looked.
+    signed: whether it has a signature. It was verified if there is a signing key.
     """
 
     plan: Plan
@@ -49,12 +50,12 @@ class Saved:
 
 
 def key() -> bytes | None:
-    """The key that files are signed with; None where there is none. Raises ReconcilerError for a weak one."""
+    """The signing key, None if there is none. Raises ReconcilerError for a weak one."""
     found = os.environ.get(KEY, "").strip().encode(errors="surrogateescape")
     if found and len(found) < _SHORTEST_KEY:
         raise ReconcilerError(
-            f"{KEY} has {len(found)} characters, and a key that nobody guesses has {_SHORTEST_KEY} or more: "
-            "make one with `openssl rand -hex 32`."
+            f"{KEY} has {len(found)} characters, and needs at least {_SHORTEST_KEY}: "
+            "generate a key with `openssl rand -hex 32`."
         )
     return found or None
 
@@ -62,7 +63,7 @@ def key() -> bytes | None:
 def write(
     file: files.Replacement, plan: Plan, results: Results | None = None, *, commit: str | None = None
 ) -> None:
-    """Save a plan, or how it ended. commit: of the manifests, noted in the file."""
+    """Save a plan, or its results. commit: of the manifests."""
     origin = {
         "tool": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -78,7 +79,7 @@ def write(
 
 
 def read(path: Path) -> Saved:
-    """Read a file that `write` wrote, or that the printed JSON was sent to. Raises ReconcilerError."""
+    """Read a file that `write` wrote, or the output of `--format json`. Raises ReconcilerError."""
     content = files.read(path, MAX_BYTES)
     try:
         document = decode.parse(_text(content))
@@ -86,39 +87,41 @@ def read(path: Path) -> Saved:
         plan, results, origin = decode.read(document)
     except decode.NotAPlanError as error:
         raise ReconcilerError(f"{path} {error}.") from None
-    except agreement.ContradictionError as error:
-        raise ReconcilerError(f"{path} contradicts itself; nothing of it is applied. {error}.") from None
+    except ContradictionError as error:
+        raise ReconcilerError(f"{path} contradicts itself, so nothing of it is applied. {error}.") from None
     tool, created, made_at = (origin.get(name) for name in ("tool", "created", "commit"))
     return Saved(plan, results, tool or "", created or "", made_at, "signature" in document)
 
 
 def read_plan(path: Path) -> Plan:
-    """Read a plan that is to be applied, or to say what may be. Raises ReconcilerError."""
+    """Read a plan, and refuse results. Raises ReconcilerError."""
     found = read(path)
     if found.results is not None:
-        raise ReconcilerError(f"{path} is no plan: it says how one ended. `show` shows it.")
+        raise ReconcilerError(f"{path} is not a plan but the results of one: use `reconciler show`.")
     return found.plan
 
 
 def _text(content: bytes) -> str:
-    """The text of a file. A shell of Windows may have written it anew, as UTF-16 or with a mark in front."""
+    """The text of a file. A Windows shell may have written it as UTF-16, or with a byte order mark."""
     encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "ascii")
     if encoding == "ascii" and b"\0" in content[:2]:
         encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise decode.NotAPlanError("is no saved plan: it is not ASCII") from None
+        raise decode.NotAPlanError("is not a saved plan: it is not ASCII") from None
 
 
 def _check_signature(document: decode.Document) -> None:
-    """Raises NotAPlanError for a document that was not signed with the key, where there is one."""
+    """Raises NotAPlanError for a document that is not signed with the signing key, if there is one."""
     if (secret := key()) is None:
         return
     if "signature" not in document:
         raise decode.NotAPlanError(
-            f"is not signed, and {KEY} is set: it was not made with that key, or not saved with --out"
+            f"is not signed, and {KEY} is set: save the plan with `--out` where that key is set"
         )
     signature, expected = str(document["signature"]), encode.signature(document, secret)
     if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
-        raise decode.NotAPlanError(f"is not signed with the key in {KEY}: another one was used")
+        raise decode.NotAPlanError(
+            f"is not signed with the key in {KEY}: it was altered, or signed with another key"
+        )

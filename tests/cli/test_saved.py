@@ -163,19 +163,22 @@ def test_what_is_no_plan_of_ours_is_not_applied(
         (b" \r\n", "plan.json is empty"),
         (b"[]", "it is JSON of another kind"),
         (b"\xff", "not ASCII"),
-        (b"[" * 9999, "nested too deep"),
-        (b'{"a":' * 99999, "nested too deep"),
+        (b"[" * 9999, "nested too deeply"),
+        (b'{"a":' * 99999, "nested too deeply"),
         (b"<!DOCTYPE html><title>Sign in</title>", "it is a web page or XML"),
         (b"Plan: 1 to create, 0 in sync\n", "is a plan as text"),
         (b"No changes. 2 bots in sync on 1 instance.\n", "is a plan as text"),
         (b"**Plan: 1 to create, 0 in sync**\n", "is a plan as markdown"),
-        (b'{"format": "evolution-reconciler/plan",\n "version', "is cut off"),
-        (b"{]", "is no saved plan: it is not JSON (line 1, column 2)"),
-        (b'{"format": 1, "format": 2}', '"format" stands twice'),
-        (b'{"format": "evolution-reconciler/plan", "version": 1.0}', "a number that is none of a plan's"),
-        (b'{"version": NaN}', "a number that is none"),
+        (b'{"format": "evolution-reconciler/plan",\n "version', "is incomplete"),
+        (b"{]", "is not a saved plan: it is not JSON (line 1, column 2)"),
+        (b'{"format": 1, "format": 2}', '"format" occurs twice'),
+        (
+            b'{"format": "evolution-reconciler/plan", "version": 1.0}',
+            "a number with a fraction or an exponent",
+        ),
+        (b'{"version": NaN}', "NaN or Infinity"),
         (b'{"version": 1' + b"0" * 9999 + b"}", "a number that is too large"),
-        (b'{"version": "\\ud800"}', "half a character"),
+        (b'{"version": "\\ud800"}', "a lone surrogate"),
     ],
 )
 def test_other_files(run: Run, tmp_path: Path, content: bytes, sentence: str) -> None:
@@ -348,8 +351,8 @@ _SHORT = {"EVOLUTION_RECONCILER_PLAN_KEY": "short-key-of-31-characters-here"}
         (_SIGNS, {"signature": None}, _SIGNS, "is not signed, and"),
         (_WRONG, {}, _SIGNS, "is not signed with the key in EVOLUTION_RECONCILER_PLAN_KEY"),
         (_SIGNS, {"signature": "0" * 64}, _SIGNS, "is not signed with the key in"),
-        (_SIGNS, {"signature": "0"}, _SIGNS, "has a signature that is none"),
-        (_SIGNS, {"signature": 7}, {}, "has a signature that is none"),
+        (_SIGNS, {"signature": "0"}, _SIGNS, "has a malformed signature"),
+        (_SIGNS, {"signature": 7}, {}, "has a malformed signature"),
         (_SIGNS, {"created": "2026-01-01T00:00:00+00:00"}, _SIGNS, "is not signed with the key in"),
         (_SIGNS, {"commit": "0" * 40}, _SIGNS, "is not signed with the key in"),
         (_SIGNS, {}, _SHORT, "has 31 characters"),
@@ -400,5 +403,5 @@ def test_a_weak_key_is_refused_before_anything_is_done(
     server.calls.clear()
     made = run(*command, "--bots", bots, env=_SHORT)
     assert (made.exit_code, made.stdout, server.calls) == (1, "", [])
-    assert "make one with `openssl rand -hex 32`" in made.stderr
+    assert "generate a key with `openssl rand -hex 32`" in made.stderr
     assert _SHORT["EVOLUTION_RECONCILER_PLAN_KEY"] not in made.output

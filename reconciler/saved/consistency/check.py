@@ -1,0 +1,104 @@
+"""Check a whole plan: its instances, which changes it has, and each change with its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reconciler.domain import markers
+from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.saved.consistency import bots, credentials, fields, order, settings
+from reconciler.saved.consistency.contradiction import refuse, refuse_change, refuse_duplicates
+from reconciler.saved.consistency.fields import CREDS
+
+_SECRET_FIELDS = {name for name, field in OPENAI.fields.items() if field.hides}
+"""Fields whose values a manifest may take from a variable."""
+
+
+def check(plan: Plan, kind: Kind = OPENAI) -> None:
+    """Raises ContradictionError, with the place, for a plan whose calls are not those of its changes."""
+    if not markers.OWNER.fullmatch(plan.owner):
+        refuse("the plan", "its owner is not a valid name")
+    refuse_duplicates("the plan", "the instance", [instance.name for instance in plan.instances])
+    refuse_duplicates("the plan", "the id", [instance.id for instance in plan.instances if instance.id])
+    for instance in plan.instances:
+        _check_instance(instance)
+        _check_places(instance)
+        writes = _checked_writes(instance)
+        for change in writes.values():
+            steps = [step for step in instance.steps if step.bot == change.label]
+            _check_change(change, steps, writes, plan.owner, kind)
+        order.check(instance, kind)
+    _check_credentials_made(plan)
+    written = [
+        id for change in plan.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
+    ]
+    refuse_duplicates("the plan", "the bot", written)
+
+
+def _check_credentials_made(plan: Plan) -> None:
+    """A credential that a call uses and that has no id yet must be made by a call of the plan."""
+    calls = [(instance, step) for instance in plan.instances for step in instance.steps]
+    made = {
+        NEW_CREDENTIAL + str(step.body.get("name")) for _, step in calls if step.call is Call.NEW_CREDENTIAL
+    }
+    for instance, step in calls:
+        if str(name := step.body.get(CREDS, "")).startswith(NEW_CREDENTIAL) and name not in made:
+            refuse(f"{step.bot} on {instance.name!r}", "no call creates the credential that it uses")
+
+
+def _check_instance(instance: InstancePlan) -> None:
+    where = f"the instance {instance.name!r}"
+    if not instance.name or instance.in_sync < 0:
+        refuse(where, "it has no name, or a negative number of bots in sync")
+    if instance.problem is not None and (instance.changes or instance.steps or instance.in_sync):
+        refuse(where, "it could not be read, and has changes")
+    others = instance.unverified.keys() - instance.credentials.keys()
+    if {name.partition(" of ")[0] for name in others} - _SECRET_FIELDS:
+        refuse(where, "an unverified key belongs to no credential")
+
+
+def _check_places(instance: InstancePlan) -> None:
+    for change in instance.changes:
+        if change.at is not None and min(change.at.line, change.at.column) < 1:
+            refuse_change(change, "its line or column is less than 1")
+
+
+def _checked_writes(instance: InstancePlan) -> Mapping[str, Change]:
+    """The changes that write, by label. Each bot, credential and row of settings has one at most.
+
+    What is written is not reported as well, and each call belongs to a change that writes.
+    """
+    where = f"the instance {instance.name!r}"
+    writes = {change.label: change for change in instance.changes if change.verb.writes}
+    refuse_duplicates(where, "the change of", [c.label for c in instance.changes if c.verb.writes])
+    ids = {id for change in writes.values() if change.of is Of.BOT for id in change.ids}
+    for change in instance.changes:
+        if change.verb.writes or change.of is not Of.BOT:
+            continue
+        if change.label in writes and writes[change.label].of is Of.BOT:
+            refuse_change(change, f"it is written, and reported as {change.verb.value}")
+        if change.verb is not Verb.CONFLICT and ids & set(change.ids):
+            refuse_change(change, f"it is reported as {change.verb.value}, and written")
+    for step in instance.steps:
+        if step.bot not in writes:
+            refuse(f"{step.bot} on {instance.name!r}", f"no change needs the call {step.call.value!r}")
+    return writes
+
+
+def _check_change(
+    change: Change, steps: Sequence[Step], writes: Mapping[str, Change], owner: str, kind: Kind
+) -> None:
+    fields.check(change, steps, owner, kind)
+    for step in steps:
+        if (step.secret is not None) != (step.call is Call.NEW_CREDENTIAL):
+            refuse_change(change, f"the call {step.call.value!r} has a key, or lacks one")
+        if step.merge and not (step.call is Call.SETTINGS and "ignoreJids" in step.body):
+            refuse_change(change, f"the call {step.call.value!r} merges nothing")
+    match change.of:
+        case Of.BOT:
+            bots.check(change, steps, owner, kind)
+        case Of.CREDENTIAL:
+            credentials.check(change, steps, kind)
+        case Of.SETTINGS:
+            settings.check(change, steps, writes, kind)
