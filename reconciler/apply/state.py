@@ -1,14 +1,15 @@
-"""What the steps of an apply know of each other, within an instance and beyond it. Makes no call."""
+"""The state of a run: what all instances share, and how far each of them is. Makes no call of its own."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from reconciler.apply.bot_table import BotTable
 from reconciler.domain.desired import Fields, SecretRef
-from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step
 from reconciler.domain.results import Outcome, Result
@@ -18,19 +19,16 @@ from reconciler.manifests import secrets
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from reconciler.domain.observed import RemoteBot
-
 T = TypeVar("T")
 
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
 """Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
 
-
 UNSEEN = "the server answered that it is done, but it could not be seen: "
 
 
 class NotAppliedError(Exception):
-    """How the change that a step belongs to ends, other than applied."""
+    """How the change that a step belongs to ends, if not as applied."""
 
     def __init__(self, outcome: Outcome, detail: str) -> None:
         super().__init__(detail)
@@ -38,16 +36,21 @@ class NotAppliedError(Exception):
 
 
 def explained(error: Exception, why: str) -> str:
-    """An error's sentence, which may end with the server's own words, and another one."""
-    said = str(error)
-    return f"{said} {why}" if said.endswith((".", "!", "?", "…")) else f"{said}. {why}"
+    """An error's message, which may end with the server's own words, and a second sentence."""
+    message = str(error)
+    return f"{message} {why}" if message.endswith((".", "!", "?", "…")) else f"{message}. {why}"
+
+
+def despite(error: Exception | None) -> str:
+    """The note of a call that took effect although it failed; "" if it did not fail."""
+    return "" if error is None else f"seen to be done, although: {error}"
 
 
 @dataclass(slots=True)
 class Stop:
     """Asks a running apply to finish the calls in flight and to make no more.
 
-    reason: completes "the run ended before: …". signal: the number of the one that asked.
+    reason: completes "the run ended before: …". signal: the number of the signal that asked.
     """
 
     signal: int | None = None
@@ -55,36 +58,26 @@ class Stop:
 
     @property
     def asked(self) -> bool:
-        """Whether it was asked for."""
+        """Whether the run is to stop."""
         return bool(self.reason)
 
     def lost(self) -> None:
-        """The server cannot be spoken with, so the run ends."""
+        """Stop the run because the server is unreachable."""
         self.reason = self.reason or "the server cannot be spoken with"
 
     def check(self) -> None:
-        """Raises NotAppliedError when it was asked for."""
+        """Raises NotAppliedError if the run is to stop."""
         if self.asked:
             raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended before: {self.reason}")
 
 
-class ReadBots(Protocol):
-    """The bots of one instance, as far as the steps of others need them. rows: as last read, by id."""
-
-    rows: Mapping[str, RemoteBot]
-
-    async def lost(self) -> list[str]:
-        """Read the bots again. Returns, in words, what was applied and is so no more."""
-        ...
-
-
 @dataclass(slots=True)
 class Shared:
-    """What all instances have in common, since credentials may be lent from one to another.
+    """What all instances share, since one may use the credentials of another.
 
-    read: of a new credential's key. credentials: the ids of those that were made, by name. kept: the ids of
-    old credentials that not everything could be moved away from. bots: of every instance of the plan.
-    on_bug: told of an error of ours that ends an instance's run.
+    read: reads the key of a new credential. credentials: the ids of those that were created, by name. kept:
+    the ids of old credentials that something still uses. states: of every instance of the plan, by name.
+    on_bug: is called with an unexpected error that ends an instance's run.
     """
 
     client: Client
@@ -94,16 +87,25 @@ class Shared:
     on_bug: Callable[[Exception], object]
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
-    bots: dict[str, ReadBots] = field(default_factory=dict)
+    states: dict[str, State] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
         """Whose bots are written."""
         return self.plan.owner
 
+    async def read_after(self, read: Awaitable[T], error: Exception | None) -> T:
+        """Read what a call wrote. error: why the call failed, if it did. Raises NotAppliedError."""
+        try:
+            return await read
+        except (InstanceError, ServerError) as unread:
+            if isinstance(unread, ServerError):
+                self.stop.lost()
+            raise NotAppliedError(Outcome.FAILED, str(error) if error else f"{UNSEEN}{unread}") from None
+
 
 async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]], workers: int) -> None:
-    """Do the work for every part, for so many at a time. The first error ends all of it."""
+    """Do the work for every part, so many at a time. The first error ends all of it."""
     queue = iter(parts)
 
     async def take() -> None:
@@ -120,67 +122,68 @@ async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]],
 
 @dataclass(slots=True)
 class State:
-    """One instance on its way.
+    """How far one instance is.
 
-    changes: those that are written, by label. results: how they ended, as far as they have. made: the ids of
-    what they made. expected: what each bot should look like when its next step comes, by id: as planned, then
-    as we wrote it. halfway: of the changes that are on their way, what would be left if the run ended now.
+    bots: as last read. changes: those that write, by label. results: of the changes that have ended. made:
+    the ids of what was created, by label. expected: what each bot should look like before its next step, by
+    id: as planned, then as we wrote it. halfway: what a change leaves behind if it ends now, by label.
+    fallbacks: the labels of the changes that set the fallback. saved: the settings that this run saved.
     """
 
     shared: Shared
     instance: InstancePlan
     kind: Kind = OPENAI
+    bots: BotTable = field(init=False)
     changes: dict[str, Change] = field(init=False)
     results: dict[str, Result] = field(init=False, default_factory=dict)
     made: dict[str, str] = field(init=False, default_factory=dict)
     expected: dict[str, Fields] = field(init=False)
     halfway: dict[str, str] = field(init=False, default_factory=dict)
+    fallbacks: frozenset[str] = field(init=False)
+    saved: Fields = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, self.kind)
         self.changes = {change.label: change for change in self.instance.changes if change.verb.writes}
         bots = [change.before for change in self.changes.values() if change.of is Of.BOT]
         self.expected = {bot.id: bot.fields for bot in bots if bot is not None}
+        self.fallbacks = frozenset(step.bot for step in self.instance.steps if step.call is Call.FALLBACK)
 
     @property
     def name(self) -> str:
         """The instance's."""
         return self.instance.name
 
-    def later(self, call: Call) -> frozenset[str]:
-        """The labels of the changes that have a step of this kind."""
-        return frozenset(step.bot for step in self.instance.steps if step.call is call)
-
     def label(self, id: str) -> str | None:
-        """The change of the bot with this id, None where it has none."""
+        """The change of the bot with this id, None if it has none."""
         for label, change in self.changes.items():
             if change.of is Of.BOT and (id in change.ids or id == self.made.get(label)):
                 return label
         return None
 
     def undone(self, label: str, why: str) -> None:
-        """What was applied is so no more."""
+        """Mark a change as failed that was applied and is undone since."""
         result = self.results.get(label)
         if result is not None and result.outcome is Outcome.APPLIED:
             self.results[label] = replace(result, outcome=Outcome.FAILED, detail=why)
 
     def resolved(self, step: Step) -> Step:
-        """The step with the ids of what the run has made. Raises NotAppliedError for what it has not."""
+        """The step with the ids of what the run created. Raises NotAppliedError for what it did not."""
         try:
             body = dict(secrets.with_secrets(step.body, self.shared.read, self.kind))
         except ReconcilerError as error:
             raise NotAppliedError(Outcome.FAILED, str(error)) from None
         if (credential := body.get("openaiCredsId")) is not None:
-            body["openaiCredsId"] = self._id(
-                credential, NEW_CREDENTIAL, "credential", self.shared.credentials
-            )
+            body["openaiCredsId"] = _id(credential, NEW_CREDENTIAL, "credential", self.shared.credentials)
         if (bot := body.get("fallbackId")) is not None:
-            body["fallbackId"] = self._id(bot, NEW_BOT, "bot", self.made)
+            body["fallbackId"] = _id(bot, NEW_BOT, "bot", self.made)
         return replace(step, body=body)
 
-    def _id(self, value: Value, prefix: str, what: str, made: dict[str, str]) -> Value:
-        if not isinstance(value, str) or not value.startswith(prefix):
-            return value
-        name = value.removeprefix(prefix)
-        if name not in made:
-            raise NotAppliedError(Outcome.SKIPPED, f"it needs the {what} {name}, which was not made")
-        return made[name]
+
+def _id(value: Value, prefix: str, what: str, made: dict[str, str]) -> Value:
+    if not isinstance(value, str) or not value.startswith(prefix):
+        return value
+    name = value.removeprefix(prefix)
+    if name not in made:
+        raise NotAppliedError(Outcome.SKIPPED, f"it needs the {what} {name}, which was not made")
+    return made[name]

@@ -1,8 +1,9 @@
-"""Who uses a credential, by what the bots and the settings themselves say.
+"""Who uses a credential, according to the bots and the settings themselves.
 
-Deleting a credential deletes its bots, of whatever instance. So the server's own list of its users is one
-witness, and the rows of all instances are another: each instance that the key opens is read once, when the
-first credential is to go, and those that the plan connects with one are read again right before it goes.
+Deleting a credential deletes its bots, in any instance. So the server's own list of its users is not
+enough: the rows of all instances that the key can read are read once, before the first credential is
+deleted, and those of the instances that the plan connects with a credential again, right before that is
+deleted.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from reconciler.apply.bot_writes import reread
 from reconciler.apply.state import Shared, side_by_side
 from reconciler.domain.errors import InstanceError, Missing, ReconcilerError
 from reconciler.domain.plan import Of
 
 _ANY = "any"
-"""Stands for the credential of a bot whose row does not show it; no id is like that."""
+"""The credential of a bot whose row does not show it; not a possible id."""
 
 
 class Users:
-    """The users of credentials. uses: of each instance that was read, by the credential's id."""
+    """The users of credentials.
+
+    uses: by instance and the credential's id. connected: the instances that a credential concerns, by its id.
+    """
 
     def __init__(self, shared: Shared) -> None:
         self.shared, self.client = shared, shared.client
@@ -29,7 +34,7 @@ class Users:
         self.begun = False
 
     async def of(self, id: str, own: str) -> list[str]:
-        """Who uses a credential of this instance, a few words each. Raises InstanceError, ServerError."""
+        """The users of a credential of this instance, a few words each. Raises InstanceError, ServerError."""
         async with self.lock:
             if not self.begun:
                 await self._everywhere()
@@ -42,7 +47,7 @@ class Users:
         ]
 
     def near(self, id: str, own: str) -> list[str]:
-        """The instances of the plan that have to do with a credential, its own among them."""
+        """The instances of the plan that are connected with a credential, its own among them."""
         return sorted({own, *self.connected.get(id, ())})
 
     async def _everywhere(self) -> None:
@@ -53,7 +58,7 @@ class Users:
                 ids |= {change.before.fields.get("openaiCredsId")} if change.before else set()
             for id in ids:
                 self.connected.setdefault(str(id), set()).add(instance.name)
-        await side_by_side(list(self.shared.bots), self._read, self.client.concurrency)
+        await side_by_side(list(self.shared.states), self._read, self.client.concurrency)
         others: tuple[str, ...] = ()
         with suppress(ReconcilerError):  # an instance's own token may not list them
             others = await self.client.instances()
@@ -62,16 +67,16 @@ class Users:
         self.begun = True
 
     async def _read_other(self, name: str) -> None:
-        """Read an instance that is not of the plan, if the key opens it."""
+        """Read an instance that is not in the plan, if the key can read it."""
         with suppress(InstanceError):
             await self._read(name)
 
     async def _read(self, name: str) -> None:
         uses: dict[str, list[str]] = {}
         with suppress(Missing):
-            if (bots := self.shared.bots.get(name)) is not None:
-                await bots.lost()
-                rows = tuple(bots.rows.values())
+            if (state := self.shared.states.get(name)) is not None:
+                await reread(state)
+                rows = tuple(state.bots.rows.values())
             else:
                 rows = await self.client.find(name)
             for bot in rows:

@@ -1,12 +1,12 @@
-"""What is there, held against what was written. Pure.
+"""Compare what was written with what the first read after it shows. Pure.
 
-No status code is believed, and no body of an answer: a write is judged by the first read after it.
+Neither the status nor the body of an answer is trusted.
 
-- What was written must be there just so: each field that was sent, and each that was not as it was before.
-- No other bot of the instance may be changed, gone or doubled by it. A bot that has a change of its own in
-  the run is judged by that. Of any other, what moves between the read right before a write and the one right
-  after it is put to that write. Another hand may have come in that moment too, which the sentence says; what
-  other hands do at any other moment of a run is not looked at.
+- The bot must be exactly as written: each field that was sent as sent, each other one as before.
+- No other bot of the instance may be changed, gone or duplicated. A bot that has a change of its own in the
+  run is judged by that. For any other bot, a difference between the read right before a write and the one
+  right after it is attributed to that write. Somebody else may have done it in that moment, which the
+  message says; what others do at any other moment of a run is not checked.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from reconciler.evolution.masking import Secrets
 from reconciler.plan import differ
 
 Whole = Mapping[str, Value | None]
-"""Fields as they should be; None for one that should be empty."""
+"""Fields as they should be; None for a field that should be empty."""
 
 _ROOM = 60
-"""Characters of a value that is shown."""
+"""Characters of a value that are shown."""
 _AROUND = 15
 """Characters of a long text that are shown before the first one that differs."""
 _UNSHOWN = frozenset({"functionUrl"})
 """Fields whose values may hold a secret."""
 
 
-def unlike(sent: Fields, whole: Whole, there: Whole, secrets: Secrets, kind: Kind = OPENAI) -> list[str]:
-    """What is not as it should be, a sentence for each field.
+def differences(sent: Fields, whole: Whole, there: Whole, secrets: Secrets, kind: Kind = OPENAI) -> list[str]:
+    """The fields that are not as they should be, a sentence each.
 
-    sent: what the call wrote. whole: what should be there then, of the fields that are compared. secrets:
-    what no sentence may hold.
+    sent: what the call wrote. whole: what should be there after it, of the fields that are compared.
+    secrets: what no sentence may contain.
     """
     names = [*kind.fields, *(name for name in whole if name not in kind.fields)]
     return [
@@ -63,7 +63,7 @@ def _sentence(
 
 
 def _shown(one: Value | None, other: Value | None, secrets: Secrets) -> tuple[str, str]:
-    """Two values that differ, for a sentence: short, from a little before where they do, without keys."""
+    """Two values that differ, for a sentence: cut to where they first differ, without secrets."""
     texts = [_text(value) for value in (one, other)]
     start = next((i for i, (a, b) in enumerate(zip(*texts, strict=False)) if a != b), min(map(len, texts)))
     first = start - _AROUND if max(map(len, texts)) > _ROOM and start > _AROUND else 0
@@ -76,7 +76,7 @@ def _text(value: Value | None) -> str:
     return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-def strange(
+def side_effects(
     before: Mapping[str, RemoteBot],
     after: Mapping[str, RemoteBot],
     own: Collection[str],
@@ -84,10 +84,10 @@ def strange(
     owner: str,
     secrets: Secrets,
 ) -> dict[str, str]:
-    """What became of the other bots over a write: a sentence for each bot, by its id.
+    """What happened to the other bots during a write, a sentence for each bot, by its id.
 
-    own: the ids of the bots that were written. made: the name of the bot that was made, "" for none; two of
-    that name are looked at elsewhere.
+    own: the ids of the bots that were written. made: the name of the bot that was created, "" for none;
+    duplicates of it are settled elsewhere.
     """
     found = {}
     for id, was in before.items():

@@ -1,0 +1,125 @@
+"""The steps of bots: each is made only if the bot is as the plan saw it, or as an earlier step left it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from reconciler.apply import bot_writes
+from reconciler.apply.bot_create import create
+from reconciler.apply.collisions import refuse_collision
+from reconciler.apply.state import NotAppliedError, State
+from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclear
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, Step
+from reconciler.domain.results import Outcome
+from reconciler.plan import differ
+
+
+async def make(state: State, step: Step) -> str:
+    """Make one call. Returns a note. Raises NotAppliedError, or the call's error, if the change ends here."""
+    if not state.bots.fresh:
+        await bot_writes.reread(state)
+    state.shared.stop.check()
+    if step.call is Call.CREATE:
+        return await create(state, step)
+    own = state.bots.rows.get(step.id or "")
+    if step.call is Call.MOVE:
+        return await _move(state, step, own)
+    if own is None:
+        return await _missing(state, step)
+    if _is_done(state, step, own):
+        _wrote(state, step)
+        return "it was so already"
+    if step.call is Call.DELETE:
+        return await _delete(state, step, own)
+    refuse_collision(state, {**own.fields, **step.body}, own.id)
+    note = await bot_writes.update(state, own, step.body)
+    _wrote(state, step)
+    return note
+
+
+async def _missing(state: State, step: Step) -> str:
+    """The bot does not exist, which suits a delete only."""
+    if step.call is not Call.DELETE:
+        raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
+    await _refuse_hidden(state, step.id or "")
+    if others := state.bots.marked(step.bot):
+        ids = ", ".join(bot.id for bot in others)
+        raise NotAppliedError(Outcome.STALE, f"it was made again since the plan was made: {ids}")
+    return "it was gone already"
+
+
+def _is_done(state: State, step: Step, own: RemoteBot) -> bool:
+    """Whether somebody did already what the step does. Raises NotAppliedError if they did something else."""
+    expected = state.expected[own.id]
+    if differ.equal(own.fields, expected):
+        return False
+    moved = [change.name for change in differ.changes(expected, own.fields, state.kind)]
+    done = differ.equal(own.fields, {**own.fields, **step.body}) and step.body.keys() >= set(moved)
+    if step.call is Call.DELETE or not done:
+        raise NotAppliedError(Outcome.STALE, f"it changed since the plan was made: {', '.join(moved)}")
+    return True
+
+
+def _wrote(state: State, step: Step) -> None:
+    """Expect the bot as it is now from here on."""
+    if step.id is not None:
+        state.expected[step.id] = state.bots.rows[step.id].fields
+    if step.call is Call.PARK:
+        state.halfway[step.bot] = (
+            "it is left parked on a trigger that matches nothing, the next apply ends that"
+        )
+    else:
+        state.halfway.pop(step.bot, None)
+
+
+async def _delete(state: State, step: Step, own: RemoteBot) -> str:
+    note = await bot_writes.delete(state, own)
+    lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
+    state.halfway[step.bot] = f"the old bot is deleted, the next apply makes the new one{lost}"
+    return note
+
+
+async def _refuse_hidden(state: State, id: str) -> None:
+    """Raises NotAppliedError for a bot that the list of bots lacks and a credential names as its user."""
+    with suppress(InstanceError, ServerError):
+        there = await state.shared.client.credentials(state.name)
+        if any(id in (one.users or ()) for one in there.values()):
+            raise NotAppliedError(
+                Outcome.FAILED, f"the server's list of bots does not show bot {id}, but a credential does"
+            )
+
+
+# -- moving to another credential -------------------------------------------------------------
+
+
+async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
+    """Give a bot another credential, whatever else changed in it since the plan was made."""
+    if own is None:
+        await _refuse_hidden(state, step.id or "")
+        return f"bot {step.id} was deleted since the plan was made"
+    target, note = {"openaiCredsId": step.body["openaiCredsId"]}, ""
+    now = own.fields.get("openaiCredsId")
+    if now != target["openaiCredsId"]:
+        if now not in state.changes[step.bot].ids:
+            return f"bot {own.id} uses another credential since the plan was made, and is left alone"
+        after = {**own.fields, **target}
+        if collision := state.bots.collision(after, own.id):
+            if any(own.id == other.id for other in state.instance.steps if other is not step):
+                return ""  # refused as it is now; its own update, which is to come, moves it too
+            other, words = collision
+            raise NotAppliedError(
+                Outcome.FAILED,
+                f"bot {own.id} cannot be moved: bot {other.id} has {words} too, "
+                "and the server refuses a change of either",
+            )
+        try:
+            body = differ.update_body(own.fields, after, state.kind)
+            note = await bot_writes.update(state, own, body)
+        except (Refused, Unclear) as error:
+            raise NotAppliedError(Outcome.FAILED, f"bot {own.id} was not moved: {error}") from None
+        except NotAppliedError as trouble:
+            raise NotAppliedError(trouble.outcome, f"bot {own.id}: {trouble.detail}") from None
+    if own.id in state.expected:
+        state.expected[own.id] = {**state.expected[own.id], **target}
+    return note
