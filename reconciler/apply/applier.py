@@ -135,7 +135,7 @@ class _Run:
             return
         with suppress(InstanceError, ServerError):  # each bot was read after its own call
             if lost := await reread(self.state):
-                self.state.undone(self._current, f"it is done, but in the same moment {'; '.join(lost)}")
+                self.state.undone(self._current, f"it was done, but at the same moment {'; '.join(lost)}")
 
     def report(self, on_result: Callable[[Result], None]) -> None:
         """Pass on the results, once."""

@@ -27,9 +27,9 @@ async def create(state: State, step: Step) -> str:
     if here := table.marked(label):
         ids = ", ".join(bot.id for bot in here)
         if len(here) > 1 or verify.differences(body, body, here[0].fields, table.client.secrets):
-            raise NotAppliedError(Outcome.STALE, f"it was made since the plan was made: {ids}")
+            raise NotAppliedError(Outcome.STALE, f"it was created since the plan was made: {ids}")
         state.made[label] = here[0].id
-        return "it was made already, just so"
+        return "it already existed as planned"
     refuse_collision(state, body, None)
     before = table.rows
     mine, note = await _create_once(state, label, body)
@@ -40,7 +40,7 @@ async def create(state: State, step: Step) -> str:
     state.made[label] = mine.id
     state.halfway.pop(label, None)
     if label in state.fallbacks:
-        state.halfway[label] = f"the settings' fallback is lost, point it to {mine.id} by hand"
+        state.halfway[label] = f"the settings' fallback is lost: set it to {mine.id} by hand"
     await bot_writes.verify_written(state, before, mine.id, body, body, made=label)
     return note
 
@@ -54,7 +54,9 @@ async def _create_once(state: State, label: str, body: Fields) -> tuple[RemoteBo
         if (found := _created(state, label, body, before, answered)) is not None:
             return found, despite(doubt)
         if doubt is None:
-            raise NotAppliedError(Outcome.FAILED, "the server answered that it is made, but it is not there")
+            raise NotAppliedError(
+                Outcome.FAILED, "the server answered that it is created, but it does not exist"
+            )
         if isinstance(doubt, Refused) or attempt == CREATE_TRIES or state.shared.stop.asked:
             raise doubt
     raise AssertionError("the last try returns or raises")

@@ -29,7 +29,7 @@ async def make(state: State, step: Step) -> str:
         return await _missing(state, step)
     if _is_done(state, step, own):
         _wrote(state, step)
-        return "it was so already"
+        return "it was already as planned"
     if step.call is Call.DELETE:
         return await _delete(state, step, own)
     refuse_collision(state, {**own.fields, **step.body}, own.id)
@@ -45,8 +45,8 @@ async def _missing(state: State, step: Step) -> str:
     await _refuse_hidden(state, step.id or "")
     if others := state.bots.marked(step.bot):
         ids = ", ".join(bot.id for bot in others)
-        raise NotAppliedError(Outcome.STALE, f"it was made again since the plan was made: {ids}")
-    return "it was gone already"
+        raise NotAppliedError(Outcome.STALE, f"it was recreated since the plan was made: {ids}")
+    return "it was already gone"
 
 
 def _is_done(state: State, step: Step, own: RemoteBot) -> bool:
@@ -67,7 +67,7 @@ def _wrote(state: State, step: Step) -> None:
         state.expected[step.id] = state.bots.rows[step.id].fields
     if step.call is Call.PARK:
         state.halfway[step.bot] = (
-            "it is left parked on a trigger that matches nothing, the next apply ends that"
+            "it is still parked on a trigger that matches nothing; the next apply finishes its update"
         )
     else:
         state.halfway.pop(step.bot, None)
@@ -76,7 +76,7 @@ def _wrote(state: State, step: Step) -> None:
 async def _delete(state: State, step: Step, own: RemoteBot) -> str:
     note = await bot_writes.delete(state, own)
     lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
-    state.halfway[step.bot] = f"the old bot is deleted, the next apply makes the new one{lost}"
+    state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
     return note
 
 

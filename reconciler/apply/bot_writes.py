@@ -59,7 +59,7 @@ async def delete(state: State, own: RemoteBot) -> str:
     doubt = await attempt(state, table.client.delete(table.instance, own.id))
     if own.id in table.rows:
         raise doubt or NotAppliedError(
-            Outcome.FAILED, "the server answered that it is deleted, but it is still there"
+            Outcome.FAILED, "the server answered that it is deleted, but it still exists"
         )
     _refuse_side_effects(state, before, own.id)
     return despite(doubt)
@@ -73,7 +73,7 @@ async def restore_marker(state: State, row: RemoteBot, whole: Fields) -> str:
     after = {**whole, **row.fields, "description": whole["description"]}
     body = differ.update_body(row.fields, after)
     await attempt(state, state.bots.client.update(state.name, row.id, body))
-    return "the server lost its description, which was written once more"
+    return "the server lost its description, so it was written again"
 
 
 def _lost_its_marker(row: RemoteBot, after: Fields, owner: str) -> bool:
@@ -133,7 +133,7 @@ def _refuse_side_effects(state: State, before: Mapping[str, RemoteBot], own: str
     if found := _side_effects(state, before, (own,), made):
         raise NotAppliedError(
             Outcome.FAILED,
-            f"it is done, but in the same moment, by this call or by another hand: {'; '.join(found)}",
+            f"it was done, but at the same moment, by this call or by someone else: {'; '.join(found)}",
         )
 
 

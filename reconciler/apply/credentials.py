@@ -37,12 +37,12 @@ async def new(state: State, step: Step) -> str:
     there = await client.credentials(state.name)
     state.shared.stop.check()
     if (id_ := _find(there, name, key, client.secrets)) is not None:
-        note = "it was made already, just so"
+        note = "it already existed as planned"
     else:
         id_, note = await _create(state, name, key)
     state.shared.credentials[name] = state.made[step.bot] = id_
     if state.changes[step.bot].verb is Verb.ROTATE:
-        state.halfway[step.bot] = "the old key stays until the next apply, which does the rest"
+        state.halfway[step.bot] = "the old key stays until the next apply finishes the rotation"
     return note
 
 
@@ -72,7 +72,7 @@ async def _create(state: State, name: str, key: SecretStr) -> tuple[str, str]:
         if doubt is None:
             shown = client.secrets.shown(name)
             raise NotAppliedError(
-                Outcome.FAILED, f"the server answered that {shown} is made, but it is not there"
+                Outcome.FAILED, f"the server answered that {shown} is created, but it does not exist"
             )
         if isinstance(doubt, Refused):
             raise NotAppliedError(Outcome.FAILED, explained(doubt, _WAY_OUT)) from None
@@ -88,7 +88,7 @@ async def _read_after(state: State, error: Exception | None) -> Mapping[str, Cre
 
 _WAY_OUT = (
     "A credential's name and its key are each unique on the whole server, and another instance may have one "
-    "of the two: use another name and key, or borrow that one, `openaiCreds: {instance: OTHER, name: NAME}` "
+    "of the two: use another name and key, or share that one, `openaiCreds: {instance: OTHER, name: NAME}` "
     f"({WHEN})"
 )
 
@@ -107,15 +107,16 @@ def _find(
         if other == name and not found.key:
             raise NotAppliedError(
                 Outcome.STALE,
-                f"{secrets.shown(name)} was made since the plan was made, and its key is not shown",
+                f"{secrets.shown(name)} was created since the plan was made, and the server does not show "
+                "its key",
             )
         if other == name:
             raise NotAppliedError(
-                Outcome.STALE, f"{secrets.shown(name)} was made with another key since the plan was made"
+                Outcome.STALE, f"{secrets.shown(name)} was created with another key since the plan was made"
             )
         if same:
             raise NotAppliedError(
-                Outcome.STALE, f"its key is there as {secrets.shown(other)} since the plan was made"
+                Outcome.STALE, f"{secrets.shown(other)} was created with its key since the plan was made"
             )
     return None
 
@@ -132,7 +133,7 @@ async def old(state: State, step: Step, users: Users) -> str:
     await _refuse_used(state, step.id, name, users)
     there = await client.credentials(state.name)
     if (found := _by_id(there, step.id)) is None:
-        return "it was gone already"
+        return "it was already gone"
     _refuse_changed(step, name, there, found)
     state.shared.stop.check()
     doubt: Refused | Unclear | None = None
@@ -142,10 +143,10 @@ async def old(state: State, step: Step, users: Users) -> str:
         doubt = error
     if _by_id(await _read_after(state, doubt), step.id) is not None:
         if isinstance(doubt, Refused):
-            why = "It is refused while the settings of an instance name it"
+            why = "A credential cannot be deleted while the settings of an instance use it"
             raise NotAppliedError(Outcome.FAILED, explained(doubt, why))
         raise doubt or NotAppliedError(
-            Outcome.FAILED, f"the server answered that {name} is deleted, but it is still there"
+            Outcome.FAILED, f"the server answered that {name} is deleted, but it still exists"
         )
     await _refuse_lost(state, step.id, name, users)
     return despite(doubt)
@@ -157,10 +158,10 @@ async def _refuse_used(state: State, id: str, name: str, users: Users) -> None:
         found = await users.of(id, state.name)
     except InstanceError as error:
         raise NotAppliedError(
-            Outcome.SKIPPED, f"{name} stays, as it cannot be seen who uses it: {error}"
+            Outcome.SKIPPED, f"{name} was kept, because its users could not be read: {error}"
         ) from None
     if found:
-        raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used, by: {', '.join(found)}")
+        raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used by {', '.join(found)}")
 
 
 def _refuse_changed(step: Step, name: str, there: Mapping[str, Credential], found: Credential) -> None:
@@ -170,14 +171,14 @@ def _refuse_changed(step: Step, name: str, there: Mapping[str, Credential], foun
     if found.users is None:
         raise NotAppliedError(Outcome.SKIPPED, f"the server does not say who uses {name}")
     if found.users:
-        raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used, by: {', '.join(sorted(found.users))}")
+        raise NotAppliedError(Outcome.SKIPPED, f"{name} is still used by {', '.join(sorted(found.users))}")
 
 
 async def _refuse_lost(state: State, id: str, name: str, users: Users) -> None:
     """Raises NotAppliedError if bots were deleted with the credential all the same."""
     near = [state.shared.states[each] for each in users.near(id, state.name)]
     if lost := [what for each in near for what in await reread(each)]:
-        raise NotAppliedError(Outcome.FAILED, f"{name} is deleted, but in the same moment {'; '.join(lost)}")
+        raise NotAppliedError(Outcome.FAILED, f"{name} was deleted, but at the same moment {'; '.join(lost)}")
 
 
 def _by_id(there: Mapping[str, Credential], id: str) -> Credential | None:

@@ -15,7 +15,7 @@ from reconciler.domain.observed import RemoteSettings
 from reconciler.domain.plan import Call, Of, Step
 from reconciler.domain.results import Outcome
 
-_NO_WAY_TO_NONE = "A server of 2.2.x has no way to clear the fallback, but that the bot is deleted"
+_NO_WAY_TO_NONE = "Evolution API 2.2.x clears the fallback only when its bot is deleted"
 
 
 async def point(state: State, step: Step) -> str:
@@ -36,8 +36,8 @@ async def point(state: State, step: Step) -> str:
             await _save(state, now, target, beside)
         except Unclear as error:
             await asyncio.sleep(error.retry_after or client.retry_delay * 2**attempt)
-    made_anew = "it was made anew"
-    why = made_anew if step.bot in state.made else f"the server did not take the fallback {target}"
+    recreated = "it was recreated"
+    why = recreated if step.bot in state.made else f"the server did not take the fallback {target}"
     raise NotAppliedError(Outcome.FAILED, why)
 
 
@@ -45,7 +45,7 @@ async def keep(state: State, fallback: str | None, now: RemoteSettings) -> None:
     """Set the fallback again if saving the row lost it. now: the settings after that."""
     if fallback is None or now.fallback == fallback:
         return
-    lost = f"the fallback got lost on the way, point it to {fallback} by hand"
+    lost = f"saving the settings lost the fallback: set it to {fallback} by hand"
     try:
         await _save(state, now, fallback, {})
     except (Refused, Unclear) as error:

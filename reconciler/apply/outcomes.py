@@ -53,7 +53,7 @@ class Outcomes:
                 self.state.shared.kept.update(change.ids)
             if label in self.state.results:
                 continue
-            trouble = NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run of this instance ended before: {bug}")
+            trouble = NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run of this instance ended early: {bug}")
             if label == current:
                 trouble = NotAppliedError(Outcome.FAILED, bug)
             self._errors.setdefault(label, []).append(trouble)

@@ -19,8 +19,8 @@ from reconciler.domain.results import Outcome
 from reconciler.plan.differ import same
 
 _WHY_REFUSED = (
-    "A credential can stand in the settings of one instance only, and another instance's may name this one, "
-    "which a plan does not see: give one of the two another credential, `settings: {openaiCreds: NAME}`"
+    "The settings of two instances cannot use one credential, and another instance's may use this one, which "
+    "a plan does not see: give one of the two another credential, `settings: {openaiCreds: NAME}`"
 )
 
 
@@ -35,7 +35,7 @@ async def save(state: State, step: Step) -> str:
     if not rotates:
         _refuse_changed(state, step, seen, target)
     if seen.exists and not _wrong(target, seen) and not target.keys() & seen.unseen:
-        return "" if rotates else "they were so already"
+        return "" if rotates else "they were already as planned"
     state.saved = {**state.saved, **target}
     note, now = await _save(state, seen, target)
     await fallback.keep(state, seen.fallback, now)
@@ -63,7 +63,7 @@ async def _save(state: State, seen: RemoteSettings, target: Fields) -> tuple[str
         if now.exists and not wrong:
             return despite(doubt), now
         if doubt is None:
-            wrong = wrong if now.exists else ["the server answered that they are saved, but has none"]
+            wrong = wrong if now.exists else ["the server answered that the settings are saved, but has none"]
             raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
     raise AssertionError("the last try returns or raises")
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
 """Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
 
-UNSEEN = "the server answered that it is done, but it could not be seen: "
+UNSEEN = "the server answered that it is done, but the result could not be read: "
 
 
 class NotAppliedError(Exception):
@@ -43,14 +43,14 @@ def explained(error: Exception, why: str) -> str:
 
 def despite(error: Exception | None) -> str:
     """The note of a call that took effect although it failed; "" if it did not fail."""
-    return "" if error is None else f"seen to be done, although: {error}"
+    return "" if error is None else f"it took effect, although the call failed: {error}"
 
 
 @dataclass(slots=True)
 class Stop:
     """Asks a running apply to finish the calls in flight and to make no more.
 
-    reason: completes "the run ended before: …". signal: the number of the signal that asked.
+    reason: completes "the run ended early: …". signal: the number of the signal that asked.
     """
 
     signal: int | None = None
@@ -63,12 +63,12 @@ class Stop:
 
     def lost(self) -> None:
         """Stop the run because the server is unreachable."""
-        self.reason = self.reason or "the server cannot be spoken with"
+        self.reason = self.reason or "the server cannot be reached"
 
     def check(self) -> None:
         """Raises NotAppliedError if the run is to stop."""
         if self.asked:
-            raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended before: {self.reason}")
+            raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended early: {self.reason}")
 
 
 @dataclass(slots=True)
@@ -185,5 +185,5 @@ def _id(value: Value, prefix: str, what: str, made: dict[str, str]) -> Value:
         return value
     name = value.removeprefix(prefix)
     if name not in made:
-        raise NotAppliedError(Outcome.SKIPPED, f"it needs the {what} {name}, which was not made")
+        raise NotAppliedError(Outcome.SKIPPED, f"it needs the {what} {name}, which was not created")
     return made[name]

@@ -81,7 +81,9 @@ class Users:
                 rows = await self.client.find(name)
             for bot in rows:
                 creds = bot.fields.get("openaiCredsId")
-                user = f"bot {bot.id}" if creds else f"perhaps bot {bot.id or '?'}, which is not understood,"
+                user = f"bot {bot.id or '?'}"
+                if not creds:
+                    user = f"perhaps {user}, whose row is not understood,"
                 uses.setdefault(str(creds or _ANY), []).append(user)
             row = await self.client.settings(name)
             if row.exists:

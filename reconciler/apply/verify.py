@@ -54,12 +54,12 @@ def _sentence(
         return (
             f"the server accepted {name} but kept {kept}"
             if was_sent
-            else f"{name}, which was not to change, changed"
+            else f"the server changed {name}, which was not sent"
         )
     before, after = _shown(wanted, there, secrets)
     if was_sent:
         return f"the server accepted {name} but kept {after} (sent: {before})"
-    return f"{name}, which was not to change, went from {before} to {after}"
+    return f"the server changed {name}, which was not sent, from {before} to {after}"
 
 
 def _shown(one: Value | None, other: Value | None, secrets: Secrets) -> tuple[str, str]:
@@ -106,7 +106,7 @@ def side_effects(
     names = {name: id for id, bot in before.items() if (name := _name(bot, owner))}
     for id, bot in after.items():
         if id not in before and id not in own and (name := _name(bot, owner)) in names and name != made:
-            found[id] = f"bot {id} has come, with the marker of {name}, as bot {names[name]} has"
+            found[id] = f"bot {id} appeared with the marker of {name}, which bot {names[name]} has too"
     return found
 
 

@@ -76,15 +76,15 @@ def test_a_missing_credential_is_made(stage: Stage) -> None:
 def test_a_credential_that_another_run_made_is_not_made_again(stage: Stage) -> None:
     stage.world.instance(LOJA)
     stage.world.creds(LOJA, "main", KEY)
-    assert stage.apply(_made()) == {LABEL: "applied: it was made already, just so"}
+    assert stage.apply(_made()) == {LABEL: "applied: it already existed as planned"}
     assert not stage.sandbox.writes
 
 
 @pytest.mark.parametrize(
     ("name", "key", "told"),
     [
-        ("main", "sk-other", 'stale: "main" was made with another key since the plan was made'),
-        ("by hand", KEY, 'stale: its key is there as "by hand" since the plan was made'),
+        ("main", "sk-other", 'stale: "main" was created with another key since the plan was made'),
+        ("by hand", KEY, 'stale: "by hand" was created with its key since the plan was made'),
     ],
 )
 def test_a_credential_that_came_otherwise_is_left_alone(stage: Stage, name: str, key: str, told: str) -> None:
@@ -121,14 +121,14 @@ def test_without_a_key_who_needs_the_credential_is_skipped_in_every_instance(sta
     )
     assert told == {
         f"{LABEL}@{LOJA}": "failed: OPENAI_KEY_LOJA is not set",
-        f"ana@{LOJA}": "skipped: it needs the credential main, which was not made",
-        f"bia@{CAFE}": "skipped: it needs the credential main, which was not made",
+        f"ana@{LOJA}": "skipped: it needs the credential main, which was not created",
+        f"bia@{CAFE}": "skipped: it needs the credential main, which was not created",
         f"caio@{CAFE}": "applied",
     }
 
 
-def test_a_lender_comes_before_who_borrows(stage: Stage) -> None:
-    """Though the borrower stands before it in the plan."""
+def test_a_shared_credential_is_created_before_it_is_used(stage: Stage) -> None:
+    """Although the instance that uses it comes first in the plan."""
     stage.world.instance(LOJA)
     own = stage.world.instance(CAFE, "cafe")["cafe"]
     stage.world.bot(CAFE, own, **_sent(BOT), assistantId="first")
@@ -141,7 +141,7 @@ def test_a_lender_comes_before_who_borrows(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("faults", "told"),
     [
-        ([LOST], "applied: seen to be done, although: Cannot create a credential"),
+        ([LOST], "applied: it took effect, although the call failed: Cannot create a credential"),
         ([GATEWAY], "applied"),
         ([GATEWAY] * 3, "applied"),
         ([GATEWAY] * 20, "failed: It is not known whether the server did this: create a credential"),
@@ -157,11 +157,15 @@ def test_trouble_on_the_way_makes_no_second_one(stage: Stage, faults: list[Fault
 @pytest.mark.parametrize(
     ("does", "said", "told"),
     [
-        (False, {"id": "made-up"}, 'failed: the server answered that "main" is made, but it is not there'),
+        (
+            False,
+            {"id": "made-up"},
+            'failed: the server answered that "main" is created, but it does not exist',
+        ),
         (False, {"error": True}, "failed: "),
         (False, None, "failed: "),
         (True, {"id": "made-up"}, "applied"),
-        (True, None, "applied: seen to be done, although: "),
+        (True, None, "applied: it took effect, although the call failed: "),
     ],
 )
 def test_a_credential_is_made_when_it_is_seen(stage: Stage, does: bool, said: Json, told: str) -> None:
@@ -174,7 +178,7 @@ def test_a_credential_is_made_when_it_is_seen(stage: Stage, does: bool, said: Js
     if told.startswith("applied"):
         assert (found["ana"], stage.creds()) == ("applied", {"main": KEY})
     else:
-        assert found["ana"] == "skipped: it needs the credential main, which was not made"
+        assert found["ana"] == "skipped: it needs the credential main, which was not created"
 
 
 # -- a rotation ---------------------------------------------------------------------------------
@@ -223,7 +227,7 @@ def shop(stage: Stage) -> Shop:
 
 
 DONE = {"ana": "main@2", "bia": "main@2", "settings": "main@2"}
-REST = "the old key stays until the next apply, which does the rest"
+REST = "the old key stays until the next apply finishes the rotation"
 
 
 def _sent(fields: Json) -> Json:
@@ -253,7 +257,7 @@ def test_a_rotation_moves_all_and_deletes_the_old_one(shop: Shop) -> None:
 def test_the_same_plan_once_more_does_nothing(shop: Shop) -> None:
     plan = shop.plan()
     shop.stage.apply(plan)
-    assert shop.stage.apply(plan) == {LABEL: "applied: it was made already, just so; it was gone already"}
+    assert shop.stage.apply(plan) == {LABEL: "applied: it already existed as planned; it was already gone"}
     assert not shop.stage.sandbox.writes
 
 
@@ -290,7 +294,7 @@ def test_a_bot_that_is_gone_holds_nothing_up(shop: Shop) -> None:
 def test_who_came_to_use_the_old_key_keeps_it(shop: Shop) -> None:
     plan = shop.plan()
     late = shop.world.bot(LOJA, shop.old, **{**_sent(BOT), "assistantId": "late"})
-    said = f'"main" is still used, by: bot {late["id"]} of the instance "loja"'
+    said = f'"main" is still used by bot {late["id"]} of the instance "loja"'
     assert shop.stage.apply(plan) == {LABEL: f"skipped: {said}; {REST}"}
     assert shop.uses() == {**DONE, "late": "main"}
 
@@ -299,7 +303,7 @@ def test_settings_that_name_the_old_key_keep_it(shop: Shop) -> None:
     """No bot uses it, but settings have come to name it."""
     steps = [step for step in shop.plan().steps if step.call != "settings"]
     told = shop.stage.apply(instance(LOJA, [credential(LOJA, shop.old)], steps))[LABEL]
-    assert told == f'skipped: "main" is still used, by: the settings of the instance "loja"; {REST}'
+    assert told == f'skipped: "main" is still used by the settings of the instance "loja"; {REST}'
     assert shop.uses() == {**DONE, "settings": "main"}
 
 
@@ -307,7 +311,7 @@ def test_a_refusal_to_delete_the_old_key_is_told(shop: Shop) -> None:
     no = Fault("no", answer=answer(500, REFUSED), forward=False)
     told = shop.stage.apply(shop.plan(), faults=[*[PASS] * 4, no])[LABEL]
     assert told.startswith("failed: Cannot delete the credential")
-    assert f". It is refused while the settings of an instance name it; {REST}" in told
+    assert f". A credential cannot be deleted while the settings of an instance use it; {REST}" in told
     assert shop.stage.creds()["main"]
 
 
@@ -375,7 +379,7 @@ def test_the_servers_list_of_users_is_not_believed_alone(shop: Shop, where: str)
     plans = [shop.plan(), *([instance(CAFE, [], [])] if where == CAFE else [])]
     told = shop.stage.apply(*plans, tell=_no_users)
     [said] = told.values()
-    assert said == f'skipped: "main" is still used, by: bot {late["id"]} of the instance "{where}"; {REST}'
+    assert said == f'skipped: "main" is still used by bot {late["id"]} of the instance "{where}"; {REST}'
     assert "main" in shop.stage.creds()
     assert late["id"] in {bot["id"] for bot in shop.world.bots(where)}
 
@@ -391,8 +395,8 @@ def test_a_bot_whose_credential_is_not_shown_may_use_the_old_key(shop: Shop) -> 
         return answer(200, json.dumps(rows).encode())
 
     told = shop.stage.apply(shop.plan(), tell=tell)[LABEL]
-    said = f"perhaps bot {late['id']}, which is not understood, of the instance"
-    assert told.startswith(f'skipped: "main" is still used, by: {said}')
+    said = f"perhaps bot {late['id']}, whose row is not understood, of the instance"
+    assert told.startswith(f'skipped: "main" is still used by {said}')
     assert "main" in shop.stage.creds()
 
 
@@ -407,7 +411,7 @@ def test_a_server_that_shows_no_keys_is_not_taken_for_one_with_others(stage: Sta
 
     assert stage.apply(_made(), tell=tell) == {LABEL: "applied"}
     told = stage.apply(_made(), tell=tell)[LABEL]
-    assert told == 'stale: "main" was made since the plan was made, and its key is not shown'
+    assert told == 'stale: "main" was created since the plan was made, and the server does not show its key'
 
 
 def test_bots_that_a_refused_move_left_behind_keep_the_old_key(shop: Shop) -> None:
@@ -429,7 +433,7 @@ def test_bots_that_a_refused_move_left_behind_keep_the_old_key(shop: Shop) -> No
 @pytest.mark.parametrize(
     ("does", "said", "told"),
     [
-        (False, "done", 'failed: the server answered that "main" is deleted, but it is still there; '),
+        (False, "done", 'failed: the server answered that "main" is deleted, but it still exists; '),
         (False, {"openaiCreds": {"id": "x"}}, "failed: "),
         (False, {"error": True}, "failed: "),
         (False, {"status": 500}, "failed: "),
@@ -461,7 +465,7 @@ def test_what_goes_with_an_old_key_is_told(shop: Shop) -> None:
     steps = [*plan.steps[:-1], step, plan.steps[-1]]
     told = shop.stage.apply(instance(LOJA, [*plan.changes, change], steps), tell=tell)
     assert told == {
-        LABEL: f'failed: "main" is deleted, but in the same moment bot {stranger["id"]} is gone; {REST}',
+        LABEL: f'failed: "main" was deleted, but at the same moment bot {stranger["id"]} is gone; {REST}',
         "ana": f"failed: it was done, but then bot {shop.ana['id']} is gone",
     }
 
@@ -473,7 +477,9 @@ def test_an_instance_that_cannot_be_read_may_use_the_old_key(shop: Shop) -> None
         return answer(500, REFUSED) if request.path.startswith("/openai/find/caf") else raw
 
     told = shop.stage.apply(shop.plan(), instance(CAFE, [], []), tell=tell)[f"{LABEL}@{LOJA}"]
-    assert told.startswith('skipped: "main" stays, as it cannot be seen who uses it: Cannot read the bots of')
+    assert told.startswith(
+        'skipped: "main" was kept, because its users could not be read: Cannot read the bots of'
+    )
     assert "main" in shop.stage.creds()
 
 
@@ -493,7 +499,7 @@ def test_what_is_undone_by_a_later_call_is_not_applied(stage: Stage) -> None:
 
     told = stage.apply(instance(LOJA, [ana, change], [step, save({"speechToText": True})]), tell=tell)
     assert told["ana"].startswith("failed: it was done, but then bot ")
-    assert told[SETTINGS] == f"failed: it is done, but in the same moment bot {first['id']} is gone"
+    assert told[SETTINGS] == f"failed: it was done, but at the same moment bot {first['id']} is gone"
 
 
 # -- an error of ours ---------------------------------------------------------------------------
@@ -518,7 +524,7 @@ def test_an_error_of_ours_is_one_instances_failure(stage: Stage) -> None:
     assert told == {
         f"{LABEL}@{LOJA}": f"failed: {bug}",
         f"ana@{LOJA}": "applied",
-        f"caio@{LOJA}": f"not attempted: the run of this instance ended before: {bug}",
+        f"caio@{LOJA}": f"not attempted: the run of this instance ended early: {bug}",
         f"ana@{CAFE}": "applied",
     }
     assert "main" in stage.creds()

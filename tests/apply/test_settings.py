@@ -160,7 +160,7 @@ def test_what_a_hand_changed_is_not_written_over(shop: Shop, hand: Json, told: s
 
 def test_what_is_so_already_is_not_written(shop: Shop) -> None:
     shop.save(expire=60)
-    assert shop.stage.apply(shop.plan({"expire": 60})) == {SETTINGS: "applied: they were so already"}
+    assert shop.stage.apply(shop.plan({"expire": 60})) == {SETTINGS: "applied: they were already as planned"}
     assert not shop.stage.sandbox.writes
 
 
@@ -189,7 +189,7 @@ def test_a_row_that_somebody_made_meanwhile_is_stale_where_it_is_otherwise(shop:
     plan = instance(LOJA, [settings()], [save({"openaiCredsId": shop.main, "expire": 60})])
     assert shop.stage.apply(plan) == {SETTINGS: "stale: they changed since the plan was made: expire"}
     plan = instance(LOJA, [settings()], [save({"openaiCredsId": shop.main, "expire": 30})])
-    assert shop.stage.apply(plan) == {SETTINGS: "applied: they were so already"}
+    assert shop.stage.apply(plan) == {SETTINGS: "applied: they were already as planned"}
 
 
 def test_a_row_that_is_gone_is_stale(stage: Stage) -> None:
@@ -203,16 +203,16 @@ def test_a_credential_of_another_instances_settings_is_explained(shop: Shop) -> 
     plan = instance(CAFE, [settings(where=CAFE)], [save({"openaiCredsId": shop.main, "expire": 60})])
     told = shop.stage.apply(plan)[SETTINGS]
     assert told.startswith("failed: Cannot save the settings")
-    assert ". A credential can stand in the settings of one instance only, and another instance's may" in told
+    assert ". The settings of two instances cannot use one credential, and another instance's may use" in told
     assert told.endswith("give one of the two another credential, `settings: {openaiCreds: NAME}`")
 
 
 @pytest.mark.parametrize(
     ("faults", "told", "calls"),
     [
-        ([LOST], "applied: seen to be done, although: Cannot save the settings", 1),
+        ([LOST], "applied: it took effect, although the call failed: Cannot save the settings", 1),
         ([GATEWAY], "applied", 1),
-        ([GATEWAY, LOST], "applied: seen to be done", 1),
+        ([GATEWAY, LOST], "applied: it took effect", 1),
         ([GATEWAY] * 3, "applied", 1),
         ([GATEWAY] * 20, "failed: It is not known whether the server did this: save the settings", 0),
     ],
@@ -244,9 +244,13 @@ def _edited(request: Request, **fields: Json) -> bytes:
         (
             {"ignoreJids": []},
             "echo",
-            'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
+            'failed: the server changed ignoreJids, which was not sent, from ["@g.us"] to []',
         ),
-        ({"keepOpen": False}, "echo", "failed: keepOpen, which was not to change, went from true to false"),
+        (
+            {"keepOpen": False},
+            "echo",
+            "failed: the server changed keepOpen, which was not sent, from true to false",
+        ),
         ({}, None, "applied"),
         ({}, {"error": True}, "applied"),
         ({}, "echo", "applied"),
@@ -316,7 +320,7 @@ def test_a_fallback_that_could_not_be_made_leaves_the_old_one(shop: Shop) -> Non
     caio, caio_step = created("caio", "nope")
     plan = shop.points(new_bot("caio"))
     told = shop.stage.apply(instance(LOJA, [*plan.changes, caio], [caio_step, *plan.steps]))
-    assert told[SETTINGS] == "skipped: it needs the bot caio, which was not made"
+    assert told[SETTINGS] == "skipped: it needs the bot caio, which was not created"
     assert shop.fallback == shop.ana
 
 
@@ -324,9 +328,7 @@ def test_the_fallback_is_cleared_where_the_server_can(shop: Shop) -> None:
     told = shop.stage.apply(shop.points(""))[SETTINGS]
     if shop.stage.sandbox.options.version.startswith("2.2"):
         assert told.startswith("failed: Cannot save the settings")
-        assert told.endswith(
-            "A server of 2.2.x has no way to clear the fallback, but that the bot is deleted"
-        )
+        assert told.endswith("Evolution API 2.2.x clears the fallback only when its bot is deleted")
         assert shop.fallback == shop.ana
     else:
         assert told == "applied"

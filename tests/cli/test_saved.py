@@ -235,7 +235,7 @@ def test_a_saved_plan_says_where_the_key_is_and_apply_reads_it(
     unverified = run("apply", "plan.json", "--yes")
     assert unverified.exit_code == 1
     assert "credential main  create  failed   OPENAI_KEY_LOJA is not set" in unverified.stdout
-    assert "it needs the credential main, which was not made" in unverified.stdout
+    assert "it needs the credential main, which was not created" in unverified.stdout
     assert world.bots("loja") == []
 
     applied = run("apply", "plan.json", "--yes", "--out", "done.json", env={"OPENAI_KEY_LOJA": "sk-first"})
@@ -297,7 +297,7 @@ def test_a_delete_of_a_bot_that_was_made_again_is_stale(
     new = loja.bot("loja", gone["openaiCredsId"], maxTokens=200, description=gone["description"])
     applied = run("apply", "plan.json", "--yes")
     assert applied.exit_code == 1
-    assert f"stale    it was made again since the plan was made: {new['id']}" in applied.stdout
+    assert f"stale    it was recreated since the plan was made: {new['id']}" in applied.stdout
     assert len(loja.bots("loja")) == 2
 
 

@@ -40,7 +40,7 @@ POST = Pair(
         ),
     )
 )
-"""ana is to be made."""
+"""ana is to be created."""
 
 DELETE = Pair(
     (world({"bia": wanted("a2", "equals:2")}, row("ana", "a1", "equals:1"), row("bia", "a2", "equals:2")),),
@@ -57,7 +57,7 @@ REPLACE = Pair(
         ),
     )
 )
-"""ana is to be deleted and made anew."""
+"""ana is to be deleted and recreated."""
 
 ERROR = {"error": True}
 FAILURE = {"status": 500, "error": "Internal Server Error", "response": {"message": "no"}}
@@ -67,7 +67,7 @@ def _other(stage: Stage, body: Body, said: Json) -> None:
     stage.change("bot-bia", keywordFinish="lost")
 
 
-def _stranger(stage: Stage, body: Body, said: Json) -> None:
+def _unmanaged(stage: Stage, body: Body, said: Json) -> None:
     stage.change("bot-stranger", enabled=False)
 
 
@@ -90,7 +90,7 @@ def _doubled_ana(stage: Stage, body: Body, said: Json) -> None:
 
 
 NOT_KEPT = "failed: the server accepted expire but kept 300 (sent: 5)"
-MOMENT = "failed: it is done, but in the same moment, by this call or by another hand: "
+MOMENT = "failed: it was done, but at the same moment, by this call or by someone else: "
 
 OF_UPDATES: list[tuple[Lie, str]] = [
     (Lie("an echo, nothing stored", "PUT", does=False, says=echo), NOT_KEPT),
@@ -107,11 +107,11 @@ OF_UPDATES: list[tuple[Lie, str]] = [
     ),
     (
         Lie("an echo, a list emptied", "PUT", stores={"ignoreJids": []}, says=echo),
-        'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
+        'failed: the server changed ignoreJids, which was not sent, from ["@g.us"] to []',
     ),
     (
         Lie("the truth, a list emptied", "PUT", stores={"ignoreJids": []}),
-        'failed: ignoreJids, which was not to change, went from ["@g.us"] to []',
+        'failed: the server changed ignoreJids, which was not sent, from ["@g.us"] to []',
     ),
     (
         Lie("an echo, the description emptied", "PUT", stores={"description": ""}, says=echo),
@@ -119,36 +119,39 @@ OF_UPDATES: list[tuple[Lie, str]] = [
     ),
     (
         Lie("an echo, the description emptied once", "PUT", once=True, stores={"description": ""}, says=echo),
-        "applied: the server lost its description, which was written once more",
+        "applied: the server lost its description, so it was written again",
     ),
     (
         Lie("the truth, a second bot changed", "PUT", then=_other),
         f'{MOMENT}bot bot-bia changed: keywordFinish from "bye" to "lost"',
     ),
     (
-        Lie("the truth, a stranger changed", "PUT", then=_stranger),
+        Lie("the truth, an unmanaged bot changed", "PUT", then=_unmanaged),
         f"{MOMENT}bot bot-stranger changed: enabled from true to false",
     ),
     (Lie("the truth, a second bot gone", "PUT", then=_gone), f"{MOMENT}bot bot-bia is gone"),
     (
         Lie("the truth, a bot doubled", "PUT", then=_doubled),
-        f"{MOMENT}bot bot-double has come, with the marker of bia, as bot bot-bia has",
+        f"{MOMENT}bot bot-double appeared with the marker of bia, which bot bot-bia has too",
     ),
     (
         Lie("the truth, it is doubled", "PUT", then=_doubled_ana),
-        f"{MOMENT}bot bot-double has come, with the marker of ana, as bot bot-ana has",
+        f"{MOMENT}bot bot-double appeared with the marker of ana, which bot bot-ana has too",
     ),
     (
         Lie("the truth, all gone", "PUT", then=_all_gone),
         "failed: the server answered that it is done, but it is gone",
     ),
     (Lie("another bot's row, stored", "PUT", says=another("bot-bia")), "applied"),
-    (Lie("null, stored", "PUT", says=says(None)), "applied: seen to be done, although: "),
-    (Lie("an error, stored", "PUT", says=says(ERROR)), "applied: seen to be done, although: "),
-    (Lie("a failure, stored", "PUT", says=says(FAILURE)), "applied: seen to be done, although: "),
+    (Lie("null, stored", "PUT", says=says(None)), "applied: it took effect, although the call failed: "),
+    (Lie("an error, stored", "PUT", says=says(ERROR)), "applied: it took effect, although the call failed: "),
+    (
+        Lie("a failure, stored", "PUT", says=says(FAILURE)),
+        "applied: it took effect, although the call failed: ",
+    ),
 ]
 
-NOT_THERE = "failed: the server answered that it is made, but it is not there"
+NOT_THERE = "failed: the server answered that it is created, but it does not exist"
 
 OF_CREATES: list[tuple[Lie, str]] = [
     (Lie("an echo, nothing stored", "POST", does=False, says=echo, status=201), NOT_THERE),
@@ -170,18 +173,18 @@ OF_CREATES: list[tuple[Lie, str]] = [
     ),
     (Lie("another id, stored", "POST", says=echo), "applied"),
     (Lie("another bot's row, stored", "POST", says=another("bot-bia")), "applied"),
-    (Lie("null, stored", "POST", says=says(None)), "applied: seen to be done, although: "),
+    (Lie("null, stored", "POST", says=says(None)), "applied: it took effect, although the call failed: "),
     (
         Lie("the truth, the description lost", "POST", stores={"description": None}),
-        "applied: the server lost its description, which was written once more",
+        "applied: the server lost its description, so it was written again",
     ),
     (
         Lie("another id, the description lost", "POST", stores={"description": None}, says=echo),
-        "applied: the server lost its description, which was written once more",
+        "applied: the server lost its description, so it was written again",
     ),
     (
         Lie("null, the description lost", "POST", stores={"description": None}, says=says(None)),
-        "applied: the server lost its description, which was written once more",
+        "applied: the server lost its description, so it was written again",
     ),
     (
         Lie("the truth, a second bot changed", "POST", then=_other),
@@ -189,7 +192,7 @@ OF_CREATES: list[tuple[Lie, str]] = [
     ),
     (
         Lie("the truth, a bot doubled", "POST", then=_doubled),
-        f"{MOMENT}bot bot-double has come, with the marker of bia, as bot bot-bia has",
+        f"{MOMENT}bot bot-double appeared with the marker of bia, which bot bot-bia has too",
     ),
     (
         Lie("the truth, it is doubled", "POST", then=_doubled_ana),
@@ -198,7 +201,7 @@ OF_CREATES: list[tuple[Lie, str]] = [
     (Lie("the truth, all gone", "POST", then=_all_gone), NOT_THERE),
 ]
 
-STILL_THERE = "failed: the server answered that it is deleted, but it is still there"
+STILL_THERE = "failed: the server answered that it is deleted, but it still exists"
 
 OF_DELETES: list[tuple[Lie, str]] = [
     (Lie("the bot's row, nothing gone", "DELETE", does=False, says=another("bot-ana")), STILL_THERE),
@@ -249,7 +252,7 @@ def _apply(stage: Stage, pair: Pair, lie: Lie) -> tuple[Plan, Results, str]:
 
 def _ended(told: str, expected: str) -> None:
     """An answer that is odd in itself is an outcome that nobody knows, which the sentence may say."""
-    doubted = expected == "applied" and told.startswith("applied: seen to be done, although: ")
+    doubted = expected == "applied" and told.startswith("applied: it took effect, although the call failed: ")
     assert told == expected or doubted or (expected.endswith(": ") and told.startswith(expected)), told
 
 
@@ -293,7 +296,7 @@ def test_a_replacement_whose_old_bot_stays(stage: Stage, lie: Lie, expected: str
 @pytest.mark.parametrize(("lie", "expected"), [case for case in OF_CREATES if not case[0].does], ids=str)
 def test_a_replacement_whose_new_bot_is_not_made(stage: Stage, lie: Lie, expected: str) -> None:
     _, results, told = _apply(stage, REPLACE, lie)
-    assert told.endswith("; the old bot is deleted, the next apply makes the new one")
+    assert told.endswith("; the old bot is deleted; the next apply creates the new one")
     assert results.results[0].outcome is Outcome.FAILED
     assert list(stage.rows()) == ["bot-bia"]
     oracle.converges(stage, REPLACE, stage.put(REPLACE))

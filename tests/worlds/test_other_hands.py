@@ -86,14 +86,14 @@ def test_a_bot_that_moved_since_the_plan_is_left_alone(
 @pytest.mark.parametrize(
     ("made", "told"),
     [
-        (row("caio", "a3", "equals:3", expire=7), "stale: it was made since the plan was made: bot-caio"),
+        (row("caio", "a3", "equals:3", expire=7), "stale: it was created since the plan was made: bot-caio"),
         (
             row("zed", "a9", "equals:3"),
-            "stale: bot bot-zed has got the trigger equals '3' since the plan was made",
+            "stale: bot bot-zed has taken the trigger equals '3' since the plan was made",
         ),
         (
             row("zed", "a3", "equals:9", whose=""),
-            "stale: bot bot-zed has got assistantId 'a3' since the plan was made",
+            "stale: bot bot-zed has taken assistantId 'a3' since the plan was made",
         ),
     ],
 )
@@ -114,9 +114,9 @@ def test_what_another_run_did_since_the_plan_is_not_done_again(stage: Stage) -> 
     stage.apply(stage.plan(desired))
     stage.sandbox.calls.clear()
     assert _message(stage.apply(plan)) == {
-        "ana": "applied: it was so already",
-        "bia": "applied: it was so already",
-        "caio": "applied: it was made already, just so",
+        "ana": "applied: it was already as planned",
+        "bia": "applied: it was already as planned",
+        "caio": "applied: it already existed as planned",
     }
     assert not stage.sandbox.writes
 
@@ -129,7 +129,7 @@ def test_an_orphan_that_moved_since_the_plan_is_not_deleted(stage: Stage) -> Non
     stage.remove("bot-zoe")
     assert _message(stage.apply(plan)) == {
         "zed": "stale: it changed since the plan was made: expire",
-        "zoe": "applied: it was gone already",
+        "zoe": "applied: it was already gone",
     }
     assert list(stage.rows()) == ["bot-zed"]
 
@@ -210,8 +210,8 @@ def test_a_hand_that_comes_between_two_calls(stage: Stage) -> None:
     with Proxy(lambda: stage.port, edit=meddle) as proxy:
         told = _message(stage.apply(plan, stage.server(proxy.url)))
     assert told == {
-        "ana": "stale: it changed since the plan was made: keywordFinish; it is left parked on a trigger "
-        "that matches nothing, the next apply ends that",
+        "ana": "stale: it changed since the plan was made: keywordFinish; it is still parked on a trigger "
+        "that matches nothing; the next apply finishes its update",
         "bia": "applied",
     }
     oracle.converges(stage, swap, desired)
@@ -245,7 +245,7 @@ def test_a_lost_answer_is_looked_for_and_the_bot_not_made_twice(stage: Stage) ->
     with Proxy(lambda: stage.port) as proxy:
         proxy.meet([], [PASS, PASS, dropped])
         told = _message(stage.apply(stage.plan(desired), stage.server(proxy.url)))
-    assert told["caio"].startswith("applied: seen to be done, although: ")
+    assert told["caio"].startswith("applied: it took effect, although the call failed: ")
     assert [call.method for call in stage.sandbox.writes] == ["PUT", "PUT", "POST"]
     assert len(stage.rows(instance=LOJA)) == 3
     oracle.converges(stage, _DRIFTED, desired)
@@ -295,6 +295,6 @@ def test_a_fallback_that_is_lost_is_told(stage: Stage) -> None:
         told = _message(stage.apply(stage.plan(desired), stage.server(proxy.url)))
     [new] = stage.rows()
     assert told == {
-        "ana": f"failed: it was made anew; the settings' fallback is lost, point it to {new} by hand"
+        "ana": f"failed: it was recreated; the settings' fallback is lost: set it to {new} by hand"
     }
     assert _fallback(stage) is None

@@ -99,5 +99,5 @@ def test_a_signal_ends_the_run_after_the_call_in_flight(
     assert writes <= len(answered) <= writes + 1  # two instances have a call in flight at the most
     results: list[dict[str, Any]] = json.loads(out)["results"]
     assert {result["outcome"] for result in results} == {"applied", "not attempted"}
-    assert all("the run ended before" in r["detail"] for r in results if r["outcome"] != "applied")
+    assert all("the run ended early" in r["detail"] for r in results if r["outcome"] != "applied")
     oracle.converges(stage, pair, desired)
