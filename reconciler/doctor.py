@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from reconciler import answers, identity, pipeline, secrets
+from reconciler import answers, identity, pipeline, secrets, signals
 from reconciler.address import is_loopback
 from reconciler.belonging import check_whole
 from reconciler.client import OLDEST, Client, Server
@@ -58,7 +58,7 @@ def examine(request: Request) -> list[Finding]:
     asked = request if request.api_key or request.sandbox else replace(request, api_key=_NO_KEY)
     try:
         with pipeline.server(asked, desired) as server:
-            return findings + asyncio.run(_ask(server, desired, request.owner, keyed=asked is request))
+            return findings + signals.run(_ask(server, desired, request.owner, keyed=asked is request))
     except ReconcilerError as error:
         return [*findings, Finding(Mark.BAD, "server", str(error))]
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from reconciler import agreement
+from reconciler import agreement, signals
 from reconciler.errors import ReconcilerError
 from reconciler.model import Plan, Results
 from reconciler.render import json
@@ -218,12 +218,14 @@ def _plan(document: Document) -> Plan:
 
 
 @cache
+@signals.held()
 def _plans() -> TypeAdapter[Plan]:
     """Reads plans; it takes long to make."""
     return TypeAdapter(Plan)
 
 
 @cache
+@signals.held()
 def _endings() -> TypeAdapter[Results]:
     return TypeAdapter(Results)
 

@@ -6,10 +6,12 @@ A signal that the caller ignores, as nohup does, stays ignored. Imported before 
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 INTERRUPT, TERMINATE, HANG_UP = signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)
 
@@ -59,6 +61,32 @@ def handled(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> I
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """A signal that comes within the block is heard after it: for code that loses what a handler raises.
+
+    pydantic-core takes it for an error of the schema that it builds, and an event loop that is half made
+    complains when it is thrown away. The block is to be short.
+    """
+    came: list[int] = []
+    try:
+        with handled(dict.fromkeys(NAMES, lambda number, frame: came.append(number))):
+            yield
+    finally:
+        for number in came:
+            signal.raise_signal(number)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """asyncio.run, for which a signal is no trouble while the loop is made."""
+    import asyncio  # noqa: PLC0415  dear, and this module is imported first
+
+    with closing(main), asyncio.Runner() as runner:
+        with held():
+            runner.get_loop()
+        return runner.run(main)
 
 
 def kill_next(*numbers: int) -> None:

@@ -6,13 +6,12 @@ found right when it was read again. What cannot be brought back is said.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler import files, inside, pipeline
+from reconciler import files, inside, pipeline, signals
 from reconciler.client import Client, Server
 from reconciler.drift import Credentials, Drift, Drifts, Said, drifts
 from reconciler.errors import InstanceError, ReconcilerError
@@ -53,7 +52,7 @@ def run(request: Request) -> Report:
             return await update(client, wanted, Path(request.bots), request.owner)
 
     with pipeline.server(request, Desired(())) as running:
-        return asyncio.run(updated(running))
+        return signals.run(updated(running))
 
 
 async def update(client: Client, desired: Desired, directory: Path, owner: str) -> Report:

@@ -7,7 +7,6 @@ what was found good is moved to where it belongs, an instance's files all or non
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler import files, schema
+from reconciler import files, schema, signals
 from reconciler.client import Client, Server
 from reconciler.errors import ManifestError, ReconcilerError
 from reconciler.importer import naming
@@ -70,7 +69,7 @@ def run(request: Request, *, full: bool) -> Report:
             return await read(client, request.instance)
 
     with server(request, Desired(())) as running:
-        found = asyncio.run(reading(running))
+        found = signals.run(reading(running))
     return write(found, there, directory, request.owner, full=full)
 
 

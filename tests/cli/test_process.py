@@ -103,6 +103,12 @@ def test_a_signal_while_reading(
     assert [path.name for path in tmp_path.iterdir()] == ["bots"], "nothing half made is left"
 
 
+def _before_our_first_line(err: str) -> bool:
+    """Ctrl-C met Python as it starts, or what measures coverage: they show it, and may end with 1."""
+    lines = err.rstrip().splitlines()
+    return "KeyboardInterrupt" in lines and f'File "{ROOT / "reconciler"}{os.sep}' not in err
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_at_any_moment_of_a_run(start: Start, bots: Path, number: signal.Signals) -> None:
     """Also while modules are imported, or the embedded server starts or stops."""
@@ -111,7 +117,9 @@ def test_a_signal_at_any_moment_of_a_run(start: Start, bots: Path, number: signa
         time.sleep(step / 5)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert process.returncode in {0, 128 + number, -number}
+        if number == signal.SIGINT and _before_our_first_line(err):
+            continue
+        assert process.returncode in {0, 128 + number, -number}, err
         assert_clean(out + err)
         assert "Exception ignored" not in err
 
