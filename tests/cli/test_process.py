@@ -20,7 +20,7 @@ import pytest
 from reconciler import __version__
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import KEY, ROOT, Start, assert_clean, sample
-from tests.support import World
+from tests.support import World, at_night
 
 
 def _until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -76,9 +76,13 @@ def test_a_second_signal_ends_at_once(start: Start, server: Sandbox, bots: Path,
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("command", "number", "code"),
+    [
+        at_night(command, number, 128 + number, everyday=number == signal.SIGINT or command == "apply")
+        for command in ("plan", "apply", "import", "update", "doctor")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ],
 )
-@pytest.mark.parametrize("command", ["plan", "apply", "import", "update", "doctor"])
 def test_a_signal_while_reading(
     start: Start, bots: Path, tmp_path: Path, command: str, number: signal.Signals, code: int
 ) -> None:
@@ -97,7 +101,7 @@ def test_a_signal_while_reading(
         with connection:
             assert connection.recv(3) == b"GET"
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
     assert_clean(err)
     assert [path.name for path in tmp_path.iterdir()] == ["bots"], "nothing half made is left"

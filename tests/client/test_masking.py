@@ -19,6 +19,7 @@ from reconciler.client import Client
 from reconciler.masking import MASK, Secrets
 from tests.client.scripted import KEY, Act, asked, page, refusal, reply
 from tests.client.test_behaviour import CALLS
+from tests.support import often
 
 UUID = "429683C4-C977-415A-A4D3-1B2F0E6C9D77"
 OPENAI = "sk-proj-4f_Xy-Z0123456789abcdefgh"
@@ -290,7 +291,7 @@ OUTER = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=often(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     key=KEYS,
     inner=st.sampled_from(sorted(FORMS)),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from reconciler import applier, secrets
 from reconciler.client import Client
 from reconciler.model import Desired, Results
+from tests.support import often
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import Pair, pairs
@@ -56,7 +57,7 @@ _PAUSES = st.sampled_from((0.001, 0.0, 0.003))
 _DELAYS = st.sampled_from((0.0, 0.002, 0.005, 0.02))
 
 
-@settings(_RUN, max_examples=50)
+@settings(_RUN, max_examples=often(50))
 @given(pair=pairs(), pause=_PAUSES, delay=_DELAYS)
 def test_two_runs_at_once(stage: Stage, pair: Pair, pause: float, delay: float) -> None:
     _settle(stage, pair, pause, delay)
