@@ -42,11 +42,11 @@ def test_a_signal_finishes_the_call_in_flight(
 ) -> None:
     world.instance("loja", "main")
     server.calls.clear()
-    server.options.latency = 0.3
+    server.options.latency = 1.0
     process = start("apply", "--bots", bots, "--yes")
     _until(lambda: server.writes)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "2 changes: 1 applied, 1 not attempted." in out
     assert f"Stopped by {name}." in out
@@ -212,7 +212,7 @@ def test_sandbox_runs_until_a_signal(start: Start, bots: Path, number: signal.Si
     with World(said["EVOLUTION_API_URL"], said["EVOLUTION_API_KEY"]) as world:
         assert [creds["name"] for creds in world.done("GET", "/openai/creds/loja")] == ["main"]
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -238,7 +238,7 @@ def test_a_reader_that_goes_away(start: Start, server: Sandbox, command: list[st
     options = [] if command == ["--help"] else ["--bots", bots]
     process = start(*command, *options, stdout=write)
     os.close(write)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "")
     assert server.writes == []
 
@@ -254,7 +254,7 @@ def test_terminals_without_unicode(
     creds = world.instance("loja", "main")
     world.bot("loja", creds["main"], triggerType="keyword", triggerOperator="equals", triggerValue="1")
     process = start("plan", "--bots", bots, "--format", form, env=env)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "um" in out
 
@@ -401,7 +401,7 @@ def test_an_unexpected_error_shows_places_and_no_values(start: Start, bots: Path
     for debug in ("", "1"):
         env = {"PYTHONPATH": path, "RECONCILER_DEBUG": debug}
         process = start("validate", "--bots", bots, env=env)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (1, "")
         assert err.startswith("Error: an unexpected ValueError. This is a bug: please report it")
         assert_clean(err)
