@@ -139,7 +139,7 @@ class Bots:
                 other, words = collision
                 raise NotAppliedError(
                     Outcome.FAILED,
-                    f"bot {own.id} cannot be moved: bot {other.id} has {words} too, "
+                    f"bot {own.id} cannot be moved: {identity.called(other)} has {words} too, "
                     "and the server refuses a change of either",
                 )
             try:
@@ -263,7 +263,9 @@ class Bots:
         for label, result in self.state.results.items():
             if bot.id in (result.id, *result.change.ids) and result.outcome is not Outcome.APPLIED:
                 raise NotAppliedError(Outcome.SKIPPED, f"it needs {words}, and {label} was not applied")
-        raise NotAppliedError(Outcome.STALE, f"bot {bot.id} has got {words} since the plan was made")
+        raise NotAppliedError(
+            Outcome.STALE, f"{identity.called(bot)} has got {words} since the plan was made"
+        )
 
     # -- exactly one --------------------------------------------------------------------------
 
