@@ -252,3 +252,25 @@ def test_one_in_its_place_that_cannot_come_back_is_not_moved_aside() -> None:
     found = ordered([ana], still, {"twin": fields("z", "equals:1")})
     assert found.blocked == {"ana": ("ana and shop exclude each other: the trigger all", ("shop",))}
     assert found.legs == []
+
+
+def test_who_waits_for_one_in_its_place_too_waits_for_the_circle_first() -> None:
+    moves = [
+        Move("ana", fields("x", "equals:1"), fields("y", "all", enabled=False)),
+        Move("bia", fields("y", "equals:2"), fields("w", "equals:1")),
+    ]
+    assert calls(ordered(moves, {"shop": fields("z", "all")})) == (
+        "park ana, update bia, park shop, update ana, update shop"
+    )
+
+
+def test_who_is_stuck_in_the_end_keeps_the_first_reason() -> None:
+    moves = [
+        Move("ana", fields("x", "equals:1"), fields("z", "equals:3")),
+        Move("bia", fields("z", "equals:3"), fields("z", "equals:1")),
+    ]
+    reason = "ana and bia exclude each other: assistantId 'z'"
+    assert {name: why.reason for name, why in ordered(moves).blocked.items()} == {
+        "ana": reason,
+        "bia": reason,
+    }
