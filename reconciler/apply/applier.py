@@ -32,8 +32,8 @@ from reconciler.evolution.client import Client
 
 __all__ = ["Stop", "apply"]
 
-_BESIDE_BOTS = frozenset({Call.NEW_CREDENTIAL, Call.OLD_CREDENTIAL, Call.SETTINGS, Call.FALLBACK})
-"""Calls that may change bots without a read that shows it."""
+_BESIDE_BOTS = frozenset({Call.SETTINGS, Call.FALLBACK})
+"""Calls in the same phase as those of bots that may change bots without a read that shows it."""
 
 
 async def apply(

@@ -12,7 +12,7 @@ from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclea
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Step
 from reconciler.domain.results import Outcome
-from reconciler.plan import differ
+from reconciler.plan import differ, matching
 
 
 async def make(state: State, step: Step) -> str:
@@ -110,7 +110,7 @@ async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
             other, words = collision
             raise NotAppliedError(
                 Outcome.FAILED,
-                f"bot {own.id} cannot be moved: bot {other.id} has {words} too, "
+                f"bot {own.id} cannot be moved: {matching.called(other)} has {words} too, "
                 "and the server refuses a change of either",
             )
         try:

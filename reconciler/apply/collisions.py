@@ -5,6 +5,7 @@ from __future__ import annotations
 from reconciler.apply.state import NotAppliedError, State
 from reconciler.domain.desired import Fields
 from reconciler.domain.results import Outcome
+from reconciler.plan import matching
 
 
 def refuse_collision(state: State, fields: Fields, own: str | None) -> None:
@@ -15,4 +16,4 @@ def refuse_collision(state: State, fields: Fields, own: str | None) -> None:
     for label, result in state.results.items():
         if bot.id in (result.id, *result.change.ids) and result.outcome is not Outcome.APPLIED:
             raise NotAppliedError(Outcome.SKIPPED, f"it needs {words}, and {label} was not applied")
-    raise NotAppliedError(Outcome.STALE, f"bot {bot.id} has taken {words} since the plan was made")
+    raise NotAppliedError(Outcome.STALE, f"{matching.called(bot)} has taken {words} since the plan was made")

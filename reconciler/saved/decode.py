@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
+from reconciler.domain import signals
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
@@ -222,12 +223,14 @@ def to_plan(document: Document) -> Plan:
 
 
 @cache
+@signals.held()
 def _plans() -> TypeAdapter[Plan]:
     """Reads plans. Building it is slow."""
     return TypeAdapter(Plan)
 
 
 @cache
+@signals.held()
 def _endings() -> TypeAdapter[Results]:
     return TypeAdapter(Results)
 
