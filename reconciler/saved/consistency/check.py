@@ -25,9 +25,11 @@ def check(plan: Plan, kind: Kind = OPENAI) -> None:
         _check_instance(instance)
         _check_places(instance)
         writes = _checked_writes(instance)
-        for change in writes.values():
-            steps = [step for step in instance.steps if step.bot == change.label]
-            _check_change(change, steps, writes, plan.owner, kind)
+        steps: dict[str, list[Step]] = {label: [] for label in writes}
+        for step in instance.steps:
+            steps[step.bot].append(step)
+        for label, change in writes.items():
+            _check_change(change, steps[label], writes, plan.owner, kind)
         order.check(instance, kind)
     _check_credentials_made(plan)
     written = [
