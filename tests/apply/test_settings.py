@@ -226,6 +226,19 @@ def test_settings_are_saved_again_when_nobody_knows(
     assert shop.fallback == shop.ana
 
 
+def test_settings_that_cannot_be_read_after_a_lost_answer_are_not_said_to_be_saved(shop: Shop) -> None:
+    sent = []
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method == "POST":
+            sent.append(request.path)
+            return answer(502)
+        return answer(500) if sent else raw
+
+    message = shop.stage.apply(shop.plan({"expire": 60}), tell=tell)[SETTINGS]
+    assert message.startswith("failed: It is not known whether the server did this: save the settings")
+
+
 def _edited(request: Request, **fields: Json) -> bytes:
     """A request to save settings with other fields; b"" for all others that write."""
     body = json.dumps({**body_of(request.raw), **fields}).encode()
