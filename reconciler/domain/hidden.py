@@ -10,7 +10,7 @@ fragment, values of the query that could be secrets, and parts of the path that 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -167,6 +167,15 @@ def hide(field: Field, value: Value) -> Value:
         return value
     shown = MASK if field.hides == "whole" else mask(value)
     return value if shown == value and MASK not in value else Hidden(shown, value)
+
+
+def texts(values: Fields) -> Iterator[str]:
+    """Every text in the values, as it may be shown."""
+    for value in values.values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, tuple):
+            yield from value
 
 
 def covered(values: Fields, cover: Callable[[str], str]) -> Fields:

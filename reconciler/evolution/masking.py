@@ -22,7 +22,7 @@ import binascii
 import html
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,7 +43,9 @@ LONGEST_WORDS = 300
 _MOST_WORK = 32 * LOOKED_AT
 """Characters of all views together. A text that needs more is not shown at all."""
 
-_RUN = re.compile(r"(?<!\S)\S{16,}")
+SHORTEST_RUN = 16
+
+_RUN = re.compile(rf"(?<!\S)\S{{{SHORTEST_RUN},}}")
 """What a secret stands in among the words of a value."""
 
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}|&#|\\[xuU0-7]|[\xad\u200b-\u200f\u2060-\u206f\ufeff]")
@@ -60,31 +62,24 @@ class Secrets:
 
     def __init__(self, *values: str) -> None:
         self._values: set[str] = set()
-        self._needles: _Needles | None = None
+        self._needles = _Needles()
         self.add(*values)
 
     def add(self, *values: str | SecretStr) -> None:
         """Know these too, from now on. Empty ones are none."""
         texts = {one.get_secret_value() if isinstance(one, SecretStr) else one for one in values}
-        texts = {one for one in texts if one.strip()} - self._values
-        if texts:
-            self._values |= texts
-            self._needles = None
-
-    def _known(self) -> _Needles:
-        if self._needles is None:
-            self._needles = _Needles.of(self._values)
-        return self._needles
+        for text in {one for one in texts if one.strip()} - self._values:
+            self._values.add(text)
+            self._needles.add(text)
 
     def mask(self, text: str, mask: str = MASK) -> str:
         """The text with a mask in the place of every secret; the first LOOKED_AT characters of it."""
-        needles = self._known()
         cut = text[:LOOKED_AT]
         hidden = bytearray(len(cut))
         for view in _views(cut):
             if view is None:
                 return _TOO_MUCH
-            for first, last in needles.spans(view.text):
+            for first, last in self._needles.spans(view.text):
                 start, end = view.starts[first], view.ends[last]
                 hidden[start:end] = b"\1" * max(0, end - start)
         if len(cut) < len(text):
@@ -99,21 +94,27 @@ class Secrets:
         """
         if len(value) < SHORTEST:
             return value
-        needles = self._known()
-        if needles.small:
-            value = needles.small.sub(lambda _: mask, value)
-        if max(map(len, value.split()), default=0) < 16:
-            return value
-        return _RUN.sub(lambda run: self._run(run[0], needles, mask), value)
+        if self._needles.has_small(value):
+            value = self._needles.small.sub(lambda _: mask, value)
+        return _RUN.sub(lambda run: self._run(run[0], mask), value) if _runs(value) else value
 
-    def _run(self, run: str, needles: _Needles, mask: str) -> str:
-        has_part = needles.has_part(run)
+    def in_any(self, values: Iterable[str]) -> bool:
+        """Whether `cover` would find something in one of the values; sooner said than by covering each."""
+        runs: set[str] = set()
+        for value in values:
+            if self._needles.has_small(value):
+                return True
+            runs.update(_runs(value))
+        return any(self._run(run, MASK) != run for run in runs)
+
+    def _run(self, run: str, mask: str) -> str:
+        has_part = self._needles.has_part(run)
         if len(run) <= MARGIN and (has_part or _is_encoded(run)):
             return self.mask(run, mask)
         if not has_part:
             return run
         hidden = bytearray(len(run))
-        for first, last in needles.spans(run):
+        for first, last in self._needles.spans(run):
             hidden[first : last + 1] = b"\1" * (last + 1 - first)
         return _covered(run, hidden, mask)
 
@@ -126,6 +127,11 @@ class Secrets:
     def shown(self, name: str) -> str:
         """A name from outside, for a sentence."""
         return f'"{self.clean(name)}"'
+
+
+def _runs(value: str) -> list[str]:
+    """What _RUN finds."""
+    return [word for word in value.split() if len(word) >= SHORTEST_RUN]
 
 
 def unreadable(text: str) -> bool:
@@ -156,63 +162,80 @@ def _covered(text: str, hidden: bytearray, mask: str) -> str:
 # -- what is looked for -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
 class _Needles:
-    """Parts of secrets, by their number of letters and digits; and what finds the short ones.
+    """What finds the secrets: parts of them, by their number of letters and digits; patterns for short ones.
 
-    small: finds those that are not short, and shorter than _RUN. long: the parts of LONG. step: how far from
-    any place in another secret's letters and digits one of those parts begins. heads, tails: what stands
-    before the first part of a secret, and behind its last one.
+    heads, tails: what stands before the first part of a secret, and behind its last one.
     """
 
-    parts: dict[int, set[str]]
-    short: re.Pattern[str] | None
-    small: re.Pattern[str] | None
-    long: set[str]
-    step: int
-    heads: dict[str, str]
-    tails: dict[str, str]
+    def __init__(self) -> None:
+        self.parts: dict[int, set[str]] = {}
+        self.heads: dict[str, str] = {}
+        self.tails: dict[str, str] = {}
+        self._least = 0
+        self._short: set[str] = set()
+        self._short_pattern: re.Pattern[str] | None = None
+        self._small: set[str] = set()
+        self._folds: set[str] = set()
+        self._small_pattern: re.Pattern[str] | None = None
 
-    @classmethod
-    def of(cls, secrets: set[str]) -> _Needles:
-        parts: dict[int, set[str]] = {}
-        heads: dict[str, str] = {}
-        tails: dict[str, str] = {}
-        short = []
-        for secret in secrets:
-            for form in {secret, _unescape(secret)}:
-                core = "".join(_letters(char) for char in form)
-                if len(core) < SHORTEST:
-                    short.append(re.escape(form))
-                else:
-                    parts.setdefault(min(len(core), LONG), set()).update(_windows(core, LONG))
-                    words = {each.lower() for each in _windows(core, SHORTEST) if not _is_word(each)}
-                    parts.setdefault(SHORTEST, set()).update(words)
-                    head, tail = _ends(form)
-                    if head:
-                        heads[core[:LONG].lower()] = head
-                    if tail:
-                        tails[core[-LONG:].lower()] = tail
-        lowered = {size: {one.lower() for one in some} for size, some in parts.items() if some}
-        alternatives = "|".join(sorted(short, key=len, reverse=True))
-        pattern = rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])"
-        sizes = {one: len(_core(one)[0]) for one in secrets}
-        some = [re.escape(one) for one, size in sizes.items() if SHORTEST <= size < 16]
-        return cls(
-            lowered,
-            re.compile(pattern) if short else None,
-            re.compile("|".join(some), re.IGNORECASE) if some else None,
-            lowered.get(LONG, set()),
-            min([size for size in sizes.values() if size >= 16], default=16) - LONG + 1,
-            heads,
-            tails,
-        )
+    def add(self, secret: str) -> None:
+        """Find this one too."""
+        for form in {secret, _unescape(secret)}:
+            core = "".join(map(_letters, form))
+            if len(core) < SHORTEST:
+                self._short.add(form)
+                self._short_pattern = None
+                continue
+            long = min(len(core), LONG)
+            self.parts.setdefault(long, set()).update(each.lower() for each in _windows(core, LONG))
+            if words := {each.lower() for each in _windows(core, SHORTEST) if not _is_word(each)}:
+                self.parts.setdefault(SHORTEST, set()).update(words)
+            head, tail = _ends(form)
+            if head:
+                self.heads[core[:LONG].lower()] = head
+            if tail:
+                self.tails[core[-LONG:].lower()] = tail
+        size = len(_core(secret)[0])
+        if size >= SHORTEST_RUN:
+            self._least = min(size, self._least or size)
+        elif size >= SHORTEST:
+            self._small.add(secret)
+            self._folds.add(_folded(secret))
+            self._small_pattern = None
+
+    @property
+    def step(self) -> int:
+        """How far from any place in a secret that is not small one of its parts of LONG begins, at most."""
+        return (self._least or SHORTEST_RUN) - LONG + 1
+
+    @property
+    def short(self) -> re.Pattern[str] | None:
+        """What finds secrets that may be words."""
+        if self._short_pattern is None and self._short:
+            alternatives = "|".join(sorted(map(re.escape, self._short), key=len, reverse=True))
+            self._short_pattern = re.compile(rf"(?<![A-Za-z0-9])(?:{alternatives})(?![A-Za-z0-9])")
+        return self._short_pattern
+
+    @property
+    def small(self) -> re.Pattern[str]:
+        """What finds secrets that are no words, but too short for has_part."""
+        if self._small_pattern is None:
+            self._small_pattern = re.compile("|".join(map(re.escape, self._small)), re.IGNORECASE)
+        return self._small_pattern
+
+    def has_small(self, text: str) -> bool:
+        """Whether `small` may find something in the text."""
+        if not self._folds:
+            return False
+        folded = _folded(text)
+        return any(one in folded for one in self._folds)
 
     def has_part(self, text: str) -> bool:
         """Whether a whole secret that is not small stands in the text as it is."""
         core = _SEPARATORS.sub("", text).lower()
-        starts = range(0, len(core) - LONG + 1, self.step)
-        return any(core[at : at + LONG] in self.long for at in starts)
+        long = self.parts.get(LONG, ())
+        return any(core[at : at + LONG] in long for at in range(0, len(core) - LONG + 1, self.step))
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where the first and the last character of something secret stand in the text."""
@@ -232,6 +255,11 @@ class _Needles:
                         first - (len(head) if text.endswith(head, 0, first) else 0),
                         last + (len(tail) if text.startswith(tail, last + 1) else 0),
                     )
+
+
+def _folded(text: str) -> str:
+    """What two texts have in common of which re.IGNORECASE sees no difference."""
+    return text.replace("\u0131", "i").replace("\u0130", "i").casefold()
 
 
 def _ends(secret: str) -> tuple[str, str]:

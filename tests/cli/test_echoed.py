@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable
+from hashlib import sha512
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.domain import hidden
 from reconciler.evolution.client import Client, Server
@@ -40,8 +44,11 @@ def test_a_value_is_covered_in_every_form(form: str, key: str) -> None:
     value = FORMS[form](key)
     if len(key) < 16 and form not in {"as it is", "lower case", "in a sentence", "after a long text"}:
         return  # of a short one only the text itself is looked for
-    covered = Secrets("another-key-4711-0815", key).cover(value, "[…]")
+    secrets = Secrets("another-key-4711-0815", key)
+    covered = secrets.cover(value, "[…]")
     assert "[…]" in covered
+    assert secrets.in_any(["Front desk", value])
+    assert secrets.in_any([f"Front desk\n{value}\nc1"])
     assert shows(covered.replace("Olá. ", ""), key) == ""
 
 
@@ -57,7 +64,48 @@ def test_a_value_is_covered_in_every_form(form: str, key: str) -> None:
     ],
 )
 def test_what_holds_no_key_stays_as_it_is(text: str) -> None:
-    assert Secrets(KEY, OPENAI, "evolution-2024").cover(text, "[…]") == text
+    secrets = Secrets(KEY, OPENAI, "evolution-2024")
+    assert secrets.cover(text, "[…]") == text
+    assert not secrets.in_any([text, text])
+
+
+PARTS = st.sampled_from(
+    [
+        *(form(key) for form in FORMS.values() for key in (KEY, "Kiss-12345", "none")),
+        *(
+            "KISS-12345",
+            "\u212a\u0131\u017f\u017f-12345",
+            "k\u0130ss-12345",
+            "c22def7d-036d-4bdf-80a5-60829d17abfc",
+        ),
+        *("iVBORw0KGgoAAAANSUhEUgAAAAUA", " ", "\n", "/", "é", "Olá, tudo bem?", "a%20b"),
+    ]
+)
+
+
+@settings(deadline=None)
+@given(
+    keys=st.lists(st.sampled_from([KEY, OPENAI, "Kiss-12345", "none", "straße-4711"]), unique=True),
+    values=st.lists(st.lists(PARTS, max_size=4).map("".join), max_size=4),
+)
+def test_in_any_says_what_cover_does(keys: list[str], values: list[str]) -> None:
+    secrets = Secrets(*keys)
+    covered = [secrets.cover(value, "[…]") for value in values]
+    assert secrets.in_any(values) == (covered != values)
+    assert secrets.in_any(["\n".join(values)]) == (covered != values)
+    grown = Secrets()
+    for key in keys:
+        grown.in_any(values)
+        grown.add(key)
+    assert [grown.cover(value, "[…]") for value in values] == covered
+
+
+def test_a_key_more_costs_the_same_however_many_are_known() -> None:
+    secrets, start = Secrets(), time.process_time()
+    for number in range(300):
+        assert not secrets.in_any(["Front desk", "Você é o atendente. " * 40])
+        secrets.add(f"sk-proj-{sha512(bytes(number)).hexdigest()}")
+    assert time.process_time() - start < 5
 
 
 @pytest.mark.parametrize("name", ["description", "triggerValue", "unknownMessage", "model"])
