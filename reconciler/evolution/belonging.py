@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping
 from reconciler.domain.errors import InstanceError
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.text import is_id
-from reconciler.evolution.answers import NotUnderstood
 from reconciler.evolution.masking import Secrets
+from reconciler.evolution.parsing import NotUnderstood
 
 
 class Belonging:

@@ -31,10 +31,10 @@ from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError, ServerError
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import RemoteBot, RemoteSettings
-from reconciler.evolution import address, answers
-from reconciler.evolution.answers import NotUnderstood
+from reconciler.evolution import address, answers, failures
 from reconciler.evolution.belonging import Belonging
 from reconciler.evolution.masking import Secrets
+from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.refusals import BUSY, Refusals, Request, lacks_route
 from reconciler.evolution.transport import Answer, NoAnswer, Wire
 
@@ -134,7 +134,7 @@ class Client:
         """The server's version, None when it does not tell it within a few seconds. Sent without the key."""
         try:
             answer = await self._wire.send("GET", "/", headers=self._headers, timeout=self._version_timeout)
-            told = answers.version(answers.parse(answer.body))
+            told = answers.version(parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
         return None if told is None else self.secrets.clean(told, LONGEST_VERSION)
@@ -185,7 +185,7 @@ class Client:
         request = _route("GET", "creds", instance, "read the credentials")
 
         def read(data: object) -> answers.Credentials:
-            self.secrets.add(*answers.secrets(data))
+            self.secrets.add(*secrets_in(data))
             return answers.credentials(data)
 
         return await self._made(request, self._of(instance, read))
@@ -249,11 +249,11 @@ class Client:
                 await self._check_version()
             raise self._refusals.refusal(request, answer, seen=seen)
         try:
-            data = answers.parse(answer.body)
+            data = parse(answer.body)
         except NotUnderstood:
             raise self._refusals.refusal(request, answer) from None
         try:
-            if said := answers.error(data):
+            if said := failures.error(data):
                 raise NotUnderstood(said)
             return read(data)
         except NotUnderstood as error:
@@ -298,7 +298,7 @@ class Client:
 
     def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
         """Seconds before the next try, after so many."""
-        asked = None if isinstance(outcome, NoAnswer) else answers.retry_after(outcome.headers)
+        asked = None if isinstance(outcome, NoAnswer) else failures.retry_after(outcome.headers)
         if asked is not None:
             return asked
         spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing

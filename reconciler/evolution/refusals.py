@@ -27,9 +27,9 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
-from reconciler.evolution import address, answers
-from reconciler.evolution.answers import NotUnderstood
+from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
+from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.transport import Answer, NoAnswer
 
 BUSY = frozenset({429, 502, 503, 504})
@@ -80,7 +80,7 @@ class Refusals:
         """A writing call may or may not have been done."""
         return Unclear(
             f"It is not known whether the server did this: {self._message(request)}; {reason}.",
-            retry_after=answers.retry_after(answer.headers),
+            retry_after=failures.retry_after(answer.headers),
         )
 
     def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
@@ -97,17 +97,17 @@ class Refusals:
         if answer.status in _REDIRECTS:
             return self._redirect(request, answer)
         try:
-            data = answers.parse(answer.body)
+            data = parse(answer.body)
         except NotUnderstood:
-            gist = answers.gist(answer.body, self.secrets)
+            gist = failures.gist(answer.body, self.secrets)
             return self._foreign(request, answer, self.secrets.clean(gist, LONGEST_GIST))
-        self.secrets.add(*answers.secrets(data))
-        if answers.is_licence(data):
+        self.secrets.add(*secrets_in(data))
+        if failures.is_licence(data):
             return ServerError(
                 f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
                 "nothing until it is registered. Register it in its manager, then run this again."
             )
-        words = answers.refusal(data)
+        words = failures.refusal(data)
         if words is None or answer.status in BUSY or answer.status < 400:
             # An answer with an odd status is not quoted: it is what was asked for, keys and all.
             quoted = "" if answer.status < 300 else self.secrets.clean(words or json.dumps(data))
@@ -186,6 +186,6 @@ def lacks_route(answer: Answer) -> bool:
     if answer.status != 404:
         return False
     try:
-        return (answers.refusal(answers.parse(answer.body)) or "").startswith(_NO_ROUTE)
+        return (failures.refusal(parse(answer.body)) or "").startswith(_NO_ROUTE)
     except NotUnderstood:
         return False
