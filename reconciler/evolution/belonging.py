@@ -8,13 +8,17 @@ A list of bots is not whole where a credential of the instance shows more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from reconciler.domain.errors import InstanceError
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.text import is_id
+from reconciler.evolution import answers
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood
+
+T = TypeVar("T")
 
 
 class Belonging:
@@ -41,6 +45,16 @@ class Belonging:
         self._rows = {ident: name for ident, name in self._rows.items() if name not in self.mixed}
         self.mixed = {}
         self.known(ids.items())
+
+    def checked(self, instance: str, read: Callable[[object], T]) -> Callable[[object], T]:
+        """A reader of an answer that also checks that its rows are this instance's."""
+
+        def read_and_check(data: object) -> T:
+            found = read(data)
+            self.check(instance, answers.homes(data))
+            return found
+
+        return read_and_check
 
     def check(self, instance: str, rows: Iterable[tuple[object, object]]) -> None:
         """Check the rows of an answer, by the id and the instanceId of each. Raises NotUnderstood."""

@@ -22,7 +22,7 @@ def parse(body: bytes) -> Any:
 
 
 def _number(digits: str) -> float:
-    """A number of thousands of digits, which Python refuses to make an int of, becomes a float: no field is one."""
+    """A whole number; a float for thousands of digits, which Python does not convert. No field is a float."""
     return int(digits) if len(digits) < 1000 else float(digits)
 
 

@@ -30,6 +30,7 @@ from reconciler.domain.errors import (
 from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
+from reconciler.evolution.routes import Request
 from reconciler.evolution.transport import Answer, NoAnswer
 
 BUSY = frozenset({429, 502, 503, 504})
@@ -45,21 +46,6 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 _MAYBE_DONE = frozenset({408, 425, 429})
 """Statuses below 500 that a proxy may give to a call that the server has seen."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
-
-    method: str
-    path: str
-    task: str
-    instance: str | None = None
-    body: bytes | None = field(default=None, repr=False)
-
-    @property
-    def reads(self) -> bool:
-        return self.method == "GET"
 
 
 @dataclass(frozen=True, slots=True)

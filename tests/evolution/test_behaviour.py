@@ -341,7 +341,7 @@ def test_server_that_speaks_no_tls() -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("1.8.2", "is version 1.8.2, which has no such routes and is not served. Update it to 2.3."),
+        ("1.8.2", "is version 1.8.2, which has no such routes and is not supported. Update it to 2.3."),
         ("v1.7.4", "is version v1.7.4"),
         ("2.1.1", "is version 2.1.1"),
         ("2.3.6", "Check the path"),
