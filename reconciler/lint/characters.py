@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import OPENAI
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 
 _TYPED = ("triggerValue", "keywordFinish")
 IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
@@ -42,9 +42,9 @@ _PICTURE = ("\u200d", "\ufe0f", "\u20e3")
 """What emoji are joined and dressed with; a keyboard puts these in as well."""
 
 
-def odd_characters(scene: Scene) -> Iterator[Remark]:
+def odd_characters(context: Context) -> Iterator[Remark]:
     """Characters that are not what they look like, or look like nothing, one remark a text."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         regex = fields.get("triggerOperator") == "regex"
         for name in EXACT:
             value = fields.get(name)
@@ -116,9 +116,9 @@ def _is_unseen(text: str, place: int) -> bool:
     return variation or unicodedata.category(character) in {"Cf", "Cc", "Zl", "Zp", "Cn", "Co"}
 
 
-def secret_in_url(scene: Scene) -> Iterator[Remark]:
+def secret_in_url(context: Context) -> Iterator[Remark]:
     """A URL in the manifest that has a secret in it."""
-    for bot in scene.bots:
+    for bot in context.bots:
         for name in SECRET:
             value = bot.fields.get(name)
             if isinstance(value, Hidden) and value.ref is None:

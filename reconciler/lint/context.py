@@ -44,7 +44,7 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Scene:
+class Context:
     """An instance before a server of some version.
 
     useful: the ids of the nodes whose value has a meaning for some bot, of whatever instance.

@@ -8,7 +8,7 @@ languages, and JavaScript takes for something else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_DEPTH = 30
 """Groups in one another beyond which a pattern is not looked into."""
@@ -93,6 +93,34 @@ class RefusedError(Exception):
 
 class TooDeepError(Exception):
     """More groups in one another than are looked into."""
+
+
+@dataclass(slots=True)
+class _Class:
+    """The members of a class [...]. escapes: their letters. open_ended: whether there are more than chars."""
+
+    negated: bool
+    chars: set[str] = field(default_factory=set)
+    escapes: set[str] = field(default_factory=set)
+    open_ended: bool = False
+
+    def add(self, low: str, high: str, escaped: bool) -> None:
+        """Add the characters from low to high; "" for one that is not known."""
+        self.open_ended |= escaped or not low
+        if low and high and ord(high) - ord(low) < MAX_TEXTS:
+            self.chars.update(map(chr, range(ord(low), ord(high) + 1)))
+        else:
+            self.open_ended = True
+
+    def term(self) -> Char | Opaque:
+        """The class as a term."""
+        everything = any({letter, letter.upper()} <= self.escapes for letter in "dws")
+        nothing = not self.chars and not self.escapes
+        if (self.negated and nothing) or (everything and not self.negated):
+            return Char(None, whole=True)
+        if self.negated or self.open_ended or not self.chars:
+            return Opaque()
+        return Char(frozenset(self.chars))
 
 
 class Reader:
@@ -209,47 +237,45 @@ class Reader:
         return Char(frozenset(sign))
 
     def _class(self) -> Char | Opaque:
+        negated = self._class_opening()
+        found = _Class(negated)
+        while self._sign() not in ("]", ""):
+            low, high, escape, ranged = self._range()
+            found.escapes.add(escape)
+            if escape == "d" and not ranged:
+                found.chars.update(_DIGITS)
+            else:
+                found.add(low, high, bool(escape))
+        self._at += 1
+        if any(char > "\uffff" for char in found.chars):
+            self.foreign.append(_HALVES)
+            found.open_ended = True
+        return found.term()
+
+    def _class_opening(self) -> bool:
+        """Read the [ of a class, and note what JavaScript does not know. Returns whether it is negated."""
         pattern, start = self._pattern, self._at
         if _POSIX.match(pattern, start):
             self.foreign.append(
-                "JavaScript knows no [:alpha:] and its like, and takes letter by letter: write [a-z] or \\d"
+                "JavaScript does not know [:alpha:] and the like, and reads each character by itself: write "
+                "[a-z] or \\d"
             )
         negated = pattern.startswith("[^", start)
         self._at = start + 1 + negated
         if not negated and self._sign() == "]" and "]" in pattern[self._at + 1 :]:
             self.foreign.append("[] matches nothing in JavaScript: write [\\]...] for a class with a bracket")
-        chars: set[str] = set()
-        escapes: set[str] = set()
-        open_ended = False
-        while self._sign() not in ("]", ""):
-            low, low_escape = self._member()
-            high = low
-            ranged = self._sign() == "-" and pattern[self._at + 1 : self._at + 2] not in ("]", "")
-            if ranged:
-                self._at += 1
-                high, high_escape = self._member()
-                if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
-                    raise RefusedError("a range of emoji is out of order, for JavaScript sees their halves")
-                low_escape = low_escape or high_escape
-            escapes.add(low_escape)
-            if low_escape == "d" and not ranged:
-                chars.update(_DIGITS)
-                continue
-            open_ended |= bool(low_escape) or not low
-            if low and high and ord(high) - ord(low) < MAX_TEXTS:
-                chars.update(map(chr, range(ord(low), ord(high) + 1)))
-            else:
-                open_ended = True
+        return negated
+
+    def _range(self) -> tuple[str, str, str, bool]:
+        """A class's next character or range: its ends, the letter of an escape, and whether it is a range."""
+        low, escape = self._member()
+        if self._sign() != "-" or self._pattern[self._at + 1 : self._at + 2] in ("]", ""):
+            return low, low, escape, False
         self._at += 1
-        if any(char > "\uffff" for char in chars):
-            self.foreign.append(_HALVES)
-            open_ended = True
-        everything = any({low, low.upper()} <= escapes for low in "dws")
-        if (negated and not chars and not escapes) or (everything and not negated):
-            return Char(None, whole=True)
-        if negated or open_ended or not chars:
-            return Opaque()
-        return Char(frozenset(chars))
+        high, high_escape = self._member()
+        if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
+            raise RefusedError("a range of emoji is out of order, because JavaScript sees their halves")
+        return low, high, escape or high_escape, True
 
     def _member(self) -> tuple[str, str]:
         """A class's next character, and the letter of an escape that stands for many."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from reconciler.domain.versions import Version
 from reconciler.lint import characters, starting, values, written
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 
 UNKNOWN = "unknown-rule"
 """The rule about ids of rules, which looks at all manifests together."""
@@ -30,7 +30,7 @@ class Rule:
     id: str
     title: str
     fields: tuple[str, ...]
-    check: Callable[[Scene], Iterable[Remark]] | None
+    check: Callable[[Context], Iterable[Remark]] | None
     since: Version | None = None
     until: Version | None = None
 

@@ -16,7 +16,7 @@ from reconciler.domain.findings import Warning
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 from reconciler.lint.rules import RULES, UNKNOWN
 
 _UNREAD = "never-read"
@@ -29,12 +29,12 @@ def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
     useful = _useful(desired)
     places: dict[tuple[Position, str, int], list[tuple[DesiredInstance, Remark]]] = {}
     for instance in desired.instances:
-        scene = Scene(instance, server, useful)
+        context = Context(instance, server, useful)
         for rule in RULES:
             if not rule.check or not rule.holds(server) or rule.id in instance.ignored:
                 continue
             said = Counter[tuple[Position, int]]()
-            for remark in rule.check(scene):
+            for remark in rule.check(context):
                 if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.ignored:
                     continue
                 at = remark.at

@@ -8,18 +8,18 @@ from collections.abc import Iterator, Sequence
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.text import quoted
 from reconciler.lint import advanced, jsregex, triggers
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 
 _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 
 
-def catch_all(scene: Scene) -> Iterator[Remark]:
+def catch_all(context: Context) -> Iterator[Remark]:
     """An enabled bot that answers every message, beside others that are enabled too."""
-    settings = scene.instance.settings
+    settings = context.instance.settings
     fallback = settings.fallback if settings else None
-    answering = scene.answering()
+    answering = context.answering()
     for bot in answering:
-        if triggers.catches_all(bot.fields, scene.none_matches):
+        if triggers.catches_all(bot.fields, context.none_matches):
             others = [other.name for other in answering if other is not bot]
             if fallback and fallback != bot.name and fallback not in others:
                 others.append(fallback)
@@ -32,9 +32,9 @@ def catch_all(scene: Scene) -> Iterator[Remark]:
                 )
 
 
-def none_matches_all(scene: Scene) -> Iterator[Remark]:
+def none_matches_all(context: Context) -> Iterator[Remark]:
     """An enabled bot with triggerType none."""
-    for bot in scene.answering():
+    for bot in context.answering():
         if bot.fields.get("triggerType") == "none":
             yield Remark(
                 bot,
@@ -43,17 +43,17 @@ def none_matches_all(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def shadowed_keyword(scene: Scene) -> Iterator[Remark]:
+def shadowed_keyword(context: Context) -> Iterator[Remark]:
     """A keyword whose messages other keywords match, before it or beside it."""
-    for shadow in scene.compared.shadows:
+    for shadow in context.compared.shadows:
         if not shadow.advanced:
             way_out = "change one of the triggers, or make this one equals"
             yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
 
 
-def advanced_shadows(scene: Scene) -> Iterator[Remark]:
+def advanced_shadows(context: Context) -> Iterator[Remark]:
     """A trigger whose messages an advanced bot takes before."""
-    for shadow in scene.compared.shadows:
+    for shadow in context.compared.shadows:
         if shadow.advanced:
             way_out = "make the advanced expression narrower, with notcontains for example"
             yield Remark(shadow.bot, "triggerValue", f"{_hidden(shadow)}: {way_out}")
@@ -67,10 +67,10 @@ def _hidden(shadow: triggers.Shadow) -> str:
     return f"{said}, and between the two the server has no order, so chance decides which answers"
 
 
-def regex_invalid(scene: Scene) -> Iterator[Remark]:
+def regex_invalid(context: Context) -> Iterator[Remark]:
     """A pattern that JavaScript refuses."""
-    for bot, pattern in _regexes(scene):
-        regex = jsregex.examine(pattern, scene.modern)
+    for bot, pattern in _regexes(context):
+        regex = jsregex.examine(pattern, context.modern)
         if regex.refused:
             enabled = "" if triggers.answers(bot.fields) else " once it is enabled"
             yield Remark(
@@ -81,17 +81,17 @@ def regex_invalid(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def regex_python_only(scene: Scene) -> Iterator[Remark]:
+def regex_python_only(context: Context) -> Iterator[Remark]:
     """A pattern that JavaScript takes for something else than it is in Python and elsewhere."""
-    for bot, pattern in _regexes(scene):
-        for said in jsregex.examine(pattern, scene.modern).foreign:
+    for bot, pattern in _regexes(context):
+        for said in jsregex.examine(pattern, context.modern).foreign:
             yield Remark(bot, "triggerValue", f"{_pattern(pattern)} is not what it seems: {said}")
 
 
-def regex_boundary(scene: Scene) -> Iterator[Remark]:
+def regex_boundary(context: Context) -> Iterator[Remark]:
     r"""A \b beside á, ç and the like, which are no letters to it."""
-    for bot, pattern in _regexes(scene):
-        if letter := jsregex.examine(pattern, scene.modern).boundary:
+    for bot, pattern in _regexes(context):
+        if letter := jsregex.examine(pattern, context.modern).boundary:
             yield Remark(
                 bot,
                 "triggerValue",
@@ -100,9 +100,9 @@ def regex_boundary(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def regex_slashes(scene: Scene) -> Iterator[Remark]:
+def regex_slashes(context: Context) -> Iterator[Remark]:
     """A pattern in the slashes of a program's source."""
-    for bot, pattern in _regexes(scene):
+    for bot, pattern in _regexes(context):
         if _SLASHES.fullmatch(pattern):
             yield Remark(
                 bot,
@@ -112,10 +112,10 @@ def regex_slashes(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def regex_matches_everything(scene: Scene) -> Iterator[Remark]:
+def regex_matches_everything(context: Context) -> Iterator[Remark]:
     """A pattern that no message, or none of one line, fails to match."""
-    for bot, pattern in _regexes(scene):
-        if extent := jsregex.examine(pattern, scene.modern).everything:
+    for bot, pattern in _regexes(context):
+        if extent := jsregex.examine(pattern, context.modern).everything:
             of_a_line = " of one line" if extent == "line" else ""
             yield Remark(
                 bot,
@@ -125,17 +125,17 @@ def regex_matches_everything(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def not_checked(scene: Scene) -> Iterator[Remark]:
+def not_checked(context: Context) -> Iterator[Remark]:
     """What the rules about triggers did not look at."""
     way_out = "split it over several bots"
-    for bot, pattern in _regexes(scene):
-        if why := jsregex.examine(pattern, scene.modern).unread:
+    for bot, pattern in _regexes(context):
+        if why := jsregex.examine(pattern, context.modern).unread:
             said = f"this regex is not checked, {why}"
             yield Remark(bot, "triggerValue", f"{said}: make it simpler, or {way_out}")
-    for bot, expression in _expressions(scene):
+    for bot, expression in _expressions(context):
         if why := advanced.examine(expression).unread:
             yield Remark(bot, "triggerValue", f"this expression is not checked, {why}: {way_out}")
-    if first := scene.compared.unread:
+    if first := context.compared.unread:
         yield Remark(
             first,
             "triggerValue",
@@ -145,16 +145,16 @@ def not_checked(scene: Scene) -> Iterator[Remark]:
         )
 
 
-def advanced_syntax(scene: Scene) -> Iterator[Remark]:
+def advanced_syntax(context: Context) -> Iterator[Remark]:
     """An expression that the server does not read as it is written."""
-    for bot, expression in _expressions(scene):
+    for bot, expression in _expressions(context):
         for said in advanced.examine(expression).mistakes:
             yield Remark(bot, "triggerValue", said)
 
 
-def advanced_never(scene: Scene) -> Iterator[Remark]:
+def advanced_never(context: Context) -> Iterator[Remark]:
     """Demands that exclude each other."""
-    for bot, expression in _expressions(scene):
+    for bot, expression in _expressions(context):
         found = advanced.examine(expression)
         if not found.mistakes and found.ways is not None and all(map(advanced.impossible, found.ways)):
             yield Remark(
@@ -166,9 +166,9 @@ def advanced_never(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def advanced_comma(scene: Scene) -> Iterator[Remark]:
+def advanced_comma(context: Context) -> Iterator[Remark]:
     """Values between commas one of which says nothing, or many of them: alternatives were meant."""
-    for bot, expression in _expressions(scene):
+    for bot, expression in _expressions(context):
         found = advanced.examine(expression)
         said = ""
         if found.redundant:
@@ -185,9 +185,9 @@ def advanced_comma(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def padded_trigger(scene: Scene) -> Iterator[Remark]:
+def padded_trigger(context: Context) -> Iterator[Remark]:
     """Blanks where a message has none, for WhatsApp trims it; or the line break of a block text."""
-    for bot in scene.bots:
+    for bot in context.bots:
         operator, value = bot.fields.get("triggerOperator"), bot.fields.get("triggerValue")
         if bot.fields.get("triggerType") != "keyword" or not isinstance(value, str):
             continue
@@ -209,11 +209,11 @@ def padded_trigger(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def finish_is_trigger(scene: Scene) -> Iterator[Remark]:
+def finish_is_trigger(context: Context) -> Iterator[Remark]:
     """A word that starts the bot and ends its sessions."""
-    for bot in scene.bots:
+    for bot in context.bots:
         fields = bot.fields
-        value, word = fields.get("triggerValue"), scene.effective(bot, "keywordFinish")[1]
+        value, word = fields.get("triggerValue"), context.effective(bot, "keywordFinish")[1]
         if (
             (fields.get("triggerType"), fields.get("triggerOperator")) == ("keyword", "equals")
             and isinstance(word, str)
@@ -228,14 +228,14 @@ def finish_is_trigger(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def _regexes(scene: Scene) -> Iterator[tuple[DesiredBot, str]]:
-    for bot in scene.bots:
+def _regexes(context: Context) -> Iterator[tuple[DesiredBot, str]]:
+    for bot in context.bots:
         if (bot.fields.get("triggerType"), bot.fields.get("triggerOperator")) == ("keyword", "regex"):
             yield bot, str(bot.fields.get("triggerValue", ""))
 
 
-def _expressions(scene: Scene) -> Iterator[tuple[DesiredBot, str]]:
-    for bot in scene.bots:
+def _expressions(context: Context) -> Iterator[tuple[DesiredBot, str]]:
+    for bot in context.bots:
         if bot.fields.get("triggerType") == "advanced":
             yield bot, str(bot.fields.get("triggerValue", ""))
 

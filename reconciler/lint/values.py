@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconciler.domain import markers
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import quoted
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 from reconciler.manifests.model import IDENTIFIER
 
 _JID = re.compile(
@@ -29,16 +29,16 @@ UNREAD = ("expire", "unknownMessage")
 """Fields that are stored, and that no code reads since 2.3.0."""
 
 
-def no_effect(scene: Scene) -> Iterator[Remark]:
+def no_effect(context: Context) -> Iterator[Remark]:
     """A field without a meaning for the bot's botType or triggerType. Shared ones are for the others."""
-    for bot in scene.bots:
+    for bot in context.bots:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
         for name, value in bot.fields.items():
             field = OPENAI.fields[name]
             if field.applies(bot_type, trigger_type) or value in ("", ()):
                 continue  # an empty one clears what another type left there
             origin = bot.origins.get(name)
-            if origin and id(origin.value) in scene.useful:
+            if origin and id(origin.value) in context.useful:
                 continue
             where, given = (
                 ("botType", bot_type)
@@ -50,9 +50,9 @@ def no_effect(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def never_read(scene: Scene) -> Iterator[Remark]:
+def never_read(context: Context) -> Iterator[Remark]:
     """expire and unknownMessage. Zero and the empty text say what happens anyway."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         for name in UNREAD:
             if fields.get(name):
                 yield Remark(
@@ -60,9 +60,9 @@ def never_read(scene: Scene) -> Iterator[Remark]:
                 )
 
 
-def not_known_yet(scene: Scene) -> Iterator[Remark]:
+def not_known_yet(context: Context) -> Iterator[Remark]:
     """splitMessages and timePerChar on a server that has no such fields."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         for name in ("splitMessages", "timePerChar"):
             if name in fields:
                 yield Remark(
@@ -70,12 +70,12 @@ def not_known_yet(scene: Scene) -> Iterator[Remark]:
                 )
 
 
-def ignore_jids_of_bot(scene: Scene) -> Iterator[Remark]:
+def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
     """A bot's own list, unless the settings have all of it."""
-    settings = scene.instance.settings
+    settings = context.instance.settings
     listed = settings.fields.get("ignoreJids") if settings else None
     known = set(listed) if isinstance(listed, tuple) else set()
-    for bot in scene.bots:
+    for bot in context.bots:
         own = bot.fields.get("ignoreJids")
         if isinstance(own, tuple) and not known.issuperset(own):
             yield Remark(
@@ -86,9 +86,9 @@ def ignore_jids_of_bot(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def jid_matches_nothing(scene: Scene) -> Iterator[Remark]:
+def jid_matches_nothing(context: Context) -> Iterator[Remark]:
     """What is neither @g.us, @s.whatsapp.net nor a JID as it stands in a message."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         listed = fields.get("ignoreJids")
         for item, jid in enumerate(listed if isinstance(listed, tuple) else ()):
             if not (_JID.fullmatch(jid) or _BROADCAST.fullmatch(jid)):
@@ -107,9 +107,9 @@ def _meant(jid: str) -> str:
     return 'write a whole JID such as 5511999999999@s.whatsapp.net, "@g.us" or "@s.whatsapp.net"'
 
 
-def debounce_milliseconds(scene: Scene) -> Iterator[Remark]:
+def debounce_milliseconds(context: Context) -> Iterator[Remark]:
     """More than a minute of waiting."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         time = fields.get("debounceTime")
         if isinstance(time, int) and time > 60:
             seconds = f"write {time // 1000} for {time // 1000} s" if time >= 1000 else "write 60 or less"
@@ -118,9 +118,9 @@ def debounce_milliseconds(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def delay_seconds(scene: Scene) -> Iterator[Remark]:
+def delay_seconds(context: Context) -> Iterator[Remark]:
     """So few milliseconds that seconds are meant."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         delay = fields.get("delayMessage")
         if isinstance(delay, int) and 2 <= delay <= 30:
             yield Remark(
@@ -131,18 +131,18 @@ def delay_seconds(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def zero_delay(scene: Scene) -> Iterator[Remark]:
+def zero_delay(context: Context) -> Iterator[Remark]:
     """A zero, which the server's code takes for nothing said."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         if fields.get("delayMessage") == 0:
             yield Remark(
                 subject, "delayMessage", "delayMessage 0 is taken for 1000 when sending: write 1 for no delay"
             )
 
 
-def padded_keyword_finish(scene: Scene) -> Iterator[Remark]:
+def padded_keyword_finish(context: Context) -> Iterator[Remark]:
     """The message is trimmed before the comparison, the keyword is not."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         word = fields.get("keywordFinish")
         if isinstance(word, str) and word != word.strip():
             way_out = f"write {quoted(word.strip())}" if word.strip() else 'write "" for no such word'
@@ -154,31 +154,31 @@ def padded_keyword_finish(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def keep_open(scene: Scene) -> Iterator[Remark]:
+def keep_open(context: Context) -> Iterator[Remark]:
     """A word that ends a session which is kept, closed: nothing opens it again."""
     said = (
         "with keepOpen, who sends the keywordFinish {} is never answered again: "
         'write `keepOpen: false`, or `keywordFinish: ""`'
     )
-    settings = scene.instance.settings
+    settings = context.instance.settings
     if (
         settings
         and settings.fields.get("keepOpen") is True
         and (word := settings.fields.get("keywordFinish"))
     ):
         yield Remark(settings, "keepOpen", said.format(quoted(str(word))))
-    for bot in scene.bots:
-        subject, keep = scene.effective(bot, "keepOpen")
-        owner, word = scene.effective(bot, "keywordFinish")
+    for bot in context.bots:
+        subject, keep = context.effective(bot, "keepOpen")
+        owner, word = context.effective(bot, "keywordFinish")
         if keep is True and word and bot in (subject, owner):
             yield Remark(
                 bot, "keepOpen" if subject is bot else "keywordFinish", said.format(quoted(str(word)))
             )
 
 
-def assistants_api(scene: Scene) -> Iterator[Remark]:
+def assistants_api(context: Context) -> Iterator[Remark]:
     """Bots that stop with OpenAI's Assistants API."""
-    for bot in scene.bots:
+    for bot in context.bots:
         if bot.fields.get("botType") == "assistant":
             yield Remark(
                 bot,
@@ -189,9 +189,9 @@ def assistants_api(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def reasoning_max_tokens(scene: Scene) -> Iterator[Remark]:
+def reasoning_max_tokens(context: Context) -> Iterator[Remark]:
     """Models that refuse the parameter in which the server sends maxTokens."""
-    for bot in scene.bots:
+    for bot in context.bots:
         model = bot.fields.get("model")
         if bot.fields.get("botType") == "chatCompletion" and _REASONING.match(str(model)):
             yield Remark(
@@ -202,10 +202,10 @@ def reasoning_max_tokens(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def disabled_fallback(scene: Scene) -> Iterator[Remark]:
+def disabled_fallback(context: Context) -> Iterator[Remark]:
     """A fallback that is switched off, and answers nevertheless."""
-    settings = scene.instance.settings
-    for bot in scene.bots:
+    settings = context.instance.settings
+    for bot in context.bots:
         if settings and bot.name == settings.fallback and bot.fields.get("enabled") is False:
             yield Remark(
                 settings,
@@ -215,9 +215,9 @@ def disabled_fallback(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def borrowed_credential(scene: Scene) -> Iterator[Remark]:
+def borrowed_credential(context: Context) -> Iterator[Remark]:
     """A credential that goes with another instance, and takes the bot along."""
-    for bot in scene.bots:
+    for bot in context.bots:
         if bot.creds_owner is not None:
             yield Remark(
                 bot,
@@ -227,11 +227,11 @@ def borrowed_credential(scene: Scene) -> Iterator[Remark]:
             )
 
 
-def variable_without_vars(scene: Scene) -> Iterator[Remark]:
+def variable_without_vars(context: Context) -> Iterator[Remark]:
     """What looks like a variable where none has a meaning, each once in a text."""
-    if scene.instance.vars is not None:
+    if context.instance.vars is not None:
         return
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         for name in TEXTS:
             value = fields.get(name, "")
             texts = value if isinstance(value, tuple) else (str(value),)
@@ -246,9 +246,9 @@ def variable_without_vars(scene: Scene) -> Iterator[Remark]:
                     )
 
 
-def description_cut(scene: Scene) -> Iterator[Remark]:
+def description_cut(context: Context) -> Iterator[Remark]:
     """A text that leaves no room for the marker."""
-    for bot in scene.bots:
+    for bot in context.bots:
         text = bot.fields.get("description")
         if isinstance(text, str) and text.rstrip() not in markers.describe(text, _OWNER, bot.name):
             room = len(markers.human_text(markers.describe(text, _OWNER, bot.name), _OWNER))

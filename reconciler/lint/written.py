@@ -13,7 +13,7 @@ from reconciler.domain.kinds import OPENAI, Type
 from reconciler.domain.origins import Source
 from reconciler.domain.text import quoted
 from reconciler.lint.characters import IDS
-from reconciler.lint.context import Remark, Scene, Subject
+from reconciler.lint.context import Context, Remark, Subject
 from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, end, hints, index, tag
 
 FIELDS = tuple(
@@ -27,23 +27,23 @@ _COMMENT = re.compile(r"[ \t]+(#[^\s#]\S*)")
 _TAGGED = re.compile(r"!(file|env|secret-file)[ \t]+\S+")
 
 
-def yaml_sign(scene: Scene) -> Iterator[Remark]:
+def yaml_sign(context: Context) -> Iterator[Remark]:
     """Signs that YAML takes for no text, or the reverse, one remark a text."""
-    for subject, name, source, item, node in _texts(scene):
+    for subject, name, source, item, node in _texts(context):
         if said := _said(source, node, name):
             yield Remark(subject, name, said, item)
 
 
-def file_name(scene: Scene) -> Iterator[Remark]:
+def file_name(context: Context) -> Iterator[Remark]:
     """A file that other systems may not find."""
-    for subject, name, source, item, node in _texts(scene):
+    for subject, name, source, item, node in _texts(context):
         if source.elsewhere and tag(node) == "!file" and (said := source.elsewhere.get(node.value)):
             yield Remark(subject, name, f"the file {quoted(node.value)} {said}: rename it", item)
 
 
-def _texts(scene: Scene) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
+def _texts(context: Context) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
     """Every scalar of a field that is a text or a list of them: its subject, field, source and number."""
-    for subject, _ in scene.holders():
+    for subject, _ in context.holders():
         for name in FIELDS:
             if origin := subject.origins.get(name):
                 node = origin.value
