@@ -1,8 +1,8 @@
-"""A regular expression that JavaScript takes → a tree of what it is made of.
+"""A regular expression that compiles in JavaScript → its syntax tree.
 
-Only the grammar without flags, ECMAScript's Annex B, and only patterns that compile: what is left to refuse
-is where regress, which judges that, is more lenient. On the way it notes what people write for other
-languages, and JavaScript takes for something else.
+Only the grammar without flags, ECMAScript's Annex B, and only patterns that regress compiles: it refuses what
+regress accepts and JavaScript does not. It also notes syntax of other languages that JavaScript reads as
+something else.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import re
 from dataclasses import dataclass, field
 
 MAX_DEPTH = 30
-"""Groups in one another beyond which a pattern is not looked into."""
+"""The deepest nesting of groups that is read."""
 
 MAX_TEXTS = 64
-"""How many texts a pattern may come to before it is said to be undecidable."""
+"""The most texts that a pattern is expanded to."""
 
 _ESCAPES = {
     "A": "write ^ for the beginning",
     "Z": "write $ for the end",
     "z": "write $ for the end",
-    "h": "write [ \\t] for a blank",
+    "h": "write [ \\t] for a space",
     "R": "write \\r?\\n for a line break",
     "p": "list the letters, as in [a-zà-ú]",
     "P": "list the letters, as in [^a-zà-ú]",
-    "Q": "escape each sign by itself",
-    "E": "escape each sign by itself",
+    "Q": "escape each character by itself",
+    "E": "escape each character by itself",
     "u": "write \\u and four digits, or the character itself",
     "x": "write \\x and two digits, or the character itself",
     "U": "write the character itself",
@@ -36,7 +36,7 @@ _KNOWN = frozenset("dDwWsSbBfnrtv")
 
 @dataclass(frozen=True, slots=True)
 class Char:
-    """One of these characters; None: any but those of a line break, or (whole) any at all."""
+    """One of these characters; None: any but a line break, or any at all (whole)."""
 
     of: frozenset[str] | None
     whole: bool = False
@@ -51,19 +51,19 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """What is not looked into: a look-around, a boundary, a reference, a large class."""
+    """What is not expanded: a look-around, a boundary, a reference, a large class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alternatives in parentheses, of whatever kind they are."""
+    """Alternatives in parentheses of any kind."""
 
     alternatives: tuple[tuple[Term, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A term so many times. most: None for no end."""
+    """A term repeated. most: None for no limit."""
 
     term: Term
     least: int
@@ -83,16 +83,16 @@ _NUMBER = re.compile(r"\d+", re.ASCII)
 _CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c[A-Za-z]")
 _DIGITS = "0123456789"
 _LITERAL_ESCAPES = {"d": _DIGITS, "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_HALF = "an emoji is two characters for JavaScript, and only the second is repeated: write (?:😀)?"
-_HALVES = "an emoji in [...] is two halves, each of which is a part of many emoji: write (?:😀|😂) instead"
+_HALF = "an emoji is two characters in JavaScript, and only the second is repeated: write (?:😀)?"
+_HALVES = "an emoji in [...] is two halves, each of them part of many emoji: write (?:😀|😂) instead"
 
 
 class RefusedError(Exception):
-    """JavaScript refuses what regress takes."""
+    """JavaScript refuses what regress accepts."""
 
 
 class TooDeepError(Exception):
-    """More groups in one another than are looked into."""
+    """Groups are nested more deeply than MAX_DEPTH."""
 
 
 @dataclass(slots=True)
@@ -124,7 +124,10 @@ class _Class:
 
 
 class Reader:
-    """A pattern that regress takes → its tree; what looks foreign is noted on the way."""
+    """Reads the tree of a pattern that regress compiles.
+
+    foreign: sentences about syntax of other languages. boundary: a non-ASCII letter next to a `\\b`.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -158,7 +161,7 @@ class Reader:
                 return term.alternatives[0]
             return (term,)
         if self._pattern[self._at - 2 : self._at] in (r"\b", r"\B") and isinstance(term, Opaque):
-            raise RefusedError(f"\\b cannot be repeated: leave out the `{match[0]}` behind it")
+            raise RefusedError(f"\\b cannot be repeated: remove the `{match[0]}` after it")
         self._at = match.end()
         if isinstance(term, Char) and match[1] != "+" and max(term.of or "-") > "\uffff":
             self.foreign.append(_HALF)
@@ -173,7 +176,7 @@ class Reader:
     def _term(self) -> Term:
         pattern, at, sign = self._pattern, self._at, self._sign()
         if _QUANTIFIER.match(pattern, at):  # as in \u{2}*, where regress sees a code point
-            raise RefusedError("a sign that repeats stands behind another: leave one out")
+            raise RefusedError("a quantifier follows another: remove one")
         if sign == "\\":
             return self._escape()
         if sign == "[":
@@ -190,7 +193,7 @@ class Reader:
             self._at += 1
             return Group(tree) if plain else Opaque()
         if _PYTHON_COUNT.match(pattern, at):
-            self.foreign.append("{,3} is Python's: JavaScript takes it for these very signs: write {0,3}")
+            self.foreign.append("{,3} is Python syntax, and plain text in JavaScript: write {0,3}")
         self._at += 1
         if sign in "^$":
             return Edge(sign)
@@ -210,7 +213,9 @@ class Reader:
             number = _NUMBER.match(pattern, at + 1)
             self._at = number.end() if number else at + 2
             if number and int(number[0][:4]) > self._groups:
-                self.foreign.append(f"\\{number[0][:4]} refers to a group that is not there")
+                self.foreign.append(
+                    f"\\{number[0][:4]} refers to a group that does not exist: remove or correct it"
+                )
             return Opaque()
         if sign == "k" and self._named:
             self._at = pattern.index(">", at) + 1
@@ -230,8 +235,8 @@ class Reader:
             digits = code[1] or code[2]
             return Char(frozenset(chr(int(digits, 16)))) if digits else Opaque()
         if sign.isascii() and sign.isalpha():
-            way_out = _ESCAPES.get(sign, "leave the backslash out if that is meant")
-            self.foreign.append(f"JavaScript takes \\{sign} for the letter {sign}: {way_out}")
+            advice = _ESCAPES.get(sign, "remove the backslash if that is what you mean")
+            self.foreign.append(f"JavaScript reads \\{sign} as the letter {sign}: {advice}")
         if sign == "c":  # the backslash itself, then a c
             return Opaque()
         return Char(frozenset(sign))
@@ -274,7 +279,9 @@ class Reader:
         self._at += 1
         high, high_escape = self._member()
         if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
-            raise RefusedError("a range of emoji is out of order, because JavaScript sees their halves")
+            raise RefusedError(
+                "a range of emoji is out of order, as JavaScript sees their halves: write (?:😀|😂)"
+            )
         return low, high, escape or high_escape, True
 
     def _member(self) -> tuple[str, str]:
