@@ -202,13 +202,14 @@ def _too_many(file: str) -> Problem:
 @contextmanager
 def _no_collecting() -> Iterator[None]:
     """Without the garbage collector, which looks at all nodes again and again: half of the time. They have no
-    cycles."""
+    cycles. Nor does it look at what is left of them, which lives as long as the command."""
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was:
+            gc.freeze()
             gc.enable()
 
 
@@ -444,6 +445,8 @@ def _decoded(data: bytes) -> str:
     text = _as_utf8(data)
     if text.startswith("\ufeff"):
         raise UnreadableError("begins with two byte order marks: save it as UTF-8 without any")
+    if "<<<<<<< " not in text:
+        return text
     at, first = 0, -1
     for sign in _CONFLICT:
         found = sign.search(text, at)

@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from json.encoder import encode_basestring_ascii
 
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
@@ -86,7 +87,23 @@ def _dump(document: Document, key: bytes | None) -> str:
         document = {**document, "signature": signature(document, key)}
     # json leaves DEL as it is, the one control character that JSON allows in a text and ASCII has. And `##[`
     # is a command to GitHub's runner wherever it stands in a log. Both occur in texts alone; the values stay.
-    return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+    return indented(document).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+
+
+def indented(value: object, line: str = "\n") -> str:
+    """What json.dumps makes with indent=2, which its C code has no part in. line: begins one."""
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    inner = f"{line}  "
+    if isinstance(value, dict) and value:
+        items = [f"{encode_basestring_ascii(key)}: {indented(one, inner)}" for key, one in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{line}}}"
+    if isinstance(value, (list, tuple)) and value:
+        return f"[{inner}{f',{inner}'.join([indented(one, inner) for one in value])}{line}]"
+    return _CONSTANTS[value] if value is None or isinstance(value, bool) else json.dumps(value)
+
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def _plan(plan: Plan) -> Mapping[str, object]:
