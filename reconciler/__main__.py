@@ -1,8 +1,9 @@
 """The console script, and `python -m reconciler`."""
 
-from __future__ import annotations
-
-import signal
+try:
+    import signal
+except KeyboardInterrupt:
+    raise SystemExit(130) from None
 
 
 def run() -> None:

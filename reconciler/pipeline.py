@@ -6,7 +6,6 @@ decides is its own.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import re
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from reconciler import saved
 from reconciler.apply import applier
-from reconciler.domain import files, markers
+from reconciler.domain import files, markers, signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.observed import Observed, RemoteBot
@@ -189,7 +188,7 @@ def plan(
                 return made
             return make(desired, observed.without(problems), options)
 
-    made = asyncio.run(run())
+    made = signals.run(run())
     made = replace(made, server=name(request, server), server_name=_server_name(request))
     for each in reviewed:
         check_same_server(each, made)
@@ -361,4 +360,4 @@ def apply(
         async with Client(server) as client:
             return await applier.apply(client, made, keys_of(request), on_result, stop, on_bug)
 
-    return asyncio.run(run())
+    return signals.run(run())

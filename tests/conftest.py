@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from reconciler.sandbox import Sandbox
-from tests.support import World
+from tests.support import WHOLE, World
+
+# `--hypothesis-profile=night` takes the other one.
+settings.register_profile("night", max_examples=WHOLE, deadline=None, derandomize=False)
+settings.register_profile("everyday", max_examples=3 * WHOLE // 10, deadline=None)
+settings.load_profile("everyday")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: so no process is left with one of them when the others are done."""
+    items.sort(key=lambda item: item.path.parent.name not in {"workflows", "worlds"})
 
 
 @pytest.fixture(scope="session")

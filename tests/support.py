@@ -7,6 +7,11 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
+import pytest
+from hypothesis import settings
+
+WHOLE = 100
+"""max_examples of the profile `night`, and of a property that does not name its own number."""
 
 Json = Any
 """What a body of JSON decodes to."""
@@ -15,6 +20,16 @@ Json = Any
 def segment(name: str) -> str:
     """A name as one segment of a path, whatever stands in it."""
     return quote(name, safe="").replace(".", "%2E") if name in {".", ".."} else quote(name, safe="")
+
+
+def at_night(case: Any, *rest: Any, everyday: bool = False) -> Any:
+    """A case for `parametrize` that only `-m slow` runs, unless it is an everyday one too."""
+    return pytest.param(case, *rest, marks=[] if everyday else [pytest.mark.slow])
+
+
+def often(whole: int) -> int:
+    """How many examples hypothesis tries: so many in the profile `night`, a share of them every day."""
+    return max(10, whole * settings().max_examples // WHOLE)
 
 
 class World:

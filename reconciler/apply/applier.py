@@ -33,8 +33,8 @@ from reconciler.evolution.client import Client
 
 __all__ = ["Stop", "apply"]
 
-_BESIDE_BOTS = frozenset({Call.NEW_CREDENTIAL, Call.OLD_CREDENTIAL, Call.SETTINGS, Call.FALLBACK})
-"""Calls over which the bots may change unseen."""
+_BESIDE_BOTS = frozenset({Call.SETTINGS, Call.FALLBACK})
+"""Calls in the bots' own phase over which they may change unseen."""
 
 
 async def apply(

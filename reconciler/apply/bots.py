@@ -21,7 +21,7 @@ from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Call, Step
 from reconciler.domain.results import Outcome
 from reconciler.domain.uniqueness import describe, holds, takes
-from reconciler.plan import differ
+from reconciler.plan import differ, matching
 
 CREATE_TRIES = 4
 """How often a create is made, at most, when looking for the bot does not find it."""
@@ -143,7 +143,7 @@ class Bots:
                 other, words = collision
                 raise NotAppliedError(
                     Outcome.FAILED,
-                    f"bot {own.id} cannot be moved: bot {other.id} has {words} too, "
+                    f"bot {own.id} cannot be moved: {matching.called(other)} has {words} too, "
                     "and the server refuses a change of either",
                 )
             try:
@@ -267,7 +267,9 @@ class Bots:
         for label, result in self.state.results.items():
             if bot.id in (result.id, *result.change.ids) and result.outcome is not Outcome.APPLIED:
                 raise NotAppliedError(Outcome.SKIPPED, f"it needs {words}, and {label} was not applied")
-        raise NotAppliedError(Outcome.STALE, f"bot {bot.id} has got {words} since the plan was made")
+        raise NotAppliedError(
+            Outcome.STALE, f"{matching.called(bot)} has got {words} since the plan was made"
+        )
 
     # -- exactly one --------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from reconciler import __version__
-from reconciler.cli import signals, streams
+from reconciler.cli import streams
+from reconciler.domain import signals
 
 if TYPE_CHECKING:
     from reconciler.pipeline import Request
@@ -332,6 +333,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     """
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
+    from reconciler.cli.stopping import stopping
 
     streams.check()
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
@@ -339,7 +341,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
             terminal.plan(made, request.format)
         if made.writes and not yes:
             terminal.agree(made, request.format)
-        with signals.stopping() as stop:
+        with stopping() as stop:
             with terminal.progress(made) as on_result:
                 results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
             return terminal.ended(made, results, request.format, save)

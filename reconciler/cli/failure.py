@@ -25,13 +25,16 @@ ERRORS = 20
 """Errors that are shown of those that led to one another."""
 
 
+_SAID = (click.ClickException, ReconcilerError, MemoryError, OSError)
+"""Errors that tell a person something, also after a signal. Any other then came of the signal."""
+
+
 def tell(error: BaseException, signal: int = 0) -> int:
     """Say on stderr what ended the command, if stderr can be written; returns the exit code.
 
     signal: the number of the one that ended it, if it was one that did.
     """
-    ended = isinstance(error, click.Abort) or not isinstance(error, Exception)
-    if ended and any(isinstance(one, KeyboardInterrupt) for one in _linked(error)):
+    if not isinstance(error, _SAID) and any(isinstance(one, KeyboardInterrupt) for one in _linked(error)):
         return 128 + signal
     if sys.stderr is None:  # click would take stdout
         return 1

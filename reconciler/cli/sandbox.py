@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from reconciler import pipeline
-from reconciler.cli import signals
+from reconciler.domain import signals
 from reconciler.manifests.load import load
 from reconciler.sandbox import Sandbox
 

@@ -21,6 +21,7 @@ __all__ = [
     "rotation",
     "safe",
     "shared_credentials",
+    "signals",
     "text",
     "uniqueness",
     "versions",

@@ -233,7 +233,7 @@ class _Compared:
     def _known(self) -> Credentials:
         """The ids of all credentials that were read, the instance's own first."""
         own = self.desired.name
-        found: dict[str, dict[str, str]] = {own: {}}
+        found: dict[str, dict[str, str]] = {}
         for whose, there in ((own, self.seen.credentials or {}), *self.seen.shared_creds.items()):
             found.setdefault(whose, {}).update({name: one.id for name, one in there.items()})
         for whose, ids in self.elsewhere.items():

@@ -7,7 +7,6 @@ what was found good is moved to where it belongs, an instance's files all or non
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler.domain import files
+from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.observed import Observed
@@ -43,7 +42,7 @@ def run(request: Request, *, full: bool) -> ImportReport:
             return await read(client, request.instance)
 
     with server(request, Desired(())) as running:
-        found = asyncio.run(reading(running))
+        found = signals.run(reading(running))
     return write(found, there, directory, request.owner, full=full)
 
 

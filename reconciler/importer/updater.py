@@ -6,13 +6,12 @@ found right when it was read again. What cannot be brought back is said.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from reconciler import pipeline
-from reconciler.domain import files
+from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.kinds import OPENAI
@@ -36,7 +35,7 @@ def run(request: Request) -> UpdateReport:
             return await update(client, wanted, Path(request.bots), request.owner)
 
     with pipeline.server(request, Desired(())) as running:
-        return asyncio.run(updated(running))
+        return signals.run(updated(running))
 
 
 async def update(client: Client, desired: Desired, directory: Path, owner: str) -> UpdateReport:

@@ -98,8 +98,8 @@ class _Instance:
         far_first = sorted(desired, key=lambda bot: -sources.index(bots[bot.name].source))
         for clash in clashes(far_first):  # so that it is told at the nearer one
             bot = bots[clash.bot.name]
-            said = bot.origins.get(clash.field)
-            own = said if said and said.layer.endswith("bot") else bot
+            said = bot.origins[clash.field]  # a claim is made by what is declared
+            own = said if said.layer.endswith("bot") else bot
             self._report(own.source, own.key, clash.message)
         self._lent_to_itself(bots)
         return DesiredInstance(

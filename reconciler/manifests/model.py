@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Ta
 from pydantic import Field as Constrained
 from pydantic_core import ErrorDetails
 
-from reconciler.domain import safe
+from reconciler.domain import safe, signals
 from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type
 from reconciler.domain.text import looks_like_key, near, quoted
 
@@ -59,6 +59,7 @@ _OF_ANOTHER = {
 
 
 @cache
+@signals.held()
 def model(*, folder: bool = False) -> type[BaseModel]:
     """A whole manifest, or a folder's `_defaults` file; what stands in it, before anything is merged."""
     config = ConfigDict(extra="forbid", strict=True)

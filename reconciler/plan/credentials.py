@@ -232,9 +232,9 @@ class Rotation:
         deleted = {step.id for step in self.deletes(left, taken)}
         if self.settings or self.moves or deleted or (self.family.new and self.creds_owner is None):
             yield replace(self.blank, reason=self._reason(deleted), ids=self.family.old_ids)
+        if self.creds_owner is not None:
+            return
         for name, old in self.family.old.items():
-            if self.creds_owner is not None or old.id in deleted:
-                continue
             if why := _who_stays(old, left, taken, lambda ids: called(ids, self.blank.instance)):
                 yield replace(
                     self.blank,

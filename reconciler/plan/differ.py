@@ -133,7 +133,7 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
         return ""
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
     lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
-    if not state and not all(same(None, bot.fields[name]) for name in lost):
+    if not all(same(None, bot.fields[name]) for name in lost):
         return "" if declared else "pending"
     return "drift" if declared else "pending" if state else "both"
 

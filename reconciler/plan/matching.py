@@ -76,7 +76,7 @@ def match(
     result = Matches()
     ours: dict[str, list[RemoteBot]] = {}
     unmarked: list[RemoteBot] = []
-    unread = [bot for bot in remote if bot.unread]
+    unread = sorted((bot for bot in remote if bot.unread), key=lambda bot: (not bot.id, bot.id, bot.unread))
     ours_re = markers.pattern(owner)
     declared = {bot.name: bot.name for bot in desired.bots}
     for bot_ in desired.bots:

@@ -294,12 +294,11 @@ class _Run:
             path.append(blocker)
 
     def _movable(self, label: str) -> bool:
-        move = self.pending.get(label)
-        if move is None:
-            # It must be able to come back: the server refuses it beside a bot that will not move.
-            back = self.held.others(takes(self.kind, self.now[label]), label)
-            return label in self.still and all(name in self.pending or name in self.still for name, _ in back)
-        return move.start is not None and move.target is not None
+        if label in self.pending:
+            return True
+        # It must be able to come back: the server refuses it beside a bot that will not move.
+        back = self.held.others(takes(self.kind, self.now[label]), label)
+        return label in self.still and all(name in self.pending or name in self.still for name, _ in back)
 
     def _park(self, label: str) -> None:
         """Move a bot to where nobody needs anything of it, to come to its target, or back, later.

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
+from reconciler.domain import signals
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
@@ -218,12 +219,14 @@ def _plan(document: Document) -> Plan:
 
 
 @cache
+@signals.held()
 def _plans() -> TypeAdapter[Plan]:
     """Reads plans; it takes long to make."""
     return TypeAdapter(Plan)
 
 
 @cache
+@signals.held()
 def _endings() -> TypeAdapter[Results]:
     return TypeAdapter(Results)
 

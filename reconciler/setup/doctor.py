@@ -16,7 +16,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from reconciler import pipeline
-from reconciler.domain import markers
+from reconciler.domain import markers, signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import (
     Disabled,
@@ -71,7 +71,7 @@ def examine(request: Request) -> list[Finding]:
     asked = request if request.api_key or request.sandbox else replace(request, api_key=_NO_KEY)
     try:
         with pipeline.server(asked, desired) as server:
-            return findings + asyncio.run(_ask(server, desired, request.owner, keyed=asked is request))
+            return findings + signals.run(_ask(server, desired, request.owner, keyed=asked is request))
     except ReconcilerError as error:
         return [*findings, Finding(Mark.BAD, "server", str(error))]
 

@@ -27,7 +27,7 @@ from reconciler.domain.results import Results
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests.secrets import SecretError
 from reconciler.sandbox import Sandbox
-from tests.support import World
+from tests.support import Json, World
 from tests.worlds.proxy import Fault, Proxy, Request
 
 LOJA, CAFE = "loja", "café/2"
@@ -40,12 +40,13 @@ SETTINGS = "the settings"
 class Stage:
     """A sandbox with a person at it.
 
-    keys: by the names of their variables. told: of each change, by instance and label, how it ended.
+    keys: by the names of their variables. heard: the labels of the results, as the last apply told of them.
     """
 
     sandbox: Sandbox
     world: World
     keys: dict[str, str] = field(default_factory=lambda: {SECRET.name: KEY})
+    heard: list[str] = field(default_factory=list)
 
     def apply(
         self,
@@ -53,16 +54,18 @@ class Stage:
         faults: Sequence[Fault] = (),
         tell: Callable[[Request, bytes], bytes] = lambda request, answer: answer,
         edit: Callable[[Request], bytes] = lambda request: request.raw,
+        stop: applier.Stop | None = None,
     ) -> dict[str, str]:
         """Apply a plan; its writing calls meet the faults. Returns how each change ended, by its label.
 
-        tell, edit: what the proxy on the way makes of answers and requests.
+        tell, edit: what the proxy on the way makes of answers and requests. stop: who may end the run.
         """
         self.sandbox.calls.clear()
+        self.heard.clear()
         plan = Plan(self.sandbox.url, "gitops", instances)
         with Proxy(lambda: int(self.sandbox.url.rpartition(":")[2]), edit=edit, tell=tell) as proxy:
             proxy.meet([], faults)
-            results = asyncio.run(self._apply(plan, proxy.url))
+            results = asyncio.run(self._apply(plan, proxy.url, stop))
         assert KEY not in repr(results)
         found = {
             (r.change.instance, r.change.label): f"{r.outcome}: {r.detail}" if r.detail else str(r.outcome)
@@ -72,10 +75,12 @@ class Stage:
         one = len(instances) == 1
         return {label if one else f"{label}@{name}": told for (name, label), told in found.items()}
 
-    async def _apply(self, plan: Plan, url: str) -> Results:
+    async def _apply(self, plan: Plan, url: str, stop: applier.Stop | None) -> Results:
         server = Server(url, self.sandbox.api_key, timeout=5, retry_delay=0.005)
         async with Client(server) as client:
-            return await applier.apply(client, plan, self._read)
+            return await applier.apply(
+                client, plan, self._read, lambda result: self.heard.append(result.change.label), stop
+            )
 
     def _read(self, ref: SecretRef, name: str) -> SecretStr:
         assert name == "main"
@@ -92,6 +97,12 @@ class Stage:
     def refused(self) -> int:
         """How many writing calls of the last apply the server refused."""
         return sum(c.status not in (200, 201) for c in self.sandbox.writes)
+
+    def bot(self, name: str, creds: str, where: str = LOJA, **fields: Json) -> Json:
+        """A hand makes a bot, with the marker of its name and an assistant that is called so; as stored."""
+        body = {n: list(v) if isinstance(v, tuple) else v for n, v in BOT.items()}
+        described = {"assistantId": name, "description": f"[gitops:{name}]"}
+        return self.world.bot(where, creds, **{**body, **described, **fields})
 
     def creds(self, instance: str = LOJA) -> dict[str, str]:
         """The keys of an instance's credentials, by name."""
@@ -162,10 +173,22 @@ def created(name: str, creds: str, where: str = LOJA) -> tuple[Change, Step]:
 
 def updated(name: str, bot: Mapping[str, object], body: Fields, where: str = LOJA) -> tuple[Change, Step]:
     """A bot that is changed. bot: as the plan saw it."""
-    id_, names = str(bot["id"]), set(bot) - {"id", "createdAt", "updatedAt", "instanceId"}
-    saw = RemoteBot(id_, _fields({name: bot[name] for name in names if bot[name] is not None}))
+    saw = seen(bot)
     whole = {**{n: saw.fields[n] for n in REQUIRED}, **body}
-    return Change(where, name, Verb.UPDATE, "", (id_,), before=saw), Step(Call.UPDATE, name, id_, whole)
+    return Change(where, name, Verb.UPDATE, "", (saw.id,), before=saw), Step(Call.UPDATE, name, saw.id, whole)
+
+
+def deleted(name: str, bot: Mapping[str, object], where: str = LOJA) -> tuple[list[Change], list[Step]]:
+    """A bot that is deleted. bot: as the plan saw it."""
+    saw = seen(bot)
+    change = Change(where, name, Verb.DELETE, "", (saw.id,), before=saw)
+    return [change], [Step(Call.DELETE, name, saw.id, {})]
+
+
+def seen(bot: Mapping[str, object]) -> RemoteBot:
+    """A bot of the server as a plan has it."""
+    names = set(bot) - {"id", "createdAt", "updatedAt", "instanceId"}
+    return RemoteBot(str(bot["id"]), _fields({name: bot[name] for name in names if bot[name] is not None}))
 
 
 REQUIRED = ("enabled", "openaiCredsId", "botType", "assistantId", "triggerType")

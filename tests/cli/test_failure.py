@@ -15,6 +15,7 @@ import pytest
 from reconciler.cli import failure
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
 from tests.cli.conftest import ROOT, Run, Start, assert_clean
+from tests.support import at_night
 
 SECRET = "hunter2"
 BUG = "This is a bug: please report it, with what RECONCILER_DEBUG=1 shows."
@@ -166,14 +167,20 @@ def test_broken_library_in_the_net_itself(start: Start, bots: Path, tmp_path: Pa
 CONF = "openssl_conf = x\n[x]\nproviders = p\n[p]\nq = qs\n[qs]\nactivate = 1\nmodule = /nonexistent.so\n"
 
 
-@pytest.mark.parametrize("command", ["plan", "apply", "doctor", "import"])
+_VARIABLES = {
+    "SSL_CERT_FILE": "missing.pem",
+    "SSL_CERT_DIR": "missing",
+    "SSLKEYLOGFILE": "missing/x",
+    "OPENSSL_CONF": "openssl.cnf",
+}
+
+
 @pytest.mark.parametrize(
-    ("variable", "value"),
+    ("command", "variable", "value"),
     [
-        ("SSL_CERT_FILE", "missing.pem"),
-        ("SSL_CERT_DIR", "missing"),
-        ("SSLKEYLOGFILE", "missing/x"),
-        ("OPENSSL_CONF", "openssl.cnf"),
+        at_night(command, *case, everyday=place == other)
+        for place, command in enumerate(("plan", "apply", "doctor", "import"))
+        for other, case in enumerate(_VARIABLES.items())
     ],
 )
 def test_commands_name_the_variable(

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Shell
-from tests.support import World
+from tests.support import World, at_night
 
 SMALL = "ulimit -f 1"
 """A file may have 512 bytes; more are refused as on a full disk."""
@@ -78,7 +78,7 @@ def test_an_embedded_server_that_finds_no_space(shell: Shell, bots: Path, blocks
     assert done.stderr.startswith("Error: ") or "failed" in done.stdout
 
 
-@pytest.mark.parametrize("files", [5, 9, 16, 24, 64])
+@pytest.mark.parametrize("files", [5, at_night(9), at_night(16), 24, 64])
 def test_few_open_files(shell: Shell, bots: Path, files: int) -> None:
     """Each of them ends: an embedded server that cannot start says so, and nobody waits for it."""
     done = shell("apply", "--sandbox", "--bots", bots, "--yes", first=f"ulimit -n {files}")
@@ -90,7 +90,8 @@ def test_few_open_files(shell: Shell, bots: Path, files: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "files"), [("plan", 6), ("plan", 8), ("plan", 10), ("doctor", 8), ("import", 10)]
+    ("command", "files"),
+    [("plan", 6), at_night("plan", 8), at_night("plan", 10), ("doctor", 8), ("import", 10)],
 )
 def test_few_open_files_with_a_server(
     shell: Shell, world: World, bots: Path, files: int, command: str
@@ -107,20 +108,20 @@ GONE = 'mkdir gone && cd gone && rmdir "$PWD"'
     "args",
     [
         ["validate"],
-        ["plan"],
-        ["plan", "--sandbox", "--bots", "{bots}"],
-        ["apply", "--yes"],
+        at_night(["plan"]),
+        at_night(["plan", "--sandbox", "--bots", "{bots}"]),
+        at_night(["apply", "--yes"]),
         ["apply", "--yes", "--sandbox", "--bots", "{bots}"],
-        ["apply", "--yes", "--bots", "{bots}", "--out", "r.json"],
+        at_night(["apply", "--yes", "--bots", "{bots}", "--out", "r.json"]),
         ["apply", "--yes", "plan.json"],
-        ["show", "plan.json"],
+        at_night(["show", "plan.json"]),
         ["import"],
-        ["import", "--into", "{bots}", "--sandbox"],
-        ["import", "--update"],
+        at_night(["import", "--into", "{bots}", "--sandbox"]),
+        at_night(["import", "--update"]),
         ["init"],
-        ["init", "laid"],
+        at_night(["init", "laid"]),
         ["doctor"],
-        ["explain", "um@loja"],
+        at_night(["explain", "um@loja"]),
         ["sandbox", "--port", "0", "--db", "s.db"],
     ],
     ids=" ".join,
@@ -146,24 +147,24 @@ def test_in_a_directory_that_was_deleted_whole_paths_will_do(shell: Shell, world
     "first",
     [
         "unset HOME",
-        "export TMPDIR=/nowhere",
-        "unset TERM",
-        "export TERM=unheard-of",
-        "export COLUMNS=0",
-        "export COLUMNS=1",
+        at_night("export TMPDIR=/nowhere"),
+        at_night("unset TERM"),
+        at_night("export TERM=unheard-of"),
+        at_night("export COLUMNS=0"),
+        at_night("export COLUMNS=1"),
         "export COLUMNS=-3",
-        "export COLUMNS=wide",
-        "export COLUMNS=99999999999999999999",
-        "export LINES=x",
+        at_night("export COLUMNS=wide"),
+        at_night("export COLUMNS=99999999999999999999"),
+        at_night("export LINES=x"),
         "unset PATH",
-        "export LANG=C LC_ALL=C",
+        at_night("export LANG=C LC_ALL=C"),
         "export LC_ALL=unheard_of.UTF-8",
-        "export PYTHONUTF8=0 LC_ALL=C",
+        at_night("export PYTHONUTF8=0 LC_ALL=C"),
         "export PYTHONIOENCODING=ascii",
-        "export NO_COLOR=",
-        "umask 0",
+        at_night("export NO_COLOR="),
+        at_night("umask 0"),
         "umask 777",
-        "export PYTHONUNBUFFERED=",
+        at_night("export PYTHONUNBUFFERED="),
         "export PYTHONWARNINGS=error",
     ],
 )

@@ -20,7 +20,7 @@ import pytest
 from reconciler import __version__
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import KEY, ROOT, Start, assert_clean, sample
-from tests.support import World
+from tests.support import World, at_night
 
 
 def _until(condition: Callable[[], object], seconds: float = 30) -> None:
@@ -42,11 +42,11 @@ def test_a_signal_finishes_the_call_in_flight(
 ) -> None:
     world.instance("loja", "main")
     server.calls.clear()
-    server.options.latency = 0.3
+    server.options.latency = 1.0
     process = start("apply", "--bots", bots, "--yes")
     _until(lambda: server.writes)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "2 changes: 1 applied, 1 not attempted." in out
     assert f"Stopped by {name}." in out
@@ -76,9 +76,13 @@ def test_a_second_signal_ends_at_once(start: Start, server: Sandbox, bots: Path,
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("command", "number", "code"),
+    [
+        at_night(command, number, 128 + number, everyday=number == signal.SIGINT or command == "apply")
+        for command in ("plan", "apply", "import", "update", "doctor")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ],
 )
-@pytest.mark.parametrize("command", ["plan", "apply", "import", "update", "doctor"])
 def test_a_signal_while_reading(
     start: Start, bots: Path, tmp_path: Path, command: str, number: signal.Signals, code: int
 ) -> None:
@@ -97,10 +101,16 @@ def test_a_signal_while_reading(
         with connection:
             assert connection.recv(3) == b"GET"
             process.send_signal(number)
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
     assert_clean(err)
     assert [path.name for path in tmp_path.iterdir()] == ["bots"], "nothing half made is left"
+
+
+def _before_our_first_line(err: str) -> bool:
+    """Ctrl-C met Python as it starts, or what measures coverage: they show it, and may end with 1."""
+    lines = err.rstrip().splitlines()
+    return "KeyboardInterrupt" in lines and f'File "{ROOT / "reconciler"}{os.sep}' not in err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -111,7 +121,9 @@ def test_a_signal_at_any_moment_of_a_run(start: Start, bots: Path, number: signa
         time.sleep(step / 5)
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
-        assert process.returncode in {0, 128 + number, -number}
+        if number == signal.SIGINT and _before_our_first_line(err):
+            continue
+        assert process.returncode in {0, 128 + number, -number}, err
         assert_clean(out + err)
         assert "Exception ignored" not in err
 
@@ -200,7 +212,7 @@ def test_sandbox_runs_until_a_signal(start: Start, bots: Path, number: signal.Si
     with World(said["EVOLUTION_API_URL"], said["EVOLUTION_API_KEY"]) as world:
         assert [creds["name"] for creds in world.done("GET", "/openai/creds/loja")] == ["main"]
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -226,7 +238,7 @@ def test_a_reader_that_goes_away(start: Start, server: Sandbox, command: list[st
     options = [] if command == ["--help"] else ["--bots", bots]
     process = start(*command, *options, stdout=write)
     os.close(write)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (1, "")
     assert server.writes == []
 
@@ -242,7 +254,7 @@ def test_terminals_without_unicode(
     creds = world.instance("loja", "main")
     world.bot("loja", creds["main"], triggerType="keyword", triggerOperator="equals", triggerValue="1")
     process = start("plan", "--bots", bots, "--format", form, env=env)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert "um" in out
 
@@ -389,7 +401,7 @@ def test_an_unexpected_error_shows_places_and_no_values(start: Start, bots: Path
     for debug in ("", "1"):
         env = {"PYTHONPATH": path, "RECONCILER_DEBUG": debug}
         process = start("validate", "--bots", bots, env=env)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (1, "")
         assert err.startswith("Error: an unexpected ValueError. This is a bug: please report it")
         assert_clean(err)

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Sandbox
-from tests.cli.conftest import Shell, Start
-from tests.support import World
+from tests.cli.conftest import Run, Shell, Start
+from tests.support import World, at_night
 
 _UNCHANGED = "\n# as it was\n"
 
@@ -51,13 +51,16 @@ COMMANDS = {
 
 
 @pytest.fixture
-def command(request: pytest.FixtureRequest, bots: Path, shell: Shell) -> list[str]:
+def command(request: pytest.FixtureRequest, bots: Path, run: Run) -> list[str]:
     """A command's words. It has what it needs: a saved plan, or a row to import."""
     words = COMMANDS[request.param]
     if "saved.json" in words:
-        assert shell("plan", "--bots", bots, "--out", "saved.json").returncode == 0
+        assert run("plan", "--bots", bots, "--out", "saved.json").exit_code == 0
     return [word.format(bots=bots) for word in words]
 
+
+EVERYDAY = {"help", "plan", "import", "init", "sandbox", "apply", "apply-file"}
+"""Each way of printing once: click's, a plan, a report, after files, before a long run, results."""
 
 EVERY_APPLY = [name for name in COMMANDS if name.startswith("apply")]
 
@@ -65,8 +68,11 @@ EVERY_APPLY = [name for name in COMMANDS if name.startswith("apply")]
 @pytest.mark.parametrize(
     ("command", "how"),
     [
-        *((name, ">/dev/full") for name in COMMANDS),
-        *((name, ">&-") for name in ("help", "plan-json", "show", "sandbox", *EVERY_APPLY)),
+        *(at_night(name, ">/dev/full", everyday=name in EVERYDAY) for name in COMMANDS),
+        *(
+            at_night(name, ">&-", everyday=name in {"help", "sandbox", "apply"})
+            for name in ("help", "plan-json", "show", "sandbox", *EVERY_APPLY)
+        ),
     ],
     indirect=["command"],
 )
@@ -80,7 +86,9 @@ def test_output_that_cannot_be_written_is_an_error(
     assert _creates(server) == 0
 
 
-@pytest.mark.parametrize("command", COMMANDS, indirect=True)
+@pytest.mark.parametrize(
+    "command", [at_night(name, everyday=name in EVERYDAY) for name in COMMANDS], indirect=True
+)
 @pytest.mark.usefixtures("loja")
 def test_with_all_closed_the_exit_code_says_it(shell: Shell, server: Sandbox, command: list[str]) -> None:
     done = shell(*command, how="<&- >&- 2>&-")
@@ -94,7 +102,10 @@ _HOWS = ("2>&-", "2>/dev/full", "<&-")
 @pytest.mark.parametrize(
     ("command", "how"),
     [
-        *((name, _HOWS[place % 3]) for place, name in enumerate(sorted(COMMANDS.keys() - {"sandbox"}))),
+        *(
+            at_night(name, _HOWS[place % 3], everyday=name in EVERYDAY - {"apply"})
+            for place, name in enumerate(sorted(COMMANDS.keys() - {"sandbox"}))
+        ),
         *(("apply", how) for how in _HOWS),
     ],
     indirect=["command"],

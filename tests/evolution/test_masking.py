@@ -20,6 +20,7 @@ from reconciler.evolution.masking import MASK, Secrets
 from reconciler.evolution.needles import SHORTEST
 from tests.evolution.scripted import KEY, Act, asked, page, refusal, reply
 from tests.evolution.test_behaviour import CALLS
+from tests.support import often
 
 UUID = "429683C4-C977-415A-A4D3-1B2F0E6C9D77"
 OPENAI = "sk-proj-4f_Xy-Z0123456789abcdefgh"
@@ -291,7 +292,7 @@ OUTER = (
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=often(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     key=KEYS,
     inner=st.sampled_from(sorted(FORMS)),
@@ -324,6 +325,6 @@ def test_forms_of_forms_of_any_key(key: str, inner: str, outer: list[str], befor
     ids=lambda text: text[:6],
 )
 def test_a_huge_text_takes_no_time(text: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     Secrets(KEY, OPENAI).clean(text)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 20

@@ -146,7 +146,7 @@ def test_writes_to_a_server_that_closes_each_connection_succeed(seconds: float) 
         answers = {"GET": [BOT], "DELETE": {"bot": {"id": "b1"}}}
         await reply(200, answers.get(request.method, BOT))(request, writer)
 
-    outcome, spy = asked(several, closing(either, seconds), timeout=5)
+    outcome, spy = asked(several, closing(either, seconds), timeout=30)
     assert outcome is None
     writes = [method for method in spy.methods if method != "GET"]
     assert writes == ["POST", "PUT", "POST", "DELETE"] * 3, "each was sent once"
@@ -157,7 +157,7 @@ def test_reads_from_a_server_that_closes_each_connection_wait_once_at_most() -> 
         for _ in range(20):
             await client.find("loja")
 
-    outcome, spy = asked(many, closing(reply(200, []), 0.005), timeout=5)
+    outcome, spy = asked(many, closing(reply(200, []), 0.005), timeout=30)
     assert outcome is None
     assert len(spy.requests) <= 22
 
@@ -166,7 +166,7 @@ def test_many_reads_at_a_time_from_such_a_server() -> None:
     async def many(client: Client) -> None:
         await asyncio.gather(*(client.find(str(i)) for i in range(200)))
 
-    outcome, _ = asked(many, closing(reply(200, []), 0.005), timeout=5)
+    outcome, _ = asked(many, closing(reply(200, []), 0.005), timeout=30)
     assert outcome is None
 
 

@@ -15,6 +15,7 @@ from reconciler.domain.desired import DesiredBot
 from reconciler.domain.errors import Position
 from reconciler.lint import advanced
 from reconciler.lint.triggers import compare
+from tests.support import often
 
 _ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
 
@@ -92,7 +93,7 @@ def _bots(triggers: Iterable[tuple[str, str]]) -> list[DesiredBot]:
     return [_bot(f"b{number}", *trigger) for number, trigger in enumerate(triggers)]
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=often(300))
 @given(_triggers, _messages)
 def test_a_shadow_is_true(triggers: list[tuple[str, str]], messages: list[str]) -> None:
     bots = _bots(triggers)

@@ -26,6 +26,7 @@ from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
+from tests.support import often
 
 NAMES = ("ana", "bia", "caio")
 SECRETS = {"!env MAIN": "key-main", "!env SPARE": "key-spare"}
@@ -115,7 +116,7 @@ def planned(desired: Desired, house: House) -> Plan:
     return make(desired, house.observed(desired, KEYS), options)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(400), deadline=None)
 @given(worlds(), st.lists(st.integers(0, 12), max_size=3))
 def test_a_plan_that_is_interrupted_is_finished_by_the_next(
     world: tuple[Desired, House], stops: list[int]
@@ -129,7 +130,7 @@ def test_a_plan_that_is_interrupted_is_finished_by_the_next(
     assert {change.verb for change in made.changes()} <= {Verb.CONFLICT, Verb.UNMANAGED}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(150), deadline=None)
 @given(worlds())
 def test_a_whole_plan_leaves_nothing_of_the_old(world: tuple[Desired, House]) -> None:
     """What is left of an old generation is used by somebody who is not ours to move."""
@@ -142,7 +143,7 @@ def test_a_whole_plan_leaves_nothing_of_the_old(world: tuple[Desired, House]) ->
             assert all(c.same or c.users for c in family.values())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(150), deadline=None)
 @given(worlds(), st.integers(0, 12))
 def test_what_was_reviewed_is_made_wherever_it_was_interrupted(
     world: tuple[Desired, House], stop: int

@@ -11,6 +11,7 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Verb
 from tests.plan.builders import bot, plan, remote
 from tests.plan.toy import Toy
+from tests.support import often
 
 KEYS = ("a1", "a2", "a3", "m/1", "m/2", "m/3")
 TRIGGERS = ("all", "none", "equals:1", "equals:2", "contains:1", "adv:1", "adv:3", "regex:4")
@@ -78,7 +79,7 @@ def remote_bots(draw: st.DrawFn) -> list[RemoteBot]:
     return bots
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=often(1500), deadline=None)
 @example(
     # The catch-all keeps what an old trigger left behind, as nobody needs that; ana, who is stuck, neither.
     desired=[
@@ -124,7 +125,7 @@ def test_no_call_is_refused_and_a_second_plan_is_empty(
     assert {c.bot for c in second.changes() if c.verb is Verb.CONFLICT} == conflicts
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=often(500), deadline=None)
 @given(desired_bots(), remote_bots())
 def test_one_call_a_change_and_one_more_a_circle(desired: list[DesiredBot], there: list[RemoteBot]) -> None:
     made = plan(desired, there)
@@ -136,7 +137,7 @@ def test_one_call_a_change_and_one_more_a_circle(desired: list[DesiredBot], ther
     assert parks < max(1, len(writes))  # three that all wait for each other take two
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=often(500), deadline=None)
 @given(desired_bots(), remote_bots(), st.randoms())
 def test_the_order_of_the_servers_list_does_not_matter(
     desired: list[DesiredBot], there: list[RemoteBot], random: st.DataObject

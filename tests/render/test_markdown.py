@@ -23,6 +23,7 @@ from reconciler.render import markdown, text
 from tests.render import plans
 from tests.render.gfm import Page
 from tests.render.plans import change, plan
+from tests.support import often
 
 _HUGE = 10**8
 _PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
@@ -401,7 +402,7 @@ def _check(shown: str) -> Page:
     return page
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=often(150), deadline=None)
 @given(plans.plans(_TEXT))
 @example(plan(change(Verb.UPDATE, ("model", "", "\n" + "`" * 9), ("model", "\n", "\n    ```\n~~~\n"))))
 def test_no_plan_escapes_its_place(made: Plan) -> None:
@@ -411,7 +412,7 @@ def test_no_plan_escapes_its_place(made: Plan) -> None:
     assert page.texts[-2].text == made.digest
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(plans.plans(_TEXT), plans.results(_TEXT))
 def test_no_results_escape_their_place(made: Plan, ended: Results) -> None:
     page = _check(markdown.results(made, ended, max_chars=_HUGE))
@@ -564,7 +565,7 @@ def test_a_bot_that_no_page_can_hold_is_shown_in_part() -> None:
     assert shown.count("<details>") == shown.count("</details>") == 3
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(
     st.lists(plans.plans(_TEXT), min_size=1, max_size=4),
     plans.results(_LONG),

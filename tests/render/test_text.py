@@ -352,7 +352,7 @@ def test_two_thousand_changes_are_quick() -> None:
     changes = tuple(Change("loja", f"bot-{n}", Verb.UPDATE, "r", (str(n),), fields) for n in range(2_000))
     start = time.process_time()
     assert text.plan(plan(*changes)).count("\n") > 12_000
-    assert time.process_time() - start < 5  # it takes 0.5, and some times that when coverage is measured
+    assert time.process_time() - start < 20  # it takes 0.5, and some times that when coverage is measured
 
 
 def unstyled(shown: str) -> str:

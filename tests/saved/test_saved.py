@@ -15,6 +15,7 @@ from tests.plan.builders import plan
 from tests.plan.house import House, in_order
 from tests.plan.test_house import KEYS, worlds
 from tests.plan.test_order import desired_bots, remote_bots
+from tests.support import often
 
 
 def _is_read_as_it_was(made: Plan) -> None:
@@ -24,7 +25,7 @@ def _is_read_as_it_was(made: Plan) -> None:
     assert json.plan(again) == text
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(desired=desired_bots(), there=remote_bots(), replace=st.booleans(), prune=st.booleans())
 def test_plans_of_bots(desired: list[DesiredBot], there: list[RemoteBot], replace: bool, prune: bool) -> None:
     """Adopted, parked, replaced, pruned, in conflict."""
@@ -33,7 +34,7 @@ def test_plans_of_bots(desired: list[DesiredBot], there: list[RemoteBot], replac
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=often(100), deadline=None)
 @given(world=worlds(), stop=st.integers(0, 12), replace=st.booleans(), needs_keys=st.booleans())
 def test_plans_of_credentials_and_settings(
     world: tuple[Desired, House], stop: int, replace: bool, needs_keys: bool

@@ -37,8 +37,11 @@ _UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
 
 _PIP = '''\
 #!{python} -I
-"""python3, but nothing is downloaded: pip install makes a command that runs what is there."""
-import os, pathlib, sys
+"""python3, but nothing is downloaded: pip install makes a command that runs what is there.
+
+What is installed again, byte for byte, is not unpacked and compiled again.
+"""
+import hashlib, os, pathlib, shutil, sys, tempfile, zipfile
 if sys.argv[1:3] != ["-m", "pip"]:
     os.execv({python!r}, [{python!r}, *sys.argv[1:]])
 match [arg for arg in sys.argv[3:] if arg not in ("--quiet", "--no-index")]:
@@ -47,9 +50,22 @@ match [arg for arg in sys.argv[3:] if arg not in ("--quiet", "--no-index")]:
     case ["install", "--no-deps", "--no-build-isolation", directory]:
         source = pathlib.Path(directory).resolve(strict=True)
         assert source.suffix == ".whl" or (source / "pyproject.toml").is_file()
+        wheel = source.is_file()
+        found = [source] if wheel else sorted(source.glob("reconciler/**/*"))
+        files = [path for path in found if path.is_file()]
+        named = [(str(path.relative_to(source)), path.read_bytes()) for path in files]
+        site = pathlib.Path({installed!r}, hashlib.sha256(repr(named).encode()).hexdigest())
+        if not site.exists():
+            site.parent.mkdir(exist_ok=True)
+            made = pathlib.Path(tempfile.mkdtemp(dir=site.parent))
+            if wheel:
+                zipfile.ZipFile(source).extractall(made)
+            else:
+                shutil.copytree(source / "reconciler", made / "reconciler")
+            made.rename(site)
         command = pathlib.Path(sys.argv[0]).with_name("reconciler")
         command.write_text(
-            f"#!/bin/sh\\nPYTHONSAFEPATH=1 PYTHONPATH='{{source}}' exec {python} -m reconciler \\"$@\\"\\n"
+            f"#!/bin/sh\\nPYTHONSAFEPATH=1 PYTHONPATH='{{site}}' exec {python} -m reconciler \\"$@\\"\\n"
         )
         command.chmod(0o755)
     case ["check"]:
@@ -144,6 +160,7 @@ class Runner:
         self.hub = hub
         self.environments = environments
         self.directory = directory
+        self.installed = directory.parents[1] / "installed"  # which the tests of a process share
         self.runs: list[Run] = []
 
     def run(self, file: str, event: Event) -> Run | None:
@@ -252,7 +269,7 @@ class _Job:
         self.workspace.mkdir(parents=True)
         self.bin.mkdir()
         python = self.bin / "python3"
-        python.write_text(_PIP.format(python=sys.executable))
+        python.write_text(_PIP.format(python=sys.executable, installed=str(self.runner.installed)))
         python.chmod(0o755)
         self._all(self.job["steps"], self.context, None)
         self.result.outputs = {

@@ -212,7 +212,7 @@ def fallback_kept(plan: Plan, results: Results, before: Rows, after: Rows) -> No
 
 def until(so: Callable[[], bool]) -> None:
     """Waits for something that other processes bring about."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not so():
         assert time.monotonic() < end, "it never came to that"
         time.sleep(0.001)

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, event, given, seed, settings
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.results import Results
+from tests.support import often
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.faults import TIMEOUT, Schedule, schedules
@@ -57,7 +58,7 @@ def _survives(stage: Stage, proxy: Proxy, pair: Pair, schedule: Schedule) -> Non
         oracle.same_conflicts(world, planned, stage.plan(desired, pair))
 
 
-@settings(_RUN, max_examples=100)
+@settings(_RUN, max_examples=often(100))
 @given(pair=pairs(), schedule=schedules())
 def test_any_schedule_of_faults(stage: Stage, proxy: Proxy, pair: Pair, schedule: Schedule) -> None:
     _survives(stage, proxy, pair, schedule)

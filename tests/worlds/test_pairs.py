@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Outcome
+from tests.support import often
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import Pair, pairs
@@ -69,7 +70,7 @@ def _cut(plan: Plan, calls: int) -> Plan:
 _CALLS_BEFORE = st.sampled_from((0, 0, 0, 1, 2, 3))
 
 
-@settings(_RUN, max_examples=100)
+@settings(_RUN, max_examples=often(100))
 @given(pair=pairs(), calls_before=_CALLS_BEFORE)
 def test_any_pair_of_worlds(stage: Stage, pair: Pair, calls_before: int) -> None:
     _applies(stage, pair, calls_before)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain import markers
 from reconciler.sandbox.store import Row
-from tests.support import Json
+from tests.support import Json, often
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import DEFAULTS, INSTANCES, Pair, World, creds_id, pairs
@@ -106,7 +106,7 @@ def _ends_alike(stage: Stage, pair: Pair, calls: int | None) -> None:
 _CALLS = st.sampled_from((None, None, 0, 1, 2, 3, 4, 6, 8))
 
 
-@settings(_RUN, max_examples=50)
+@settings(_RUN, max_examples=often(50))
 @given(pair=pairs(), calls=_CALLS)
 def test_any_pair_of_worlds(stage: Stage, pair: Pair, calls: int | None) -> None:
     _ends_alike(stage, pair, calls)

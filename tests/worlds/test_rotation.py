@@ -27,6 +27,7 @@ from reconciler.domain.plan import Call
 from reconciler.domain.results import Outcome, Results
 from reconciler.evolution.client import Client
 from reconciler.manifests import secrets
+from tests.support import often
 from tests.worlds import oracle
 from tests.worlds.city import FEIRA, KEYS, City, Watch
 from tests.worlds.conftest import SEED
@@ -224,7 +225,7 @@ def _survives(stage: Stage, city: City, schedule: Schedule) -> None:
         _finish(stage, city, desired)
 
 
-@settings(_RUN, max_examples=30)
+@settings(_RUN, max_examples=often(30))
 @given(name=_CITIES, schedule=schedules())
 def test_any_schedule_of_faults(stage: Stage, name: str, schedule: Schedule) -> None:
     _survives(stage, CITIES[name], schedule)
@@ -262,7 +263,7 @@ _PAUSES = st.sampled_from((0.001, 0.0, 0.003))
 _DELAYS = st.sampled_from((0.0, 0.002, 0.005, 0.02, 0.05))
 
 
-@settings(_RUN, max_examples=20)
+@settings(_RUN, max_examples=often(20))
 @given(name=_CITIES, pause=_PAUSES, delay=_DELAYS)
 def test_two_runs_at_once(stage: Stage, name: str, pause: float, delay: float) -> None:
     _settle(stage, CITIES[name], pause, delay)

@@ -13,6 +13,7 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.results import Results
 from reconciler.evolution.client import Client
 from reconciler.manifests import secrets
+from tests.support import often
 from tests.worlds import oracle
 from tests.worlds.conftest import SEED
 from tests.worlds.generators import Pair, pairs
@@ -58,7 +59,7 @@ _PAUSES = st.sampled_from((0.001, 0.0, 0.003))
 _DELAYS = st.sampled_from((0.0, 0.002, 0.005, 0.02))
 
 
-@settings(_RUN, max_examples=50)
+@settings(_RUN, max_examples=often(50))
 @given(pair=pairs(), pause=_PAUSES, delay=_DELAYS)
 def test_two_runs_at_once(stage: Stage, pair: Pair, pause: float, delay: float) -> None:
     _settle(stage, pair, pause, delay)

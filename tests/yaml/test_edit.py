@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reconciler.yaml import MappingNode, Node, SequenceNode, compose, compose_json
 from reconciler.yaml.edit import CannotEditError, Edits, Put, edit
+from tests.support import often
 
 LONG = "uma frase que é longa o bastante para ser dobrada em várias linhas, e mais um pouco ainda"
 
@@ -363,7 +364,7 @@ SOURCES = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=often(300), deadline=None)
 @given(TEXTS, st.sampled_from(SOURCES), st.sampled_from(["a", "'a'", '"a"']), st.sampled_from(["\n", "\r\n"]))
 def test_any_text_can_be_put_anywhere(said: str, source: str, style: str, newline: str) -> None:
     before = source.format(style).replace("\n", newline)

@@ -5,15 +5,13 @@ A signal that the caller ignores, as nohup does, stays ignored. Imported before 
 
 from __future__ import annotations
 
-import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from reconciler.apply.applier import Stop
+T = TypeVar("T")
 
 INTERRUPT, TERMINATE, HANG_UP = signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)
 
@@ -65,6 +63,32 @@ def handled(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> I
             signal.signal(number, handler)
 
 
+@contextmanager
+def held() -> Iterator[None]:
+    """A signal that comes within the block is heard after it: for code that loses what a handler raises.
+
+    pydantic-core takes it for an error of the schema that it builds, and an event loop that is half made
+    complains when it is thrown away. The block is to be short.
+    """
+    came: list[int] = []
+    try:
+        with handled(dict.fromkeys(NAMES, lambda number, frame: came.append(number))):
+            yield
+    finally:
+        for number in came:
+            signal.raise_signal(number)
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """asyncio.run, for which a signal is no trouble while the loop is made."""
+    import asyncio  # noqa: PLC0415  dear, and this module is imported first
+
+    with closing(main), asyncio.Runner() as runner:
+        with held():
+            runner.get_loop()
+        return runner.run(main)
+
+
 def kill_next(*numbers: int) -> None:
     """The next of these kills the process; a hangup does no more, as a closed terminal sends several."""
     for number in numbers:
@@ -72,23 +96,3 @@ def kill_next(*numbers: int) -> None:
             signal.signal(number, signal.SIG_DFL)
     if HANG_UP is not None:
         signal.signal(HANG_UP, signal.SIG_IGN)
-
-
-@contextmanager
-def stopping() -> Iterator[Stop]:
-    """Within the block a first signal asks for a stop after the call in flight; a second ends the process.
-
-    So the block is to show the results too: once there are some, no signal loses them.
-    """
-    from reconciler.apply.applier import Stop
-
-    stop = Stop()
-
-    def ask(number: int, frame: object) -> None:
-        stop.signal, stop.reason = number, NAMES[number]
-        kill_next(INTERRUPT, TERMINATE)
-        with suppress(OSError):  # not through the stream, which this handler may have interrupted
-            os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
-
-    with handled(dict.fromkeys(NAMES, ask)):
-        yield stop

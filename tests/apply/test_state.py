@@ -1,0 +1,197 @@
+"""What the steps of an apply know of each other: pure values, without a call."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from pydantic import SecretStr
+
+from reconciler.apply.state import NotAppliedError, Shared, State, Stop, explained, side_by_side
+from reconciler.domain.desired import Fields, SecretRef, UrlRef
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.hidden import of_ref
+from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.results import Outcome, Result
+from reconciler.evolution.client import Client, Server
+from reconciler.manifests.secrets import SecretError
+from tests.plan.builders import remote
+
+ANA, EVA = remote("i1", "x"), remote("i2", "y")
+
+
+def read(ref: SecretRef, name: str) -> SecretStr:
+    if ref.name != "URL":
+        raise SecretError(f"{ref.name} is not set")
+    return SecretStr("https://e.x/?token=1")
+
+
+def state(*changes: Change, steps: tuple[Step, ...] = ()) -> State:
+    instance = InstancePlan("loja", changes, steps)
+    plan = Plan("http://127.0.0.1:1", "gitops", (instance,))
+    client = Client(Server(plan.server, "key"))
+    return State(Shared(client, plan, Stop(), read, lambda error: None), instance)
+
+
+def change(bot: str, verb: Verb = Verb.UPDATE, *ids: str, of: Of = Of.BOT, before: object = None) -> Change:
+    return Change("loja", bot, verb, "", ids, before=before, of=of)  # type: ignore[arg-type]  # or None
+
+
+def test_only_what_is_written_has_a_result_and_only_bots_are_expected() -> None:
+    found = state(
+        change("ana", Verb.UPDATE, "i1", before=ANA),
+        change("eva", Verb.ORPHAN, "i2", before=EVA),
+        change("new", Verb.CREATE),
+        change("", Verb.UPDATE, of=Of.SETTINGS, before=remote("", "x")),
+    )
+    assert list(found.changes) == ["ana", "new", "the settings"]
+    assert found.expected == {"i1": ANA.fields}
+    assert (found.name, found.results, found.made, found.halfway) == ("loja", {}, {}, {})
+
+
+def test_whose_bot_it_is() -> None:
+    found = state(
+        change("main", Verb.ROTATE, "i1", of=Of.CREDENTIAL),
+        change("ana", Verb.UPDATE, "i1"),
+        change("eva", Verb.REPLACE, "i2"),
+        change("new", Verb.CREATE),
+    )
+    found.made = {"new": "i9", "eva": "i8"}
+    assert {id: found.label(id) for id in ("i1", "i2", "i8", "i9", "i7")} == {
+        "i1": "ana",
+        "i2": "eva",
+        "i8": "eva",
+        "i9": "new",
+        "i7": None,
+    }
+
+
+def test_which_changes_have_a_later_step() -> None:
+    steps = (
+        Step(Call.CREATE, "ana", None, {}),
+        Step(Call.FALLBACK, "ana", None, {}),
+        Step(Call.FALLBACK, "the settings", None, {}),
+    )
+    found = state(steps=steps)
+    assert found.later(Call.FALLBACK) == {"ana", "the settings"}
+    assert found.later(Call.CREATE) == {"ana"}
+    assert found.later(Call.PARK) == frozenset()
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_only_what_was_applied_is_undone(outcome: Outcome) -> None:
+    ana = change("ana")
+    found = state(ana)
+    found.undone("ana", "it is gone")
+    assert found.results == {}
+    found.results["ana"] = before = Result(ana, outcome, "it was so", "i1")
+    found.undone("ana", "it is gone")
+    undone = Result(ana, Outcome.FAILED, "it is gone", "i1")
+    assert found.results == {"ana": undone if outcome is Outcome.APPLIED else before}
+
+
+def step(**body: object) -> Step:
+    fields: Fields = body  # type: ignore[assignment]  # values of a bot
+    return Step(Call.UPDATE, "ana", "i1", fields, why="why")
+
+
+def test_ids_stand_in_the_place_of_what_was_made() -> None:
+    found = state()
+    found.shared.credentials["main@2"] = "c9"
+    found.made["eva"] = "i9"
+    made = found.resolved(step(openaiCredsId=f"{NEW_CREDENTIAL}main@2", fallbackId=f"{NEW_BOT}eva", expire=1))
+    assert made == step(openaiCredsId="c9", fallbackId="i9", expire=1)
+    assert found.resolved(step(openaiCredsId="c1", fallbackId="")) == step(openaiCredsId="c1", fallbackId="")
+    other = step(openaiCredsId=f"{NEW_BOT}eva", fallbackId=f"{NEW_CREDENTIAL}main@2")
+    assert found.resolved(other) == other
+    assert found.resolved(step(expire=1)) == step(expire=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"openaiCredsId": f"{NEW_CREDENTIAL}main@2"}, "it needs the credential main@2, which was not made"),
+        ({"fallbackId": f"{NEW_BOT}eva"}, "it needs the bot eva, which was not made"),
+    ],
+)
+def test_what_was_not_made_is_waited_for_by_nobody(body: dict[str, str], said: str) -> None:
+    found = state()
+    found.shared.credentials["eva"] = found.made["main@2"] = "i1"
+    with pytest.raises(NotAppliedError) as error:
+        found.resolved(step(**body))
+    assert (error.value.outcome, error.value.detail, str(error.value)) == (Outcome.SKIPPED, said, said)
+
+
+def test_a_value_that_is_found_elsewhere_is_read_when_its_step_comes() -> None:
+    found = state()
+    made = found.resolved(step(functionUrl=of_ref(UrlRef("env", "URL"))))
+    assert getattr(made.body["functionUrl"], "real", None) == "https://e.x/?token=1"
+    with pytest.raises(NotAppliedError, match="OTHER is not set") as error:
+        found.resolved(step(functionUrl=of_ref(UrlRef("env", "OTHER"))))
+    assert error.value.outcome is Outcome.FAILED
+
+
+# -- the end of a run --------------------------------------------------------------------------
+
+
+def test_a_stop_is_checked_and_the_first_reason_stays() -> None:
+    stop = Stop()
+    assert not stop.asked
+    stop.check()
+    stop.lost()
+    assert (stop.asked, stop.reason) == (True, "the server cannot be spoken with")
+    with pytest.raises(NotAppliedError) as error:
+        stop.check()
+    assert error.value.outcome is Outcome.NOT_ATTEMPTED
+    assert error.value.detail == "the run ended before: the server cannot be spoken with"
+    asked = Stop(15, "it was asked to")
+    asked.lost()
+    assert asked.reason == "it was asked to"
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        ("No", "No. So it is"),
+        ("No.", "No. So it is"),
+        ("No!", "No! So it is"),
+        ("No?", "No? So it is"),
+        ("No…", "No… So it is"),
+        ("No…)", "No…). So it is"),
+        ("", ". So it is"),
+    ],
+)
+def test_two_sentences(said: str, whole: str) -> None:
+    assert explained(ReconcilerError(said), "So it is") == whole
+
+
+@pytest.mark.parametrize(("workers", "most"), [(1, 1), (2, 2), (9, 3)])
+def test_so_many_at_a_time(workers: int, most: int) -> None:
+    running = peak = 0
+    done: list[str] = []
+
+    async def work(part: str) -> None:
+        nonlocal running, peak
+        running += 1
+        peak = max(peak, running)
+        await asyncio.sleep(0)
+        running -= 1
+        done.append(part)
+
+    asyncio.run(side_by_side(["a", "b", "c"], work, workers))
+    assert (sorted(done), peak) == (["a", "b", "c"], most)
+    asyncio.run(side_by_side([], work, workers))
+
+
+def test_the_first_error_ends_all_of_it_and_comes_by_itself() -> None:
+    done: list[str] = []
+
+    async def work(part: str) -> None:
+        if part == "b":
+            raise ReconcilerError("no")
+        await asyncio.sleep(0.01)
+        done.append(part)
+
+    with pytest.raises(ReconcilerError, match="no"):
+        asyncio.run(side_by_side(["a", "b", "c"], work, 2))
+    assert done == []
