@@ -20,7 +20,7 @@ from reconciler.domain.text import is_id
 from reconciler.evolution.parsing import NotUnderstood, as_dict, as_list
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""A lone one, which JSON can escape, is no text: it could be neither shown nor sent back."""
+"""A lone surrogate, which JSON can escape, cannot be shown or sent back."""
 
 _MISSING, _NULL = "is missing", "is null"
 NO_ID: Unread = (("id", "cannot be used"),)
@@ -33,14 +33,14 @@ def homes(data: object) -> list[tuple[object, object]]:
 
 
 def bots(data: object) -> tuple[RemoteBot, ...]:
-    """The bots of a find; 2.2.x answers null when there are none. What is not understood is said in each."""
+    """The bots of a find; 2.2.x answers null when there are none. Each has what of it is not understood."""
     if data is None:
         return ()
     return tuple([_bot(one) for one in as_list(data, "the list of bots")])
 
 
 def bot(data: object) -> RemoteBot:
-    """A bot, as create and update answer; what is left out there, the next read shows."""
+    """A bot, as create and update answer. Fields may be missing, and the next read shows them."""
     one = _bot(as_dict(data, "a bot"))
     for name, why in one.unread:
         if name == "id" or why not in (_MISSING, _NULL):
@@ -68,7 +68,7 @@ def _bot(data: object) -> RemoteBot:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential as the server shows it, with its key: to be compared, and then dropped.
+    """A credential as the server shows it, with its key, which is compared and then dropped.
 
     users: the ids of the bots that use it, of whatever instance; None where the server does not say.
     own_users: those of them that are shown as bots of the credential's own instance.
@@ -82,7 +82,7 @@ class Credential:
 
 
 class Credentials(dict[str, Credential]):
-    """Credentials by name. unread: of other rows what they are called, and what of them is not understood."""
+    """Credentials by name. unread: the names of other rows, and what is not understood of each."""
 
     unread: tuple[tuple[str, Unread], ...] = ()
 
@@ -93,10 +93,7 @@ class Credentials(dict[str, Credential]):
 
 
 def credentials(data: object) -> Credentials:
-    """Credentials by name. Their keys come with them: nobody keeps them for long.
-
-    A key that is not shown in whole is none: "".
-    """
+    """Credentials by name, with their keys; "" for a key that is not shown in full."""
     found = Credentials()
     for one in as_list(data, "the list of credentials"):
         row = one if isinstance(one, dict) else {}
@@ -123,14 +120,14 @@ _MASKED = re.compile(
 
 
 def _whole(key: object) -> str:
-    """A key that is shown in whole, else ""."""
+    """A key that is shown in full, else ""."""
     if not isinstance(key, str) or not _IN_A_KEY.fullmatch(key) or _MASKED.search(key):
         return ""
     return key
 
 
 def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The ids of the bots that come with a credential, None for anything else; those of this instance."""
+    """The ids of the bots that come with a credential, None for anything else; and those of this instance."""
     found: dict[str, object] = {}
     for one in data if isinstance(data, list) else (None,):
         if not isinstance(one, dict) or not is_id(ident := one.get("id")):
@@ -140,7 +137,7 @@ def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[st
 
 
 def credential(data: object) -> str:
-    """The id of a credential that was made."""
+    """The id of a created credential."""
     match data:
         case {"id": ident} if is_id(ident):
             return ident
@@ -148,7 +145,7 @@ def credential(data: object) -> str:
 
 
 def deleted(data: object, what: str, ident: str) -> None:
-    """Raises NotUnderstood where an answer does not say that this was deleted. what: bot or openaiCreds."""
+    """Raises NotUnderstood if the answer does not say that this was deleted. what: bot or openaiCreds."""
     match data:
         case dict() if isinstance(row := data.get(what), dict) and row.get("id") == ident:
             return
@@ -156,7 +153,7 @@ def deleted(data: object, what: str, ident: str) -> None:
 
 
 def settings(data: object, *, saved: bool = False) -> RemoteSettings:
-    """An instance's settings. saved: they answer a call that wrote them, so there is a row.
+    """An instance's settings. saved: the answer to a call that wrote them, so there is a row.
 
     Without a row, 2.3.x leaves out the id, and 2.2.x, which never shows one, answers zeros and empty texts.
     """
@@ -170,7 +167,7 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     if "id" in row and not is_id(row["id"]):
         unread = NO_ID + unread
     if "id" not in row and not fields and not unread:
-        # Without a row there are defaults. Taken for that, a row would be replaced by them.
+        # Without a row, there would be defaults. A row that is taken for none would be replaced.
         raise NotUnderstood("every field of the settings is null")
     if saved and unread:
         raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
@@ -195,7 +192,7 @@ def _instance_id(row: Mapping[Any, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The instances of a server, their ids by name. unread: rows that are not understood, by number."""
+    """The instances of a server, their ids by name. unread: the number of rows that are not understood."""
 
     ids: Mapping[str, str]
     unread: int = 0
@@ -217,14 +214,14 @@ def instances(data: object) -> Listed:
 
 
 def tokens(data: object) -> tuple[str, ...]:
-    """The tokens that come with the instances: to be known as secrets, and for nothing else."""
+    """The tokens that come with the instances, to be added to the secrets."""
     rows = data if isinstance(data, list) else []
     found = [row.get("token") for row in rows if isinstance(row, dict)]
     return tuple(token for token in found if isinstance(token, str))
 
 
 def version(data: object) -> str | None:
-    """The version that `GET /` tells, not yet clean."""
+    """The version in the answer to `GET /`, not yet cleaned."""
     match data:
         case {"version": str(text)}:
             return text
@@ -250,7 +247,7 @@ _OF_BOT = _expected(OPENAI.fields.values())
 _OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
 
 _SHOWN = ("description", "enabled", "openaiCredsId", "botType", "triggerType")
-"""What a row of a bot must have: whose it is, what it uses and what it is. The first alone may be null."""
+"""The fields that a bot's row must have. Only the first may be null."""
 _REQUIRED = frozenset(_SHOWN[1:])
 _NAMES = frozenset(OPENAI.fields)
 _ABSENT: frozenset[str] = frozenset()
