@@ -1,7 +1,7 @@
-"""Addresses: the server's and the proxy's, checked before they are used, and the one way to show one.
+"""Addresses of the server and of proxies: checked before use, and made safe to show.
 
-An address may carry a secret wherever somebody put it: before an @, in the query, in the path. So none is
-cut by its text: it is parsed, and what is not known to be harmless is not shown.
+An address may contain a secret anywhere: before an @, in the query, in the path. So it is parsed, and what is
+not known to be harmless is not shown.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from reconciler.domain.errors import ReconcilerError
 
 _PLAIN = re.compile(r"[A-Za-z_-]{0,20}|v\d{1,3}(\.\d{1,3})*")
-"""A segment of a path that is a word or a version, and so no token."""
+"""A segment of a path that is a word or a version, and not a token."""
 
 _NETLOC = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\[\]:]+)(:\d*)?")
 _LABEL = re.compile(r"[\w-]{1,63}")
 _LONGEST = 2000
 _SHORTEST_KEY = 8
-"""Characters of a key that is looked for in an address; a shorter one may be a word of it."""
+"""The fewest characters of a key that is searched in an address; a shorter one may be a word in it."""
 
 
 def shown(url: str) -> str | None:
-    """A URL or a path for display; None for one that may not be quoted, as it holds an @ or is none.
+    """A URL or a path for display; None for one that contains an @ or is invalid.
 
-    Scheme, host, port and path; what in the path may be a token is left out.
+    Scheme, host, port and path, without what may be a token in the path.
     """
     parts = _parsed(url)
     if parts is None or parts.scheme not in ("", "http", "https"):
@@ -39,35 +39,37 @@ def shown(url: str) -> str | None:
 
 
 def bound(url: str) -> str:
-    """A server's URL for a plan, which is good at that address alone: shown, and told from others.
+    """A server's URL for a plan, which is valid for that URL only: as shown, but still unique.
 
-    Where a part of it is left out, eight hex digits over all of it stand behind it. They are slow to compute,
-    so that nobody finds the part by trying.
+    Where a part is left out, eight hex digits of a hash of the whole URL follow. The hash is slow, so that
+    nobody finds the part by trying.
     """
-    said = shown(url) or ""
-    if said == url:
-        return said
+    visible = shown(url) or ""
+    if visible == url:
+        return visible
     digest = hashlib.scrypt(url.encode(), salt=b"evolution-reconciler", n=2**14, r=8, p=1, dklen=4)
-    return f"{said} ({digest.hex()})"
+    return f"{visible} ({digest.hex()})"
 
 
 def server(url: str, key: str, *, allow_http: bool = False) -> str:
     """The server's URL without a slash at its end. Raises ReconcilerError for one that cannot be used.
 
-    key: the server's, which must not stand in it.
+    key: the server's, which the URL must not contain.
     """
     text = url.strip()
     named = "The server's URL (EVOLUTION_API_URL or --url)"
     if _holds_login(text[:_LONGEST]):
-        raise ReconcilerError(f"{named} must not carry a name or a password; the key is given on its own.")
+        raise ReconcilerError(
+            f"{named} must not carry a name or a password. The key belongs in EVOLUTION_API_KEY."
+        )
     if len(key) >= _SHORTEST_KEY and key in unquote(text):
-        raise ReconcilerError(f"{named} must not carry the key, which is given on its own.")
+        raise ReconcilerError(f"{named} must not carry the key: remove it, and set it in EVOLUTION_API_KEY.")
     parts = _parsed(text)
     usable = parts is not None and parts.netloc and "?" not in text and "#" not in text
     if parts is None or not usable or parts.scheme not in ("http", "https"):
         raise ReconcilerError(
-            f"{named} cannot be used: it looks like https://evolution.example.com, with no query, "
-            "fragment or blanks in it."
+            f"{named} cannot be used: use one that looks like https://evolution.example.com, without query, "
+            "fragment or spaces."
         )
     if parts.scheme == "http" and not allow_http and not is_loopback(parts.hostname or ""):
         raise ReconcilerError(
@@ -78,7 +80,7 @@ def server(url: str, key: str, *, allow_http: bool = False) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether what is sent to the host stays on this machine."""
+    """Whether the host is this machine."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -88,7 +90,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _parsed(text: str) -> SplitResult | None:
-    """The parts of a URL without a login; None where readers of URLs could differ about what they are."""
+    """The parts of a URL without a login; None where programs could disagree about what they are."""
     # urlsplit drops tabs and line breaks; some take \ for /.
     if len(text) > _LONGEST or _holds_login(text) or not text.isprintable() or " " in text or "\\" in text:
         return None
@@ -103,7 +105,7 @@ def _parsed(text: str) -> SplitResult | None:
 
 
 def _holds_login(text: str) -> bool:
-    """Whether an @ stands in it in any form: a name or a password may stand before it."""
+    """Whether it contains an @ in any form: a name or a password may be before it."""
     seen = ""
     while seen != text:
         seen, text = text, unicodedata.normalize("NFKC", unquote(text))
@@ -111,7 +113,7 @@ def _holds_login(text: str) -> bool:
 
 
 def _is_netloc(parts: SplitResult) -> bool:
-    """Whether it is a host, with or without a port, and nothing besides."""
+    """Whether it is a host, with or without a port, and nothing else."""
     host = parts.hostname or ""
     if not _NETLOC.fullmatch(parts.netloc):
         return False

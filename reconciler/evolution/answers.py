@@ -1,19 +1,14 @@
-"""What the server's answers mean: JSON in, values of the model out, and the words of a refusal.
+"""What the server's answers mean: JSON in, values of the domain out.
 
-Pure functions. Everything here comes from outside: a shape that is not understood is an error that names
-the field, and text that goes into a sentence is made harmless first. Secrets are dropped on the way.
-Shapes are those of 2.2.3 and 2.3.6 as recorded.
+Pure functions. A shape that is not understood is an error that names the field. Shapes are those of 2.2.3 and
+2.3.6 as recorded.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from pydantic import SecretStr
@@ -22,143 +17,10 @@ from reconciler.domain import hidden
 from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings, Unread
 from reconciler.domain.text import is_id
-from reconciler.evolution.masking import Secrets, unreadable
-
-LONGEST_WAIT = 30.0
-"""Seconds that Retry-After can make us wait at most."""
+from reconciler.evolution.parsing import NotUnderstood, as_dict, as_list
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-"""A lone one, which JSON can escape, is no text: it could be neither shown nor sent back."""
-_TITLE = re.compile(r"<title[^<>]*>([^<]*)</title>", re.IGNORECASE)
-_TAG = re.compile(r"<[^<>]*>")
-_PAGE = 64 * 1024
-"""Bytes of a page that are looked at."""
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """A credential as the server shows it, with its key: to be compared, and then dropped.
-
-    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
-    own_users: those of them that are shown as bots of the credential's own instance.
-    """
-
-    id: str
-    key: SecretStr
-    users: frozenset[str] | None = None
-    instance_id: str = ""
-    own_users: frozenset[str] = frozenset()
-
-
-class NotUnderstood(Exception):  # noqa: N818 - it completes a sentence; nobody sees it as an error of its own
-    """The answer has another shape than the API's. Its text says where."""
-
-
-def parse(body: bytes) -> Any:
-    """The JSON of a body. Raises NotUnderstood when it is none."""
-    for parse_int in (None, _number):
-        with suppress(ValueError, RecursionError):
-            return json.loads(body, parse_int=parse_int)
-    # Raised out here, since json's own error holds the whole body, and so what may be secret.
-    raise NotUnderstood("it is not JSON")
-
-
-def _number(digits: str) -> float:
-    """Of thousands of digits Python makes no int: then it is a float, which no field is."""
-    return int(digits) if len(digits) < 1000 else float(digits)
-
-
-# -- refusals ---------------------------------------------------------------------------------
-
-
-def refusal(data: object) -> str | None:
-    """The server's own words in an error, None when the error is not in the server's own form.
-
-    message is a text, a list, or a list of lists.
-    """
-    match data:
-        case {"status": int(), "response": {"message": message}}:
-            with suppress(RecursionError):
-                return "; ".join(_flat(message))
-    return None
-
-
-def is_licence(data: object) -> bool:
-    """Whether it is what a 2.4.0 without a licence answers to everything."""
-    return isinstance(data, dict) and data.get("code") == "LICENSE_REQUIRED"
-
-
-def clean(text: str, *secrets: str) -> str:
-    """Text from outside for a sentence, where no server's secrets are known yet but these."""
-    return Secrets(*secrets).clean(text)
-
-
-def gist(body: bytes, secrets: Secrets) -> str:
-    """What a page that is not the API's is about: its title, else all its words; "" where it is no text.
-
-    Masked before anything is cut, but not yet clean.
-    """
-    page = body[:_PAGE].decode(errors="replace")
-    if title := _TITLE.search(page):
-        return secrets.mask(title[1]).strip()
-    return "" if unreadable(page) else _TAG.sub(" ", secrets.mask(page)).strip()
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait as Retry-After says, in seconds or as a date, LONGEST_WAIT at most, else None."""
-    value = headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), LONGEST_WAIT)
-    try:
-        moment = parsedate_to_datetime(value)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - (now or datetime.now(UTC))).total_seconds()
-    except (ValueError, OverflowError):  # a year, a day or an offset that no date has
-        return None
-    return min(max(0.0, seconds), LONGEST_WAIT)
-
-
-def _flat(message: object) -> list[str]:
-    if isinstance(message, list):
-        return [text for part in message for text in _flat(part)]
-    return [message if isinstance(message, str) else json.dumps(message)]
-
-
-# -- what is no success -----------------------------------------------------------------------
-
-
-def error(data: object) -> str | None:
-    """What an answer says that is an error whatever its status; None for one that is none."""
-    if not isinstance(data, dict) or isinstance(data.get("id"), str):
-        return None
-    status, said = data.get("status"), data.get("error")
-    failed = isinstance(status, int) and not isinstance(status, bool) and status >= 400
-    if not (failed or said or is_licence(data)):
-        return None
-    words = refusal(data) or next((one for one in (data.get("message"), said) if isinstance(one, str)), "")
-    return f"it says that it failed{': ' if words else ''}{words}"
-
-
-_NAMES_OF_SECRETS = re.compile(r"api_?-?key|token|pass(?:word)?$|secret|authorization|hash", re.IGNORECASE)
-
-
-def secrets(data: object) -> list[str]:
-    """The texts in an answer whose names say that they are secret: to be known as such."""
-    found: list[str] = []
-    todo = [data]
-    while todo:
-        match todo.pop():
-            case dict() as one:
-                todo += one.values()
-                found += [v for k, v in one.items() if isinstance(v, str) and _NAMES_OF_SECRETS.search(k)]
-            case list() as one:
-                todo += one
-    return found
-
-
-# -- values -----------------------------------------------------------------------------------
-
-"""An id of the server's. It stands in paths, so whatever means something there is none."""
+"""A lone surrogate, which JSON can escape, cannot be shown or sent back."""
 
 _MISSING, _NULL = "is missing", "is null"
 NO_ID: Unread = (("id", "cannot be used"),)
@@ -171,15 +33,15 @@ def homes(data: object) -> list[tuple[object, object]]:
 
 
 def bots(data: object) -> tuple[RemoteBot, ...]:
-    """The bots of a find; 2.2.x answers null when there are none. What is not understood is said in each."""
+    """The bots of a find; 2.2.x answers null when there are none. Each has what of it is not understood."""
     if data is None:
         return ()
-    return tuple([_bot(one) for one in _list(data, "the list of bots")])
+    return tuple([_bot(one) for one in as_list(data, "the list of bots")])
 
 
 def bot(data: object) -> RemoteBot:
-    """A bot, as create and update answer; what is left out there, the next read shows."""
-    one = _bot(_dict(data, "a bot"))
+    """A bot, as create and update answer. Fields may be missing, and the next read shows them."""
+    one = _bot(as_dict(data, "a bot"))
     for name, why in one.unread:
         if name == "id" or why not in (_MISSING, _NULL):
             raise NotUnderstood(f"{name} of the bot {why}")
@@ -204,8 +66,23 @@ def _bot(data: object) -> RemoteBot:
     return RemoteBot(ident, hidden.fields(OPENAI.fields, fields), created, _instance_id(data), unread, unseen)
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A credential as the server shows it, with its key, which is compared and then dropped.
+
+    users: the ids of the bots that use it, of whatever instance; None where the server does not say.
+    own_users: those of them that are shown as bots of the credential's own instance.
+    """
+
+    id: str
+    key: SecretStr
+    users: frozenset[str] | None = None
+    instance_id: str = ""
+    own_users: frozenset[str] = frozenset()
+
+
 class Credentials(dict[str, Credential]):
-    """Credentials by name. unread: of other rows what they are called, and what of them is not understood."""
+    """Credentials by name. unread: the names of other rows, and what is not understood of each."""
 
     unread: tuple[tuple[str, Unread], ...] = ()
 
@@ -216,12 +93,9 @@ class Credentials(dict[str, Credential]):
 
 
 def credentials(data: object) -> Credentials:
-    """Credentials by name. Their keys come with them: nobody keeps them for long.
-
-    A key that is not shown in whole is none: "".
-    """
+    """Credentials by name, with their keys; "" for a key that is not shown in full."""
     found = Credentials()
-    for one in _list(data, "the list of credentials"):
+    for one in as_list(data, "the list of credentials"):
         row = one if isinstance(one, dict) else {}
         ident, name = row.get("id"), row.get("name")
         unread = () if is_id(ident) else NO_ID
@@ -246,14 +120,14 @@ _MASKED = re.compile(
 
 
 def _whole(key: object) -> str:
-    """A key that is shown in whole, else ""."""
+    """A key that is shown in full, else ""."""
     if not isinstance(key, str) or not _IN_A_KEY.fullmatch(key) or _MASKED.search(key):
         return ""
     return key
 
 
 def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[str]]:
-    """The ids of the bots that come with a credential, None for anything else; those of this instance."""
+    """The ids of the bots that come with a credential, None for anything else; and those of this instance."""
     found: dict[str, object] = {}
     for one in data if isinstance(data, list) else (None,):
         if not isinstance(one, dict) or not is_id(ident := one.get("id")):
@@ -263,7 +137,7 @@ def _users(data: object, home: str) -> tuple[frozenset[str] | None, frozenset[st
 
 
 def credential(data: object) -> str:
-    """The id of a credential that was made."""
+    """The id of a created credential."""
     match data:
         case {"id": ident} if is_id(ident):
             return ident
@@ -271,7 +145,7 @@ def credential(data: object) -> str:
 
 
 def deleted(data: object, what: str, ident: str) -> None:
-    """Raises NotUnderstood where an answer does not say that this was deleted. what: bot or openaiCreds."""
+    """Raises NotUnderstood if the answer does not say that this was deleted. what: bot or openaiCreds."""
     match data:
         case dict() if isinstance(row := data.get(what), dict) and row.get("id") == ident:
             return
@@ -279,11 +153,11 @@ def deleted(data: object, what: str, ident: str) -> None:
 
 
 def settings(data: object, *, saved: bool = False) -> RemoteSettings:
-    """An instance's settings. saved: they answer a call that wrote them, so there is a row.
+    """An instance's settings. saved: the answer to a call that wrote them, so there is a row.
 
     Without a row, 2.3.x leaves out the id, and 2.2.x, which never shows one, answers zeros and empty texts.
     """
-    row = _dict(data, "the settings")
+    row = as_dict(data, "the settings")
     if not OPENAI.settings.keys() & row.keys():
         raise NotUnderstood("the settings have none of their fields")
     fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
@@ -293,7 +167,7 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
     if "id" in row and not is_id(row["id"]):
         unread = NO_ID + unread
     if "id" not in row and not fields and not unread:
-        # Without a row there are defaults. Taken for that, a row would be replaced by them.
+        # Without a row, there would be defaults. A row that is taken for none would be replaced.
         raise NotUnderstood("every field of the settings is null")
     if saved and unread:
         raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
@@ -318,7 +192,7 @@ def _instance_id(row: Mapping[Any, object]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The instances of a server, their ids by name. unread: rows that are not understood, by number."""
+    """The instances of a server, their ids by name. unread: the number of rows that are not understood."""
 
     ids: Mapping[str, str]
     unread: int = 0
@@ -326,7 +200,7 @@ class Listed:
 
 def instances(data: object) -> Listed:
     """The instances. The tokens that come with them are dropped here."""
-    rows = _list(data, "the list of instances")
+    rows = as_list(data, "the list of instances")
     found: dict[str, str] = {}
     for one in rows:
         match one:
@@ -340,14 +214,14 @@ def instances(data: object) -> Listed:
 
 
 def tokens(data: object) -> tuple[str, ...]:
-    """The tokens that come with the instances: to be known as secrets, and for nothing else."""
+    """The tokens that come with the instances, to be added to the secrets."""
     rows = data if isinstance(data, list) else []
     found = [row.get("token") for row in rows if isinstance(row, dict)]
     return tuple(token for token in found if isinstance(token, str))
 
 
 def version(data: object) -> str | None:
-    """The version that `GET /` tells, not yet clean."""
+    """The version in the answer to `GET /`, not yet cleaned."""
     match data:
         case {"version": str(text)}:
             return text
@@ -373,7 +247,7 @@ _OF_BOT = _expected(OPENAI.fields.values())
 _OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
 
 _SHOWN = ("description", "enabled", "openaiCredsId", "botType", "triggerType")
-"""What a row of a bot must have: whose it is, what it uses and what it is. The first alone may be null."""
+"""The fields that a bot's row must have. Only the first may be null."""
 _REQUIRED = frozenset(_SHOWN[1:])
 _NAMES = frozenset(OPENAI.fields)
 _ABSENT: frozenset[str] = frozenset()
@@ -409,15 +283,3 @@ def _fields(row: Mapping[str, Any], table: _Expected) -> tuple[dict[str, Value],
         else:
             fields[name] = value
     return fields, unread
-
-
-def _list(data: object, what: str) -> list[object]:
-    if isinstance(data, list):
-        return data
-    raise NotUnderstood(f"{what} is not a list")
-
-
-def _dict(data: object, what: str) -> dict[str, object]:
-    if isinstance(data, dict):
-        return data
-    raise NotUnderstood(f"{what} is not an object")

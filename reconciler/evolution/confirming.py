@@ -1,8 +1,8 @@
-"""Whose rows a plan is about to write to, confirmed by another source than the rows themselves.
+"""Confirms which instances a plan is about to write to, by another source than the rows themselves.
 
-What answers for one instance with another's whole rows contradicts nothing: a plan of them would write to, or
-delete, the other instance's bots. The server's list of its instances tells, in one call for the whole plan,
-which is made when a plan writes and only then.
+An answer that has all rows of another instance contradicts nothing: a plan made of it would write to, or
+delete, the other instance's bots. The server's list of its instances shows that, in one call for the whole
+plan, made only when a plan writes.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from reconciler.evolution.client import Client
 
 
 async def misplaced(client: Client, plan: Plan) -> dict[str, str]:
-    """The instances whose rows belong to another one, of those that the plan writes to: a sentence each.
+    """Of the instances that the plan writes to, those whose rows belong to another one: a sentence each.
 
     Where the key may not list an instance, its settings and credentials are read instead: a server that shows
-    another instance's rows there too is believed. Raises ServerError.
+    another instance's rows there too goes unnoticed. Raises ServerError.
     """
     ids = {one.name: one.id for one in plan.instances if one.steps and one.id}
     if not ids:
@@ -39,7 +39,7 @@ async def misplaced(client: Client, plan: Plan) -> dict[str, str]:
 
 
 async def _contradiction(client: Client, name: str) -> str:
-    """What else is read of an instance must belong to it; "" where it does, or cannot be read."""
+    """Why the settings or credentials of an instance do not belong to it; "" if they do or cannot be read."""
     for read in (client.settings, client.credentials):
         try:
             await read(name)
@@ -54,6 +54,6 @@ def _sentence(client: Client, name: str, owner: str | None) -> str:
     shown = client.secrets.shown
     whose = f"the instance {shown(owner)}" if owner is not None else "an instance that is not listed"
     return (
-        f"What the server shows of the instance {shown(name)} is not believed: by its list of instances, "
-        f"these rows belong to {whose}. Look at what stands in front of it, such as a proxy or a cache."
+        f"The server's answer for the instance {shown(name)} is not used: by its list of instances, these "
+        f"rows belong to {whose}. Check what is in front of the server, such as a proxy or a cache."
     )

@@ -1,6 +1,6 @@
-"""Which proxy the environment names for a server: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
+"""The proxy that the environment sets for a server: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY.
 
-A proxy's address holds its password more often than not: what is said of one names its variable alone.
+A proxy's address often contains its password, so messages show only the name of its variable.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that speaks HTTP. variable: which names it. login: a Proxy-Authorization, if it needs one."""
+    """An HTTP proxy. variable: the one that sets it. login: its Proxy-Authorization, if it needs one."""
 
     variable: str
     url: str = field(repr=False)
@@ -29,7 +29,7 @@ class Proxy:
 
 
 def of(url: str, environ: Mapping[str, str]) -> Proxy | None:
-    """The proxy for a server. url: as `address.server` gives it. Raises ReconcilerError for a bad proxy."""
+    """The proxy for a server. url: from `address.server`. Raises ReconcilerError for an unusable proxy."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
     variable, value = _named(parts.scheme, environ)
@@ -39,7 +39,7 @@ def of(url: str, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def _named(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
-    """The variable that names a proxy, and its value. One in small letters that is empty means none."""
+    """The variable that sets a proxy, and its value. An empty one in lower case means no proxy."""
     for name in (f"{scheme}_proxy", "all_proxy"):
         for variable in (name, name.upper()):
             if variable in environ:
@@ -55,13 +55,13 @@ def _read(variable: str, value: str) -> Proxy:
     scheme = whole.partition("://")[0].lower()
     if scheme.startswith("socks"):
         raise ReconcilerError(
-            f"{variable} names a proxy that is not an HTTP proxy; name an HTTP proxy or set NO_PROXY."
+            f"{variable} names a proxy that is not an HTTP proxy: set an HTTP proxy, or set NO_PROXY."
         )
     bare = f"{scheme}://{rest.removesuffix('/')}"
     if scheme not in _PORTS or address.shown(bare) != bare or urlsplit(bare).path:
         raise ReconcilerError(
-            f"{variable} cannot be used: a proxy looks like http://proxy.example.com:3128, a name and a "
-            "password before an @ with % and two digits for each of their special characters."
+            f"{variable} cannot be used: write a proxy that looks like http://proxy.example.com:3128. Before "
+            "the host it may have name:password@, with special characters percent-encoded."
         )
     name, _, password = login.partition(":")
     plain = f"{unquote(name)}:{unquote(password)}".encode()
@@ -69,7 +69,7 @@ def _read(variable: str, value: str) -> Proxy:
 
 
 def _is_exempt(host: str, port: int, environ: Mapping[str, str]) -> bool:
-    """Whether NO_PROXY has the host: by its name or a domain above it, an address, a network, or as *."""
+    """Whether NO_PROXY lists the host: its name, a domain above it, its address, a network, or *."""
     listed = environ.get("no_proxy", environ.get("NO_PROXY", ""))
     return any(_covers(entry, host, port) for entry in re.split(r"[\s,]+", listed.lower()) if entry)
 
@@ -109,7 +109,7 @@ def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _ascii(name: str) -> str:
-    """A name of a host as DNS has it, where it has letters that DNS has not."""
+    """The name of a host in its ASCII form, as DNS has it."""
     try:
         return name if name.isascii() else name.encode("idna").decode()
     except UnicodeError:

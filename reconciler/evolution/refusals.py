@@ -1,6 +1,6 @@
-"""Why a call did not do what it was made for, as an error with a sentence for the person.
+"""Why a call failed, as an error with a sentence for the person.
 
-Pure: a call and what came back go in, an error comes out. The table of cases:
+Pure: a request and its answer go in, an error comes out. The cases:
 
     came back                                   to a read                 to a writing call
     nothing, or half an answer                  ServerError               Unclear
@@ -27,16 +27,17 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
-from reconciler.evolution import address, answers
-from reconciler.evolution.answers import NotUnderstood
+from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
+from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
+from reconciler.evolution.routes import Request
 from reconciler.evolution.transport import Answer, NoAnswer
 
 BUSY = frozenset({429, 502, 503, 504})
-"""What a proxy answers while it, or the server behind it, cannot serve."""
+"""What a proxy answers while it, or the server behind it, is not available."""
 
 LONGEST_GIST = 80
-"""Characters of what a page is about."""
+"""The most characters of a page's gist."""
 
 _NO_ROUTE = "Cannot "
 """How the server's own 404 for an unknown route begins, followed by method and path."""
@@ -48,68 +49,53 @@ _MAYBE_DONE = frozenset({408, 425, 429})
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
-
-    method: str
-    path: str
-    task: str
-    instance: str | None = None
-    body: bytes | None = field(default=None, repr=False)
-
-    @property
-    def reads(self) -> bool:
-        return self.method == "GET"
-
-
-@dataclass(frozen=True, slots=True)
 class Refusals:
-    """Makes the errors of one server. secrets: what no sentence may hold."""
+    """Makes the errors of one server. secrets: what no sentence may contain."""
 
     url: str
     secrets: Secrets = field(repr=False)
 
     def unreachable(self, request: Request, failure: NoAnswer, *, sent: bool) -> ReconcilerError:
-        """No whole answer came. sent: whether the server may have seen this try or one before."""
+        """An error for no complete answer. sent: whether the server may have seen this try or one before."""
         why = self.secrets.clean(str(failure))
         if request.reads:
             return ServerError(f"Cannot reach the server at {self.url}: {why}. {failure.advice}")
         return Unclear(f"Cannot {self._message(request)}: {why}.", sent=sent)
 
     def unclear(self, request: Request, reason: str, answer: Answer) -> Unclear:
-        """A writing call may or may not have been done."""
+        """An error for a writing call that the server may or may not have done."""
         return Unclear(
             f"It is not known whether the server did this: {self._message(request)}; {reason}.",
-            retry_after=answers.retry_after(answer.headers),
+            retry_after=failures.retry_after(answer.headers),
         )
 
     def not_understood(self, request: Request, error: NotUnderstood) -> InstanceError:
-        """A status of success with JSON of another shape, or with words of failure."""
+        """An error for a status of success with JSON of another shape, or with words of failure."""
         why = self.secrets.clean(str(error)).rstrip(".")
         sentence = f"Cannot {self._message(request)}: the server's answer is not understood: {why}."
         return InstanceError(sentence) if request.reads else Unclear(sentence)
 
     def refusal(self, request: Request, answer: Answer, *, seen: bool = False) -> ReconcilerError:
-        """An answer that is no success: a status from 300 on, or something else than JSON.
+        """An error for an answer that is not a success: a status from 300 on, or no JSON.
 
-        seen: whether the server may have seen a try before the one that it answered so.
+        seen: whether the server may have seen a try before the one that it answered like this.
         """
         if answer.status in _REDIRECTS:
             return self._redirect(request, answer)
         try:
-            data = answers.parse(answer.body)
+            data = parse(answer.body)
         except NotUnderstood:
-            gist = answers.gist(answer.body, self.secrets)
+            gist = failures.gist(answer.body, self.secrets)
             return self._foreign(request, answer, self.secrets.clean(gist, LONGEST_GIST))
-        self.secrets.add(*answers.secrets(data))
-        if answers.is_licence(data):
+        self.secrets.add(*secrets_in(data))
+        if failures.is_licence(data):
             return ServerError(
                 f"The server at {self.url} has no licence (LICENSE_REQUIRED): from 2.4.0 on it serves "
                 "nothing until it is registered. Register it in its manager, then run this again."
             )
-        words = answers.refusal(data)
+        words = failures.refusal(data)
         if words is None or answer.status in BUSY or answer.status < 400:
-            # An answer with an odd status is not quoted: it is what was asked for, keys and all.
+            # An answer with an odd status is not quoted: it may be what was asked for, keys included.
             quoted = "" if answer.status < 300 else self.secrets.clean(words or json.dumps(data))
             return self._foreign(request, answer, quoted)
         error = self._own(request, answer.status, words)
@@ -123,21 +109,21 @@ class Refusals:
         target = self.secrets.clean(address.shown(location) or "") if location else "nowhere"
         return ServerError(
             f"{self.url} redirects to {target or 'an address that may hold a secret'}. Redirects are not "
-            "followed, so that the key goes to no other host: give the URL that is meant."
+            "followed, so that the key goes to no other host: use the final URL."
         )
 
     def _foreign(self, request: Request, answer: Answer, words: str) -> ReconcilerError:
-        """Something in front of the server answers, or another server."""
+        """An error for an answer of something in front of the server, or of another server."""
         what = f"status {answer.status}, {words!r}" if words else f"status {answer.status}"
         if request.reads and answer.status in BUSY:
             return ServerError(
-                f"The server at {self.url} cannot serve now ({what}). "
-                "Try again later, with fewer requests at a time (--concurrency)."
+                f"The server at {self.url} is not available now ({what}). "
+                "Try again later, or with fewer requests at a time (--concurrency)."
             )
         if request.reads:
             return ServerError(
-                f"{self.url} answers with something else than the API's JSON ({what}). "
-                "The URL is probably not the API's own, or something in front of it is in the way."
+                f"{self.url} does not answer with the API's JSON ({what}). "
+                "Check the URL, and what is in front of the server, such as a proxy."
             )
         if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
             sentence = f"Cannot {self._message(request)}: something in front of the server refuses ({what})."
@@ -145,12 +131,12 @@ class Refusals:
         return self.unclear(request, f"the answer is not the API's ({what})", answer)
 
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
-        """The server itself says no."""
+        """An error for a refusal by the server itself."""
         words = self.secrets.clean(raw)
         if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
             return Refused(
-                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the path "
-                f"({words}).",
+                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
+                f"path ({words}). Configure it to pass the path on unchanged.",
                 status,
                 words,
             )
@@ -175,7 +161,7 @@ class Refusals:
         )
 
     def _message(self, request: Request) -> str:
-        """What was to be done, and where."""
+        """What the request was for, and the instance."""
         if request.instance is None:
             return request.task
         return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
@@ -186,6 +172,6 @@ def lacks_route(answer: Answer) -> bool:
     if answer.status != 404:
         return False
     try:
-        return (answers.refusal(answers.parse(answer.body)) or "").startswith(_NO_ROUTE)
+        return (failures.refusal(parse(answer.body)) or "").startswith(_NO_ROUTE)
     except NotUnderstood:
         return False

@@ -1,15 +1,15 @@
-"""The wire: one request out, one whole answer back. The only module that imports httpx.
+"""HTTP: one request out, one complete answer back. The only module that imports httpx.
 
-It knows time-outs, the limit of requests at a time, proxies, TLS and the size of an answer. It does not
-retry, and it does not judge a status: that is the client's.
+Handles time-outs, the limit of requests at a time, proxies, TLS and the size of an answer. It does not retry
+and does not judge a status: calls.py does.
 
 httpx runs on aiohttp's connections here, because httpx's own pool spends milliseconds of CPU per request
 when many run side by side (benchmarks/transport.py has the figures). The transport is our own and not
 httpx-aiohttp's, because that one decodes a percent-encoded path again: an instance named `..` would become
 another route.
 
-Connections are used again for first tries of reads alone. A server or a proxy may close one after an answer
-without a word, and what is sent then is lost, or not: nobody knows. So a write has a connection of its own.
+Connections are reused only for first tries of reads. A server or a proxy may close one after an answer
+without notice, and a request sent then may or may not be lost. So a write has a connection of its own.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Answer:
 
 
 class NoAnswer(Exception):  # noqa: N818 - it says what happened, as the errors of this project do
-    """No whole answer came. Its text completes "Cannot reach the server: …".
+    """No complete answer came. Its text completes "Cannot reach the server: …".
 
-    sent: whether the server may have seen the request. lasting: whether trying again is of no use. advice: a
+    sent: whether the server may have seen the request. lasting: whether trying again is useless. advice: a
     sentence about what to do.
     """
 
@@ -147,7 +147,7 @@ class Wire:
         try:
             status = response.status_code
             if not 200 <= status <= 599:
-                raise NoAnswer(f"its answer has the status {status}, which HTTP does not have", sent=True)
+                raise NoAnswer(f"its answer has the status {status}, which is not valid in HTTP", sent=True)
             if status == 407 and self._proxy:
                 raise _refused_by(self._proxy, status)
             body = Body(response.headers.get("content-encoding", ""))
@@ -259,7 +259,7 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 def _failure(broken: _Broken, proxy: Proxy | None) -> NoAnswer:
-    """What to say of it, with words for the person: "Cannot reach the server: …"."""
+    """The error for a broken exchange: "Cannot reach the server: …"."""
     error = broken.cause
     if isinstance(error, aiohttp.ClientHttpProxyError) and proxy:
         return _refused_by(proxy, error.status)
@@ -274,7 +274,7 @@ def _failure(broken: _Broken, proxy: Proxy | None) -> NoAnswer:
 
 
 def _refused_by(proxy: Proxy, status: int) -> NoAnswer:
-    what = "wants another name and password" if status == 407 else "refuses to connect to it"
+    what = "needs another name and password" if status == 407 else "refuses to connect to it"
     return NoAnswer(
         f"the proxy that {proxy.variable} names {what} (status {status})",
         sent=False,
@@ -308,7 +308,7 @@ def _reason(error: Exception) -> str:  # noqa: PLR0911 - a table of cases
         case aiohttp.ClientConnectorError():
             return _os_reason(error)
         case aiohttp.ClientPayloadError():
-            return "its answer broke off"
+            return "its answer is incomplete"
         case aiohttp.ClientResponseError():
             return f"its answer is not HTTP, or has a header of more than {MAX_HEADER // 2**10} KiB"
         case _:
@@ -316,24 +316,24 @@ def _reason(error: Exception) -> str:  # noqa: PLR0911 - a table of cases
 
 
 def _about_trust(error: aiohttp.ClientConnectorCertificateError) -> str:
-    """What to do about a certificate whose signer is not known; nothing for other faults."""
+    """What to do about a certificate with an unknown signer; "" for other errors."""
     code = getattr(error.certificate_error, "verify_code", None)
     return tls.untrusted(os.environ) if code in _UNKNOWN_SIGNER else ""
 
 
 _UNKNOWN_SIGNER = frozenset({2, 18, 19, 20, 21})
-"""OpenSSL's codes for a certificate that was signed by itself, or by nobody who is known."""
+"""OpenSSL's codes for a self-signed certificate, or one with an unknown signer."""
 
 
 def _tls_reason(error: aiohttp.ClientSSLError) -> str:
     cause = getattr(error, "certificate_error", None) or error.os_error
     reason = getattr(cause, "verify_message", None) or getattr(cause, "reason", None) or "no reason given"
     if reason == "WRONG_VERSION_NUMBER":
-        return "what listens there does not speak TLS; is it plain http?"
+        return "the server there does not use TLS; is it plain http?"
     return str(reason).lower().replace("_", " ").rstrip(".")
 
 
 def _os_reason(error: aiohttp.ClientConnectorError) -> str:
     number = error.os_error.errno or 0
-    known = {errno.ECONNREFUSED: "the connection is refused; nothing listens there"}
+    known = {errno.ECONNREFUSED: "the connection was refused; nothing listens there"}
     return known.get(number, f"no connection ({os.strerror(number) if number > 0 else 'no reason given'})")

@@ -1,4 +1,4 @@
-"""Warnings: what the server takes but will not do. Desired in, warnings out; no server is asked."""
+"""Warnings: what the server accepts but will not do as written. Desired in, warnings out, offline."""
 
 from reconciler.domain.versions import NEWEST, Version, version
 from reconciler.lint.rules import RULES

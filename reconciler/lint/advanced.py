@@ -1,9 +1,9 @@
-"""The server's advanced expressions: how it takes one apart, and what that comes to.
+"""The server's advanced expressions: how it parses one, and what that matches.
 
-From the server's own search: the expression is split at every single blank, each part at its first `:`.
-Parts of one operator are alternatives; the values that commas separate must all hold; all operators must
-hold. Texts are compared without accents and in lower case. An operator that is not known never holds, so
-one wrong part keeps the bot from ever answering.
+From the server's own search: the expression is split at every single space, each part at its first `:`.
+Parts of one operator are alternatives; the values that commas separate must all match; all operators must
+match. Texts are compared without accents and in lower case. An unknown operator never matches, so one wrong
+part keeps the bot from ever answering.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from reconciler.domain.text import quoted
 OPERATORS = ("contains", "notcontains", "startswith", "endswith", "exact")
 MAX_WAYS = 64
 MAX_VALUES = 100
-"""Values of an expression beyond which nothing is said of it: they are compared with each other."""
+"""The most values of an expression that is checked: they are compared with each other."""
 
 MANY = 3
-"""Values of `contains` that hardly anybody wants in one message."""
+"""Values of `contains` that hardly anybody expects in one message."""
 
 _HOLD = ("contains", "startswith", "endswith", "exact")
 
@@ -32,17 +32,17 @@ _ACCENTS = re.compile("[\u0300-\u036f]")
 _MEANT = {"equals": "exact", "equal": "exact", "is": "exact", "regex": "contains", "not": "notcontains"}
 
 Demand = tuple[str, str]
-"""An operator and a value that must hold of the message. `contains` with "" always does."""
+"""An operator and a value that a message must match. `contains` with "" always matches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """An expression taken apart.
+    """A parsed expression.
 
-    mistakes: sentences on what is wrongly written. ways: each a set of demands of which one is enough;
-    None when they are too many. redundant: two values of one part, of which the first demands nothing.
-    listed: a part that asks for so many texts at once that alternatives were meant. unread: why it was not
-    taken apart, so that nothing else is known.
+    mistakes: sentences about what is written wrong. ways: sets of demands, any of which is enough; None when
+    there are too many. redundant: two values of one part, the first of which is implied by the second.
+    listed: a part that demands so many texts at once that alternatives were meant. unread: why it was not
+    parsed; then nothing else is known.
     """
 
     mistakes: tuple[str, ...]
@@ -59,10 +59,10 @@ def normal(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def examine(expression: str) -> Advanced:
-    """Takes an expression apart."""
+    """Parse an expression."""
     number = expression.count(" ") + expression.count(",") + 1
     if number > MAX_VALUES:
-        return Advanced((), None, None, None, f"it has {number} values, and {MAX_VALUES} are read at most")
+        return Advanced((), None, None, None, f"it has {number} values, and at most {MAX_VALUES} are checked")
     groups: dict[str, list[tuple[Demand, ...]]] = {}
     redundant, listed = None, None
     for part in expression.split(" "):
@@ -91,21 +91,21 @@ def examine(expression: str) -> Advanced:
 def _mistakes(expression: str) -> Iterator[str]:
     never = "the bot never answers"
     if re.search(r"[^\S ]", expression):
-        yield f"a line break or tab in it counts as a part of a value, so {never}: write it on one line"
+        yield f"a line break or tab counts as part of a value, so {never}: write the expression on one line"
     parts = expression.split(" ")
     if "" in parts:
         yield (
-            f"where a blank is doubled, or stands before or behind all, the server looks for an operator, so "
-            f"{never}: keep one blank between two parts"
+            f"the server expects an operator after every space, and the expression has a double, leading or "
+            f"trailing one, so {never}: put a single space between two parts"
         )
     for before, part, behind in zip(["", *parts], parts, [*parts[1:], ":"], strict=False):
         operator, colon, value = part.partition(":")
         known = operator.lower() in OPERATORS
         if part and not known and not colon:
             way_out = (
-                "leave out the blank behind the comma"
+                "remove the space after the comma"
                 if before.endswith(",")
-                else "a value cannot hold a blank, so ask for its words one by one, as in contains:bom,dia"
+                else "a value cannot contain a space, so ask for its words separately, as in contains:bom,dia"
                 if ":" in before
                 else "write operator:value, such as contains:preço"
             )
@@ -115,22 +115,22 @@ def _mistakes(expression: str) -> Iterator[str]:
                 iter(get_close_matches(operator.lower(), OPERATORS, 1)), ""
             )
             hint = f" (did you mean {meant}?)" if meant else ""
-            yield f"{quoted(operator)} is no operator{hint}, so {never}: use one of {', '.join(OPERATORS)}"
+            yield f"{quoted(operator)} is not an operator{hint}, so {never}: use {', '.join(OPERATORS)}"
         elif known and not value:
             effect = (
-                "holds for every message"
+                "matches every message"
                 if operator.lower() in ("contains", "startswith", "endswith")
-                else ("never holds, so the bot never answers")
+                else "never matches, so the bot never answers"
             )
-            yield f"{quoted(operator)} has no value and {effect}: write one behind the colon"
+            yield f"{quoted(operator)} has no value and {effect}: write one after the colon"
         elif known and "" in value.split(",") and (behind == "" or ":" in behind):
-            yield f"{quoted(part)} has a comma without a value beside it: leave the comma out"
+            yield f"{quoted(part)} has a comma with no value next to it: remove the comma"
 
 
 def impossible(way: tuple[Demand, ...]) -> bool:
     """Whether no message can meet all the demands."""
     if all(operator == "contains" for operator, _ in way):
-        return False  # whatever they are, a message can hold them one after another
+        return False  # a message can contain them one after another
     return any(_excludes(one, other) for one in way for other in way)
 
 

@@ -1,7 +1,7 @@
-"""The checks of characters that a text processor or a web page puts into a value that must match exactly.
+"""Checks of characters that a word processor or a web page puts into a value that must match exactly.
 
-Nobody sees a no-break space or a typographic quote in a manifest, and the server compares every character, so
-the code point is shown. Here is also the check of secrets in URLs.
+A no-break space or a typographic quote is hard to see in a manifest, and the server compares every character,
+so the warning shows the code point. The check of secrets in URLs is here too.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections.abc import Iterator
 
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import OPENAI
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 
 _TYPED = ("triggerValue", "keywordFinish")
 IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
-"""Fields that name what is elsewhere."""
+"""Fields that name something outside the manifest."""
 
 EXACT = (*_TYPED, *IDS)
-"""Fields whose value a customer, the server or OpenAI has to match to the letter."""
+"""Fields whose value must match exactly what a customer, the server or OpenAI has."""
 
 _NAMES = ("model", "openaiCredsId", "assistantId")
 _STRANGE = re.compile(r"\s+//|\s|[,;]$|[\"'`]")
-"""What no name of a model and no id has."""
+"""What no model's name and no id contains."""
 
 SECRET = tuple(name for name, field in OPENAI.fields.items() if field.hides)
 
@@ -33,18 +33,18 @@ _MEANT = {
     **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
     "\u2026": "...",
 }
-"""What a text processor makes of signs of a keyboard."""
+"""Typographic characters, and those of the keyboard that they replaced."""
 
 _NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-"""Letters by their category that show as nothing."""
+"""Characters whose category is a letter or symbol, and that are invisible."""
 
 _PICTURE = ("\u200d", "\ufe0f", "\u20e3")
-"""What emoji are joined and dressed with; a keyboard puts these in as well."""
+"""What joins and varies emoji; keyboards insert these too."""
 
 
-def odd_characters(scene: Scene) -> Iterator[Remark]:
-    """Characters that are not what they look like, or look like nothing, one remark a text."""
-    for subject, fields in scene.holders():
+def odd_characters(context: Context) -> Iterator[Remark]:
+    """Characters that are not what they look like, or are invisible: one remark per text."""
+    for subject, fields in context.holders():
         regex = fields.get("triggerOperator") == "regex"
         for name in EXACT:
             value = fields.get(name)
@@ -52,38 +52,56 @@ def odd_characters(scene: Scene) -> Iterator[Remark]:
                 value = None if value.ref else value.real
             texts = value if isinstance(value, tuple) else (value,)
             for item, text in enumerate(texts):
-                if isinstance(text, str) and (said := _odd(name, text, regex and name == "triggerValue")):
-                    yield Remark(subject, name, said, item if isinstance(value, tuple) else None)
+                if isinstance(text, str) and (found := _odd(name, text, regex and name == "triggerValue")):
+                    yield Remark(subject, name, found, item if isinstance(value, tuple) else None)
 
 
 def _odd(name: str, text: str, regex: bool) -> str:
-    """What is odd in a text of a field; "" for nothing. regex: so that a class may have both signs."""
-    whose = "customers do not type it" if name in _TYPED else "no name or id has it"
+    """What is odd in a text of a field; "" for nothing. regex: a class may have both characters."""
+    whose = "customers do not type it" if name in _TYPED else "no name or id contains it"
+    return (
+        _replaced(name, text, regex, whose)
+        or _other_letter(name, text, regex, whose)
+        or (_not_of_a_name(name, text, whose) if name in IDS else "")
+    )
+
+
+def _replaced(name: str, text: str, regex: bool, whose: str) -> str:
+    """A character that stands for one of the keyboard's, or that is invisible."""
     for place, character in enumerate(text):
         if character.isascii():
             continue
-        called = f"{name} holds U+{ord(character):04X} ({unicodedata.name(character, 'no name')})"
+        called = f"{name} contains U+{ord(character):04X} ({unicodedata.name(character, 'no name')})"
         meant = _MEANT.get(character, " " if unicodedata.category(character) == "Zs" else "")
         if meant:
             if not (regex and meant in text):
-                return f"{called}, and {whose}: write {meant if meant != ' ' else 'a plain blank'}"
+                return f"{called}, and {whose}: write {meant if meant != ' ' else 'a plain space'}"
         elif _is_unseen(text, place):
-            return f"{called}, which cannot be seen, and {whose}: remove it"
+            return f"{called}, which is invisible, and {whose}: remove it"
+    return ""
+
+
+def _other_letter(name: str, text: str, regex: bool, whose: str) -> str:
+    """A letter of another font or alphabet, or an accent that is a character of its own."""
     if not regex and (other := _lookalike(text)):
-        return f"{name} holds U+{ord(other):04X} ({unicodedata.name(other)}), and {whose}: type it again"
+        return f"{name} contains U+{ord(other):04X} ({unicodedata.name(other)}), and {whose}: type it again"
     if unicodedata.normalize("NFC", text) != text:
         mark = next((one for one in text if unicodedata.combining(one)), text[0])
         return (
-            f"{name} holds U+{ord(mark):04X} ({unicodedata.name(mark, 'no name')}) behind its letter, and "
-            "keyboards make one character of the two: type the letter again"
+            f"{name} contains U+{ord(mark):04X} ({unicodedata.name(mark, 'no name')}) after its letter, and "
+            "keyboards produce a single character for both: type the letter again"
         )
-    said = ""
-    if name in IDS and text != text.strip():
-        said = f"{name} has blanks or a line break around it, and {whose}: remove them"
-    elif name in _NAMES and (strange := _STRANGE.search(text)):
+    return ""
+
+
+def _not_of_a_name(name: str, text: str, whose: str) -> str:
+    """A space or another ASCII character that no name and no id contains."""
+    if text != text.strip():
+        return f"{name} has spaces or a line break around it: remove them"
+    if name in _NAMES and (strange := _STRANGE.search(text)):
         hint = ", or write `#` for a comment" if re.search(r"\s(//|/\*)", text) else ""
-        said = f"{name} holds {strange[0]!r}, and {whose}: remove it{hint}"
-    return said
+        return f"{name} contains {strange[0]!r}, and {whose}: remove it{hint}"
+    return ""
 
 
 def _lookalike(text: str) -> str:
@@ -116,15 +134,16 @@ def _is_unseen(text: str, place: int) -> bool:
     return variation or unicodedata.category(character) in {"Cf", "Cc", "Zl", "Zp", "Cn", "Co"}
 
 
-def secret_in_url(scene: Scene) -> Iterator[Remark]:
+def secret_in_url(context: Context) -> Iterator[Remark]:
     """A URL in the manifest that has a secret in it."""
-    for bot in scene.bots:
+    for bot in context.bots:
         for name in SECRET:
             value = bot.fields.get(name)
             if isinstance(value, Hidden) and value.ref is None:
                 yield Remark(
                     bot,
                     name,
-                    f"{name} ({value}) has what looks like a secret in it, which everybody has who reads "
-                    f"the repository: revoke it, put the new one into a variable, and say {name}: !env NAME",
+                    f"{name} ({value}) contains what looks like a secret, which everybody who can read the "
+                    "repository can read: revoke it, put the new one into an environment variable, and "
+                    f"write {name}: !env NAME",
                 )

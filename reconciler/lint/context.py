@@ -1,4 +1,4 @@
-"""What a check looks at, and what it says: one instance of the manifests, and remarks with their places."""
+"""What a check gets and what it returns: an instance of the manifests, and remarks with their places."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Subject = DesiredBot | DesiredSettings
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something that the server takes and will not do. text: a sentence that ends with what to do.
+    """Something that the server accepts but will not do as written.
 
-    subject, field: whose value it is about, by the manifest's name of the field. item: of a list, which one.
+    subject, field: whose value it is about, and the manifest's name of the field. text: what is wrong, then
+    what to do. item: which one of a list.
     """
 
     subject: Subject
@@ -44,10 +45,10 @@ class Remark:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """An instance before a server of some version.
+class Context:
+    """An instance on a server of some version.
 
-    useful: the ids of the nodes whose value has a meaning for some bot, of whatever instance.
+    useful: the ids of the nodes whose value has an effect for some bot of any instance.
     """
 
     instance: DesiredInstance
@@ -75,11 +76,11 @@ class Scene:
 
     @cached_property
     def compared(self) -> triggers.Compared:
-        """The bots whose triggers others take."""
+        """How the triggers of the instance's bots hide each other."""
         return triggers.compare(self.bots, self.modern)
 
     def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
-        """All that has the fields which settings and bots share."""
+        """The settings and the bots, which share fields."""
         if self.instance.settings:
             yield self.instance.settings, self.instance.settings.fields
         for bot in self.bots:

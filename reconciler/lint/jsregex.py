@@ -1,10 +1,9 @@
-"""What JavaScript makes of a regular expression: whether it takes it, and what it then matches.
+"""How JavaScript reads a regular expression: whether it is valid, and what it matches.
 
 The server calls `new RegExp(triggerValue).test(message)`: no flags, so no `u` and no `i`, and the lenient
-grammar of ECMAScript's Annex B, in which an escape that is not known is the letter itself. Whether a
-pattern is taken is regress's to say, an ECMAScript engine; where it is more lenient than JavaScript, that
-is corrected here. What a pattern matches is read off its tree and never tried, so that no pattern, however
-made, takes time.
+grammar of ECMAScript's Annex B, in which an unknown escape is the letter itself. regress, an ECMAScript
+engine, decides whether a pattern is valid; where it is more lenient than JavaScript, that is corrected here.
+What a pattern matches is derived from its tree and never tried, so that no pattern takes long.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ from reconciler.lint.jstree import (
 )
 
 MAX_LENGTH = 2000
-"""Characters of a pattern beyond which nothing is said of it: engines have limits of their own."""
+"""The most characters of a pattern that is checked: engines have limits of their own."""
 
-_DEEP = "its groups are nested too deep"
+_DEEP = "its groups are nested too deeply"
 _EDGES = {(True, True): "exact", (True, False): "startswith", (False, True): "endswith"}
 
 Literals = tuple[tuple[str, str], ...]
-"""Texts and how they stand in a message: exact, startswith, endswith or contains."""
+"""Texts, and how a message must match them: exact, startswith, endswith or contains."""
 
 
 @dataclass(frozen=True, slots=True)
 class Regex:
     """A pattern as JavaScript reads it.
 
-    refused: why it does not compile, with a hint; then nothing else is known. foreign: what it takes for
-    something else than was meant, each a sentence. boundary: a `\\b` beside a letter that is no ASCII.
-    everything: whether every message is matched, or all of one line. texts: some of its alternatives as
-    plain texts. complete: whether these are all of them. unread: why it was not read.
+    refused: why it does not compile, with a hint; then nothing else is known. foreign: what means something
+    else than in other languages, each a sentence. boundary: a non-ASCII letter next to a `\\b`. everything:
+    whether it matches every message, or every message of one line. texts: some of its alternatives as plain
+    texts. complete: whether these are all of them. unread: why it was not read.
     """
 
     refused: str = ""
@@ -59,9 +58,9 @@ class Regex:
 
 @lru_cache(maxsize=4096)
 def examine(pattern: str, modern: bool = True) -> Regex:
-    """Reads a pattern. modern: whether by the JavaScript of Node 24, with `(?i:...)`, or of Node 20."""
+    """Read a pattern. modern: by the JavaScript of Node 24, which has `(?i:...)`, rather than of Node 20."""
     if len(pattern) > MAX_LENGTH:
-        return Regex(unread=f"it has {len(pattern)} characters, and {MAX_LENGTH} are read at most")
+        return Regex(unread=f"it has {len(pattern)} characters, and at most {MAX_LENGTH} are checked")
     import regress  # noqa: PLC0415 - only a manifest with a regex pays for it
 
     reader = Reader(pattern)
@@ -71,12 +70,12 @@ def examine(pattern: str, modern: bool = True) -> Regex:
             _check_old(pattern)
         tree = reader.alternatives()
     except regress.RegressError as error:
-        said = str(error)
-        if "too deeply" in said:  # a limit of its own, not the language's
+        reason = str(error)
+        if "too deeply" in reason:  # a limit of regress, not of the language
             return Regex(unread=_DEEP)
         return Regex(
             refused=_hint(pattern)
-            or f"{said[:1].lower()}{said[1:]}: correct it, or escape signs such as ( and [ as \\( and \\["
+            or f"{reason[:1].lower()}{reason[1:]}: fix it, or escape characters such as ( and [ with a \\"
         )
     except RefusedError as error:
         return Regex(refused=str(error))
@@ -96,25 +95,25 @@ def examine(pattern: str, modern: bool = True) -> Regex:
 
 _MODIFIERS = re.compile(r"(?<!\\)\(\?(?:[ims]+-?[ims]*|-[ims]+):")
 _NAME = re.compile(r"(?<!\\)\(\?<(?![=!])([^>]*)>")
-_FLAGS = "flags such as (?i) are not for JavaScript: write both cases, as in [Oo]i"
+_FLAGS = "JavaScript does not support flags such as (?i): write both cases, as in [Oo]i"
 _HINTS = (
-    (r"\(\?P[<=>]", "(?P<name>...) is Python's: write (?<name>...), and \\k<name> to refer to it"),
+    (r"\(\?P[<=>]", "(?P<name>...) is Python syntax: write (?<name>...), and \\k<name> to refer to it"),
     (r"\(\?[a-zA-Z]+\)", _FLAGS),
     (r"\(\?[a-zA-Z]*-?[a-zA-Z]+:", _FLAGS),
-    (r"\(\?#", "(?#...) is no comment in JavaScript: leave it out"),
-    (r"\(\?>", "atomic groups (?>...) are not for JavaScript: write (?:...)"),
-    (r"\(\?\(", "conditions (?(1)...) are not for JavaScript: write the alternatives out"),
-    (r"\(\?['|&R0-9+]", "that kind of group is not for JavaScript: write (?:...) or (?<name>...)"),
-    (r"[*+?}]\+", "possessive quantifiers such as `++` are not for JavaScript: leave the second sign out"),
+    (r"\(\?#", "JavaScript does not support comments such as (?#...): remove it"),
+    (r"\(\?>", "JavaScript does not support atomic groups (?>...): write (?:...)"),
+    (r"\(\?\(", "JavaScript does not support conditions (?(1)...): write out the alternatives"),
+    (r"\(\?['|&R0-9+]", "JavaScript does not support this kind of group: write (?:...) or (?<name>...)"),
+    (r"[*+?}]\+", "JavaScript does not support possessive quantifiers such as `++`: remove the second one"),
     (
         r"(^|[(|])[*+]|(^|\|)\?",
-        "a sign that repeats stands with nothing before it: write \\+ or \\* for the sign itself",
+        "a quantifier has nothing before it to repeat: write \\+ or \\* for the character itself",
     ),
 )
 
 
 def _check_old(pattern: str) -> None:
-    """What Node 20 refuses and regress takes."""
+    """Raise RefusedError for what Node 20 refuses and regress accepts."""
     if _MODIFIERS.search(pattern):
         raise RefusedError(_FLAGS)
     names = _NAME.findall(pattern)
@@ -124,21 +123,21 @@ def _check_old(pattern: str) -> None:
 
 def _hint(pattern: str) -> str:
     bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]", "_", pattern, flags=re.DOTALL)
-    return next((said for sign, said in _HINTS if re.search(sign, bare)), "")
+    return next((hint for syntax, hint in _HINTS if re.search(syntax, bare)), "")
 
 
 # -- what it matches --------------------------------------------------------------------------
 
 
 def _nullable(term: Term) -> bool:
-    """Whether it takes the empty text wherever it stands."""
+    """Whether it matches the empty text anywhere."""
     if isinstance(term, Repeat):
         return term.least == 0 or _nullable(term.term)
     return isinstance(term, Group) and any(all(map(_nullable, terms)) for terms in term.alternatives)
 
 
 def _any(term: Term) -> Literal["", "line", "all"]:
-    """Whether it takes any one character, of a line or at all."""
+    """Whether it matches any single character, or any but a line break."""
     if isinstance(term, Repeat):
         return _any(term.term) if term.least <= 1 and term.most != 0 else ""
     if isinstance(term, Group):
@@ -160,7 +159,7 @@ def _run(term: Term) -> Literal["", "line", "all"]:
 
 
 def _everything(tree: Tree) -> Literal["", "line", "all"]:
-    """Whether every message is matched, that has a character in it."""
+    """Whether every message that is not empty is matched."""
     found = {_every(terms) for terms in tree}
     return "all" if "all" in found else "line" if "line" in found else ""
 
@@ -179,7 +178,7 @@ def _every(terms: tuple[Term, ...]) -> Literal["", "line", "all"]:
 
 
 def _bare(terms: tuple[Term, ...]) -> tuple[bool, bool, tuple[Term, ...]]:
-    """Without ^ and $ at the ends, and whether they stood there."""
+    """Whether ^ and $ are at the ends, and the terms without them."""
     first = bool(terms) and terms[0] == Edge("^")
     terms = terms[first:]
     last = bool(terms) and terms[-1] == Edge("$")
@@ -215,12 +214,12 @@ def _texts(tree: Tree) -> tuple[list[tuple[str, str]], bool]:
 
 
 def _is_line(term: Term) -> bool:
-    """Whether it is `.*`, which makes an anchor beside it nearly void."""
+    """Whether it is `.*`, which makes an anchor next to it nearly pointless."""
     return isinstance(term, Repeat) and term.least == 0 and bool(_run(term))
 
 
 def _trimmed(terms: Iterable[Term]) -> Iterator[Term]:
-    """Without what need not be there, at an end that is open."""
+    """The terms without those at the beginning that may match nothing."""
     inside = False
     for term in terms:
         if inside:
@@ -231,7 +230,7 @@ def _trimmed(terms: Iterable[Term]) -> Iterator[Term]:
 
 
 def _expanded(terms: Iterable[Term]) -> list[str] | None:
-    """Every text that the terms match, None where these are too many to say."""
+    """Every text that the terms match; None if there are too many."""
     return _product([_ends(term) for term in terms])
 
 

@@ -1,31 +1,31 @@
-"""A regular expression that JavaScript takes → a tree of what it is made of.
+"""A regular expression that compiles in JavaScript → its syntax tree.
 
-Only the grammar without flags, ECMAScript's Annex B, and only patterns that compile: what is left to refuse
-is where regress, which judges that, is more lenient. On the way it notes what people write for other
-languages, and JavaScript takes for something else.
+Only the grammar without flags, ECMAScript's Annex B, and only patterns that regress compiles: it refuses what
+regress accepts and JavaScript does not. It also notes syntax of other languages that JavaScript reads as
+something else.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MAX_DEPTH = 30
-"""Groups in one another beyond which a pattern is not looked into."""
+"""The deepest nesting of groups that is read."""
 
 MAX_TEXTS = 64
-"""How many texts a pattern may come to before it is said to be undecidable."""
+"""The most texts that a pattern is expanded to."""
 
 _ESCAPES = {
     "A": "write ^ for the beginning",
     "Z": "write $ for the end",
     "z": "write $ for the end",
-    "h": "write [ \\t] for a blank",
+    "h": "write [ \\t] for a space",
     "R": "write \\r?\\n for a line break",
     "p": "list the letters, as in [a-zà-ú]",
     "P": "list the letters, as in [^a-zà-ú]",
-    "Q": "escape each sign by itself",
-    "E": "escape each sign by itself",
+    "Q": "escape each character by itself",
+    "E": "escape each character by itself",
     "u": "write \\u and four digits, or the character itself",
     "x": "write \\x and two digits, or the character itself",
     "U": "write the character itself",
@@ -36,7 +36,7 @@ _KNOWN = frozenset("dDwWsSbBfnrtv")
 
 @dataclass(frozen=True, slots=True)
 class Char:
-    """One of these characters; None: any but those of a line break, or (whole) any at all."""
+    """One of these characters; None: any but a line break, or any at all (whole)."""
 
     of: frozenset[str] | None
     whole: bool = False
@@ -51,19 +51,19 @@ class Edge:
 
 @dataclass(frozen=True, slots=True)
 class Opaque:
-    """What is not looked into: a look-around, a boundary, a reference, a large class."""
+    """What is not expanded: a look-around, a boundary, a reference, a large class."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Alternatives in parentheses, of whatever kind they are."""
+    """Alternatives in parentheses of any kind."""
 
     alternatives: tuple[tuple[Term, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """A term so many times. most: None for no end."""
+    """A term repeated. most: None for no limit."""
 
     term: Term
     least: int
@@ -83,20 +83,51 @@ _NUMBER = re.compile(r"\d+", re.ASCII)
 _CODE = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|c[A-Za-z]")
 _DIGITS = "0123456789"
 _LITERAL_ESCAPES = {"d": _DIGITS, "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
-_HALF = "an emoji is two characters for JavaScript, and only the second is repeated: write (?:😀)?"
-_HALVES = "an emoji in [...] is two halves, each of which is a part of many emoji: write (?:😀|😂) instead"
+_HALF = "an emoji is two characters in JavaScript, and only the second is repeated: write (?:😀)?"
+_HALVES = "an emoji in [...] is two halves, each of them part of many emoji: write (?:😀|😂) instead"
 
 
 class RefusedError(Exception):
-    """JavaScript refuses what regress takes."""
+    """JavaScript refuses what regress accepts."""
 
 
 class TooDeepError(Exception):
-    """More groups in one another than are looked into."""
+    """Groups are nested more deeply than MAX_DEPTH."""
+
+
+@dataclass(slots=True)
+class _Class:
+    """The members of a class [...]. escapes: their letters. open_ended: whether there are more than chars."""
+
+    negated: bool
+    chars: set[str] = field(default_factory=set)
+    escapes: set[str] = field(default_factory=set)
+    open_ended: bool = False
+
+    def add(self, low: str, high: str, escaped: bool) -> None:
+        """Add the characters from low to high; "" for one that is not known."""
+        self.open_ended |= escaped or not low
+        if low and high and ord(high) - ord(low) < MAX_TEXTS:
+            self.chars.update(map(chr, range(ord(low), ord(high) + 1)))
+        else:
+            self.open_ended = True
+
+    def term(self) -> Char | Opaque:
+        """The class as a term."""
+        everything = any({letter, letter.upper()} <= self.escapes for letter in "dws")
+        nothing = not self.chars and not self.escapes
+        if (self.negated and nothing) or (everything and not self.negated):
+            return Char(None, whole=True)
+        if self.negated or self.open_ended or not self.chars:
+            return Opaque()
+        return Char(frozenset(self.chars))
 
 
 class Reader:
-    """A pattern that regress takes → its tree; what looks foreign is noted on the way."""
+    """Reads the tree of a pattern that regress compiles.
+
+    foreign: sentences about syntax of other languages. boundary: a non-ASCII letter next to a `\\b`.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -130,7 +161,7 @@ class Reader:
                 return term.alternatives[0]
             return (term,)
         if self._pattern[self._at - 2 : self._at] in (r"\b", r"\B") and isinstance(term, Opaque):
-            raise RefusedError(f"\\b cannot be repeated: leave out the `{match[0]}` behind it")
+            raise RefusedError(f"\\b cannot be repeated: remove the `{match[0]}` after it")
         self._at = match.end()
         if isinstance(term, Char) and match[1] != "+" and max(term.of or "-") > "\uffff":
             self.foreign.append(_HALF)
@@ -145,7 +176,7 @@ class Reader:
     def _term(self) -> Term:
         pattern, at, sign = self._pattern, self._at, self._sign()
         if _QUANTIFIER.match(pattern, at):  # as in \u{2}*, where regress sees a code point
-            raise RefusedError("a sign that repeats stands behind another: leave one out")
+            raise RefusedError("a quantifier follows another: remove one")
         if sign == "\\":
             return self._escape()
         if sign == "[":
@@ -162,7 +193,7 @@ class Reader:
             self._at += 1
             return Group(tree) if plain else Opaque()
         if _PYTHON_COUNT.match(pattern, at):
-            self.foreign.append("{,3} is Python's: JavaScript takes it for these very signs: write {0,3}")
+            self.foreign.append("{,3} is Python syntax, and plain text in JavaScript: write {0,3}")
         self._at += 1
         if sign in "^$":
             return Edge(sign)
@@ -182,7 +213,9 @@ class Reader:
             number = _NUMBER.match(pattern, at + 1)
             self._at = number.end() if number else at + 2
             if number and int(number[0][:4]) > self._groups:
-                self.foreign.append(f"\\{number[0][:4]} refers to a group that is not there")
+                self.foreign.append(
+                    f"\\{number[0][:4]} refers to a group that does not exist: remove or correct it"
+                )
             return Opaque()
         if sign == "k" and self._named:
             self._at = pattern.index(">", at) + 1
@@ -202,54 +235,54 @@ class Reader:
             digits = code[1] or code[2]
             return Char(frozenset(chr(int(digits, 16)))) if digits else Opaque()
         if sign.isascii() and sign.isalpha():
-            way_out = _ESCAPES.get(sign, "leave the backslash out if that is meant")
-            self.foreign.append(f"JavaScript takes \\{sign} for the letter {sign}: {way_out}")
+            advice = _ESCAPES.get(sign, "remove the backslash if that is what you mean")
+            self.foreign.append(f"JavaScript reads \\{sign} as the letter {sign}: {advice}")
         if sign == "c":  # the backslash itself, then a c
             return Opaque()
         return Char(frozenset(sign))
 
     def _class(self) -> Char | Opaque:
+        negated = self._class_opening()
+        found = _Class(negated)
+        while self._sign() not in ("]", ""):
+            low, high, escape, ranged = self._range()
+            found.escapes.add(escape)
+            if escape == "d" and not ranged:
+                found.chars.update(_DIGITS)
+            else:
+                found.add(low, high, bool(escape))
+        self._at += 1
+        if any(char > "\uffff" for char in found.chars):
+            self.foreign.append(_HALVES)
+            found.open_ended = True
+        return found.term()
+
+    def _class_opening(self) -> bool:
+        """Read the [ of a class, and note what JavaScript does not know. Returns whether it is negated."""
         pattern, start = self._pattern, self._at
         if _POSIX.match(pattern, start):
             self.foreign.append(
-                "JavaScript knows no [:alpha:] and its like, and takes letter by letter: write [a-z] or \\d"
+                "JavaScript does not know [:alpha:] and the like, and reads each character by itself: write "
+                "[a-z] or \\d"
             )
         negated = pattern.startswith("[^", start)
         self._at = start + 1 + negated
         if not negated and self._sign() == "]" and "]" in pattern[self._at + 1 :]:
             self.foreign.append("[] matches nothing in JavaScript: write [\\]...] for a class with a bracket")
-        chars: set[str] = set()
-        escapes: set[str] = set()
-        open_ended = False
-        while self._sign() not in ("]", ""):
-            low, low_escape = self._member()
-            high = low
-            ranged = self._sign() == "-" and pattern[self._at + 1 : self._at + 2] not in ("]", "")
-            if ranged:
-                self._at += 1
-                high, high_escape = self._member()
-                if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
-                    raise RefusedError("a range of emoji is out of order, for JavaScript sees their halves")
-                low_escape = low_escape or high_escape
-            escapes.add(low_escape)
-            if low_escape == "d" and not ranged:
-                chars.update(_DIGITS)
-                continue
-            open_ended |= bool(low_escape) or not low
-            if low and high and ord(high) - ord(low) < MAX_TEXTS:
-                chars.update(map(chr, range(ord(low), ord(high) + 1)))
-            else:
-                open_ended = True
+        return negated
+
+    def _range(self) -> tuple[str, str, str, bool]:
+        """A class's next character or range: its ends, the letter of an escape, and whether it is a range."""
+        low, escape = self._member()
+        if self._sign() != "-" or self._pattern[self._at + 1 : self._at + 2] in ("]", ""):
+            return low, low, escape, False
         self._at += 1
-        if any(char > "\uffff" for char in chars):
-            self.foreign.append(_HALVES)
-            open_ended = True
-        everything = any({low, low.upper()} <= escapes for low in "dws")
-        if (negated and not chars and not escapes) or (everything and not negated):
-            return Char(None, whole=True)
-        if negated or open_ended or not chars:
-            return Opaque()
-        return Char(frozenset(chars))
+        high, high_escape = self._member()
+        if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
+            raise RefusedError(
+                "a range of emoji is out of order, as JavaScript sees their halves: write (?:😀|😂)"
+            )
+        return low, high, escape or high_escape, True
 
     def _member(self) -> tuple[str, str]:
         """A class's next character, and the letter of an escape that stands for many."""

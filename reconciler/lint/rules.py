@@ -1,8 +1,8 @@
-"""The rules of `validate`'s warnings, as data: what each is called, and for which servers it holds.
+"""The rules of `validate`'s warnings, as data: the name of each, and the servers that it applies to.
 
-All come from the server's behaviour, recorded or read in its public source. docs/lint.md says of each why
-it is there and what to do; the tests run its examples. A rule has no severity: what it finds is a warning,
-and --strict makes all of them errors.
+All come from the server's behaviour, recorded or read in its public source. docs/lint.md says why each rule
+exists and what to do; the tests run its examples. A rule has no severity: what it finds is a warning, and
+--strict makes all of them errors.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from dataclasses import dataclass
 
 from reconciler.domain.versions import Version
 from reconciler.lint import characters, starting, values, written
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 
 UNKNOWN = "unknown-rule"
-"""The rule about ids of rules, which looks at all manifests together."""
+"""The rule about ids of rules, which checks all manifests together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that the server takes but will not do.
+    """Something that the server accepts but will not do as written.
 
-    id: as `silence:` names it, for good. title: a line. fields: those that it looks at. check: None for the
-    rule that looks at all instances at once. since, until: the first and the last version of the server that
-    behaves so.
+    id: as `silence:` names it; never changes. title: a line. fields: those that it looks at. check: None for
+    the rule that checks all instances at once. since, until: the first and the last version of the server
+    that behaves like this.
     """
 
     id: str
     title: str
     fields: tuple[str, ...]
-    check: Callable[[Scene], Iterable[Remark]] | None
+    check: Callable[[Context], Iterable[Remark]] | None
     since: Version | None = None
     until: Version | None = None
 
     def holds(self, version: Version) -> bool:
-        """Whether a server of that version behaves so."""
+        """Whether the rule applies to a server of that version."""
         return (self.since or version) <= version <= (self.until or version)
 
 
@@ -69,7 +69,7 @@ RULES = (
     ),
     Rule(
         "regex-invalid",
-        "JavaScript refuses the regular expression",
+        "The regular expression is invalid in JavaScript",
         ("triggerValue",),
         starting.regex_invalid,
     ),
@@ -81,12 +81,15 @@ RULES = (
     ),
     Rule(
         "regex-boundary",
-        "`\\b` beside a letter with an accent is no end of a word",
+        "`\\b` next to an accented letter is not a word boundary",
         ("triggerValue",),
         starting.regex_boundary,
     ),
     Rule(
-        "regex-slashes", "The regular expression stands in slashes", ("triggerValue",), starting.regex_slashes
+        "regex-slashes",
+        "The regular expression is written in slashes",
+        ("triggerValue",),
+        starting.regex_slashes,
     ),
     Rule(
         "regex-matches-everything",
@@ -96,7 +99,7 @@ RULES = (
     ),
     Rule(
         "not-checked",
-        "A trigger that is too long to be checked, or one of too many",
+        "A trigger is too long to be checked, or there are too many",
         ("triggerValue",),
         starting.not_checked,
     ),
@@ -114,13 +117,13 @@ RULES = (
     ),
     Rule(
         "advanced-comma",
-        "Commas join what must all be there, and alternatives were probably meant",
+        "Values separated by commas must all match, and alternatives were probably meant",
         ("triggerValue",),
         starting.advanced_comma,
     ),
     Rule(
         "padded-trigger",
-        "The keyword has blanks that no message has",
+        "The keyword has spaces that no message has",
         ("triggerValue",),
         starting.padded_trigger,
     ),
@@ -133,7 +136,7 @@ RULES = (
     ),
     Rule(
         "no-effect",
-        "A field without effect for the bot's botType or triggerType",
+        "A field has no effect for the bot's botType or triggerType",
         (
             "assistantId",
             "functionUrl",
@@ -147,7 +150,7 @@ RULES = (
     ),
     Rule(
         "never-read",
-        "expire and unknownMessage are read by no code",
+        "The server never reads expire and unknownMessage",
         values.UNREAD,
         values.never_read,
         since=(2, 3, 0),
@@ -161,25 +164,25 @@ RULES = (
     ),
     Rule(
         "ignore-jids-of-bot",
-        "A bot's ignoreJids are not looked at",
+        "The server ignores a bot's ignoreJids",
         ("ignoreJids",),
         values.ignore_jids_of_bot,
     ),
     Rule(
         "jid-matches-nothing",
-        "An entry of ignoreJids that is nobody's JID",
+        "An entry of ignoreJids matches no JID",
         ("ignoreJids",),
         values.jid_matches_nothing,
     ),
     Rule(
         "padded-keyword-finish",
-        "A keywordFinish with blanks around it never ends a session",
+        "A keywordFinish with spaces around it never ends a session",
         ("keywordFinish",),
         values.padded_keyword_finish,
     ),
     Rule(
         "keep-open",
-        "With keepOpen, a contact that ends the session is muted for good",
+        "With keepOpen, a contact that ends the session is never answered again",
         ("keepOpen", "keywordFinish"),
         values.keep_open,
         until=(2, 3, 7),
@@ -188,28 +191,28 @@ RULES = (
         "debounce-milliseconds", "debounceTime is in seconds", ("debounceTime",), values.debounce_milliseconds
     ),
     Rule("delay-seconds", "delayMessage is in milliseconds", ("delayMessage",), values.delay_seconds),
-    Rule("zero-delay", "delayMessage 0 is a delay of 1000", ("delayMessage",), values.zero_delay),
+    Rule("zero-delay", "delayMessage 0 waits 1000 milliseconds", ("delayMessage",), values.zero_delay),
     Rule(
         "assistants-api",
-        "OpenAI's Assistants API ends",
+        "OpenAI shuts down its Assistants API",
         ("botType", "model", "maxTokens", "systemMessages", "assistantId", "functionUrl"),
         values.assistants_api,
     ),
     Rule(
         "reasoning-max-tokens",
-        "The model refuses max_tokens",
+        "The model rejects max_tokens",
         ("model", "maxTokens"),
         values.reasoning_max_tokens,
     ),
     Rule(
         "disabled-fallback",
-        "A fallback that is disabled answers all the same",
+        "A disabled fallback still answers",
         ("fallback", "enabled"),
         values.disabled_fallback,
     ),
     Rule(
         "borrowed-credential",
-        "The bot goes with another instance's credential",
+        "The bot uses another instance's credential, and is deleted with it",
         ("openaiCreds",),
         values.borrowed_credential,
     ),
@@ -221,31 +224,31 @@ RULES = (
     ),
     Rule(
         "variable-without-vars",
-        "What looks like a variable, where no `vars:` is declared",
+        "A text contains what looks like a variable, but no `vars:` is declared",
         values.TEXTS,
         values.variable_without_vars,
     ),
     Rule(
         "odd-characters",
-        "A character that cannot be seen or typed, in a value that must match exactly",
+        "A value that must match exactly contains a character that is invisible or hard to type",
         characters.EXACT,
         characters.odd_characters,
     ),
     Rule(
         "yaml-sign",
-        "YAML takes a sign in the value for something else",
+        "YAML reads a character of the value as something else",
         written.FIELDS,
         written.yaml_sign,
     ),
     Rule(
         "file-name",
-        "The name of a file that other systems may not find",
+        "Other systems may not find a file by its name",
         written.FIELDS,
         written.file_name,
     ),
     Rule(
         "secret-in-url",
-        "A secret stands in a URL in the manifest",
+        "A URL in the manifest contains a secret",
         characters.SECRET,
         characters.secret_in_url,
     ),

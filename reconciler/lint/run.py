@@ -1,8 +1,8 @@
-"""`validate`'s warnings: what the server takes but will not do. Pure, and of nothing but the manifests.
+"""`validate`'s warnings: what the server accepts but will not do as written. Pure, from the manifests alone.
 
-rules.py has the rules as data; values.py and starting.py look at one instance after another; triggers.py,
-advanced.py and jsregex.py know how the server chooses a bot. Here their remarks become warnings: silenced
-ones are left out, and one place that many bots share is spoken of once.
+rules.py has the rules as data; starting.py, values.py, characters.py and written.py check one instance after
+another; triggers.py, advanced.py and jsregex.py know how the server chooses a bot. Here their remarks become
+warnings: those of ignored rules are left out, and what many bots share gets one warning.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reconciler.domain.findings import Warning
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 from reconciler.lint.rules import RULES, UNKNOWN
 
 _UNREAD = "never-read"
@@ -25,21 +25,21 @@ _NAMED = 2
 
 
 def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
-    """Everything that is to be said of the manifests, in the order of places. server: its version."""
+    """All warnings about the manifests, in the order of their places. server: its version."""
     useful = _useful(desired)
     places: dict[tuple[Position, str, int], list[tuple[DesiredInstance, Remark]]] = {}
     for instance in desired.instances:
-        scene = Scene(instance, server, useful)
+        context = Context(instance, server, useful)
         for rule in RULES:
             if not rule.check or not rule.holds(server) or rule.id in instance.ignored:
                 continue
-            said = Counter[tuple[Position, int]]()
-            for remark in rule.check(scene):
+            seen = Counter[tuple[Position, int]]()
+            for remark in rule.check(context):
                 if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.ignored:
                     continue
                 at = remark.at
-                nth = said[at, id(remark.subject)]
-                said[at, id(remark.subject)] += 1
+                nth = seen[at, id(remark.subject)]
+                seen[at, id(remark.subject)] += 1
                 places.setdefault((at, rule.id, nth), []).append((instance, remark))
     warnings = [
         Warning(at, rule, f"{_whose(at, remarks)}: {remarks[0][1].text}")
@@ -49,14 +49,14 @@ def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
 
 
 def unread(server: Version) -> frozenset[str]:
-    """The fields that a server of this version stores, and no code of it reads."""
+    """The fields that a server of this version stores and never reads."""
     return frozenset(
         name for rule in RULES if rule.id == _UNREAD and rule.holds(server) for name in rule.fields
     )
 
 
 def _useful(desired: Desired) -> frozenset[int]:
-    """The values that have a meaning for some bot, by their nodes: defaults and anchors are shared."""
+    """The ids of the nodes whose value has an effect for some bot: defaults and anchors are shared."""
     limited = [field for field in OPENAI.fields.values() if field.bot_types or field.trigger_types]
     return frozenset(
         id(origin.value)
@@ -85,7 +85,7 @@ def _whose(at: Position, remarks: list[tuple[DesiredInstance, Remark]]) -> str:
 
 
 def _unknown(desired: Desired) -> Iterator[Warning]:
-    """Ids that no rule has, each once: at the first bot or instance that names it."""
+    """Warnings about ids that no rule has, each once: at the first bot or instance that names it."""
     known = {rule.id for rule in RULES}
     seen: set[str] = set()
     for instance in desired.instances:

@@ -1,4 +1,4 @@
-"""The checks of what single fields say: values that are stored and then not acted on, or not as they read."""
+"""Checks of single fields: values that the server stores and ignores, or acts on in an unexpected way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from reconciler.domain import markers
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import quoted
-from reconciler.lint.context import Remark, Scene
+from reconciler.lint.context import Context, Remark
 from reconciler.manifests.model import IDENTIFIER
 
 _JID = re.compile(
@@ -23,22 +23,22 @@ TEXTS = (
     *("systemMessages", "assistantMessages", "userMessages", "triggerValue", "keywordFinish"),
     *("unknownMessage", "description"),
 )
-"""Fields that people write texts in."""
+"""Fields that hold texts for people or the model."""
 
 UNREAD = ("expire", "unknownMessage")
-"""Fields that are stored, and that no code reads since 2.3.0."""
+"""Fields that are stored, and never read since 2.3.0."""
 
 
-def no_effect(scene: Scene) -> Iterator[Remark]:
-    """A field without a meaning for the bot's botType or triggerType. Shared ones are for the others."""
-    for bot in scene.bots:
+def no_effect(context: Context) -> Iterator[Remark]:
+    """A field without an effect for the bot's botType or triggerType, unless a bot that shares it uses it."""
+    for bot in context.bots:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
         for name, value in bot.fields.items():
             field = OPENAI.fields[name]
             if field.applies(bot_type, trigger_type) or value in ("", ()):
-                continue  # an empty one clears what another type left there
+                continue  # an empty value clears what another type left there
             origin = bot.origins.get(name)
-            if origin and id(origin.value) in scene.useful:
+            if origin and id(origin.value) in context.useful:
                 continue
             where, given = (
                 ("botType", bot_type)
@@ -46,49 +46,47 @@ def no_effect(scene: Scene) -> Iterator[Remark]:
                 else ("triggerType", trigger_type)
             )
             yield Remark(
-                bot, name, f"{name} has no effect with {where} {given}: leave it out, or change {where}"
+                bot, name, f"{name} has no effect with {where} {given}: remove it, or change {where}"
             )
 
 
-def never_read(scene: Scene) -> Iterator[Remark]:
-    """expire and unknownMessage. Zero and the empty text say what happens anyway."""
-    for subject, fields in scene.holders():
+def never_read(context: Context) -> Iterator[Remark]:
+    """expire and unknownMessage, unless they say what happens anyway: zero, the empty text."""
+    for subject, fields in context.holders():
         for name in UNREAD:
             if fields.get(name):
-                yield Remark(
-                    subject, name, f"{name} is stored, but no code reads it since 2.3.0: leave it out"
-                )
+                yield Remark(subject, name, f"{name} is stored, but never read since 2.3.0: remove it")
 
 
-def not_known_yet(scene: Scene) -> Iterator[Remark]:
-    """splitMessages and timePerChar on a server that has no such fields."""
-    for subject, fields in scene.holders():
+def not_known_yet(context: Context) -> Iterator[Remark]:
+    """splitMessages and timePerChar on a server that does not have these fields."""
+    for subject, fields in context.holders():
         for name in ("splitMessages", "timePerChar"):
             if name in fields:
                 yield Remark(
-                    subject, name, f"{name} is ignored before 2.2.0: leave it out, or update the server"
+                    subject, name, f"{name} is ignored before 2.2.0: remove it, or update the server"
                 )
 
 
-def ignore_jids_of_bot(scene: Scene) -> Iterator[Remark]:
-    """A bot's own list, unless the settings have all of it."""
-    settings = scene.instance.settings
+def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
+    """A bot's own list, unless all of it is in the settings too."""
+    settings = context.instance.settings
     listed = settings.fields.get("ignoreJids") if settings else None
     known = set(listed) if isinstance(listed, tuple) else set()
-    for bot in scene.bots:
+    for bot in context.bots:
         own = bot.fields.get("ignoreJids")
         if isinstance(own, tuple) and not known.issuperset(own):
             yield Remark(
                 bot,
                 "ignoreJids",
-                "only the list of the instance's settings is looked at, a bot's is not: "
+                "the server uses only the list in the instance's settings, not a bot's: "
                 "write it under `settings: ignoreJids:`",
             )
 
 
-def jid_matches_nothing(scene: Scene) -> Iterator[Remark]:
-    """What is neither @g.us, @s.whatsapp.net nor a JID as it stands in a message."""
-    for subject, fields in scene.holders():
+def jid_matches_nothing(context: Context) -> Iterator[Remark]:
+    """What is neither @g.us, @s.whatsapp.net nor a JID as a message has it."""
+    for subject, fields in context.holders():
         listed = fields.get("ignoreJids")
         for item, jid in enumerate(listed if isinstance(listed, tuple) else ()):
             if not (_JID.fullmatch(jid) or _BROADCAST.fullmatch(jid)):
@@ -107,131 +105,137 @@ def _meant(jid: str) -> str:
     return 'write a whole JID such as 5511999999999@s.whatsapp.net, "@g.us" or "@s.whatsapp.net"'
 
 
-def debounce_milliseconds(scene: Scene) -> Iterator[Remark]:
-    """More than a minute of waiting."""
-    for subject, fields in scene.holders():
+def debounce_milliseconds(context: Context) -> Iterator[Remark]:
+    """A wait of more than a minute."""
+    for subject, fields in context.holders():
         time = fields.get("debounceTime")
         if isinstance(time, int) and time > 60:
-            seconds = f"write {time // 1000} for {time // 1000} s" if time >= 1000 else "write 60 or less"
+            seconds = (
+                f"write {time // 1000} for {time // 1000} seconds" if time >= 1000 else "write 60 or less"
+            )
             yield Remark(
-                subject, "debounceTime", f"debounceTime is in seconds, and {time} of them are long: {seconds}"
+                subject,
+                "debounceTime",
+                f"debounceTime is in seconds, and {time} seconds is a long wait: {seconds}",
             )
 
 
-def delay_seconds(scene: Scene) -> Iterator[Remark]:
-    """So few milliseconds that seconds are meant."""
-    for subject, fields in scene.holders():
+def delay_seconds(context: Context) -> Iterator[Remark]:
+    """So few milliseconds that seconds were meant."""
+    for subject, fields in context.holders():
         delay = fields.get("delayMessage")
         if isinstance(delay, int) and 2 <= delay <= 30:
             yield Remark(
                 subject,
                 "delayMessage",
-                f"delayMessage is in milliseconds, and {delay} of them are nothing: write {delay}000 for "
-                f"{delay} s",
+                f"delayMessage is in milliseconds, and {delay} is too short to notice: write {delay}000 for "
+                f"{delay} seconds",
             )
 
 
-def zero_delay(scene: Scene) -> Iterator[Remark]:
-    """A zero, which the server's code takes for nothing said."""
-    for subject, fields in scene.holders():
+def zero_delay(context: Context) -> Iterator[Remark]:
+    """A zero, which the server treats as a missing value."""
+    for subject, fields in context.holders():
         if fields.get("delayMessage") == 0:
             yield Remark(
-                subject, "delayMessage", "delayMessage 0 is taken for 1000 when sending: write 1 for no delay"
+                subject,
+                "delayMessage",
+                "the server treats delayMessage 0 as 1000: write 1 for no noticeable delay",
             )
 
 
-def padded_keyword_finish(scene: Scene) -> Iterator[Remark]:
+def padded_keyword_finish(context: Context) -> Iterator[Remark]:
     """The message is trimmed before the comparison, the keyword is not."""
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         word = fields.get("keywordFinish")
         if isinstance(word, str) and word != word.strip():
-            way_out = f"write {quoted(word.strip())}" if word.strip() else 'write "" for no such word'
+            advice = f"write {quoted(word.strip())}" if word.strip() else 'write "" for no such word'
             yield Remark(
                 subject,
                 "keywordFinish",
-                f"messages are trimmed before they are compared, so {quoted(word)} with blanks around it "
-                f"never ends a session: {way_out}",
+                f"messages are trimmed before they are compared, so {quoted(word)}, which has spaces or line "
+                f"breaks around it, never ends a session: {advice}",
             )
 
 
-def keep_open(scene: Scene) -> Iterator[Remark]:
-    """A word that ends a session which is kept, closed: nothing opens it again."""
-    said = (
-        "with keepOpen, who sends the keywordFinish {} is never answered again: "
+def keep_open(context: Context) -> Iterator[Remark]:
+    """A word that closes a session that is then kept: nothing opens it again."""
+    text = (
+        "with keepOpen, a contact that sends the keywordFinish {} is never answered again: "
         'write `keepOpen: false`, or `keywordFinish: ""`'
     )
-    settings = scene.instance.settings
+    settings = context.instance.settings
     if (
         settings
         and settings.fields.get("keepOpen") is True
         and (word := settings.fields.get("keywordFinish"))
     ):
-        yield Remark(settings, "keepOpen", said.format(quoted(str(word))))
-    for bot in scene.bots:
-        subject, keep = scene.effective(bot, "keepOpen")
-        owner, word = scene.effective(bot, "keywordFinish")
+        yield Remark(settings, "keepOpen", text.format(quoted(str(word))))
+    for bot in context.bots:
+        subject, keep = context.effective(bot, "keepOpen")
+        owner, word = context.effective(bot, "keywordFinish")
         if keep is True and word and bot in (subject, owner):
             yield Remark(
-                bot, "keepOpen" if subject is bot else "keywordFinish", said.format(quoted(str(word)))
+                bot, "keepOpen" if subject is bot else "keywordFinish", text.format(quoted(str(word)))
             )
 
 
-def assistants_api(scene: Scene) -> Iterator[Remark]:
-    """Bots that stop with OpenAI's Assistants API."""
-    for bot in scene.bots:
+def assistants_api(context: Context) -> Iterator[Remark]:
+    """Bots that depend on OpenAI's Assistants API."""
+    for bot in context.bots:
         if bot.fields.get("botType") == "assistant":
             yield Remark(
                 bot,
                 "botType",
-                "OpenAI announced the end of its Assistants API for 2026-08-26: write `botType: "
-                "chatCompletion` with model, maxTokens and systemMessages (the assistant's instructions), "
-                "and leave assistantId and functionUrl out",
+                "OpenAI shuts down its Assistants API on 2026-08-26: write `botType: chatCompletion` with "
+                "model, maxTokens and systemMessages (the assistant's instructions), and remove assistantId "
+                "and functionUrl",
             )
 
 
-def reasoning_max_tokens(scene: Scene) -> Iterator[Remark]:
-    """Models that refuse the parameter in which the server sends maxTokens."""
-    for bot in scene.bots:
+def reasoning_max_tokens(context: Context) -> Iterator[Remark]:
+    """Models that reject the parameter in which the server sends maxTokens."""
+    for bot in context.bots:
         model = bot.fields.get("model")
         if bot.fields.get("botType") == "chatCompletion" and _REASONING.match(str(model)):
             yield Remark(
                 bot,
                 "model",
-                f"the server sends maxTokens as max_tokens, which {quoted(str(model))} refuses, so contacts "
-                "get an error for an answer: take a model that accepts it, such as gpt-4o-mini or gpt-4.1",
+                f"the server sends maxTokens as max_tokens, which {quoted(str(model))} rejects, so contacts "
+                "get an error as the answer: use a model that accepts it, such as gpt-4o-mini or gpt-4.1",
             )
 
 
-def disabled_fallback(scene: Scene) -> Iterator[Remark]:
-    """A fallback that is switched off, and answers nevertheless."""
-    settings = scene.instance.settings
-    for bot in scene.bots:
+def disabled_fallback(context: Context) -> Iterator[Remark]:
+    """A disabled fallback, which still answers."""
+    settings = context.instance.settings
+    for bot in context.bots:
         if settings and bot.name == settings.fallback and bot.fields.get("enabled") is False:
             yield Remark(
                 settings,
                 "fallback",
-                f"{quoted(bot.name)} is disabled and answers as the fallback all the same: "
-                'write `fallback: ""` to keep it silent',
+                f"{quoted(bot.name)} is disabled, but still answers as the fallback: "
+                'write `fallback: ""` to stop it',
             )
 
 
-def borrowed_credential(scene: Scene) -> Iterator[Remark]:
-    """A credential that goes with another instance, and takes the bot along."""
-    for bot in scene.bots:
+def borrowed_credential(context: Context) -> Iterator[Remark]:
+    """A credential that is deleted with another instance, and the bot with it."""
+    for bot in context.bots:
         if bot.creds_owner is not None:
             yield Remark(
                 bot,
                 "openaiCreds",
-                f"the credential belongs to instance {quoted(bot.creds_owner)}: whoever deletes that "
-                "instance deletes this bot, so give this instance a key of its own where you can",
+                f"the credential belongs to the instance {quoted(bot.creds_owner)}, and deleting that "
+                "instance deletes this bot too: give this instance a key of its own where you can",
             )
 
 
-def variable_without_vars(scene: Scene) -> Iterator[Remark]:
-    """What looks like a variable where none has a meaning, each once in a text."""
-    if scene.instance.vars is not None:
+def variable_without_vars(context: Context) -> Iterator[Remark]:
+    """What looks like a variable where no variables are declared, each once in a text."""
+    if context.instance.vars is not None:
         return
-    for subject, fields in scene.holders():
+    for subject, fields in context.holders():
         for name in TEXTS:
             value = fields.get(name, "")
             texts = value if isinstance(value, tuple) else (str(value),)
@@ -241,20 +245,20 @@ def variable_without_vars(scene: Scene) -> Iterator[Remark]:
                     yield Remark(
                         subject,
                         name,
-                        f"${{{variable}}} is no variable, for no `vars:` is declared: declare {declare}",
+                        f"${{{variable}}} is plain text, because no `vars:` is declared: declare {declare}",
                         item if isinstance(value, tuple) else None,
                     )
 
 
-def description_cut(scene: Scene) -> Iterator[Remark]:
+def description_cut(context: Context) -> Iterator[Remark]:
     """A text that leaves no room for the marker."""
-    for bot in scene.bots:
+    for bot in context.bots:
         text = bot.fields.get("description")
         if isinstance(text, str) and text.rstrip() not in markers.describe(text, _OWNER, bot.name):
             room = len(markers.human_text(markers.describe(text, _OWNER, bot.name), _OWNER))
             yield Remark(
                 bot,
                 "description",
-                f"the server holds {markers.LIMIT} characters with the marker, so this text is cut: "
+                f"the server stores {markers.LIMIT} characters including the marker, so this text is cut: "
                 f"shorten it to {room} characters",
             )

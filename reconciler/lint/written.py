@@ -1,7 +1,7 @@
-"""The check of values that do not say what their line in the manifest seems to say.
+"""Checks of values that are not what their line in the manifest seems to say.
 
-YAML takes `&promo` before a text for an anchor and ` #1` behind one for a comment, and in quotes `!file` is
-no tag. None of that is wrong, and the value may be meant so; but nobody sees it.
+YAML reads `&promo` before a text as an anchor and ` #1` after one as a comment, and `!file` in quotes is not
+a tag. All of that is valid and may be intended, but is easily overlooked.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from reconciler.domain.kinds import OPENAI, Type
 from reconciler.domain.origins import Source
 from reconciler.domain.text import quoted
 from reconciler.lint.characters import IDS
-from reconciler.lint.context import Remark, Scene, Subject
+from reconciler.lint.context import Context, Remark, Subject
 from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, end, hints, index, tag
 
 FIELDS = tuple(
@@ -27,23 +27,23 @@ _COMMENT = re.compile(r"[ \t]+(#[^\s#]\S*)")
 _TAGGED = re.compile(r"!(file|env|secret-file)[ \t]+\S+")
 
 
-def yaml_sign(scene: Scene) -> Iterator[Remark]:
-    """Signs that YAML takes for no text, or the reverse, one remark a text."""
-    for subject, name, source, item, node in _texts(scene):
-        if said := _said(source, node, name):
-            yield Remark(subject, name, said, item)
+def yaml_sign(context: Context) -> Iterator[Remark]:
+    """Characters that YAML does not read as text, or tags that it does: one remark per text."""
+    for subject, name, source, item, node in _texts(context):
+        if text := _misread(source, node, name):
+            yield Remark(subject, name, text, item)
 
 
-def file_name(scene: Scene) -> Iterator[Remark]:
-    """A file that other systems may not find."""
-    for subject, name, source, item, node in _texts(scene):
-        if source.elsewhere and tag(node) == "!file" and (said := source.elsewhere.get(node.value)):
-            yield Remark(subject, name, f"the file {quoted(node.value)} {said}: rename it", item)
+def file_name(context: Context) -> Iterator[Remark]:
+    """A file that other systems may not find by its name."""
+    for subject, name, source, item, node in _texts(context):
+        if source.elsewhere and tag(node) == "!file" and (why := source.elsewhere.get(node.value)):
+            yield Remark(subject, name, f"the file {quoted(node.value)} {why}: rename it", item)
 
 
-def _texts(scene: Scene) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
-    """Every scalar of a field that is a text or a list of them: its subject, field, source and number."""
-    for subject, _ in scene.holders():
+def _texts(context: Context) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
+    """Every scalar of the fields that are texts or lists of them: subject, field, source, item and node."""
+    for subject, _ in context.holders():
         for name in FIELDS:
             if origin := subject.origins.get(name):
                 node = origin.value
@@ -56,26 +56,27 @@ def _texts(scene: Scene) -> Iterator[tuple[Subject, str, Source, int | None, Sca
                         yield subject, name, origin.source, number, each
 
 
-def _said(source: Source, node: ScalarNode, name: str) -> str:
+def _misread(source: Source, node: ScalarNode, name: str) -> str:
+    """What YAML reads differently than it looks, and what to do; "" for nothing."""
     raw, at = source.raw, index(node)
     if _TAGGED.fullmatch(node.value) and node.style in ("'", '"'):
         if source.file.lower().endswith(".json"):
-            return f"{name} says {node.value!r} to the letter, as JSON has no tags: make the manifest a .yaml"
-        return f"in quotes {node.value!r} is a text and no tag: write {node.value} without quotes"
+            return f"{name} is the text {node.value!r}, as JSON has no tags: make the manifest a .yaml file"
+        return f"{node.value!r} in quotes is a text, not a tag: write {node.value} without quotes"
     if node.style or name in IDS:
         return ""
     anchor = _ANCHOR.match(raw, at)
     if anchor and f"*{anchor[1]}" not in raw:
         line = hints.quoted(raw, at)
         return (
-            f"YAML takes &{anchor[1]} for the name of an anchor, which nothing refers to, so the value is "
-            f"only {node.value!r}: remove it, or put the whole in quotes{f': {line}' if line else ''}"
+            f"YAML reads &{anchor[1]} as an anchor, which nothing refers to, so the value is only "
+            f"{node.value!r}: remove it, or put the whole value in quotes{f': {line}' if line else ''}"
         )
     comment = _COMMENT.match(raw, end(node))
     if comment:
         line = hints.quoted(raw, at, comment=True)
         return (
-            f"YAML takes {comment[1]!r} for the beginning of a comment, so the value is only {node.value!r}: "
-            f"write a space behind the #, or put the whole in quotes{f': {line}' if line else ''}"
+            f"YAML reads {comment[1]!r} as the start of a comment, so the value is only {node.value!r}: "
+            f"write a space after the #, or put the whole value in quotes{f': {line}' if line else ''}"
         )
     return ""

@@ -1,11 +1,11 @@
 """The sandbox's HTTP: routes, the order of the checks, and answers as Express writes them.
 
-A request for another host than this machine is refused before all: a page in a browser, whose name somebody
-pointed at 127.0.0.1, is not to read what is here.
+A request for another host than this machine is refused first: a page in a browser, whose name somebody
+pointed at 127.0.0.1, must not read what is here.
 
 The order, as on the real server: the body parses (400, 413), the path is a route's (404), the instance exists
 (404, whatever the key), the key fits (401), the body fits the schema (400), the integration is enabled
-(400); then the rules.
+(400); then the controller.
 """
 
 from __future__ import annotations
@@ -29,20 +29,16 @@ from starlette.types import Receive, Scope, Send
 
 from reconciler.sandbox import schema
 from reconciler.sandbox.body import LIMIT, parse, too_large
+from reconciler.sandbox.controllers import VERSIONS, Controllers
 from reconciler.sandbox.instances import EVENTS, Instances
 from reconciler.sandbox.refusals import RefusalError, bad_request, forbidden, not_found, unauthorized
-from reconciler.sandbox.rules import Rules
-from reconciler.sandbox.rules_2_2 import Rules22
 from reconciler.sandbox.schema import Body, Call, Schema
 from reconciler.sandbox.store import DatabaseError, Store
-
-VERSIONS: Mapping[str, type[Rules]] = {"2.3.6": Rules, "2.2.3": Rules22}
-"""The versions of the server that a sandbox can be, and their rules."""
 
 _HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]*)?", re.IGNORECASE)
 """A Host header that names this machine."""
 
-# Names that every JavaScript object has. The server keeps its instances in one, so it believes in these too.
+# Names that every JavaScript object has. The server keeps its instances in one, so these exist for it.
 _INHERITED = frozenset(
     {
         "__proto__",
@@ -94,7 +90,7 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path, who answers, what the body must look like, and the status of success."""
+    """A method, a path and what answers them. schema: of the body. status: of success."""
 
     method: str
     path: str
@@ -103,22 +99,24 @@ class Route:
     status: int = 200
 
 
-def _routes(rules: Rules, instances: Instances) -> tuple[Route, ...]:
+def _routes(controllers: Controllers, instances: Instances) -> tuple[Route, ...]:
+    bots, settings = controllers.bots, controllers.settings
+    sessions, credentials = controllers.sessions, controllers.credentials
     return (
-        Route("POST", "/openai/creds/:instanceName", rules.create_creds, schema.CREDS, 201),
-        Route("GET", "/openai/creds/:instanceName", rules.find_creds),
-        Route("DELETE", "/openai/creds/:openaiCredsId/:instanceName", rules.delete_creds),
-        Route("POST", "/openai/create/:instanceName", rules.create, schema.BOT, 201),
-        Route("GET", "/openai/find/:instanceName", rules.find),
-        Route("GET", "/openai/fetch/:openaiBotId/:instanceName", rules.fetch),
-        Route("PUT", "/openai/update/:openaiBotId/:instanceName", rules.update, schema.BOT),
-        Route("DELETE", "/openai/delete/:openaiBotId/:instanceName", rules.delete),
-        Route("POST", "/openai/settings/:instanceName", rules.settings, schema.SETTINGS),
-        Route("GET", "/openai/fetchSettings/:instanceName", rules.fetch_settings),
-        Route("POST", "/openai/changeStatus/:instanceName", rules.change_status, schema.STATUS),
-        Route("GET", "/openai/fetchSessions/:openaiBotId/:instanceName", rules.fetch_sessions),
-        Route("POST", "/openai/ignoreJid/:instanceName", rules.ignore_jid, schema.IGNORE_JID),
-        Route("GET", "/openai/getModels/:instanceName", rules.models),
+        Route("POST", "/openai/creds/:instanceName", credentials.create, schema.CREDS, 201),
+        Route("GET", "/openai/creds/:instanceName", credentials.find),
+        Route("DELETE", "/openai/creds/:openaiCredsId/:instanceName", credentials.delete),
+        Route("POST", "/openai/create/:instanceName", bots.create, schema.BOT, 201),
+        Route("GET", "/openai/find/:instanceName", bots.find),
+        Route("GET", "/openai/fetch/:openaiBotId/:instanceName", bots.fetch),
+        Route("PUT", "/openai/update/:openaiBotId/:instanceName", bots.update, schema.BOT),
+        Route("DELETE", "/openai/delete/:openaiBotId/:instanceName", bots.delete),
+        Route("POST", "/openai/settings/:instanceName", settings.save, schema.SETTINGS),
+        Route("GET", "/openai/fetchSettings/:instanceName", settings.fetch),
+        Route("POST", "/openai/changeStatus/:instanceName", sessions.change_status, schema.STATUS),
+        Route("GET", "/openai/fetchSessions/:openaiBotId/:instanceName", sessions.fetch),
+        Route("POST", "/openai/ignoreJid/:instanceName", settings.ignore_jid, schema.IGNORE_JID),
+        Route("GET", "/openai/getModels/:instanceName", sessions.models),
         Route("POST", "/instance/create", instances.create, schema.INSTANCE, 201),
         Route("GET", "/instance/fetchInstances", instances.fetch, None),
         Route("GET", "/instance/connectionState/:instanceName", instances.connection_state, None),
@@ -131,8 +129,8 @@ def application(
 ) -> Router:
     """The sandbox as an ASGI application.
 
-    ready: told when the server is up, in its thread. served: told of each call. options may be changed while
-    it runs, except for the version and the key.
+    ready: called when the server is up, in its thread. served: called for each call. options may be changed
+    while it runs, except for the version and the key.
     """
     app = _App(options, store)
 
@@ -154,15 +152,15 @@ def application(
 
 
 class _App:
-    """The checks in their order, over one store."""
+    """Makes the checks in their order, over one store."""
 
     def __init__(self, options: Options, store: Store) -> None:
         self._options = options
         self._store = store
         self._table: dict[tuple[str, str, int], dict[str, Route]] = {}
-        rules = VERSIONS[options.version](store)
+        controllers = VERSIONS[options.version](store)
         instances = Instances(store, options.api_key, events=EVENTS[options.version])
-        for route in _routes(rules, instances):
+        for route in _routes(controllers, instances):
             kind, action, *params = route.path.split("/")[1:]
             self._table.setdefault((kind, action.lower(), len(params)), {})[route.method] = route
 
@@ -187,7 +185,7 @@ class _App:
         except ClientDisconnect:
             raise
         except Exception as error:
-            # As Express does it: what no rule foresees is told, and the server lives on.
+            # As in Express: the caller gets an unforeseen error, and the server goes on.
             status, content = 500, RefusalError(500, f"{type(error).__name__}: {error}").content
         return _response(request, status, content)
 
@@ -235,7 +233,7 @@ class _App:
             raise unauthorized()
 
     async def _exists(self, name: Any) -> bool:
-        """Whether the server believes in an instance of this name; without a name, in any at all."""
+        """Whether an instance of this name exists for the server; without a name, whether any does."""
         if isinstance(name, str) and name in _INHERITED:
             return True
         try:

@@ -12,6 +12,7 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from json.encoder import encode_basestring_ascii
 
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
@@ -86,7 +87,26 @@ def _dump(document: Document, key: bytes | None) -> str:
         document = {**document, "signature": signature(document, key)}
     # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
     # command to GitHub's runner anywhere in a log. Both occur in texts only; the values do not change.
-    return json.dumps(document, indent=2).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+    return indented(document).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+
+
+def indented(value: object, line: str = "\n") -> str:
+    """The value as json.dumps(indent=2) writes it, several times as fast: with indent that is not C code.
+
+    line: the newline and indentation that begin a line.
+    """
+    if isinstance(value, str):
+        return encode_basestring_ascii(value)
+    inner = f"{line}  "
+    if isinstance(value, dict) and value:
+        items = [f"{encode_basestring_ascii(key)}: {indented(one, inner)}" for key, one in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{line}}}"
+    if isinstance(value, (list, tuple)) and value:
+        return f"[{inner}{f',{inner}'.join([indented(one, inner) for one in value])}{line}]"
+    return _CONSTANTS[value] if value is None or isinstance(value, bool) else json.dumps(value)
+
+
+_CONSTANTS = {None: "null", True: "true", False: "false"}
 
 
 def _plan(plan: Plan) -> Mapping[str, object]:

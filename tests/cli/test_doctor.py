@@ -150,7 +150,7 @@ def test_a_server_that_is_down(doctor: Callable[..., Found]) -> None:
     [
         (reply(503, LICENCE), "LICENSE_REQUIRED"),
         (page(200, "<title>Sign in \x1b[31m</title>"), "Sign in"),
-        (page(502, "<title>Bad gateway</title>"), "cannot serve now"),
+        (page(502, "<title>Bad gateway</title>"), "is not available now"),
         (
             reply(301, "", "Location: https://elsewhere.example/\r\n"),
             "redirects to https://elsewhere.example/",

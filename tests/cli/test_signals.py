@@ -15,7 +15,7 @@ from reconciler.cli import failure
 from reconciler.domain import signals
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import model
-from reconciler.saved import documents
+from reconciler.saved import decode
 
 NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -53,7 +53,7 @@ def test_outside_of_the_main_thread_nothing_is_held() -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-@pytest.mark.parametrize("made", [model.model, documents._plans])
+@pytest.mark.parametrize("made", [model.model, decode._plans])
 def test_a_signal_while_pydantic_builds(made: Callable[[], object], number: signal.Signals) -> None:
     """pydantic-core makes a SchemaError of what is raised in the midst of it, or loses it."""
     build: Callable[[], object] = made.__wrapped__  # type: ignore[attr-defined]

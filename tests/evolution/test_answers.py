@@ -14,9 +14,10 @@ from pydantic import SecretStr
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import OPENAI, Field, Type
 from reconciler.domain.observed import RemoteBot, RemoteSettings
-from reconciler.evolution import answers, masking
-from reconciler.evolution.answers import Credential, Listed, NotUnderstood
+from reconciler.evolution import answers, failures, masking
+from reconciler.evolution.answers import Credential, Listed
 from reconciler.evolution.masking import Secrets
+from reconciler.evolution.parsing import NotUnderstood, parse
 
 # As recorded from 2.3.6.
 STORED = {
@@ -183,7 +184,7 @@ def test_what_is_no_bot(data: object) -> None:
 
 def test_a_number_of_thousands_of_digits_is_the_trouble_of_its_row() -> None:
     body = json.dumps([STORED, {**STORED, "id": "odd", "expire": "@"}]).replace('"@"', "9" * 10_000)
-    _, odd = answers.bots(answers.parse(body.encode()))
+    _, odd = answers.bots(parse(body.encode()))
     assert odd.unread == (("expire", "is not of type int"),)
 
 
@@ -253,7 +254,7 @@ def test_a_credential_that_was_made() -> None:
 
 @pytest.mark.parametrize("form", ['key-"a"&b', r"key-\"a\"&b", "key-&quot;a&quot;&amp;b"])
 def test_no_sentence_holds_a_key_in_whatever_form(form: str) -> None:
-    assert answers.clean(f"Duplicate {form}: taken", "x", 'key-"a"&b') == "Duplicate [key]: taken"
+    assert Secrets("x", 'key-"a"&b').clean(f"Duplicate {form}: taken") == "Duplicate [key]: taken"
 
 
 @pytest.mark.parametrize("data", [{}, None, "text", 1], ids=str)
@@ -361,7 +362,7 @@ def test_instances_without_their_tokens() -> None:
     ids=str,
 )
 def test_words_of_a_refusal(data: object, words: str | None) -> None:
-    assert answers.refusal(data) == words
+    assert failures.refusal(data) == words
 
 
 @pytest.mark.parametrize(
@@ -378,7 +379,7 @@ def test_words_of_a_refusal(data: object, words: str | None) -> None:
     ],
 )
 def test_text_from_outside_is_made_harmless(text: str, cleaned: str) -> None:
-    assert answers.clean(text, "THE-KEY") == cleaned
+    assert Secrets("THE-KEY").clean(text) == cleaned
     assert len(cleaned) <= masking.LONGEST_WORDS
 
 
@@ -397,7 +398,7 @@ def test_text_from_outside_is_made_harmless(text: str, cleaned: str) -> None:
     ids=str,
 )
 def test_gist_of_a_page(body: bytes, gist: str) -> None:
-    assert answers.gist(body, Secrets("THE-SERVERS-KEY")) == gist
+    assert failures.gist(body, Secrets("THE-SERVERS-KEY")) == gist
 
 
 NOW = datetime(2026, 11, 23, 1, 0, 0, tzinfo=UTC)
@@ -433,7 +434,7 @@ NOW = datetime(2026, 11, 23, 1, 0, 0, tzinfo=UTC)
     ],
 )
 def test_retry_after(value: str, seconds: float | None) -> None:
-    assert answers.retry_after({"retry-after": value}, NOW) == seconds
+    assert failures.retry_after({"retry-after": value}, NOW) == seconds
 
 
 _PARTS = st.sampled_from(
@@ -443,20 +444,20 @@ _PARTS = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(_PARTS).map(" ".join)))
 def test_retry_after_never_fails(value: str) -> None:
-    seconds = answers.retry_after({"retry-after": value})
-    assert seconds is None or 0 <= seconds <= answers.LONGEST_WAIT
+    seconds = failures.retry_after({"retry-after": value})
+    assert seconds is None or 0 <= seconds <= failures.LONGEST_WAIT
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"<html>"])
 def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(NotUnderstood):
-        answers.parse(body)
+        parse(body)
 
 
 def test_licence() -> None:
-    assert answers.is_licence({"code": "LICENSE_REQUIRED"})
-    assert not answers.is_licence({"code": "X"})
-    assert not answers.is_licence([])
+    assert failures.is_licence({"code": "LICENSE_REQUIRED"})
+    assert not failures.is_licence({"code": "X"})
+    assert not failures.is_licence([])
 
 
 def test_no_key_stays_in_what_is_returned() -> None:

@@ -107,9 +107,9 @@ CASES = [
     Case("find", [page(404, "404 page not found")], ServerError, ["404 page not found"]),
     Case("create delete", [page(413, "<h1>Too Large</h1>")], Refused, ["in front of", "Too Large"]),
     Case("create", [page(408, "<h1>Too slow</h1>")], Unclear, ["not known", "Too slow"]),
-    Case("find", [reply(200, b"")], ServerError, ["something else than the API's JSON"]),
-    Case("find", [reply(403, {"blocked": 1})], ServerError, ["something else", "403", "blocked"]),
-    Case("find", [GATEWAY], ServerError, ["cannot serve", "502 Bad Gateway", "--concurrency"], requests=4),
+    Case("find", [reply(200, b"")], ServerError, ["does not answer with the API's JSON"]),
+    Case("find", [reply(403, {"blocked": 1})], ServerError, ["does not answer with", "403", "blocked"]),
+    Case("find", [GATEWAY], ServerError, ["not available", "502 Bad Gateway", "--concurrency"], requests=4),
     Case("update delete", [GATEWAY], Unclear, ["502 Bad Gateway"], requests=4),
     Case("create save_settings", [GATEWAY], Unclear, ["502 Bad Gateway"]),
     Case("find", [refusal(429, "slow down")], ServerError, ["429", "slow down"], requests=4),
@@ -120,16 +120,18 @@ CASES = [
     Case("find", [reply(308, {}, "Location: /manager\r\n")], ServerError, ["redirects to /manager"]),
     Case("find", [reply(302, b"")], ServerError, ["redirects to nowhere"]),
     Case(WRITES, [reply(304, b"")], Unclear, ["not the API's (status 304)"]),
-    Case("find", [reply(304, b"")], ServerError, ["something else than the API's JSON (status 304)"]),
+    Case("find", [reply(304, b"")], ServerError, ["does not answer with the API's JSON (status 304)"]),
     Case(WRITES, [reply(300, {})], Unclear, ["not the API's (status 300"]),
     # the connection
     Case("find", [drop], ServerError, ["Cannot reach", "dropped", "URL"], requests=4),
     Case("update delete", [drop], Unclear, ["dropped"], requests=4),
     Case("create save_settings", [drop], Unclear, ["dropped"]),
-    Case("find", [half], ServerError, ["broke off"], requests=4),
-    Case("create", [half], Unclear, ["broke off"]),
+    Case("find", [half], ServerError, ["incomplete"], requests=4),
+    Case("create", [half], Unclear, ["incomplete"]),
     Case("find", [raw(b"SSH-2.0-OpenSSH_9.6\r\n")], ServerError, ["not HTTP"], requests=4),
-    Case("find", [reply(200, b"xx", "Content-Encoding: gzip\r\n")], ServerError, ["unpacked"], requests=4),
+    Case(
+        "find", [reply(200, b"xx", "Content-Encoding: gzip\r\n")], ServerError, ["decompressed"], requests=4
+    ),
     # JSON of another shape
     Case("find", [reply(200, {"a": 1})], InstanceError, ["the list of bots is not a list"]),
     Case(
@@ -332,7 +334,7 @@ def test_server_that_speaks_no_tls() -> None:
             async with Client(Server(f"https://127.0.0.1:{port}", KEY)) as client:
                 await client.find("loja")
 
-    with pytest.raises(ServerError, match="does not speak TLS; is it plain http"):
+    with pytest.raises(ServerError, match="does not use TLS; is it plain http"):
         asyncio.run(run())
     assert connections == 1, "what cannot help is not tried again"
 
@@ -341,7 +343,7 @@ def test_server_that_speaks_no_tls() -> None:
 @pytest.mark.parametrize(
     ("version", "words"),
     [
-        ("1.8.2", "is version 1.8.2, which has no such routes and is not served. Update it to 2.3."),
+        ("1.8.2", "is version 1.8.2, which has no such routes and is not supported. Update it to 2.3."),
         ("v1.7.4", "is version v1.7.4"),
         ("2.1.1", "is version 2.1.1"),
         ("2.3.6", "Check the path"),

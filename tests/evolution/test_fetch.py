@@ -99,7 +99,7 @@ def test_names_of_any_kind_are_found(sandbox: Sandbox, world: World, name: str) 
     [
         (["loja-centro", "padaria"], "loja-centre", 'The nearest names that exist: "loja-centro".'),
         (["loja-1", "loja-2", "loja-3", "loja-4"], "loja", '"loja-'),
-        (["LOJA"], "loja", 'differs only in capitals, blanks at its ends or Unicode form: "LOJA".'),
+        (["LOJA"], "loja", 'differs only in case, blanks at its ends or Unicode form: "LOJA".'),
         (["caf\u00e9"], "cafe\u0301", r"""Unicode form: "café" ('caf\xe9')."""),
         ([" loja"], "loja", "blanks"),
         (["padaria", "farmacia"], "x", "None of the server's 2 instances has a similar name."),

@@ -174,9 +174,9 @@ def test_of_two_instances_with_the_same_rows_the_one_that_has_them_is_planned() 
 @pytest.mark.parametrize(
     ("bots", "users", "says"),
     [
-        ([row("a1")], [row("a1"), row("a2")], "shows bot a2"),
-        ([], [row("a1")], "shows bot a1"),
-        (None, [row("a1")], "shows bot a1"),
+        ([row("a1")], [row("a1"), row("a2")], "shows the bot a2"),
+        ([], [row("a1")], "shows the bot a1"),
+        (None, [row("a1")], "shows the bot a1"),
         ([row("a1")], [row("a1"), row("b1", "home-b")], ""),
         ([row("a1"), row("a2")], [row("a1")], ""),
         ([row(""), row("a2")], [row("a1"), row("a2")], ""),

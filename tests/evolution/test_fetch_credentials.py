@@ -142,7 +142,9 @@ def test_a_lender_is_read_once_for_all_its_borrowers(sandbox: Sandbox, world: Wo
         }
 
 
-def test_a_lender_that_cannot_be_read_is_its_borrowers_trouble(sandbox: Sandbox, world: World) -> None:
+def test_an_owning_instance_that_cannot_be_read_is_no_problem_of_the_whole(
+    sandbox: Sandbox, world: World
+) -> None:
     world.instance("loja", "own")
     observed = fetched(sandbox, instance("loja", bots=[("main", "gone"), ("own", None)]))
     loja = observed.instances["loja"]
@@ -155,7 +157,7 @@ def test_a_lender_that_cannot_be_read_is_its_borrowers_trouble(sandbox: Sandbox,
     assert near.instances["loja"].unreadable_creds["loja-2"].endswith('The nearest names that exist: "loja".')
 
 
-def test_keys_that_are_not_at_hand_are_noted(sandbox: Sandbox, world: World) -> None:
+def test_keys_that_are_not_available_are_noted(sandbox: Sandbox, world: World) -> None:
     world.instance("loja", "main")
     declared, keys = instance("loja", "main", "spare"), {("loja", "main"): "sk-1", ("x", "main"): "sk-2"}
     found: dict[tuple[str, str], SecretStr | str] = {at: SecretStr(key) for at, key in keys.items()}
@@ -170,8 +172,8 @@ def test_keys_that_are_not_at_hand_are_noted(sandbox: Sandbox, world: World) -> 
 
 # -- what the server would refuse -------------------------------------------------------------
 
-ONCE = "the server takes a key once in its whole database"
-NAME_ONCE = "a name is taken once in the server's whole database: give this one another name"
+ONCE = "a key can be stored only once in the server's whole database"
+NAME_ONCE = "a name can be used only once in the server's whole database: give this one another name"
 
 
 def clashing(world: World) -> None:
@@ -192,12 +194,11 @@ def clashing(world: World) -> None:
             "sk-suporte",
             "fresh",
             f'its key is that of the credential "sup@2" of the instance "suporte", and {ONCE}: '
-            "borrow it, `openaiCreds: {instance: suporte, name: sup}` (borrowing works where the instance "
-            "has settings already",
+            "use that credential, `openaiCreds: {instance: suporte, name: sup}` (",
         ),
         ("sk-far", "fresh", 'the credential "main" of the instance "far"'),
-        ("sk-new", "main", f'the instance "far" has a credential "main" already, and {NAME_ONCE}'),
-        (None, "main", f'the instance "far" has a credential "main" already, and {NAME_ONCE}'),
+        ("sk-new", "main", f'the instance "far" already has a credential "main", and {NAME_ONCE}'),
+        (None, "main", f'the instance "far" already has a credential "main", and {NAME_ONCE}'),
         ("sk-new", "x" * 256, "the server stores 255 characters of a name"),
     ],
 )
@@ -220,7 +221,7 @@ def test_a_rotation_meets_clashes_too(sandbox: Sandbox, world: World) -> None:
     clashing(world)
     world.creds("far", "old-name@2", "sk-9")
     observed = fetched(sandbox, instance("loja", "old-name"), keys={("loja", "old-name"): "sk-new"})
-    assert 'has a credential "old-name@2" already' in observed.instances["loja"].clashes["old-name"]
+    assert 'already has a credential "old-name@2"' in observed.instances["loja"].clashes["old-name"]
 
 
 def test_the_whole_server_is_read_only_where_it_must_be(sandbox: Sandbox, world: World) -> None:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 from reconciler.evolution import masking
 from reconciler.evolution.client import Client
 from reconciler.evolution.masking import MASK, Secrets
+from reconciler.evolution.needles import SHORTEST
 from tests.evolution.scripted import KEY, Act, asked, page, refusal, reply
 from tests.evolution.test_behaviour import CALLS
 from tests.support import often
@@ -282,7 +283,7 @@ KEYS = st.builds(
         st.text(LETTERS + "-_", min_size=18, max_size=58),
         st.sampled_from(LETTERS),
     ),
-).filter(lambda key: sum(char.isalnum() for char in key) >= masking.SHORTEST)
+).filter(lambda key: sum(char.isalnum() for char in key) >= SHORTEST)
 """Of a dash at an end, what stands between it and the next letter in a form may stay. It says nothing."""
 OUTER = (
     *("percent", "percent, upper case", "entities", "hex entities", "JSON", "JSON in JSON", r"\u", r"\x"),

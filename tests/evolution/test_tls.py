@@ -65,16 +65,14 @@ def test_authority_of_ones_own(certificate: Made, monkeypatch: pytest.MonkeyPatc
     said = find(own)
     assert isinstance(said, str)
     assert "is not trusted (self-signed certificate)" in said
-    assert said.endswith(
-        "If an authority of your own signed it, set SSL_CERT_FILE to its certificate, a PEM file."
-    )
+    assert said.endswith("If your own authority signed it, set SSL_CERT_FILE to its certificate, a PEM file.")
     monkeypatch.setenv("SSL_CERT_FILE", str(own[0]))
     assert find(own) == ()
     other = certificate("IP:127.0.0.2")
     monkeypatch.setenv("SSL_CERT_FILE", str(other[0]))
     said = find(own)
     assert isinstance(said, str)
-    assert said.endswith("Only the authorities of SSL_CERT_FILE are trusted; add the one that signed it.")
+    assert said.endswith("Only the authorities of SSL_CERT_FILE are trusted: add the one that signed it.")
 
 
 def test_directory_of_authorities(certificate: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from reconciler.domain.errors import ServerError
-from reconciler.evolution.client import Client, Server, segment
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.routes import segment
 from reconciler.evolution.transport import KEEP_ALIVE
 from tests.evolution.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
 from tests.evolution.test_behaviour import BOT
@@ -196,7 +197,7 @@ def test_cookies_of_an_answer_are_not_sent() -> None:
 
 
 REFUSING = [
-    (raw(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"), "wants another name and password (status 407)"),
+    (raw(b"HTTP/1.1 407 Login\r\nContent-Length: 0\r\n\r\n"), "needs another name and password (status 407)"),
     (raw(b"HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n"), "refuses to connect to it (status 403)"),
     (raw(b"HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n"), "refuses to connect to it (status 503)"),
     (raw(b"SSH-2.0-OpenSSH_9.6\r\n"), "cannot be used: its answer is not HTTP"),
@@ -217,7 +218,7 @@ def test_what_the_proxy_does_is_said_as_the_proxys(
 
 def test_login_that_a_proxy_of_plain_http_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome, _, _ = through_proxy(monkeypatch, "http://evo.test", "HTTP_PROXY", reply(407, b""))
-    assert "the proxy that HTTP_PROXY names wants another name and password (status 407)" in str(outcome)
+    assert "the proxy that HTTP_PROXY names needs another name and password (status 407)" in str(outcome)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -225,8 +226,8 @@ def test_login_that_a_proxy_of_plain_http_refuses(monkeypatch: pytest.MonkeyPatc
     ("proxy", "words"),
     [
         (f"http://me:hunter2@{NOWHERE}:3128", "its host name is not known"),
-        ("http://me:hunter2@127.0.0.1:9", "the connection is refused"),
-        ("https://me:hunter2@127.0.0.1:9", "the connection is refused"),
+        ("http://me:hunter2@127.0.0.1:9", "the connection was refused"),
+        ("https://me:hunter2@127.0.0.1:9", "the connection was refused"),
     ],
 )
 def test_proxy_that_is_not_there(
@@ -323,7 +324,7 @@ def test_proxy_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
             await client.find("loja")
 
     with pytest.raises(
-        ServerError, match="proxy that http_proxy names cannot be used: the connection is refused"
+        ServerError, match="proxy that http_proxy names cannot be used: the connection was refused"
     ):
         asyncio.run(run())
 

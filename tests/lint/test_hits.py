@@ -887,7 +887,7 @@ def test_servers(rule: str, fragment: str, server: str, speaks: bool, tmp_path: 
 
 def test_what_to_do_about_none(tmp_path: Path) -> None:
     [warning] = warned(tmp_path, _NONE)
-    assert warning.text.endswith(": write `enabled: false` if no message is to start it")
+    assert warning.text.endswith(": write `enabled: false` if none should start it")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reconciler import saved
@@ -34,6 +35,18 @@ def test_every_document_keeps_the_schema(made: Plan, ended: Results) -> None:
         assert document.isascii()
         assert not [c for c in document if c != "\n" and (c < " " or c == "\x7f")]
         assert document.endswith("}\n")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda values: st.lists(values) | st.lists(values).map(tuple) | st.dictionaries(st.text(), values),
+)
+
+
+@settings(deadline=None)
+@given(VALUES)
+def test_the_layout_is_that_of_json(value: object) -> None:
+    assert encode.indented(value) == json.dumps(value, indent=2)
 
 
 @settings(deadline=None)

@@ -1,0 +1,135 @@
+"""A call from its request to the meaning of its answer: sent, tried again where that is harmless, judged.
+
+Reads, PUT and DELETE are tried again after a dropped connection, a time-out and what a busy proxy answers.
+POST never is, because nobody can tell whether the server did it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from reconciler.domain.errors import ServerError
+from reconciler.evolution import answers, failures
+from reconciler.evolution.parsing import NotUnderstood, parse
+from reconciler.evolution.refusals import BUSY, Refusals, lacks_route
+from reconciler.evolution.routes import Request
+from reconciler.evolution.transport import Answer, NoAnswer, Wire
+
+OLDEST = (2, 2)
+"""The oldest version that is supported."""
+
+LONGEST_VERSION = 40
+"""Characters of a version that are shown."""
+
+TRIES = 4
+SUCCESS = frozenset({200, 201})
+"""What the server answers when it did something. Any other status is a failure, whatever the body."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Makes calls to one server.
+
+    headers: those of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds
+    for `GET /`.
+    """
+
+    wire: Wire = field(repr=False)
+    refusals: Refusals
+    headers: Mapping[str, str]
+    retry_delay: float
+    patience: float
+    version_timeout: float
+
+    async def make(self, request: Request, read: Callable[[object], T]) -> T:
+        """Make a call and read its answer. Raises what client.py lists.
+
+        read: takes the answer's JSON; raises NotUnderstood.
+        """
+        answer, seen = await self._answer(request)
+        if answer.status not in SUCCESS:
+            if lacks_route(answer):
+                await self._check_version()
+            raise self.refusals.refusal(request, answer, seen=seen)
+        try:
+            data = parse(answer.body)
+        except NotUnderstood:
+            raise self.refusals.refusal(request, answer) from None
+        try:
+            if message := failures.error(data):
+                raise NotUnderstood(message)
+            return read(data)
+        except NotUnderstood as error:
+            raise self.refusals.not_understood(request, error) from None
+
+    async def version(self) -> str | None:
+        """The server's version, cleaned; None when it does not answer within version_timeout.
+
+        Sent without the key.
+        """
+        try:
+            answer = await self.wire.send("GET", "/", headers=self.headers, timeout=self.version_timeout)
+            version = answers.version(parse(answer.body))
+        except (NoAnswer, NotUnderstood):
+            return None
+        return None if version is None else self.refusals.secrets.clean(version, LONGEST_VERSION)
+
+    async def _check_version(self) -> None:
+        """Raises ServerError for a server that is too old to have the routes."""
+        version = await self.version()
+        if version is not None and (answers.numbers(version) or OLDEST) < OLDEST:
+            raise ServerError(
+                f"The server at {self.refusals.url} is version {version}, which has no such routes and "
+                "is not supported. Update it to 2.3."
+            )
+
+    async def _answer(self, request: Request) -> tuple[Answer, bool]:
+        """The last answer, and whether the server may have seen a try before it.
+
+        Raises ServerError or Unclear when no try was answered.
+        """
+        start = time.monotonic()
+        seen = False
+        tries = 0
+        while True:
+            outcome = await self._try(request)
+            tries += 1
+            if request.method == "POST" or tries == TRIES or not _may_pass(request, outcome):
+                break
+            delay = self._delay(tries, outcome)
+            if time.monotonic() - start + delay > self.patience:
+                break
+            seen = seen or not isinstance(outcome, NoAnswer) or outcome.sent
+            await asyncio.sleep(delay)
+        if isinstance(outcome, NoAnswer):
+            raise self.refusals.unreachable(request, outcome, sent=seen or outcome.sent)
+        return outcome, seen
+
+    async def _try(self, request: Request) -> Answer | NoAnswer:
+        try:
+            return await self.wire.send(request.method, request.path, request.body)
+        except NoAnswer as failure:
+            return failure
+
+    def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
+        """Seconds before the next try. tries: those made so far."""
+        asked = None if isinstance(outcome, NoAnswer) else failures.retry_after(outcome.headers)
+        if asked is not None:
+            return asked
+        spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
+        return self.retry_delay * 2.0 ** (tries - 1) * spread
+
+
+def _may_pass(request: Request, outcome: Answer | NoAnswer) -> bool:
+    """Whether the trouble may be temporary. A missing licence is not."""
+    if isinstance(outcome, NoAnswer):
+        return not outcome.lasting
+    busy = outcome.status in BUSY or (request.reads and outcome.status == 500)
+    return busy and b"LICENSE_REQUIRED" not in outcome.body

@@ -1,0 +1,51 @@
+"""The requests to the server's routes, as values. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from reconciler.domain import hidden
+from reconciler.domain.kinds import OPENAI
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
+
+    method: str
+    path: str
+    task: str
+    instance: str | None = None
+    body: bytes | None = field(default=None, repr=False)
+
+    @property
+    def reads(self) -> bool:
+        return self.method == "GET"
+
+
+def route(
+    method: str,
+    action: str,
+    instance: str,
+    task: str,
+    *,
+    id: str | None = None,
+    body: Mapping[str, object] | None = None,
+) -> Request:
+    """A request to a route of bots: METHOD /openai/ACTION[/ID]/INSTANCE. task: as in Request."""
+    parts = [OPENAI.path, action, *([] if id is None else [segment(id)]), segment(instance)]
+    # Escaped to ASCII: whatever a text holds can be sent.
+    data = None if body is None else json.dumps(hidden.body(body)).encode()
+    return Request(method, "/" + "/".join(parts), task, instance, data)
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path, every character but letters, digits, `-`, `_` and `~` encoded.
+
+    Dots too when the name is nothing else: `.` and `..` would be taken as steps in the path.
+    """
+    encoded = quote(name, safe="")
+    return encoded.replace(".", "%2E") if set(name) <= {"."} else encoded
