@@ -26,7 +26,7 @@ from reconciler.importer import naming
 from reconciler.plan import matching
 from reconciler.plan.differ import same
 from reconciler.plan.matching import match
-from reconciler.plan.order import is_parked
+from reconciler.plan.parking import is_parked
 from reconciler.yaml.emit import Flow, Tagged, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is

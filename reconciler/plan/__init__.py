@@ -4,4 +4,4 @@ matching: which bot on the server is which manifest's. differ: what differs. ord
 server accepts. credentials, settings, limits: their part of it. planner puts them together.
 """
 
-__all__ = ["credentials", "differ", "limits", "matching", "options", "order", "planner", "settings"]
+__all__ = ["credentials", "differ", "limits", "matching", "options", "parking", "planner", "settings"]

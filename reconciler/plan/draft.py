@@ -21,7 +21,9 @@ from reconciler.domain.uniqueness import Claim, describe, holds, key_claim, take
 from reconciler.plan import differ, settings
 from reconciler.plan.credentials import CredentialIndex, Rotation
 from reconciler.plan.matching import Found, How, Matches, called
-from reconciler.plan.order import Leg, Move, Order, is_parked, order
+from reconciler.plan.order import Order, order
+from reconciler.plan.parking import is_parked
+from reconciler.plan.simulation import Transition, Write
 from reconciler.plan.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -134,13 +136,13 @@ class Drafting:
         fixed = self._fixed(deletes)
         found = self._order(wanted, deletes, fixed)
 
-        moved = {leg.label for leg in found.legs}
+        moved = {write.label for write in found.writes}
         for name, want in wanted.items():
-            if name in found.blocked:
-                self._blocked(want, *found.blocked[name], wanted, fixed)
+            if name in found.impossible:
+                self._blocked(want, *found.impossible[name], wanted, fixed)
             elif name in moved:
                 self.changes.append(self._change(want))
-        free = {name: want for name, want in wanted.items() if name not in found.blocked}
+        free = {name: want for name, want in wanted.items() if name not in found.impossible}
         rotations = list(self._rotations(free))
         stuck = {change.bot for change in self.changes if change.verb is Verb.CONFLICT}
         self._reports(deletes, {key_claim(self.kind, want.target): name for name, want in wanted.items()})
@@ -148,7 +150,7 @@ class Drafting:
         going = {bot.id for bot in deletes.values()}
         going |= {want.remote.id for want in made.values() if want.anew and want.remote}
         before, last = self._settings(made, moved, going)
-        after = self._steps(found.legs, wanted, deletes, own_fallback=bool(last))
+        after = self._steps(found.writes, wanted, deletes, own_fallback=bool(last))
         rotations = [self._with_row(rotation, after) for rotation in rotations]
         in_sync = sum(name not in moved for name in made)
         left = {bot.id for bot in deletes.values()} | {
@@ -169,11 +171,11 @@ class Drafting:
         """The legs of what moves, and what cannot."""
         early = self._early(wanted)
         moves = {
-            name: Move(name, want.start or None, want.target, want.anew, name in early)
+            name: Transition(name, want.start or None, want.target, want.anew, name in early)
             for name, want in wanted.items()
             if want.drifted
         }
-        moves |= {name: Move(name, bot.fields, None) for name, bot in deletes.items()}
+        moves |= {name: Transition(name, bot.fields, None) for name, bot in deletes.items()}
         if not moves:
             return Order()
         still = {name: want.start for name, want in wanted.items() if name not in moves}
@@ -458,7 +460,7 @@ class Drafting:
 
     def _steps(
         self,
-        legs: Sequence[Leg],
+        legs: Sequence[Write],
         wanted: Mapping[str, Wanted],
         deletes: Mapping[str, RemoteBot],
         *,
@@ -469,23 +471,23 @@ class Drafting:
         own_fallback: the settings' own step does that.
         """
         steps: list[Step] = []
-        for leg in legs:
-            remote = deletes[leg.label] if leg.label in deletes else wanted[leg.label].remote
+        for write in legs:
+            remote = deletes[write.label] if write.label in deletes else wanted[write.label].remote
             id_ = remote.id if remote else None
-            if leg.after is None:
-                steps.append(Step(Call.DELETE, leg.label, id_, {}, leg.why))
-            elif leg.before is None:
-                body = {**leg.after, "description": wanted[leg.label].stamped}
-                steps.append(Step(Call.CREATE, leg.label, None, body, leg.why))
+            if write.after is None:
+                steps.append(Step(Call.DELETE, write.label, id_, {}, write.why))
+            elif write.before is None:
+                body = {**write.after, "description": wanted[write.label].stamped}
+                steps.append(Step(Call.CREATE, write.label, None, body, write.why))
                 if remote and self.row.fallback == remote.id and not own_fallback:
                     why = "it was the fallback of the instance's settings"
-                    body = {**self.hidden, "fallbackId": NEW_BOT + leg.label}
-                    steps.append(Step(Call.FALLBACK, leg.label, None, body, why))
-            elif leg.park:
-                body = differ.update_body(leg.before, leg.after, self.kind)
-                steps.append(Step(Call.PARK, leg.label, id_, body, leg.why))
+                    body = {**self.hidden, "fallbackId": NEW_BOT + write.label}
+                    steps.append(Step(Call.FALLBACK, write.label, None, body, why))
+            elif write.park:
+                body = differ.update_body(write.before, write.after, self.kind)
+                steps.append(Step(Call.PARK, write.label, id_, body, write.why))
             else:
-                after = {**leg.after, "description": wanted[leg.label].stamped}
-                body = differ.update_body({**leg.before, "description": ""}, after, self.kind)
-                steps.append(Step(Call.UPDATE, leg.label, id_, body, leg.why))
+                after = {**write.after, "description": wanted[write.label].stamped}
+                body = differ.update_body({**write.before, "description": ""}, after, self.kind)
+                steps.append(Step(Call.UPDATE, write.label, id_, body, write.why))
         return steps

@@ -34,7 +34,7 @@ from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, Instan
 from reconciler.domain.text import is_id
 from reconciler.domain.uniqueness import describe, holds, takes
 from reconciler.plan.differ import same, update_body
-from reconciler.plan.order import parked_trigger
+from reconciler.plan.parking import parked_trigger
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _CREDS = "openaiCredsId"
