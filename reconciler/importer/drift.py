@@ -161,7 +161,7 @@ class _Compared:
             return
 
         def own(name: str) -> CredentialVersions | str:
-            return self.book.family(self.desired.name, name)
+            return self.book.versions(self.desired.name, name)
 
         draft = settings.draft(self.desired, row, self.seen.credentials or {}, own, self.kind)
         fields: dict[str, Value] = {}
@@ -219,7 +219,7 @@ class _Compared:
         self, about: str, name: str, creds_owner: str | None, used: str
     ) -> tuple[str, str | None] | None:
         """The name of the credential that is used and whose it is; None where it is the declared one."""
-        family = self.book.family(self.desired.name, name, creds_owner)
+        family = self.book.versions(self.desired.name, name, creds_owner)
         if isinstance(family, CredentialVersions) and family.seen(used) == family.wanted(used):
             return None
         for whose, there in self._known().items():
