@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler.domain import rotation, shared_credentials
+from reconciler.domain import credential_versions, shared_credentials
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.keys import Keys
@@ -52,7 +52,7 @@ class Keyring:
         declared = self._declared.get(instance, ())
         found: dict[str, RemoteCredential] = {}
         for name, credential in (await self._reads[instance]).items():
-            family = rotation.split(name)[0]
+            family = credential_versions.split(name)[0]
             key = self._keys.key(instance, family) if family in declared else None
             same = None if key is None else _same(key, credential.key)
             found[name] = RemoteCredential(credential.id, same, credential.users, credential.instance_id)
@@ -76,11 +76,11 @@ class Keyring:
 
     def turning(self, instance: str, there: Mapping[str, RemoteCredential]) -> bool:
         """Whether one of an instance's declared credentials is to be rotated, or half-way."""
-        return rotation.turning(self._declared.get(instance, ()), there)
+        return credential_versions.need_rotation(self._declared.get(instance, ()), there)
 
     def leaving(self, instance: str, there: Mapping[str, RemoteCredential]) -> Iterator[RemoteCredential]:
         """The old generations of an instance's declared credentials that are to go."""
-        return rotation.leaving(self._declared.get(instance, ()), there)
+        return credential_versions.outdated(self._declared.get(instance, ()), there)
 
     async def clashes(
         self, observed: Mapping[str, Mapping[str, RemoteCredential]]
@@ -102,7 +102,7 @@ class Keyring:
 
     def _new(self, instance: str, there: Mapping[str, RemoteCredential]) -> Iterator[_New]:
         for name in sorted(self._declared.get(instance, ())):
-            family = rotation.declared(name, there, makes=True)
+            family = credential_versions.declared(name, there, makes=True)
             if family is not None and family.new:
                 yield _New(instance, name, family.new, self._keys.key(instance, name))
 
@@ -128,8 +128,9 @@ class Keyring:
                 f"the credential {self._shown(nameless[0])} of this instance may be it, and its row is not "
                 "understood: the server does not show its name"
             )
-        if len(new.name) > rotation.LONGEST:
-            return f"the server stores {rotation.LONGEST} characters of a name, and {new.name} has more"
+        if len(new.name) > credential_versions.LONGEST:
+            longest = credential_versions.LONGEST
+            return f"the server stores {longest} characters of a name, and {new.name} has more"
         for instance, name, credential in self._everything():
             if new.key is not None and credential.key == new.key:
                 return self._key_taken(new, instance, name)
@@ -147,7 +148,7 @@ class Keyring:
                     yield instance, name, credential
 
     def _key_taken(self, new: _New, instance: str, name: str) -> str:
-        family = rotation.split(name)[0]
+        family = credential_versions.split(name)[0]
         once = "the server takes a key once in its whole database"
         if instance == new.instance:
             return (

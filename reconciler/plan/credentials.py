@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from reconciler.domain import markers, rotation
+from reconciler.domain import credential_versions, markers
+from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Call, Change, FieldChange, Of, Standing, Step, Verb
-from reconciler.domain.rotation import CredentialVersions
 from reconciler.domain.text import quoted
 
 if TYPE_CHECKING:
@@ -34,7 +34,10 @@ class CredentialIndex:
         self._found: dict[tuple[str, str, str | None], CredentialVersions | str] = {}
 
     def versions(self, instance: str, name: str, creds_owner: str | None = None) -> CredentialVersions | str:
-        """What a name stands for in an instance that owns or borrows it; else why for nothing, a sentence."""
+        """What a credential's name stands for in an instance; else why for nothing, a sentence.
+
+        creds_owner: the instance that owns it, None for the instance itself.
+        """
         key = (instance, name, creds_owner)
         if key not in self._found:
             self._found[key] = self._versions(*key)
@@ -44,20 +47,20 @@ class CredentialIndex:
         seen, owner = self._observed[instance], creds_owner or instance
         there = seen.credentials or {} if creds_owner is None else seen.shared_creds.get(creds_owner)
         if there is None:
-            said = f"the instance {creds_owner!r}, which lends it the credential {name!r}, cannot be read"
+            problem = f"the instance {creds_owner!r}, which lends it the credential {name!r}, cannot be read"
             why = seen.unreadable_creds.get(creds_owner or "", "").removesuffix(".")
-            return f"{said}: {why}" if why else said
+            return f"{problem}: {why}" if why else problem
         credential = self._declared.get(owner, {}).get(name)
         if credential is None:
-            found = rotation.undeclared(name, there)
+            found = credential_versions.undeclared(name, there)
         else:
-            found = rotation.declared(name, there, makes=True)
+            found = credential_versions.declared(name, there, makes=True)
             if (
                 found is not None
                 and found.new
                 and (why := self._obstacle(owner, credential, found, creds_owner))
             ):
-                found = rotation.declared(name, there, makes=False)
+                found = credential_versions.declared(name, there, makes=False)
                 if found is None:
                     return f"its credential {name!r} cannot be made: {why}"
         if found is None:
@@ -69,29 +72,29 @@ class CredentialIndex:
     def _obstacle(
         self, owner: str, credential: DesiredCredential, found: CredentialVersions, creds_owner: str | None
     ) -> str:
-        """Why this plan does not make a new one; "" when it does."""
+        """Why this plan does not create a new version; "" when it does."""
         if owner not in self._planned or self._observed[owner].problem is not None:
             return f"the instance {owner!r}, which declares it, is not planned; plan that one too"
         if credential.name in self._observed[owner].clashes:
             return f"its conflict{'' if creds_owner is None else f' in the instance {owner!r}'} says why"
         if why := self._refused(owner, credential.name, found.standing):
             return why
-        if found.standing == "missing" and self._is_held(_create(owner, credential)):
+        if found.standing == "missing" and self._is_blocked(_create(owner, credential)):
             return "nobody reviewed that"
         return ""
 
     def _refused(self, owner: str, name: str, standing: Standing | None) -> str:
-        """Why it cannot be made, "" when it can: the server would refuse it, or its key is needed now."""
+        """Why it cannot be created: the server would refuse it, or its key is needed now. "" when it can."""
         seen = self._observed[owner]
         if (clash := seen.clashes.get(name)) is not None:
             return clash
         return seen.unverified.get(name, "") if standing == "missing" and self._options.needs_keys else ""
 
-    def _is_held(self, change: Change) -> bool:
+    def _is_blocked(self, change: Change) -> bool:
         return self._options.reviewed is not None and change.digest not in self._options.reviewed
 
     def users(self, ids: Iterable[str], instance: str) -> list[str]:
-        """What the bots are called that use a credential of this instance; those of no plan come last."""
+        """The bots of these ids for a sentence about an instance; those that were not read come last."""
         known, unknown = [], []
         for id in ids:
             if id not in self._homes:
@@ -111,17 +114,20 @@ class CredentialIndex:
     # -- of one instance ----------------------------------------------------------------------
 
     def standings(self, instance: DesiredInstance) -> dict[str, Standing]:
-        """How the declared credentials stand."""
+        """The standing of each declared credential, by name."""
         there = self._observed[instance.name].credentials or {}
-        found = {one.name: rotation.declared(one.name, there, makes=True) for one in instance.credentials}
+        found = {
+            one.name: credential_versions.declared(one.name, there, makes=True)
+            for one in instance.credentials
+        }
         return {name: one.standing for name, one in found.items() if one and one.standing}
 
     def unverified(self, instance: DesiredInstance) -> Mapping[str, str]:
-        """Of the declared credentials whose key is not at hand, why."""
+        """Why the key of a declared credential is not available, by the credential's name."""
         return self._observed[instance.name].unverified
 
     def changes(self, instance: DesiredInstance) -> Iterator[Change]:
-        """What is missing, and what cannot be made. Rotations come later, when it is known who moves."""
+        """The credentials that are missing, and those that cannot be created."""
         standings = self.standings(instance)
         for one in instance.credentials:
             create = _create(instance.name, one)
@@ -129,8 +135,10 @@ class CredentialIndex:
                 why = "it is missing" if standings[one.name] == "missing" else "its key is another"
                 yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {refused}")
             elif standings[one.name] == "missing":
-                held = self._options.unreviewed(create)
-                yield replace(create, verb=Verb.BLOCKED, reason=held) if self._is_held(create) else create
+                blocked = self._options.unreviewed(create)
+                yield (
+                    replace(create, verb=Verb.BLOCKED, reason=blocked) if self._is_blocked(create) else create
+                )
 
     def creates(self, instance: DesiredInstance) -> Iterator[Step]:
         """The calls that create new ones."""
@@ -154,5 +162,5 @@ def _create(instance: str, credential: DesiredCredential) -> Change:
 
 
 def key_change(credential: DesiredCredential) -> tuple[FieldChange, ...]:
-    """Where the key of a credential that is made comes from, never the key itself."""
+    """Where the key of a new credential comes from, never the key itself."""
     return (FieldChange("apiKey", None, str(credential.key)),)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain import shared_credentials
+from reconciler.domain.credential_versions import CredentialVersions, split
 from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteCredential, RemoteSettings, not_understood
 from reconciler.domain.plan import Change, FieldChange, Of, Verb
-from reconciler.domain.rotation import CredentialVersions, split
 from reconciler.plan.differ import same
 
 NO_ROW = RemoteSettings(exists=False, fields={})

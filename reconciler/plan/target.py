@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from reconciler.domain import markers
+from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import DesiredBot, Fields
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause
-from reconciler.domain.rotation import CredentialVersions
 from reconciler.plan import differ
 from reconciler.plan.matching import Found, How
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from reconciler.domain import shared_credentials
+from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, Verb
-from reconciler.domain.rotation import CredentialVersions
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.plan import differ, settings
 from reconciler.plan.inputs import Inputs

@@ -26,7 +26,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NoReturn
 
-from reconciler.domain import markers, rotation
+from reconciler.domain import credential_versions, markers
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Kind, Type, Value
@@ -106,7 +106,7 @@ def _is_named(id: Value, shown: Value | None) -> bool:
     """Whether a credential is shown as what is sent: its id, or the name of one that the plan makes."""
     if not isinstance(id, str) or not isinstance(shown, str):
         return False
-    made = id.startswith(NEW_CREDENTIAL) and rotation.split(id.removeprefix(NEW_CREDENTIAL))[0]
+    made = id.startswith(NEW_CREDENTIAL) and credential_versions.split(id.removeprefix(NEW_CREDENTIAL))[0]
     return id == shown or (made is not False and shown == f"{_CREDENTIAL}{made}")
 
 
@@ -390,7 +390,7 @@ class _Checked:
             self._refuse(change.label, "its key is not read where it is shown to be")
         names = [str(step.body.get("name")) for step in new]
         if any(step.id is not None or step.body.keys() != {"name"} for step in new) or any(
-            rotation.split(name)[0] != change.bot for name in names
+            credential_versions.split(name)[0] != change.bot for name in names
         ):
             self._refuse(change.label, "another credential is made")
         self._check_moves(change, [*rows, *moves], names)
@@ -399,7 +399,7 @@ class _Checked:
         if any(
             step.id not in change.ids
             or step.body.keys() != {"name"}
-            or rotation.split(str(step.body["name"]))[0] != change.bot
+            or credential_versions.split(str(step.body["name"]))[0] != change.bot
             for step in old
         ):
             self._refuse(change.label, "a credential is deleted that is not an old one of it")
@@ -409,7 +409,7 @@ class _Checked:
         targets = {step.body.get(_CREDS) for step in steps}
         for target in targets:
             name = str(target or "")
-            new = rotation.split(name.removeprefix(NEW_CREDENTIAL))[0] == change.bot
+            new = credential_versions.split(name.removeprefix(NEW_CREDENTIAL))[0] == change.bot
             right = name.startswith(NEW_CREDENTIAL) and new if name.startswith(NEW_CREDENTIAL) else name
             if not right or name in change.ids or (made and name != NEW_CREDENTIAL + made[0]):
                 self._refuse(change.label, "something is moved to a credential that is not the new one")

@@ -7,10 +7,17 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from reconciler.domain.credential_versions import (
+    CredentialVersions,
+    declared,
+    named,
+    need_rotation,
+    split,
+    undeclared,
+)
 from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.observed import RemoteBot, RemoteCredential
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Plan, Verb
-from reconciler.domain.rotation import CredentialVersions, declared, named, split, turning, undeclared
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
@@ -105,10 +112,10 @@ def test_what_a_bot_compares_as() -> None:
 
 
 def test_turning() -> None:
-    assert not turning(["main"], there("main+ other@2-"))
-    assert not turning(["main"], {})
-    assert turning(["main"], there("main-"))
-    assert turning(["other", "main"], there("main- main@2+"))
+    assert not need_rotation(["main"], there("main+ other@2-"))
+    assert not need_rotation(["main"], {})
+    assert need_rotation(["main"], there("main-"))
+    assert need_rotation(["other", "main"], there("main- main@2+"))
 
 
 # -- a shop that owns a credential, and one that borrows it -------------------------------------
