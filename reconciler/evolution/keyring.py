@@ -158,7 +158,7 @@ class Keyring:
         return (
             f"its key is that of the credential {self._shown(name)} of the instance "
             f"{self._shown(instance)}, and {once}: borrow it, "
-            f"{shared_credentials.borrow(instance, family)} ({shared_credentials.WHEN})"
+            f"{shared_credentials.reference(instance, family)} ({shared_credentials.WHEN})"
         )
 
 

@@ -227,7 +227,7 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
     way_out = (
         f"name {other.name!r} in its place"
         if owner == instance
-        else f"borrow it in its place, {shared_credentials.borrow(owner, other.name)} "
+        else f"borrow it in its place, {shared_credentials.reference(owner, other.name)} "
         f"({shared_credentials.WHEN})"
     )
     return (

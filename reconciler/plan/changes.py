@@ -61,7 +61,7 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
     if found.how is How.RENAME:
         return Verb.UPDATE, f"it was named {found.old_name} before"
     if target.recreate:
-        return Verb.REPLACE, "it differs, and is made anew: its open sessions are lost"
+        return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
     return Verb.UPDATE, _update_reason(target, fields)
 
 
@@ -74,7 +74,7 @@ def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
     if is_parked(target.start):
         return "an interrupted run left it parked"
     if [field.name for field in fields] == ["openaiCredsId"] and target.late:
-        return "it gets the new credential as soon as the server takes a change of it"
+        return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
         return (
             f"the server did not keep {', '.join(unkept)} when it was last applied, and nobody "
@@ -94,7 +94,7 @@ def of_impossible(
     bots = [target.remote, *(targets[n].remote if n in targets else obstacles.get(n) for n in why.by)]
     ids = dict.fromkeys(bot.id for bot in bots if bot is not None)
     renamed = [name for name, bot in given.matches.orphans if bot.id in ids and target.found is None]
-    hint = f"; if it is {renamed[0]} renamed, add `previously: [{renamed[0]}]`" if renamed else ""
+    hint = f"; if you renamed {renamed[0]}, add `previously: [{renamed[0]}]`" if renamed else ""
     return conflict(given.name, target.bot, f"the server would refuse it: {why.reason}{hint}", tuple(ids))
 
 
@@ -137,7 +137,7 @@ def _unmanaged(given: Inputs, targets: Targets) -> Iterator[Change]:
         claim, reason = key_claim(given.kind, bot.fields), why
         if claim and (duplicate := keys.get(claim)):
             reason += (
-                f", and has {describe(claim)}, as {duplicate} has: the server refuses a change of either"
+                f", and has {describe(claim)}, as {duplicate} has: the server refuses a change to either"
             )
         ids = (bot.id,) if bot.id else ()
         yield Change(given.name, "", Verb.UNMANAGED, reason, ids, before=bot)

@@ -47,7 +47,7 @@ class CredentialIndex:
         seen, owner = self._observed[instance], creds_owner or instance
         there = seen.credentials or {} if creds_owner is None else seen.shared_creds.get(creds_owner)
         if there is None:
-            problem = f"the instance {creds_owner!r}, which lends it the credential {name!r}, cannot be read"
+            problem = f"the instance {creds_owner!r}, which owns the credential {name!r}, cannot be read"
             why = seen.unreadable_creds.get(creds_owner or "", "").removesuffix(".")
             return f"{problem}: {why}" if why else problem
         credential = self._declared.get(owner, {}).get(name)
@@ -62,7 +62,7 @@ class CredentialIndex:
             ):
                 found = credential_versions.declared(name, there, makes=False)
                 if found is None:
-                    return f"its credential {name!r} cannot be made: {why}"
+                    return f"its credential {name!r} cannot be created: {why}"
         if found is None:
             whose = "the instance" if creds_owner is None else f"the instance {creds_owner!r}"
             names = ", ".join(sorted(there)) or "none"
@@ -74,13 +74,13 @@ class CredentialIndex:
     ) -> str:
         """Why this plan does not create a new version; "" when it does."""
         if owner not in self._planned or self._observed[owner].problem is not None:
-            return f"the instance {owner!r}, which declares it, is not planned; plan that one too"
+            return f"the instance {owner!r}, which declares it, is not in this plan; plan it too"
         if credential.name in self._observed[owner].clashes:
-            return f"its conflict{'' if creds_owner is None else f' in the instance {owner!r}'} says why"
+            return f"see its conflict{'' if creds_owner is None else f' in the instance {owner!r}'}"
         if why := self._refused(owner, credential.name, found.standing):
             return why
         if found.standing == "missing" and self._is_blocked(_create(owner, credential)):
-            return "nobody reviewed that"
+            return "nobody reviewed it"
         return ""
 
     def _refused(self, owner: str, name: str, standing: Standing | None) -> str:
@@ -107,7 +107,7 @@ class CredentialIndex:
             known.append(f"{name}{where} (bot {id})" if name else f"bot {id}{where}")
         if unknown:
             known.append(
-                f"{'bot' if len(unknown) == 1 else 'bots'} {', '.join(unknown)} of no planned instance"
+                f"{'bot' if len(unknown) == 1 else 'bots'} {', '.join(unknown)} outside the planned instances"
             )
         return known
 
@@ -132,8 +132,10 @@ class CredentialIndex:
         for one in instance.credentials:
             create = _create(instance.name, one)
             if refused := self._refused(instance.name, one.name, standings[one.name]):
-                why = "it is missing" if standings[one.name] == "missing" else "its key is another"
-                yield replace(create, verb=Verb.CONFLICT, reason=f"{why}, and cannot be made: {refused}")
+                why = "it is missing" if standings[one.name] == "missing" else "its key is different"
+                yield replace(
+                    create, verb=Verb.CONFLICT, reason=f"{why}, and it cannot be created: {refused}"
+                )
             elif standings[one.name] == "missing":
                 blocked = self._options.unreviewed(create)
                 yield (

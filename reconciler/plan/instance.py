@@ -136,7 +136,7 @@ def _fallback(given: Inputs, possible: Targets, written: Set[str]) -> settings.F
 
 
 def _settings(given: Inputs, draft: settings.Draft, fallback: settings.Fallback | str | None) -> _Settings:
-    """What becomes of the settings. Nothing, where nobody reviewed that or a report says why."""
+    """What becomes of the settings. Nothing, where nobody reviewed it or a report says why."""
     if given.settings_blocked or (given.row.unread and not draft.problem):
         return _Settings()
     found = settings.changes(given.desired, given.row, draft, fallback)

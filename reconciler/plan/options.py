@@ -28,5 +28,5 @@ class Options:
 
     def unreviewed(self, change: Change) -> str:
         """Why a change is blocked that is not among the reviewed ones."""
-        since = " since the instance was made again" if change.instance in self.made_again else ""
+        since = " since the instance was recreated" if change.instance in self.made_again else ""
         return f"nobody reviewed this {change.verb}{since}: {change.reason}"

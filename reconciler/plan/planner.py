@@ -64,7 +64,7 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
 def _reviewed(given: Inputs) -> Draft:
     """The draft of one instance, without the changes that nobody reviewed.
 
-    It is made again without each of these, as it stands in the way of others, and they may need other calls.
+    Drafted again without these, as other bots may wait for them, or need other calls without them.
     """
     reviewed = given.options.reviewed
     while True:

@@ -103,16 +103,16 @@ class Rotation:
         name = self.versions.new or self.versions.name
         parts = []
         if self.creates:
-            parts.append(f"{name} is made")
+            parts.append(f"{name} is created")
         if moved := [*self.moves, *(["the settings"] if self.settings else [])]:
             be = "is" if len(moved) == 1 and not self.settings else "are"
             parts.append(f"{_listed(moved)} {be} moved to it")
         if gone := [name for name, old in self.versions.old.items() if old.id in deleted]:
             parts.append(f"{_listed(gone)} {'is' if len(gone) == 1 else 'are'} deleted")
         if self.creds_owner is not None:
-            why = f"the instance {self.creds_owner!r}, which lends it, has another key for it"
+            why = f"the instance {self.creds_owner!r}, which owns it, has a different key for it"
         elif self.versions.new:
-            why = "its key is another"
+            why = "its key is different"
         else:
             why = "a rotation is not finished"
         return f"{why}: {', '.join(parts)}"
@@ -176,7 +176,7 @@ def _who_stays(
 ) -> str:
     """Who goes on using an old credential, a sentence; "" for nobody."""
     if old.users is None:
-        return "the server does not say, or not reliably, which bots use it"
+        return "the server does not say reliably which bots use it"
     stay = sorted(old.users - left)
     if not stay:
         return taken.get(old.id, "")

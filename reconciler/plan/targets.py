@@ -128,11 +128,11 @@ def _no_settings(given: Inputs, draft: settings.Draft, targets: Targets) -> str:
         return ""
     missing = "the instance has no settings yet, and"
     if draft.problem:
-        return f"{missing} they cannot be made: {draft.problem}"
-    only = "the server makes them only with a credential of the instance's own, which no borrowed one is"
+        return f"{missing} they cannot be created: {draft.problem}"
+    only = "the server creates them only with a credential of the instance's own, not with a shared one"
     if names := settings.own_names(given.desired, given.observed.credentials or {}):
         return f"{missing} {only}: name one in its settings, {shared_credentials.named(names[0])}"
-    return f"{missing} {only}: {shared_credentials.own(given.name)}; the bots go on borrowing"
+    return f"{missing} {only}: {shared_credentials.own(given.name)}; the bots can go on using the shared one"
 
 
 def _without_stale_triggers(given: Inputs, targets: Targets) -> Targets:

@@ -192,8 +192,8 @@ def clashing(world: World) -> None:
             "sk-suporte",
             "fresh",
             f'its key is that of the credential "sup@2" of the instance "suporte", and {ONCE}: '
-            "borrow it, `openaiCreds: {instance: suporte, name: sup}` (borrowing works where the instance "
-            "has settings already",
+            "borrow it, `openaiCreds: {instance: suporte, name: sup}` (a shared credential works where the "
+            "instance already has settings",
         ),
         ("sk-far", "fresh", 'the credential "main" of the instance "far"'),
         ("sk-new", "main", f'the instance "far" has a credential "main" already, and {NAME_ONCE}'),

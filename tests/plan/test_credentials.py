@@ -229,11 +229,11 @@ def test_what_is_said_of_a_rotation() -> None:
     own, borrowed = rotation(made, "matriz"), rotation(made, "loja")
     assert (own.label, own.ids, own.at) == ("credential main", ("id-main",), AT)
     assert own.reason == (
-        "its key is another: main@2 is made, ana, bia and the settings are moved to it, main is deleted"
+        "its key is different: main@2 is created, ana, bia and the settings are moved to it, main is deleted"
     )
     assert borrowed.ids == ("id-main",)
     assert borrowed.reason == (
-        "the instance 'matriz', which lends it, has another key for it: caio is moved to it"
+        "the instance 'matriz', which owns it, has a different key for it: caio is moved to it"
     )
     assert [plan.credentials for plan in made.instances] == [{}, {"main": "different"}]
     [new] = [step for plan in made.instances for step in plan.steps if step.call is Call.NEW_CREDENTIAL]
@@ -272,12 +272,12 @@ def test_who_uses_an_old_credential_is_named_as_a_person_knows_it() -> None:
     assert using(description=" ") == "bot b-eva of the instance 'loja' uses it"
     assert using(description="x " * 99) == f"'{'x ' * 29}x…' of the instance 'loja' (bot b-eva) uses it"
     assert using(description="Eva [gitops:eva]~12345678") == "eva of the instance 'loja' (bot b-eva) uses it"
-    assert using(desired=Desired((MATRIZ,))) == "bot b-eva of no planned instance uses it"
-    two = "(bot b-eva) and bots b-x, b-y of no planned instance use it"
+    assert using(desired=Desired((MATRIZ,))) == "bot b-eva outside the planned instances uses it"
+    two = "(bot b-eva) and bots b-x, b-y outside the planned instances use it"
     assert using("b-x", "b-y") == f"\"a human's\" of the instance 'loja' {two}"
     crowd = using(*(f"b-z{number}" for number in range(30)))
     assert ", bots b-z0, b-z1, b-z10, " in crowd
-    assert crowd.endswith(" of no planned instance and 21 more use it")
+    assert crowd.endswith(" outside the planned instances and 21 more use it")
 
 
 def test_a_whole_rotation_beside_a_stranger_keeps_the_old_one() -> None:
@@ -303,7 +303,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
     made = make(BOTH, replace(seen, instances=blind), Options())
     assert not made.writes
     [change] = made.changes()
-    assert change.reason == "the old key is kept: the server does not say, or not reliably, which bots use it"
+    assert change.reason == "the old key is kept: the server does not say reliably which bots use it"
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_bot_whose_twin_goes_first_is_moved_by_its_own_update() -> None:
     made = planned(house)
     update = [change for change in made.changes() if change.of is Of.BOT]
     assert [(c.bot, c.reason) for c in update] == [
-        ("ana", "it gets the new credential as soon as the server takes a change of it"),
+        ("ana", "it gets the new credential as soon as the server accepts a change to it"),
         ("bia", "it differs, and it gets the new credential"),
     ]
     assert told(made)[-3:] == [
@@ -439,8 +439,8 @@ def test_a_lender_that_is_not_selected_moves_nothing_of_its_own() -> None:
     missing = planned(State("x:y", "x", "x", "x", "x").house(), desired)
     [change] = missing.changes()
     assert change.reason == (
-        "its credential 'main' cannot be made: "
-        "the instance 'matriz', which declares it, is not planned; plan that one too"
+        "its credential 'main' cannot be created: "
+        "the instance 'matriz', which declares it, is not in this plan; plan it too"
     )
 
 
@@ -497,15 +497,15 @@ def test_a_key_that_is_not_at_hand_is_said_and_changes_no_digest() -> None:
 def test_what_is_applied_now_and_needs_a_key_is_a_conflict_and_nothing_else_is() -> None:
     made = unverified(THREE, needs_keys=True)
     assert [(c.instance, c.label, c.verb, c.reason) for c in made.changes() if not c.verb.writes] == [
-        ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
         (
             "matriz",
             "credential main",
             Verb.CONFLICT,
-            "it is missing, and cannot be made: OPENAI_KEY is not set",
+            "it is missing, and it cannot be created: OPENAI_KEY is not set",
         ),
-        ("matriz", "ana", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
-        ("matriz", "bia", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        ("matriz", "ana", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
+        ("matriz", "bia", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
     ]
     assert told(made) == ["solo: create id-own"]
     assert made.instances[1].credentials == {"main": "missing"}
@@ -527,14 +527,18 @@ def test_a_clash_is_explained_and_its_bots_wait() -> None:
     clash = replace(seen.instances["matriz"], clashes={"main": "another has it: borrow it"})
     made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
     assert [(c.label, c.verb, c.reason) for c in made.changes() if c.instance == "matriz"] == [
-        ("credential main", Verb.CONFLICT, "it is missing, and cannot be made: another has it: borrow it"),
+        (
+            "credential main",
+            Verb.CONFLICT,
+            "it is missing, and it cannot be created: another has it: borrow it",
+        ),
         *(
-            (name, Verb.CONFLICT, "its credential 'main' cannot be made: its conflict says why")
+            (name, Verb.CONFLICT, "its credential 'main' cannot be created: see its conflict")
             for name in ("ana", "bia")
         ),
     ]
     [caio] = [c.reason for c in made.changes() if c.label == "caio"]
-    assert caio == "its credential 'main' cannot be made: its conflict in the instance 'matriz' says why"
+    assert caio == "its credential 'main' cannot be created: see its conflict in the instance 'matriz'"
     assert not made.writes
 
 
@@ -544,7 +548,7 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
     clash = replace(seen.instances["matriz"], clashes={"main": "borrow it"})
     made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
     assert [(c.label, c.reason) for c in made.changes()] == [
-        ("credential main", "its key is another, and cannot be made: borrow it")
+        ("credential main", "its key is different, and it cannot be created: borrow it")
     ]
     assert (made.writes, made.in_sync, made.problems) == (False, 3, 1)
 
@@ -554,7 +558,7 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
     [
         ("nope", None, "the instance has no credential named 'nope'; it has: main"),
         ("nope", "matriz", "the instance 'matriz' has no credential named 'nope'; it has: main"),
-        ("main", "away", "the instance 'away', which lends it the credential 'main', cannot be read"),
+        ("main", "away", "the instance 'away', which owns the credential 'main', cannot be read"),
     ],
 )
 def test_a_credential_that_is_nowhere(creds: str, creds_owner: str | None, reason: str) -> None:
@@ -587,7 +591,7 @@ def test_a_rotation_is_never_held_and_a_new_credential_is() -> None:
     assert (held.verb, held.label) == (Verb.BLOCKED, "credential main")
     assert held.reason == "nobody reviewed this create: it is missing on the server"
     assert {c.reason for c in made.changes() if c.of is Of.BOT and c.instance == "matriz"} == {
-        "its credential 'main' cannot be made: nobody reviewed that"
+        "its credential 'main' cannot be created: nobody reviewed it"
     }
 
 

@@ -136,7 +136,7 @@ def test_jids_that_the_server_added_are_nobodys_business() -> None:
 def test_settings_that_are_not_there_yet_are_written_whole() -> None:
     plan = planned(wants({"expire": 60}, "spare"), NONE)
     change = of_settings(plan)
-    assert (change.verb, change.before, change.reason) == (Verb.CREATE, None, "they are not there yet")
+    assert (change.verb, change.before, change.reason) == (Verb.CREATE, None, "they do not exist yet")
     assert bodies(plan) == [{**ROW, "openaiCredsId": "c2", "expire": 60}]
     assert {field.name: field.after for field in change.fields} == bodies(plan)[0]
     assert all(field.before is None for field in change.fields)
@@ -155,7 +155,7 @@ def test_settings_are_not_made_for_nothing() -> None:
 
 
 SECOND = (
-    "make a second key at OpenAI, which costs nothing in the same project, and write "
+    "create a second key at OpenAI, which costs nothing in the same project, and write "
     "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
 )
 BOTS = [
@@ -193,7 +193,7 @@ def test_whose_credential_new_settings_get(
             "name it, `settings: {openaiCreds: main}`"
             if credentials
             else f"its settings need a credential of the instance's own, as no two instances' settings can "
-            f"have the same: {SECOND}"
+            f"use the same one: {SECOND}"
         )
     else:
         assert bodies(plan)[0]["openaiCredsId"] == expected
@@ -227,8 +227,8 @@ def test_borrowers_alone_cannot_make_the_settings() -> None:
     plan = planned(None, NONE, bots, credentials={}, shared_creds=LENT)
     assert [change.verb for change in plan.changes] == [Verb.CONFLICT] * 2
     without = "the instance has no settings yet, and "
-    only = "the server makes them only with a credential of the instance's own, which no borrowed one is: "
-    assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots go on borrowing"
+    only = "the server creates them only with a credential of the instance's own, not with a shared one: "
+    assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots can go on using the shared one"
     named = planned(None, NONE, bots, shared_creds=LENT)
     there = "name one in its settings, `settings: {openaiCreds: main}`"
     assert {change.reason for change in named.changes} == {f"{without}{only}{there}"}
@@ -236,7 +236,7 @@ def test_borrowers_alone_cannot_make_the_settings() -> None:
     assert declared.changes[-1].reason.endswith('`settings: {openaiCreds: "own one"}`')
     broken = planned(wants(creds="nope"), NONE, bots, credentials={}, shared_creds=LENT)
     assert broken.changes[-1].reason == (
-        f"{without}they cannot be made: the instance has no credential named 'nope'; it has: none"
+        f"{without}they cannot be created: the instance has no credential named 'nope'; it has: none"
     )
     assert planned(None, row(), bots, shared_creds=LENT).steps
     assert [s.call for s in planned(wants(creds="main"), NONE, bots, shared_creds=LENT).steps] == [
