@@ -347,7 +347,7 @@ def test_a_digest_says_what_is_done_and_against_what_and_nothing_else() -> None:
     assert len({first.digest, *(change.digest for change in others)}) == 6
 
 
-def test_a_twin_of_ours_is_reported_as_one() -> None:
+def test_a_duplicate_of_ours_is_reported_as_one() -> None:
     ours = remote("i1", "m/1", "none", "[gitops:ana]")
     change = only([bot("ana", "m/1")], [ours, remote("i2", "m/1")])
     assert (change.verb, change.ids) == (Verb.UNMANAGED, ("i2",))
