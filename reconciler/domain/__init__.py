@@ -1,10 +1,11 @@
 """What every package may import: the stages' values, the server's rules, errors, text.
 
 desired, observed, plan, results: the values of each stage, frozen. kinds: the fields of a bot, each described
-once. uniqueness, rotation, markers: rules that several stages share. Imports no other package.
+once. uniqueness, credential_versions, markers: rules that several stages share. Imports no other package.
 """
 
 __all__ = [
+    "credential_versions",
     "desired",
     "errors",
     "files",
@@ -18,7 +19,6 @@ __all__ = [
     "plan",
     "reports",
     "results",
-    "rotation",
     "safe",
     "shared_credentials",
     "signals",

@@ -22,8 +22,8 @@ class DesiredBot:
     creds: the credential's name, or None when fields has openaiCredsId.
     previously: names that this bot had before, for a rename.
     on_drift: what is done when the bot on the server differs.
-    lender: the instance whose credential creds is, None for the bot's own.
-    silenced: ids of lint rules that are not to speak of this bot.
+    creds_owner: the instance that owns the credential, None for the bot's own instance.
+    ignored: ids of lint rules that do not apply to this bot.
     origins: where each declared key comes from, by the manifest's name of it.
     """
 
@@ -92,9 +92,9 @@ class DesiredSettings:
 class DesiredInstance:
     """The bots that one instance should have, in the order of the manifest; its credentials and settings.
 
-    settings: None when nothing is declared of them. silenced: ids of lint rules that are not to speak of it.
-    files: the paths of every file that this was read from, the manifest first.
-    vars: what ${name} stood for in its texts; None when it had no meaning there.
+    settings: None when nothing is declared of them. ignored: ids of lint rules that do not apply to it.
+    files: the paths of all files that this was read from, the manifest first.
+    vars: the value of each ${name} in its texts; None where there are no variables.
     """
 
     name: str
@@ -111,8 +111,8 @@ class DesiredInstance:
 class Desired:
     """All manifests, one instance each, by the instance's name.
 
-    lenders: instances that were not selected, but lend a credential to one that was; nothing of them is
-    planned.
+    creds_owners: instances that were not selected, but own a credential that a selected one uses; nothing of
+    them is planned.
     """
 
     instances: tuple[DesiredInstance, ...]

@@ -12,11 +12,11 @@ class ReconcilerError(Exception):
 
 
 class ServerError(ReconcilerError):
-    """The server could not be reached or spoken with, whatever the instance: nothing can go on."""
+    """The server could not be reached or understood, for any instance: the command cannot go on."""
 
 
 class OutputError(ReconcilerError):
-    """Standard output takes nothing: it is closed or full."""
+    """Standard output cannot be written: it is closed or full."""
 
 
 class InstanceError(ReconcilerError):
@@ -28,7 +28,7 @@ class Missing(InstanceError):
 
 
 class Unauthorized(InstanceError):
-    """The key does not open this instance. If it opens none, the key is wrong: then a ServerError is due."""
+    """The key does not open this instance. A key that opens none is a ServerError."""
 
 
 class Disabled(InstanceError):
@@ -36,7 +36,7 @@ class Disabled(InstanceError):
 
 
 class Refused(InstanceError):
-    """The server answered and said no; nothing was written.
+    """The server refused the call; nothing was written.
 
     status: of the answer. words: the server's own, one line, without secrets, 300 characters at most.
     """
@@ -48,9 +48,9 @@ class Refused(InstanceError):
 
 
 class Unclear(InstanceError):
-    """A writing call whose outcome nobody knows: the instance has to be read again.
+    """The outcome of a writing call is unknown: the instance has to be read again.
 
-    sent: whether the server may have seen the request at all. retry_after: seconds that it asked us to wait.
+    sent: whether the server may have seen the request at all. retry_after: seconds that it asks to wait.
     """
 
     def __init__(self, sentence: str, *, sent: bool = True, retry_after: float | None = None) -> None:
@@ -61,7 +61,7 @@ class Unclear(InstanceError):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Position:
-    """Where something stands: a file as the person named it, a line and a column, both from 1."""
+    """A place in a file: its path as the person wrote it, the line and the column, both from 1."""
 
     file: str
     line: int

@@ -1,10 +1,10 @@
-"""Every file that this project writes is written here: whole or not at all, and never through a link.
+"""Writes every file of this project: whole or not at all, and never through a link.
 
-A file is made under another name beside its place and then put there. What stands at the place is looked at
-itself: a link, a FIFO, a device or a directory is refused, wherever it leads. A directory that a person names
-is theirs, links in its path included; below one that is ours, `folders` refuses a link too.
+A file is written under another name beside its place and then moved there. If a link, a FIFO, a device or a
+directory is at its place, it is refused, wherever it leads. A directory that a person names may have links in
+its path; below one that is ours, `folders` refuses a link too.
 
-Also here: how a file of unknown origin is read without waiting for ever, and without an end.
+Also reads files of unknown origin, without waiting for ever and without reading without end.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _CHUNK = 2**20
 
 
 class Replacement:
-    """A file that is to be written at the end of a run, checked and prepared at its beginning.
+    """A file that is written at the end of a run, and checked and prepared at its beginning.
 
-    Entering makes an empty file beside the place. `write` fills it and puts it there in one step, with the
-    mode of the file that it replaces. Left without that, nothing has changed. Each raises ReconcilerError.
+    Entering creates an empty file beside the place. `write` fills it and moves it there in one step, with the
+    mode of the file that it replaces. Without a `write`, nothing changes. Each raises ReconcilerError.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def __enter__(self) -> Self:
-        with _said(self.path):
+        with _explained(self.path):
             self._before = _regular(self.path)
             self._beside = _name_beside(self.path)
             self._file = os.fdopen(os.open(self._beside, _NEW, _SHARED), "wb")
@@ -52,7 +52,7 @@ class Replacement:
 
     def write(self, content: bytes) -> None:
         """Put the content in the file's place. May be called once."""
-        with _said(self.path):
+        with _explained(self.path):
             with self._file as file:
                 file.write(content)
                 file.flush()
@@ -78,13 +78,13 @@ def replace(path: Path, content: bytes) -> None:
 
 def create(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write a file that is not there yet. private: nobody else may read it. Raises ReconcilerError."""
-    with _said(path):
+    with _explained(path):
         _create(path, content, private=private)
 
 
 def ensure(path: Path, content: bytes, *, private: bool = False) -> None:
     """Write a file unless it is there, with whatever content. Raises ReconcilerError."""
-    with _said(path):
+    with _explained(path):
         if _regular(path) is None:
             with suppress(FileExistsError):  # another run was faster; what it made is looked at
                 _create(path, content, private=private)
@@ -94,7 +94,7 @@ def ensure(path: Path, content: bytes, *, private: bool = False) -> None:
 def restrict(*paths: Path) -> None:
     """Let nobody but its owner read a file, if it is there. Raises ReconcilerError for a link."""
     for path in paths:
-        with _said(path), suppress(PermissionError):
+        with _explained(path), suppress(PermissionError):
             if _regular(path) is not None:
                 path.chmod(_PRIVATE)
 
@@ -107,7 +107,7 @@ def folders(path: Path, below: Path, *, private: bool = False) -> None:
     if path == below:
         return
     folders(path.parent, below, private=private)
-    with _said(path):
+    with _explained(path):
         try:
             path.mkdir(0o700 if private else 0o777)
         except FileExistsError:
@@ -142,8 +142,8 @@ def read(path: Path, max_bytes: int, *, through_link: bool = True) -> bytes:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
-    """Any OSError of the block as a sentence about the file."""
+def _explained(path: Path) -> Iterator[None]:
+    """Raise ReconcilerError, a sentence about the file, for any OSError of the block."""
     try:
         yield
     except OSError as error:
@@ -173,7 +173,7 @@ def _not(wanted: str, mode: int) -> str:
 
 
 def _name_beside(path: Path) -> Path:
-    """A name that nobody has, in the same directory; for its dot no load of manifests reads it."""
+    """An unused name in the same directory. It begins with a dot, so it is not read as a manifest."""
     return path.with_name(f".reconciler-{secrets.token_hex(8)}.tmp")
 
 

@@ -162,7 +162,7 @@ def fields(table: Mapping[str, Field], values: Fields) -> Fields:
 
 
 def hide(field: Field, value: Value) -> Value:
-    """The value; where a secret stands in it as Hidden."""
+    """The value, as Hidden if it has a secret in it."""
     if not field.hides or not isinstance(value, str) or isinstance(value, Hidden) or not value:
         return value
     shown = MASK if field.hides == "whole" else mask(value)

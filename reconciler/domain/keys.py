@@ -1,4 +1,4 @@
-"""The API keys that were found for declared credentials. Held in memory only, as SecretStr."""
+"""The API keys that were found for declared credentials. Kept in memory only, as SecretStr."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ class Keys:
     found: Mapping[tuple[str, str], SecretStr | str] = field(default_factory=dict)
 
     def key(self, instance: str, name: str) -> SecretStr | None:
-        """The key of a declared credential; None where it is not at hand."""
+        """The key of a declared credential; None where it is not available."""
         found = self.found.get((instance, name))
         return found if isinstance(found, SecretStr) else None
 
     def known(self) -> list[SecretStr]:
-        """Every key that is at hand."""
+        """Every key that is available."""
         return [key for key in self.found.values() if isinstance(key, SecretStr)]
 
     def missing(self, instance: str) -> dict[str, str]:
-        """Why there is no key, for those of an instance's declared credentials that have none at hand."""
+        """Why the key of an instance's declared credential is not available, by the credential's name."""
         return {
             name: found
             for (owner, name), found in self.found.items()

@@ -21,7 +21,7 @@ _ANY = re.compile(
 _AT_THE_END = re.compile(r"(?:~\w*)?[\s.,;:!?)…]*")
 
 NO_MARKER = "it carries no marker"
-"""Why most strangers are left alone."""
+"""Why most unmanaged bots are left alone."""
 
 LIMIT = 255
 """Characters of a description."""

@@ -21,10 +21,10 @@ class RemoteBot:
     """A bot as the server has it.
 
     id: "" where the server's cannot be used. fields: every field of the kind's table that is not null.
-    description is the raw text, marker included. created: the server's createdAt, which orders twins; times
-    do not take part in comparisons. instance_id: the server's id of its instance, "" where the row does not
-    say it. unread: what of its row is not understood, and why; such a bot is never written. unseen: fields
-    that the server does not show.
+    description is the raw text, marker included. created: the server's createdAt, which orders duplicates; it
+    is not compared. instance_id: the server's id of its instance, "" where the row does not say it.
+    unread: what of its row is not understood, and why; such a bot is never written. unseen: fields that the
+    server does not show.
     """
 
     id: str
@@ -71,14 +71,14 @@ class RemoteCredential:
 
 @dataclass(frozen=True, slots=True)
 class ObservedInstance:
-    """One instance of the server. What was not asked is None: credentials by name, settings.
+    """One instance of the server. credentials (by name), settings: None where the server was not asked.
 
-    lent: the credentials of the instances that lend to this one, by instance and name.
-    unlent: of those that cannot be read why, a sentence.
-    clashes: for declared credentials that the server would refuse to make, why, a sentence.
-    keyless: for declared credentials whose key is not at hand, why: "OPENAI_KEY is not set".
-    unread: of rows of credentials that are not understood what they are called, and why.
-    problem: why it could not be read, a sentence; then nothing else is known.
+    shared_creds: the credentials of the instances that share one with this one, by instance and name.
+    unreadable_creds: why those of such an instance cannot be read, a sentence, by instance.
+    clashes: why the server would refuse to create a declared credential, a sentence, by name.
+    unverified: why the key of a declared credential is not available: "OPENAI_KEY is not set", by name.
+    unread: the credentials whose rows are not understood: their names, and why.
+    problem: why the instance could not be read, a sentence; then nothing else is known.
     """
 
     name: str

@@ -27,17 +27,17 @@ class Source(Protocol):
         ...
 
     def at(self, node: Any) -> Position:
-        """Where a node stands."""
+        """The place of a node."""
         ...
 
 
 class Origin(Protocol):
     """Where the value of a key comes from. key, value: their YAML nodes in source, opaque here.
 
-    layer: in whose words: "bot", the bot's own mapping, which a merge key or an alias may bring in from
-    elsewhere in the file; the manifest's "defaults" or "settings"; "folder bot", "folder defaults" or "folder
-    settings", those of a folder's file.
-    variables: what stands in it as ${name}, and where that is declared (None: nowhere, it is built in).
+    layer: the part of a file that declares it. "bot": the bot's own mapping, which a merge key or an alias
+    may bring in from elsewhere in the file. "defaults", "settings": those of the manifest. "folder bot",
+    "folder defaults", "folder settings": those of a folder's file.
+    variables: the names of each ${name} in it, and where they are declared (None: it is built in).
     """
 
     @property
@@ -57,15 +57,15 @@ class Origin(Protocol):
 
     @property
     def layer(self) -> str:
-        """In whose words."""
+        """The part of a file that declares it."""
         ...
 
     @property
     def variables(self) -> Mapping[str, Position | None]:
-        """What was put in."""
+        """The variables in the value."""
         ...
 
     @property
     def at(self) -> Position:
-        """Where the value stands."""
+        """The place of the value."""
         ...

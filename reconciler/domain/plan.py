@@ -34,9 +34,9 @@ class Verb(StrEnum):
     UPDATE = "update"
     ADOPT = "adopt"
     REPLACE = "replace"
-    ROTATE = "rotate"  # a credential: its key is made anew under another name, and all is moved to it
+    ROTATE = "rotate"  # a credential: a new version is created, and its users are moved to it
     DELETE = "delete"
-    BLOCKED = "held"  # it would be written, but nobody reviewed it
+    BLOCKED = "held"  # not made, as nobody reviewed it
     CONFLICT = "conflict"
     ORPHAN = "orphan"
     UNMANAGED = "unmanaged"
@@ -168,7 +168,7 @@ class Step:
 
 
 Standing = Literal["missing", "present", "different", "not compared"]
-"""Of a declared credential; its key is compared in memory, and not compared where it is not at hand."""
+"""Of a declared credential. Its key is compared in memory, and not compared where it is not available."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +177,8 @@ class InstancePlan:
 
     in_sync: how many declared bots need nothing. problem: why the instance cannot be planned.
     id: the server's id of the instance, "" where it has no row that says it.
-    credentials: of each declared one how it stands, by name. keyless: of those whose key is not at hand why;
-    no digest is over that, as it is not about the server.
+    credentials: the standing of each declared credential, by name. unverified: why the key of one is not
+    available, by name; no digest is over that, as it is not about the server.
     """
 
     name: str
@@ -221,7 +221,7 @@ class Plan:
 
     @property
     def problems(self) -> int:
-        """How many instances could not be planned, and how many changes are in conflict or held."""
+        """How many instances could not be planned, and how many changes are in conflict or blocked."""
         stuck = sum(change.verb in {Verb.CONFLICT, Verb.BLOCKED} for change in self.changes())
         return stuck + sum(instance.problem is not None for instance in self.instances)
 

@@ -1,4 +1,4 @@
-"""Short pieces of untrusted text for messages, and what can be told from a text alone."""
+"""Short pieces of untrusted text for messages, and checks of a text by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def quoted(text: str) -> str:
 
 
 def looks_like_key(text: str) -> bool:
-    """Whether an api key stands in it, as far as its first letters tell."""
+    """Whether it contains an api key, judging by the prefixes of well-known providers."""
     return bool(_KEY.search(text))
 
 

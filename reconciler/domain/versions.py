@@ -7,7 +7,7 @@ import re
 Version = tuple[int, int, int]
 
 NEWEST: Version = (2, 3, 7)
-"""The server that is assumed when nobody says which."""
+"""The version that is assumed for a server of unknown version."""
 
 _VERSION = re.compile(r"v?(\d{1,4})\.(\d{1,4})(?:\.(\d{1,4}))?(?:-[\w.]+)?", re.ASCII)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler.domain import rotation, shared_credentials
+from reconciler.domain import credential_versions, shared_credentials
 from reconciler.domain.observed import RemoteCredential
 from reconciler.evolution.answers import Credentials
 from reconciler.evolution.stored_credentials import Declared
@@ -37,7 +37,7 @@ def to_create(observed: Mapping[str, Mapping[str, RemoteCredential]], declared: 
     """The credentials that a plan would create. observed: those of each instance that could be read."""
     for instance, there in observed.items():
         for name in sorted(declared.of(instance)):
-            versions = rotation.declared(name, there, makes=True)
+            versions = credential_versions.declared(name, there, makes=True)
             if versions is not None and versions.new:
                 yield New(instance, name, versions.new, declared.keys.key(instance, name))
 
@@ -54,8 +54,10 @@ def clash(new: New, stored: Mapping[str, Credentials], shown: Shown) -> str:
             f"the credential {shown(nameless[0])} of this instance may be it, and its row is not "
             "understood: the server does not show its name"
         )
-    if len(new.name) > rotation.LONGEST:
-        return f"the server stores {rotation.LONGEST} characters of a name, and {new.name} has more"
+    if len(new.name) > credential_versions.LONGEST:
+        return (
+            f"the server stores {credential_versions.LONGEST} characters of a name, and {new.name} has more"
+        )
     for instance, credentials in stored.items():
         for name, credential in credentials.items():
             if new.key is not None and credential.key == new.key:
@@ -75,7 +77,7 @@ def _key_is_taken(new: New, instance: str, name: str, shown: Shown) -> str:
             f"its key is that of the credential {shown(name)} of this instance, and {once}: "
             "declare it under that name"
         )
-    shared = shared_credentials.borrow(instance, rotation.split(name)[0])
+    shared = shared_credentials.reference(instance, credential_versions.split(name)[0])
     return (
         f"its key is that of the credential {shown(name)} of the instance {shown(instance)}, and {once}: "
         f"use that credential, {shared} ({shared_credentials.WHEN})"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from reconciler.domain import rotation
+from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.keys import Keys
@@ -150,7 +150,9 @@ async def _elsewhere(
     They are read only when an old credential, which no other bot uses, would be deleted.
     """
     bots = {bot.id for one in observed.values() for bot in one.bots}
-    leaving = [old for name, there in owned.items() for old in rotation.leaving(declared.of(name), there)]
+    leaving = [
+        old for name, there in owned.items() for old in credential_versions.outdated(declared.of(name), there)
+    ]
     if any(old.users is not None and old.users <= bots for old in leaving):
         return await _settings_of_others(client, observed.keys())
     return {}

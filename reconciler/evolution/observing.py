@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from reconciler.domain import rotation
+from reconciler.domain import credential_versions
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.errors import InstanceError
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, not_understood
@@ -47,7 +47,7 @@ class Observer:
         settings = None
         compared = {} if stored is None else compare(name, stored, self.declared)
         rotating = any(
-            rotation.turning(self.declared.of(owner), there)
+            credential_versions.need_rotation(self.declared.of(owner), there)
             for owner, there in ((name, compared), *shared.items())
         )
         if rotating or instance.settings is not None or self.needs_settings(instance, bots):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from pydantic import SecretStr
 
-from reconciler.domain import rotation
+from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired
 from reconciler.domain.keys import Keys
 from reconciler.domain.observed import RemoteCredential
@@ -78,7 +78,7 @@ def compare(instance: str, stored: Credentials, declared: Declared) -> dict[str,
     names = declared.of(instance)
     found: dict[str, RemoteCredential] = {}
     for name, credential in stored.items():
-        base = rotation.split(name)[0]
+        base = credential_versions.split(name)[0]
         key = declared.keys.key(instance, base) if base in names else None
         same = None if key is None else _same(key, credential.key)
         found[name] = RemoteCredential(credential.id, same, credential.users, credential.instance_id)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from reconciler.domain import hidden
+from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
@@ -20,13 +21,12 @@ from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, unstamped
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.reports import LeftOut
-from reconciler.domain.rotation import split
 from reconciler.domain.text import looks_like_key, quoted
 from reconciler.importer import naming
 from reconciler.plan import matching
 from reconciler.plan.differ import same
 from reconciler.plan.matching import match
-from reconciler.plan.order import is_parked
+from reconciler.plan.parking import is_parked
 from reconciler.yaml.emit import Flow, Tagged, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is

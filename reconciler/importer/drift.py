@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.domain import hidden, markers, rotation
+from reconciler.domain import credential_versions, hidden, markers
+from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fields
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import OPENAI, Kind, Type, Value
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.reports import SETTINGS, Note
-from reconciler.domain.rotation import CredentialVersions
 from reconciler.plan import differ, matching, settings
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.matching import Found, Matches
@@ -161,7 +161,7 @@ class _Compared:
             return
 
         def own(name: str) -> CredentialVersions | str:
-            return self.book.family(self.desired.name, name)
+            return self.book.versions(self.desired.name, name)
 
         draft = settings.draft(self.desired, row, self.seen.credentials or {}, own, self.kind)
         fields: dict[str, Value] = {}
@@ -219,13 +219,13 @@ class _Compared:
         self, about: str, name: str, creds_owner: str | None, used: str
     ) -> tuple[str, str | None] | None:
         """The name of the credential that is used and whose it is; None where it is the declared one."""
-        family = self.book.family(self.desired.name, name, creds_owner)
+        family = self.book.versions(self.desired.name, name, creds_owner)
         if isinstance(family, CredentialVersions) and family.seen(used) == family.wanted(used):
             return None
         for whose, there in self._known().items():
             for full, id in there.items():
                 if id == used:
-                    return rotation.split(full)[0], None if whose == self.desired.name else whose
+                    return credential_versions.split(full)[0], None if whose == self.desired.name else whose
         self.result.strange.add(used)
         self.say(about, "its credential on the server is of no instance that the manifests name")
         return None

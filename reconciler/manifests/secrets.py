@@ -16,6 +16,7 @@ from dataclasses import replace
 from pydantic import SecretStr
 
 from reconciler.domain import hidden, shared_credentials
+from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import (
     Desired,
     DesiredBot,
@@ -30,7 +31,6 @@ from reconciler.domain.hidden import Hidden
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import OPENAI, Field, Kind
 from reconciler.domain.plan import Plan
-from reconciler.domain.rotation import split
 from reconciler.domain.text import quoted
 from reconciler.manifests.keyshape import fault, url_fault
 
@@ -227,7 +227,7 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
     way_out = (
         f"name {other.name!r} in its place"
         if owner == instance
-        else f"borrow it in its place, {shared_credentials.borrow(owner, other.name)} "
+        else f"borrow it in its place, {shared_credentials.reference(owner, other.name)} "
         f"({shared_credentials.WHEN})"
     )
     return (

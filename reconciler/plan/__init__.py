@@ -1,7 +1,13 @@
 """Desired and Observed in, a Plan out. Pure: no file, no call, no clock.
 
-matching: which bot on the server is which manifest's. differ: what differs. order: calls in an order that the
-server accepts. credentials, settings, limits: their part of it. planner puts them together.
+planner     the plan of all instances
+instance    the draft of one, from its inputs
+matching    which bot on the server is which declared one
+targets     what each declared bot is to become, and what cannot be planned
+differ      what differs, field by field
+order       writes in an order that the server accepts; by a simulation, with cycles, claims and parking
+changes     what the plan says, and steps: what it calls
+settings, credentials, rotations, limits: their part of a plan
 """
 
-__all__ = ["credentials", "differ", "limits", "matching", "options", "order", "planner", "settings"]
+__all__ = ["credentials", "differ", "limits", "matching", "options", "parking", "planner", "settings"]

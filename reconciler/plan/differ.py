@@ -47,7 +47,7 @@ def create_target(
     """The whole body of a create, in the order of the kind's table.
 
     What has no meaning for the bot's type or trigger and is not declared is not sent. old: the fields of
-    the bot that is made anew, which keeps what the manifest leaves out.
+    the bot that is recreated, which keeps what the manifest leaves out.
     """
     settings, old = settings or _NO_SETTINGS, old or {}
     declared = _declared(bot, creds_id)
@@ -123,7 +123,8 @@ def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str, kind:
 def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
     """Who moved since the last apply: the bot on the server, its manifest, or both.
 
-    Nobody empties by hand what the server fills in every bot: that is lost with a change of its version.
+    A field that the server fills in every bot is not emptied by hand: it is lost when the server's version
+    changes, which is no drift.
     """
     was = markers.stamped(str(remote.fields.get("description", "")), owner)
     if not was:
@@ -139,23 +140,23 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
 
 
 def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
-    """What a bot is, but for its marker, its credential's id, what is empty, and what means nothing to it.
+    """What a bot is: no marker, no credential's id, no empty fields, none without a meaning for its types.
 
-    Nor what may be secret: of that, what is shown differs with where it is read.
+    Also without what may be secret: what is shown of that depends on where it is read.
     """
-    said = {**fields, "description": markers.human_text(str(fields.get("description", "")), owner)}
+    known = {**fields, "description": markers.human_text(str(fields.get("description", "")), owner)}
     return [
-        (name, said[name])
+        (name, known[name])
         for name, field in kind.fields.items()
-        if name != "openaiCredsId"  # a rotation is nobody's edit
+        if name != "openaiCredsId"  # a rotation changes it, and that is no edit
         and not field.hides
-        and not same(None, said.get(name))
-        and field.applies(said["botType"], said["triggerType"])
+        and not same(None, known.get(name))
+        and field.applies(known["botType"], known["triggerType"])
     ]
 
 
 def without_stale_trigger(bot: DesiredBot, target: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
-    """The target with a trigger value cleared that its triggerType does not use and nobody declares.
+    """The target without a trigger value that its triggerType does not use and the manifest does not declare.
 
     The operator stays, as the server cannot clear it; without a value it collides with nothing.
     """
@@ -198,7 +199,7 @@ def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | 
     from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
 
     old, new = (list(value) if isinstance(value, tuple) else [] for value in (before, after))
-    # Compared by number: deepdiff would diff the texts themselves too, which nobody asked for.
+    # Compared by number: deepdiff would diff the texts themselves too.
     texts = list(dict.fromkeys(old + new))
     numbers = {text: number for number, text in enumerate(texts)}
     delta = DeepDiff([numbers[text] for text in old], [numbers[text] for text in new], view="tree")

@@ -41,7 +41,7 @@ def check_deletes(plans: Sequence[InstancePlan], most: int, share: int) -> None:
         raise LimitError(
             "Nothing was done: the plan deletes too much.\n"
             + "\n".join(f"  {error}" for error in errors)
-            + "\nIf that is meant, allow it with --max-deletes and --max-delete-share."
+            + "\nIf you want that, raise --max-deletes or --max-delete-share."
         )
 
 

@@ -1,22 +1,22 @@
 """Which remote bot is which manifest's. Pure.
 
 A bot on the server has no name, only a description of at most 255 characters, so ownership is a marker
-in it: `Front desk [gitops:atendimento]`, with a stamp of the last apply behind it. A bot is matched by the
-first that fits:
+in it: `Front desk [gitops:atendimento]`, followed by a stamp of the last apply. A bot is matched by the first
+of these that fits:
 
     our marker with its name           it is ours
     our marker with a previous name    it is ours and was renamed
     no marker, the server's own key    an adoption (assistantId, or model and maxTokens)
     no marker, the same trigger        an adoption
 
-Two candidates are a conflict, never a guess. A bot with another owner's marker is nobody's to touch, nor is
-one whose row is not understood; and what such a one may be is not made.
-The order in which the server lists its bots does not matter.
+Two candidates are a conflict, never a guess. A bot with another owner's marker is never touched, nor is one
+whose row is not understood; and a declared bot that may be such a one is not created. The order in which the
+server lists its bots does not matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -56,11 +56,11 @@ class Ambiguous:
 
 @dataclass(slots=True)
 class Matches:
-    """Every remote bot of an instance is in exactly one of found, orphans and strangers.
+    """Every remote bot of an instance is in exactly one of found, orphans and unmanaged.
 
-    found: by the declared bot's name. conflicts: by the name in the marker, declared or not; a declared
-    bot in neither is missing on the server. orphans: our marker, but nothing declares it: (name, bot).
-    strangers: everything else, with the reason why it is left alone.
+    found: by the declared bot's name. conflicts: by the name in the marker, declared or not; a declared bot
+    in neither is missing on the server. orphans: our marker, but nothing declares it: (name, bot). unmanaged:
+    all others, with the reason why they are left alone: (reason, bot).
     """
 
     found: dict[str, Found] = field(default_factory=dict)
@@ -74,56 +74,64 @@ def match(
 ) -> Matches:
     """Match an instance's declared bots with the bots on the server."""
     result = Matches()
+    declared = {bot.name: bot.name for bot in desired.bots}
+    for bot in desired.bots:
+        declared |= {name: bot.name for name in bot.previously if name not in declared}
+    unread = sorted((bot for bot in remote if bot.unread), key=lambda bot: (not bot.id, bot.id, bot.unread))
+    readable = sorted((bot for bot in remote if not bot.unread), key=lambda bot: bot.id)
+    ours, unmarked = _by_owner(readable, declared, owner, result)
+    _unread(unread, declared, owner, result)
+    _by_marker(desired, ours, result)
+    _not_shown(desired, unread, result)
+    _adopt(desired, unmarked, result, kind)
+    for name, bots in sorted(ours.items()):
+        if len(bots) == 1:
+            result.orphans.append((name, bots[0]))
+        else:
+            _duplicates(name, [(name, each) for each in bots], result)
+    adopted = {found.remote.id for found in result.found.values()}
+    result.unmanaged.extend((NO_MARKER, each) for each in unmarked if each.id not in adopted)
+    return result
+
+
+def _by_owner(
+    bots: Iterable[RemoteBot], declared: Mapping[str, str], owner: str, result: Matches
+) -> tuple[dict[str, list[RemoteBot]], list[RemoteBot]]:
+    """Our bots by the name in their marker, and the bots without a marker.
+
+    A bot with another owner's marker, or with several of ours, is unmanaged; a declared bot whose marker it
+    carries is in conflict. declared: the declared bots' names, by these and by their previous ones.
+    """
     ours: dict[str, list[RemoteBot]] = {}
     unmarked: list[RemoteBot] = []
-    unread = sorted((bot for bot in remote if bot.unread), key=lambda bot: (not bot.id, bot.id, bot.unread))
-    ours_re = markers.pattern(owner)
-    declared = {bot.name: bot.name for bot in desired.bots}
-    for bot_ in desired.bots:
-        declared |= {name: bot_.name for name in bot_.previously if name not in declared}
-    for bot in sorted((bot for bot in remote if not bot.unread), key=lambda bot: bot.id):
+    for bot in bots:
         description = str(bot.fields.get("description", ""))
         if "[" not in description:
             unmarked.append(bot)
             continue
-        names = {name.lower() for name, *_ in ours_re.findall(description)}
+        names = {name.lower() for name, *_ in markers.pattern(owner).findall(description)}
         foreign = {other for other in owners(description) if other.lower() != owner.lower()}
         if foreign:
             whose = f"the marker of the owner {', '.join(sorted(foreign))}"
-            result.unmanaged.append((f"it carries {whose}", bot))
         elif len(names) > 1:
             whose = f"the markers of {' and '.join(sorted(names))}"
-            result.unmanaged.append((f"it carries {whose}", bot))
         elif names:
             ours.setdefault(names.pop(), []).append(bot)
+            continue
         else:
             unmarked.append(bot)
-        if foreign or len(names) > 1:
-            for name in names & declared.keys():
-                result.conflicts[declared[name]] = Ambiguous(
-                    f"bot {bot.id} carries its marker, but also {whose}: "
-                    "leave the right one in its description",
-                    (bot.id,),
-                )
-
-    _unread(unread, declared, owner, result)
-    _by_marker(desired, ours, result)
-    _not_shown(desired, unread, result)
-    _by_key(desired, unmarked, result, kind)
-    for name in sorted(ours):
-        if len(ours[name]) == 1:
-            result.orphans.append((name, ours[name][0]))
-        else:
-            _duplicates(name, [(name, bot) for bot in ours[name]], result)
-    result.unmanaged.extend((NO_MARKER, bot) for bot in unmarked)
-    return result
+            continue
+        result.unmanaged.append((f"it carries {whose}", bot))
+        for name in names & declared.keys():
+            result.conflicts[declared[name]] = Ambiguous(
+                f"bot {bot.id} carries its marker, but also {whose}: leave the right one in its description",
+                (bot.id,),
+            )
+    return ours, unmarked
 
 
-def _unread(unread: list[RemoteBot], declared: Mapping[str, str], owner: str, result: Matches) -> None:
-    """Bots whose rows are not understood are nobody's to touch; the one that has its marker is in conflict.
-
-    declared: the bots' names, by their own and their previous ones.
-    """
+def _unread(unread: Iterable[RemoteBot], declared: Mapping[str, str], owner: str, result: Matches) -> None:
+    """Report bots whose rows are not understood, and declared bots whose markers they carry as conflicts."""
     for bot in unread:
         why = not_understood(bot.unread)
         result.unmanaged.append((why, bot))
@@ -133,14 +141,18 @@ def _unread(unread: list[RemoteBot], declared: Mapping[str, str], owner: str, re
             result.conflicts[declared[name]] = Ambiguous(reason, (bot.id,) if bot.id else ())
 
 
-def _not_shown(desired: DesiredInstance, unread: list[RemoteBot], result: Matches) -> None:
-    """A bot that is not found may be one whose marker the server does not show: then it is not made."""
+def _not_shown(desired: DesiredInstance, unread: Iterable[RemoteBot], result: Matches) -> None:
+    """A missing bot may be one whose marker the server does not show: then it is not created."""
     if hidden := [bot for bot in unread if not {"description", "it"}.isdisjoint(dict(bot.unread))]:
         ids = tuple(bot.id for bot in hidden if bot.id)
-        for bot in desired.bots:
-            if bot.name not in result.found and bot.name not in result.conflicts:
-                reason = f"{called(hidden[0])} may be it: {not_understood(hidden[0].unread)}"
-                result.conflicts[bot.name] = Ambiguous(reason, ids)
+        for bot in _missing(desired, result):
+            reason = f"{called(hidden[0])} may be it: {not_understood(hidden[0].unread)}"
+            result.conflicts[bot.name] = Ambiguous(reason, ids)
+
+
+def _missing(desired: DesiredInstance, result: Matches) -> list[DesiredBot]:
+    """The declared bots that are not found so far."""
+    return [bot for bot in desired.bots if bot.name not in result.found and bot.name not in result.conflicts]
 
 
 def called(bot: RemoteBot) -> str:
@@ -149,7 +161,7 @@ def called(bot: RemoteBot) -> str:
 
 
 def _by_marker(desired: DesiredInstance, ours: dict[str, list[RemoteBot]], result: Matches) -> None:
-    """Take what carries the name of a declared bot, or a previous one, out of ours."""
+    """Find bots by their name, or a previous one, in our marker. Those that are found leave ours."""
     declared = {bot.name for bot in desired.bots}
     for bot in desired.bots:
         if bot.name in result.conflicts:
@@ -186,58 +198,69 @@ def _duplicates(name: str, candidates: list[tuple[str, RemoteBot]], result: Matc
         result.unmanaged.append((f"it carries the marker of {marker}, as another bot does", candidate))
 
 
-def _by_key(desired: DesiredInstance, unmarked: list[RemoteBot], result: Matches, kind: Kind) -> None:
-    """Adopt by the server's unique key, then by the trigger; what is adopted leaves unmarked."""
-    missing = [
-        bot for bot in desired.bots if bot.name not in result.found and bot.name not in result.conflicts
-    ]
-    triggers: dict[tuple[object, ...], list[RemoteBot]] = {}
-    keys: dict[tuple[object, ...], list[RemoteBot]] = {}
-    if missing and unmarked:
-        for stranger in unmarked:
-            if (trigger := _trigger(stranger.fields)) is not None:
-                triggers.setdefault(trigger, []).append(stranger)
-            if (key := key_claim(kind, stranger.fields)) is not None:
-                keys.setdefault(key, []).append(stranger)
+# -- adoption ---------------------------------------------------------------------------------
+
+
+def _adopt(desired: DesiredInstance, unmarked: Iterable[RemoteBot], result: Matches, kind: Kind) -> None:
+    """Find missing bots among those without a marker: by the server's unique key, then by the trigger."""
+    missing = _missing(desired, result)
+    if not missing:
+        return
+    by_key = _grouped(unmarked, lambda fields: key_claim(kind, fields))
+    by_trigger = _grouped(unmarked, _trigger)
     taken: set[str] = set()
-
-    def adopt(bot: DesiredBot, candidates: list[RemoteBot], how: How) -> None:
-        # Candidates of a conflict are taken too: one fewer by another's adoption would settle it by chance.
-        taken.update(candidate.id for candidate in candidates)
-        if len(candidates) == 1:
-            result.found[bot.name] = Found(candidates[0], how)
-        elif candidates:
-            ids = tuple(candidate.id for candidate in candidates)
-            what = "key" if how is How.KEY else "trigger"
-            result.conflicts[bot.name] = Ambiguous(
-                f"bots {' and '.join(ids)} both have its {what} and no marker: put the marker into the "
-                "description of the right one, or delete the other",
-                ids,
-            )
-
     for bot in missing:
-        key = key_claim(kind, bot.fields)
-        adopt(bot, keys.get(key, []) if key else [], How.KEY)
+        _adopt_one(bot, by_key.get(key_claim(kind, bot.fields), []), How.KEY, taken, result)
     for bot in missing:
-        if bot.name in result.conflicts or (trigger := _trigger({"enabled": True, **bot.fields})) is None:
+        if bot.name in result.conflicts:
             continue
-        candidates = [candidate for candidate in triggers.get(trigger, []) if candidate.id not in taken]
+        trigger = _trigger({"enabled": True, **bot.fields})
+        candidates = [each for each in by_trigger.get(trigger, []) if each.id not in taken]
         if bot.name not in result.found:
-            adopt(bot, candidates, How.TRIGGER)
+            _adopt_one(bot, candidates, How.TRIGGER, taken, result)
         elif candidates:
-            taken.update(candidate.id for candidate in candidates)
-            ids = (result.found.pop(bot.name).remote.id, *(candidate.id for candidate in candidates))
+            taken.update(each.id for each in candidates)
+            ids = (result.found.pop(bot.name).remote.id, *(each.id for each in candidates))
             result.conflicts[bot.name] = Ambiguous(
                 f"bot {ids[0]} has its key and bot {' and '.join(ids[1:])} its trigger, both without a "
                 "marker: delete one, or change what is declared",
                 ids,
             )
-    adopted = {found.remote.id for found in result.found.values()}
-    unmarked[:] = [stranger for stranger in unmarked if stranger.id not in adopted]
+
+
+def _grouped(
+    bots: Iterable[RemoteBot], key: Callable[[Fields], tuple[object, ...] | None]
+) -> dict[tuple[object, ...] | None, list[RemoteBot]]:
+    """The bots by a key of their fields, without those that have none."""
+    found: dict[tuple[object, ...] | None, list[RemoteBot]] = {}
+    for bot in bots:
+        if (value := key(bot.fields)) is not None:
+            found.setdefault(value, []).append(bot)
+    return found
+
+
+def _adopt_one(
+    bot: DesiredBot, candidates: Sequence[RemoteBot], how: How, taken: set[str], result: Matches
+) -> None:
+    """Take the one candidate for the bot; several are a conflict.
+
+    The candidates of a conflict are taken too, or another bot's adoption would settle it by chance.
+    """
+    ids = tuple(candidate.id for candidate in candidates)
+    taken.update(ids)
+    if len(candidates) == 1:
+        result.found[bot.name] = Found(candidates[0], how)
+    elif candidates:
+        what = "key" if how is How.KEY else "trigger"
+        result.conflicts[bot.name] = Ambiguous(
+            f"bots {' and '.join(ids)} both have its {what} and no marker: put the marker into the "
+            "description of the right one, or delete the other",
+            ids,
+        )
 
 
 def _trigger(fields: Fields) -> tuple[object, ...] | None:
-    """What makes a bot start, where that identifies it: none and a disabled all do not."""
+    """What starts a bot, where that identifies it: none and a disabled all do not."""
     match fields.get("triggerType"):
         case "keyword":
             return ("keyword", fields.get("triggerOperator"), fields.get("triggerValue"))

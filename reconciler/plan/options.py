@@ -9,12 +9,12 @@ from reconciler.domain.plan import Change
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a plan may do. replace: make drifted bots anew. prune: delete orphans, within both limits.
+    """What a plan may do. replace: recreate bots that differ. prune: delete orphans, within both limits.
 
     max_deletes: in the whole run. max_delete_share: percent of the bots on an instance that are ours.
-    reviewed: the digests of the changes that may be made; all others are held. None: nobody reviews.
-    made_again: the instances that are not those of the review, but have their names.
-    needs_keys: it is to be applied now, so what needs a key that is not at hand is a conflict.
+    reviewed: the digests of the changes that may be made; all others are blocked. None: there is no review.
+    made_again: the instances that were recreated under their names since the review.
+    needs_keys: the plan is to be applied now, so what needs a key that is not available is a conflict.
     """
 
     owner: str = "gitops"
@@ -27,6 +27,6 @@ class Options:
     needs_keys: bool = False
 
     def unreviewed(self, change: Change) -> str:
-        """Why a change is held that is not among the reviewed ones."""
-        since = " since the instance was made again" if change.instance in self.made_again else ""
+        """Why a change is blocked that is not among the reviewed ones."""
+        since = " since the instance was recreated" if change.instance in self.made_again else ""
         return f"nobody reviewed this {change.verb}{since}: {change.reason}"

@@ -1,4 +1,4 @@
-"""From what is desired and what is there to a Plan. Pure.
+"""From what the manifests declare and what the server has to a Plan. Pure.
 
 Every bot of an instance meets exactly one of these:
 
@@ -6,29 +6,31 @@ Every bot of an instance meets exactly one of these:
     ────────  ───────────────────  ─────────────────────────────────────────────────
     yes       no                   create
     yes       ours, the same       in sync
-    yes       ours, differs        update, or replace where that is asked for
+    yes       ours, differs        update, or replace with --replace
     yes       unmarked             adopt
     yes       two, or in the way   conflict
-    no        ours                 orphan; delete when pruning, within the limits
+    no        ours                 orphan; delete with --prune, within the limits
     no        not ours             unmanaged, never touched
 
-A change that is not among the reviewed ones, where there was a review, is held instead of made.
+A change that is not among the reviewed ones, where there was a review, is blocked: reported and not made.
 
 The order of bots' calls is found in order.py; what has no order becomes a conflict here, before any call.
-Credentials come before all bots and go after them (credentials.py), settings come before, their fallback
-after (settings.py). Bots are compared as if every rotation of a credential were done.
+Credentials come before all bots and go after them (credentials.py, rotations.py), settings come before, their
+fallback after (settings.py). Bots are compared as if every rotation of a credential were done.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.desired import Desired
 from reconciler.domain.kinds import OPENAI, Kind
-from reconciler.domain.observed import Observed, ObservedInstance
-from reconciler.domain.plan import Change, InstancePlan, Plan
+from reconciler.domain.observed import Observed
+from reconciler.domain.plan import InstancePlan, Plan
+from reconciler.plan import instance
 from reconciler.plan.credentials import CredentialIndex
-from reconciler.plan.draft import Draft, Drafting
+from reconciler.plan.draft import Draft
+from reconciler.plan.inputs import Inputs
 from reconciler.plan.limits import check_deletes
 from reconciler.plan.matching import match
 from reconciler.plan.options import Options
@@ -36,43 +38,44 @@ from reconciler.plan.options import Options
 
 def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
     """The plan for all instances, by name. Raises LimitError."""
-    book = CredentialIndex(desired, observed, options)
-    instances = sorted(desired.instances, key=lambda instance: instance.name)
-    drafts = {}
-    for instance in instances:
-        seen = observed.instances[instance.name]
+    credentials = CredentialIndex(desired, observed, options)
+    drafts: dict[str, Draft | None] = {}
+    for one in sorted(desired.instances, key=lambda one: one.name):
+        seen, drafts[one.name] = observed.instances[one.name], None
         if seen.problem is None:
-            drafts[instance.name] = _reviewed(instance, seen, book, options, kind)
-    # Nobody's credential goes before it is known, of all instances, who leaves it.
-    left = frozenset(id for draft in drafts.values() for id in draft.left)
-    taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
+            matches = match(one, seen.bots, options.owner, kind)
+            drafts[one.name] = _reviewed(Inputs(one, seen, matches, credentials, options, kind))
+    # A credential is deleted only when it is known of all instances who leaves it.
+    planned = [draft for draft in drafts.values() if draft is not None]
+    left = frozenset(id for draft in planned for id in draft.left)
+    taken = {id: "a manifest names it by its id" for draft in planned for id in draft.taken}
     for id_, name in observed.elsewhere.items():
         taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
     plans = [
-        replace(drafts[instance.name].plan(book, left, taken), id=observed.instances[instance.name].id)
-        if instance.name in drafts
-        else InstancePlan(instance.name, problem=observed.instances[instance.name].problem)
-        for instance in instances
+        InstancePlan(name, problem=observed.instances[name].problem)
+        if draft is None
+        else replace(draft.plan(credentials, left, taken), id=observed.instances[name].id)
+        for name, draft in drafts.items()
     ]
     check_deletes(plans, options.max_deletes, options.max_delete_share)
     return Plan(observed.server, options.owner, tuple(plans))
 
 
-def _reviewed(
-    instance: DesiredInstance, seen: ObservedInstance, book: CredentialIndex, options: Options, kind: Kind
-) -> Draft:
-    """What is to be done on one instance, without the changes that nobody reviewed.
+def _reviewed(given: Inputs) -> Draft:
+    """The draft of one instance, without the changes that nobody reviewed.
 
-    Drafted again for each that is held, as it stands in the way of others, and they may need other calls.
+    Drafted again without these, as other bots may wait for them, or need other calls without them.
     """
-    matches = match(instance, seen.bots, options.owner, kind)
-    held: dict[str, Change] = {}
+    reviewed = given.options.reviewed
     while True:
-        draft = Drafting(instance, seen, matches, book, options, kind, held).draft()
-        if options.reviewed is None:
+        draft = instance.draft(given)
+        if reviewed is None:
             return draft
-        writes = [change for change in draft.changes if change.verb.writes]
-        unseen = {change.label: change for change in writes if change.digest not in options.reviewed}
+        unseen = {
+            change.label: change
+            for change in draft.changes
+            if change.verb.writes and change.digest not in reviewed
+        }
         if not unseen:
             return draft
-        held |= unseen
+        given = replace(given, blocked={**given.blocked, **unseen})

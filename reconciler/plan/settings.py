@@ -1,9 +1,9 @@
 """What a plan does about an instance's settings: what differs from what is declared, and the fallback. Pure.
 
-Declared means managed, as for bots. Without a row the whole is written, with the API's documented defaults
-for what is not declared, and with a credential of the instance's own, which the server insists on. Bots that
-are made later copy from what this leaves behind, so it comes before them; the fallback names a bot, so it
-comes after.
+Declared means managed, as for bots. Without a row the whole row is written, with the API's documented
+defaults for what is not declared, and with a credential of the instance's own, which the server requires.
+Bots that are created later copy from the settings, so the settings come first; the fallback names a bot, so
+it comes last.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain import shared_credentials
+from reconciler.domain.credential_versions import CredentialVersions, split
 from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields
 from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteCredential, RemoteSettings, not_understood
 from reconciler.domain.plan import Change, FieldChange, Of, Verb
-from reconciler.domain.rotation import CredentialVersions, split
 from reconciler.plan.differ import same
 
 NO_ROW = RemoteSettings(exists=False, fields={})
@@ -86,7 +86,7 @@ def _update(
             continue
         before_, after = row.fields.get(name), declared.fields[name]
         if name == "ignoreJids" and declared.merge_jids:
-            # Of those that are there, nobody minds the others, which the server adds at run time.
+            # The server adds JIDs at run time; those that are not declared are not compared.
             before_ = tuple(jid for jid in _texts(after) if jid in _texts(before_))
         if not same(before_, after):
             fields.append(FieldChange(name, before_, after))
@@ -121,8 +121,8 @@ def _only_creds(
         which = f"its settings need one of the instance's own credentials ({', '.join(names)})"
         return f"{which}: name it, {shared_credentials.named(names[0])}"
     return (
-        "its settings need a credential of the instance's own, as no two instances' settings can have the "
-        "same: " + shared_credentials.own(desired.name)
+        "its settings need a credential of the instance's own, as no two instances' settings can use the "
+        "same one: " + shared_credentials.own(desired.name)
     )
 
 
@@ -176,7 +176,7 @@ def fallback(
     if id is None:
         return f"its fallback stays as it is, as {declared.fallback} is not written"
     if before == declared.fallback:
-        return None  # it is made anew, which brings its own step
+        return None  # it is recreated, which has a step of its own
     return Fallback(id, before, declared.fallback)
 
 
@@ -212,6 +212,6 @@ def changes(
     found = [replace(blank, reason=fallback)] if isinstance(fallback, str) else []
     if fields:
         verb = Verb.UPDATE if row.exists else Verb.CREATE
-        reason = "they differ" if row.exists else "they are not there yet"
+        reason = "they differ" if row.exists else "they do not exist yet"
         found.insert(0, replace(blank, verb=verb, reason=reason, fields=fields))
     return found

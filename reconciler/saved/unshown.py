@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from reconciler.domain import rotation
+from reconciler.domain import credential_versions
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Step
 from reconciler.saved.consistency.fields import CREDENTIAL, CREDS, FALLBACK
@@ -50,7 +50,7 @@ def _is_shown(id: Value, shown: Value | None) -> bool:
     if not isinstance(id, str) or not isinstance(shown, str):
         return False
     if id.startswith(NEW_CREDENTIAL):
-        made, _ = rotation.split(id.removeprefix(NEW_CREDENTIAL))
+        made, _ = credential_versions.split(id.removeprefix(NEW_CREDENTIAL))
         return shown in (id, CREDENTIAL + made)
     return id == shown
 

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from reconciler import pipeline
 from reconciler.domain import markers, signals
+from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import (
     Disabled,
@@ -28,7 +29,6 @@ from reconciler.domain.errors import (
 )
 from reconciler.domain.findings import Finding, Mark
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.rotation import split
 from reconciler.domain.text import near, quoted
 from reconciler.evolution import answers
 from reconciler.evolution.address import is_loopback

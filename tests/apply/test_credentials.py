@@ -102,7 +102,7 @@ def test_what_another_instance_has_is_refused_with_the_way_out(stage: Stage, the
     told = stage.apply(_made())[LABEL]
     assert told.startswith("failed: Cannot create a credential")
     assert ". A credential's name and its key are each unique on the whole server" in told
-    assert "borrowing works where the instance has settings already" in told
+    assert "a shared credential works where the instance already has settings" in told
     assert "openaiCreds: {instance: OTHER, name: NAME}" in told
     assert KEY not in told
     assert stage.refused == 1

@@ -69,8 +69,11 @@ def test_an_apply_knows_before_any_call_and_other_instances_go_on(
     first, _, third, *_ = applied.stdout.splitlines()
     assert first == "Plan: 1 to create, 1 credential to create, 0 in sync; 3 conflicts"
     assert third.endswith("it is missing, and an apply needs its key: OPENAI_KEY_LOJA is not set")
-    assert "! credential main  conflict: it is missing, and cannot be made: OPENAI_KEY_LOJA" in applied.stdout
-    assert "! um  conflict: its credential 'main' cannot be made: OPENAI_KEY_LOJA is not" in applied.stdout
+    assert (
+        "! credential main  conflict: it is missing, and it cannot be created: OPENAI_KEY_LOJA"
+        in applied.stdout
+    )
+    assert "! um  conflict: its credential 'main' cannot be created: OPENAI_KEY_LOJA is not" in applied.stdout
     assert applied.stdout.endswith("2 changes: 2 applied.\n")
     assert applied.stderr == "Error: 3 problems left; the plan says which.\n"
     assert {call.path.rpartition("/")[2] for call in server.writes} == {"cafe"}
@@ -154,7 +157,7 @@ def test_who_does_as_the_messages_say_gets_there(run: Run, world: World, loja: P
     [stuck] = [c for i in json.loads(planned.stdout)["instances"] for c in i["changes"] if c["of"] == "bot"][
         1:
     ]
-    assert (stuck["verb"], "make a second key at OpenAI" in stuck["reason"]) == ("conflict", True)
+    assert (stuck["verb"], "create a second key at OpenAI" in stuck["reason"]) == ("conflict", True)
 
     (loja / "loja.yaml").write_text(_written(stuck["reason"]) + borrows)
     keys["OPENAI_KEY_LOJA"] = "sk-2"
@@ -174,7 +177,7 @@ def test_who_borrows_of_nobody_hears_why_and_of_whom(run: Run, world: World, bot
     [[change]] = [one["changes"] for one in json.loads(planned.stdout)["instances"]]
     assert change["verb"] == "conflict"
     assert change["reason"].startswith(
-        "the instance 'loja', which lends it the credential 'main', cannot be read: "
+        "the instance 'loja', which owns the credential 'main', cannot be read: "
         'The instance "loja" does not exist on http://127.0.0.1:'
     )
     assert change["reason"].endswith('. The nearest names that exist: "loja1"')
@@ -201,7 +204,8 @@ def test_no_file_of_the_sandbox_holds_a_real_key(run: Run, loja: Path, tmp_path:
 
     turned = _sandbox(run, loja, LOJA="sk-real-other-0123456789", CAFE=real["CAFE"])
     assert "1 credential to rotate" in turned
-    assert "main@2 is made, um and the settings are moved to it, main is deleted" in turned
+    shown = " ".join(turned.split())
+    assert "main@2 is created, um and the settings are moved to it, main is deleted" in shown
     assert "1 applied" in _sandbox(run, loja, "apply", LOJA="sk-real-other-0123456789", CAFE=real["CAFE"])
     assert salt.read_bytes() == before
     files = [path for path in home.rglob("*") if path.is_file()]
@@ -249,7 +253,7 @@ def test_an_old_key_that_other_settings_name_is_kept_and_said(
     key = {"OPENAI_KEY_LOJA": "sk-2"}
     applied = run("apply", "--bots", loja, "--yes", env=key)
     assert applied.exit_code == 0, applied.output
-    assert "credential main  rotate: its key is another: main@2 is made\n" in applied.stdout
+    assert "credential main  rotate: its key is different: main@2 is created\n" in applied.stdout
     server.calls.clear()
     planned = run("plan", "--bots", loja, env=key)
     assert planned.stdout.splitlines()[0] == "No changes. 1 bot in sync on 1 instance; 1 old credential kept."

@@ -332,8 +332,8 @@ def test_keys_of_all_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
             "bots/y.yaml:7:3",
             "'b' has the same key as 'a' of the instance 'x' (bots/x.yaml:3:3), and the server takes a key "
             "once in its whole database: borrow it in its place, `openaiCreds: {instance: x, name: a}` "
-            "(borrowing works where the instance has settings already, or gets them with another credential "
-            "of its own; a second key of the same OpenAI project costs nothing)",
+            "(a shared credential works where the instance already has settings, or gets them with another "
+            "credential of its own; a second key of the same OpenAI project costs nothing)",
         ),
         ([instance("x", 3, "a", "b")], "bots/x.yaml:4:3", "name 'a' in its place"),
     ],

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count, groupby
 
+from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import Desired, Fields
 from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Plan, Step
-from reconciler.domain.rotation import split
 from tests.plan.toy import RefusedError, Toy
 
 ADDRESS = "http://127.0.0.1:8080"

@@ -1,4 +1,4 @@
-"""Families of credentials, and rotations: what is planned, from every state that one can be left in."""
+"""Rotations of credentials: what is planned, from every state that one can be left in."""
 
 from __future__ import annotations
 
@@ -8,110 +8,15 @@ from dataclasses import dataclass, replace
 import pytest
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
-from reconciler.domain.observed import RemoteBot, RemoteCredential
-from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Plan, Verb
-from reconciler.domain.rotation import CredentialVersions, declared, named, split, turning, undeclared
+from reconciler.domain.observed import RemoteBot
+from reconciler.domain.plan import Call, Change, Of, Plan, Verb
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
 
-
-@pytest.mark.parametrize(
-    ("name", "family", "generation"),
-    [
-        ("main", "main", 1),
-        ("main@2", "main", 2),
-        ("main@10", "main", 10),
-        ("a@b@3", "a@b", 3),
-        ("main@1", "main@1", 1),
-        ("main@0", "main@0", 1),
-        ("main@02", "main@02", 1),
-        ("main@²", "main@²", 1),
-        ("@2", "@2", 1),
-        ("main@2\n", "main@2\n", 1),
-        ("chave\nnova@2", "chave\nnova", 2),
-    ],
-)
-def test_names(name: str, family: str, generation: int) -> None:
-    assert split(name) == (family, generation)
-    assert named(family, generation) == name
-
-
-def there(text: str) -> dict[str, RemoteCredential]:
-    """'main+ main@2- other?': names with whether the key is the declared one."""
-    same = {"+": True, "-": False, "?": None}
-    return {each[:-1]: RemoteCredential(f"id-{each[:-1]}", same[each[-1]]) for each in text.split()}
-
-
-@pytest.mark.parametrize(
-    ("on_server", "makes", "standing", "current", "old", "leaving"),
-    [
-        ("", True, "missing", "new credential main", "", False),
-        ("other? main2?", True, "missing", "new credential main", "", False),
-        ("main+", True, "present", "id-main", "", True),
-        ("main@3+", True, "present", "id-main@3", "", True),
-        ("main-", True, "different", "new credential main@2", "main", True),
-        ("main@2- main-", True, "different", "new credential main@3", "main main@2", True),
-        ("main@7-", True, "different", "new credential main@8", "main@7", True),
-        ("main- main@2+", True, "present", "id-main@2", "main", True),
-        ("main+ main@2-", True, "present", "id-main", "main@2", True),
-        ("main- main@2+ main@3-", True, "present", "id-main@2", "main main@3", True),
-        ("main?", True, "not compared", "id-main", "", False),
-        ("main? main@2?", True, "not compared", "id-main@2", "main", False),
-        ("main-", False, "different", "id-main", "", False),
-        ("main- main@2-", False, "different", "id-main@2", "main", False),
-        ("main+ main@2-", False, "present", "id-main", "main@2", True),
-    ],
-)
-def test_declared(on_server: str, makes: bool, standing: str, current: str, old: str, leaving: bool) -> None:
-    found = declared("main", there(on_server), makes=makes)
-    assert found is not None
-    assert (found.standing, found.current, " ".join(found.old), found.leaving) == (
-        standing,
-        current,
-        old,
-        leaving,
-    )
-    assert found.new == (current.removeprefix(NEW_CREDENTIAL) if current.startswith(NEW_CREDENTIAL) else "")
-
-
-def test_what_is_missing_and_not_made_is_nothing() -> None:
-    assert declared("main", there("other?"), makes=False) is None
-
-
-@pytest.mark.parametrize(
-    ("on_server", "current"),
-    [
-        ("main? main@2?", "id-main"),
-        ("main@2? main@10?", "id-main@10"),
-        ("main@x?", None),
-        ("", None),
-    ],
-)
-def test_undeclared(on_server: str, current: str | None) -> None:
-    found = undeclared("main", there(on_server))
-    assert (found and (found.current, found.old, found.standing)) == (current and (current, {}, None))
-
-
-def test_what_a_bot_compares_as() -> None:
-    moved = CredentialVersions("main", "new", old=there("main-"), leaving=True)
-    kept = replace(moved, leaving=False)
-    assert (moved.seen("id-main"), moved.wanted("id-main")) == ("new", "new")
-    assert (kept.seen("id-main"), kept.wanted("id-main")) == ("id-main", "id-main")
-    for family in (moved, kept):
-        assert (family.seen("x"), family.wanted("x"), family.wanted("")) == ("x", "new", "new")
-
-
-def test_turning() -> None:
-    assert not turning(["main"], there("main+ other@2-"))
-    assert not turning(["main"], {})
-    assert turning(["main"], there("main-"))
-    assert turning(["other", "main"], there("main- main@2+"))
-
-
-# -- a shop that owns a credential, and one that borrows it -------------------------------------
+# -- a shop that owns a credential, and one that uses it too --------------------------------------
 
 REF = SecretRef("env", "OPENAI_KEY")
 MAIN = DesiredCredential("main", REF, AT)
@@ -128,14 +33,14 @@ BOTH = Desired((MATRIZ, LOJA))
 
 @dataclass(frozen=True)
 class State:
-    """A server. credentials: name and key. The rest: which one they use; stranger: a bot of nobody's."""
+    """A server. credentials: name and key. The rest: which one they use. unmanaged: of a bot not ours."""
 
     credentials: str
     ana: str
     bia: str
     caio: str
     row: str
-    stranger: str = ""
+    unmanaged: str = ""
 
     def house(self) -> House:
         pairs = [each.split(":") for each in self.credentials.split()]
@@ -144,11 +49,11 @@ class State:
             remote("b-ana", "a1", "none", "[gitops:ana]", openaiCredsId=f"id-{self.ana}"),
             remote("b-bia", "a2", "none", "[gitops:bia]", openaiCredsId=f"id-{self.bia}"),
         ]
-        borrowed = [remote("b-caio", "a3", "none", "[gitops:caio]", openaiCredsId=f"id-{self.caio}")]
-        if self.stranger:
-            borrowed.append(remote("b-eva", "a9", "none", "a human's", openaiCredsId=f"id-{self.stranger}"))
+        shared = [remote("b-caio", "a3", "none", "[gitops:caio]", openaiCredsId=f"id-{self.caio}")]
+        if self.unmanaged:
+            shared.append(remote("b-eva", "a9", "none", "a human's", openaiCredsId=f"id-{self.unmanaged}"))
         row = {**DOCUMENTED, "openaiCredsId": f"id-{self.row}"}
-        rooms = {"matriz": Room(ids, Toy(own), row), "loja": Room(bots=Toy(borrowed))}
+        rooms = {"matriz": Room(ids, Toy(own), row), "loja": Room(bots=Toy(shared))}
         return House(rooms, {str(REF): "new"})
 
 
@@ -157,7 +62,7 @@ def planned(house: House, desired: Desired = BOTH, key: str | None = "new", **op
     return make(desired, house.observed(desired, keys), Options(**options))  # type: ignore[arg-type]  # by name
 
 
-def told(plan: Plan) -> list[str]:
+def calls_of(plan: Plan) -> list[str]:
     """The calls in apply's order, in short."""
     lines = []
     for name, step in in_order(plan):
@@ -199,7 +104,7 @@ def after(done: int) -> list[str]:
 def test_the_rest_of_a_rotation_is_read_off_the_server(state: State, calls: list[str]) -> None:
     house = state.house()
     made = planned(house)
-    assert told(made) == calls
+    assert calls_of(made) == calls
     assert made.in_sync == 3, "a bot that is only moved is as it should be"
     assert not [change for change in made.changes() if change.of is Of.BOT]
     house.run(in_order(made))
@@ -212,44 +117,44 @@ def rotation(plan: Plan, instance: str) -> Change:
 
 
 def test_settings_alone_are_moved() -> None:
-    """What an import sees as soon as the keys are at hand: the last generation is used by bots alone."""
+    """What an import sees as soon as the keys are available: the last version is used by bots alone."""
     [own] = planned(State("main:old main@2:new", "main@2", "main@2", "main@2", "main").house()).changes()
     assert own.reason == "a rotation is not finished: the settings are moved to it, main is deleted"
 
 
 def test_what_is_said_of_a_rotation() -> None:
     made = planned(State("main:old", "main", "main", "main", "main").house())
-    own, borrowed = rotation(made, "matriz"), rotation(made, "loja")
+    own, shared = rotation(made, "matriz"), rotation(made, "loja")
     assert (own.label, own.ids, own.at) == ("credential main", ("id-main",), AT)
     assert own.reason == (
-        "its key is another: main@2 is made, ana, bia and the settings are moved to it, main is deleted"
+        "its key is different: main@2 is created, ana, bia and the settings are moved to it, main is deleted"
     )
-    assert borrowed.ids == ("id-main",)
-    assert borrowed.reason == (
-        "the instance 'matriz', which lends it, has another key for it: caio is moved to it"
+    assert shared.ids == ("id-main",)
+    assert shared.reason == (
+        "the instance 'matriz', which owns it, has a different key for it: caio is moved to it"
     )
     assert [plan.credentials for plan in made.instances] == [{}, {"main": "different"}]
     [new] = [step for plan in made.instances for step in plan.steps if step.call is Call.NEW_CREDENTIAL]
     assert (new.secret, new.body, new.bot) == (REF, {"name": "main@2"}, "credential main")
 
 
-STRANGER = State("main:old main@2:new", "main@2", "main@2", "main@2", "main@2", stranger="main")
+UNMANAGED = State("main:old main@2:new", "main@2", "main@2", "main@2", "main@2", unmanaged="main")
 
 
 def test_an_old_credential_that_somebody_uses_is_kept_and_said() -> None:
-    house = STRANGER.house()
+    house = UNMANAGED.house()
     made = planned(house)
     [loja, matriz] = made.instances
-    kept, stranger = matriz.changes[0], loja.changes[0]
+    kept, unmanaged = matriz.changes[0], loja.changes[0]
     assert (kept.verb, kept.of, kept.bot, kept.ids) == (Verb.UNMANAGED, Of.CREDENTIAL, "main", ("id-main",))
     assert kept.reason == "the old key is kept: \"a human's\" of the instance 'loja' (bot b-eva) uses it"
-    assert (stranger.verb, stranger.of) == (Verb.UNMANAGED, Of.BOT)
+    assert (unmanaged.verb, unmanaged.of) == (Verb.UNMANAGED, Of.BOT)
     assert (made.writes, made.problems) == (False, 0)
 
 
 def using(*more: str, desired: Desired = BOTH, description: str = "a human's") -> str:
     """Why an old credential is kept that b-eva uses, and more bots that nobody has read."""
-    house = STRANGER.house()
+    house = UNMANAGED.house()
     house.rooms["loja"].bots.bots["b-eva"]["description"] = description
     seen = house.observed(desired, {("matriz", "main"): "new"})
     matriz = seen.instances["matriz"]
@@ -265,18 +170,18 @@ def test_who_uses_an_old_credential_is_named_as_a_person_knows_it() -> None:
     assert using(description=" ") == "bot b-eva of the instance 'loja' uses it"
     assert using(description="x " * 99) == f"'{'x ' * 29}x…' of the instance 'loja' (bot b-eva) uses it"
     assert using(description="Eva [gitops:eva]~12345678") == "eva of the instance 'loja' (bot b-eva) uses it"
-    assert using(desired=Desired((MATRIZ,))) == "bot b-eva of no planned instance uses it"
-    two = "(bot b-eva) and bots b-x, b-y of no planned instance use it"
+    assert using(desired=Desired((MATRIZ,))) == "bot b-eva outside the planned instances uses it"
+    two = "(bot b-eva) and bots b-x, b-y outside the planned instances use it"
     assert using("b-x", "b-y") == f"\"a human's\" of the instance 'loja' {two}"
     crowd = using(*(f"b-z{number}" for number in range(30)))
     assert ", bots b-z0, b-z1, b-z10, " in crowd
-    assert crowd.endswith(" of no planned instance and 21 more use it")
+    assert crowd.endswith(" outside the planned instances and 21 more use it")
 
 
-def test_a_whole_rotation_beside_a_stranger_keeps_the_old_one() -> None:
-    house = State("main:old", "main", "main", "main", "main", stranger="main").house()
+def test_a_whole_rotation_beside_an_unmanaged_bot_keeps_the_old_one() -> None:
+    house = State("main:old", "main", "main", "main", "main", unmanaged="main").house()
     made = planned(house)
-    assert told(made) == WHOLE[:-1]
+    assert calls_of(made) == WHOLE[:-1]
     assert rotation(made, "matriz").reason.endswith("are moved to it")
     house.run(in_order(made))
     again = planned(house)
@@ -296,7 +201,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
     made = make(BOTH, replace(seen, instances=blind), Options())
     assert not made.writes
     [change] = made.changes()
-    assert change.reason == "the old key is kept: the server does not say, or not reliably, which bots use it"
+    assert change.reason == "the old key is kept: the server does not say reliably which bots use it"
 
 
 @pytest.mark.parametrize(
@@ -309,7 +214,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
 )
 def test_without_the_key_nothing_moves(state: State) -> None:
     made = planned(state.house(), key=None)
-    assert told(made) == []
+    assert calls_of(made) == []
     assert made.in_sync == 3
     assert made.instances[1].credentials == {"main": "not compared"}
 
@@ -317,8 +222,8 @@ def test_without_the_key_nothing_moves(state: State) -> None:
 def test_a_key_that_is_turned_back() -> None:
     house = State("main:new main@2:old", "main@2", "main@2", "main@2", "main@2").house()
     made = planned(house)
-    assert told(made)[0] == "loja: move b-caio id-main"
-    assert told(made)[-1] == "matriz: old credential id-main@2 main@2"
+    assert calls_of(made)[0] == "loja: move b-caio id-main"
+    assert calls_of(made)[-1] == "matriz: old credential id-main@2 main@2"
     house.run(in_order(made))
     assert list(house.rooms["matriz"].credentials) == ["main"]
 
@@ -353,34 +258,34 @@ def test_the_bots_own_steps_know_the_new_credential() -> None:
     assert update.body["openaiCredsId"] == "new credential main@2"
 
 
-def twin_of(one: str, state: State) -> House:
+def duplicate_of(one: str, state: State) -> House:
     house = state.house()
     fields = dict(house.rooms["matriz"].bots.bots[one])
-    house.rooms["matriz"].bots.bots["b-twin"] = {**fields, "description": "a twin"}
+    house.rooms["matriz"].bots.bots["b-copy"] = {**fields, "description": "a copy"}
     return house
 
 
 def test_a_bot_that_the_server_refuses_to_change_is_a_conflict_and_keeps_the_old_key() -> None:
-    house = twin_of("b-ana", State("main:old", "main", "main", "main", "main"))
+    house = duplicate_of("b-ana", State("main:old", "main", "main", "main", "main"))
     made = planned(house)
     [ana] = [c for c in made.changes() if c.verb is Verb.CONFLICT]
     assert ana.reason == (
-        "the server would refuse it: bot b-twin (it carries no marker) holds assistantId 'a1'"
+        "the server would refuse it: bot b-copy (it carries no marker) holds assistantId 'a1'"
     )
-    assert told(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
+    assert calls_of(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
     house.run(in_order(made))
 
 
-def test_a_bot_whose_twin_goes_first_is_moved_by_its_own_update() -> None:
+def test_a_bot_whose_duplicate_goes_first_is_moved_by_its_own_update() -> None:
     house = State("main:old", "main", "main", "main", "main").house()
     house.rooms["matriz"].bots.bots["b-bia"]["assistantId"] = "a1"
     made = planned(house)
     update = [change for change in made.changes() if change.of is Of.BOT]
     assert [(c.bot, c.reason) for c in update] == [
-        ("ana", "it gets the new credential as soon as the server takes a change of it"),
+        ("ana", "it gets the new credential as soon as the server accepts a change to it"),
         ("bia", "it differs, and it gets the new credential"),
     ]
-    assert told(made)[-3:] == [
+    assert calls_of(made)[-3:] == [
         "matriz: update b-bia new credential main@2",
         "matriz: update b-ana new credential main@2",
         "matriz: old credential id-main main",
@@ -406,7 +311,7 @@ def test_settings_that_a_bot_makes_with_the_old_one_are_moved_too() -> None:
     house.rooms["matriz"].row = None
     desired = Desired((replace(MATRIZ, bots=(raw, *MATRIZ.bots)), LOJA))
     made = planned(house, desired)
-    assert told(made)[-3:] == [
+    assert calls_of(made)[-3:] == [
         "matriz: move b-bia new credential main@2",
         "matriz: create id-main",
         "matriz: settings new credential main@2",
@@ -419,21 +324,21 @@ def test_an_orphan_that_is_deleted_lets_go() -> None:
     house = State("main:old main@2:new", "main", "main@2", "main@2", "main@2").house()
     desired = Desired((replace(MATRIZ, bots=(named_bot("bia", "a2"),)), LOJA))
     made = planned(house, desired, prune=True)
-    assert told(made) == ["matriz: delete b-ana", "matriz: old credential id-main main"]
+    assert calls_of(made) == ["matriz: delete b-ana", "matriz: old credential id-main main"]
     house.run(in_order(made))
 
 
-def test_a_lender_that_is_not_selected_moves_nothing_of_its_own() -> None:
+def test_an_owner_that_is_not_selected_moves_nothing_of_its_own() -> None:
     desired = Desired((LOJA,), (MATRIZ,))
     waiting = planned(State("main:old", "main", "main", "main", "main").house(), desired)
     assert list(waiting.changes()) == []
     made = planned(State("main:old main@2:new", "main", "main", "main", "main").house(), desired)
-    assert told(made) == ["loja: move b-caio id-main@2"]
+    assert calls_of(made) == ["loja: move b-caio id-main@2"]
     missing = planned(State("x:y", "x", "x", "x", "x").house(), desired)
     [change] = missing.changes()
     assert change.reason == (
-        "its credential 'main' cannot be made: "
-        "the instance 'matriz', which declares it, is not planned; plan that one too"
+        "its credential 'main' cannot be created: "
+        "the instance 'matriz', which declares it, is not in this plan; plan it too"
     )
 
 
@@ -444,7 +349,7 @@ def test_a_missing_credential_is_made_before_all_bots() -> None:
     house = State("x:y", "x", "x", "x", "x").house()
     house.rooms["matriz"].bots.bots.clear()
     made = planned(house)
-    assert told(made) == [
+    assert calls_of(made) == [
         "matriz: new credential main",
         "loja: update b-caio new credential main",
         "matriz: create new credential main",
@@ -465,7 +370,7 @@ def test_a_review_needs_no_key() -> None:
 
 
 def unverified(desired: Desired, **options: object) -> Plan:
-    """The plan of a house without any credential of the shop's, where the key is not at hand."""
+    """The plan of a house without any credential of the shop's, where the key is not available."""
     house = State("x:y", "x", "x", "x", "x").house()
     house.rooms["solo"] = Room({"own": ("id-own", "k")}, Toy([]), {**DOCUMENTED, "openaiCredsId": "id-own"})
     seen = house.observed(desired, {})
@@ -478,7 +383,7 @@ SOLO = DesiredInstance("solo", (named_bot("dora", "a4", "own"),), AT)
 THREE = Desired((MATRIZ, LOJA, SOLO))
 
 
-def test_a_key_that_is_not_at_hand_is_said_and_changes_no_digest() -> None:
+def test_a_key_that_is_not_available_is_said_and_changes_no_digest() -> None:
     made, bare = unverified(THREE), planned(State("x:y", "x", "x", "x", "x").house(), key=None)
     matriz = next(one for one in made.instances if one.name == "matriz")
     assert matriz.unverified == {"main": "OPENAI_KEY is not set"}
@@ -490,17 +395,17 @@ def test_a_key_that_is_not_at_hand_is_said_and_changes_no_digest() -> None:
 def test_what_is_applied_now_and_needs_a_key_is_a_conflict_and_nothing_else_is() -> None:
     made = unverified(THREE, needs_keys=True)
     assert [(c.instance, c.label, c.verb, c.reason) for c in made.changes() if not c.verb.writes] == [
-        ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        ("loja", "caio", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
         (
             "matriz",
             "credential main",
             Verb.CONFLICT,
-            "it is missing, and cannot be made: OPENAI_KEY is not set",
+            "it is missing, and it cannot be created: OPENAI_KEY is not set",
         ),
-        ("matriz", "ana", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
-        ("matriz", "bia", Verb.CONFLICT, "its credential 'main' cannot be made: OPENAI_KEY is not set"),
+        ("matriz", "ana", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
+        ("matriz", "bia", Verb.CONFLICT, "its credential 'main' cannot be created: OPENAI_KEY is not set"),
     ]
-    assert told(made) == ["solo: create id-own"]
+    assert calls_of(made) == ["solo: create id-own"]
     assert made.instances[1].credentials == {"main": "missing"}
 
 
@@ -520,14 +425,18 @@ def test_a_clash_is_explained_and_its_bots_wait() -> None:
     clash = replace(seen.instances["matriz"], clashes={"main": "another has it: borrow it"})
     made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
     assert [(c.label, c.verb, c.reason) for c in made.changes() if c.instance == "matriz"] == [
-        ("credential main", Verb.CONFLICT, "it is missing, and cannot be made: another has it: borrow it"),
+        (
+            "credential main",
+            Verb.CONFLICT,
+            "it is missing, and it cannot be created: another has it: borrow it",
+        ),
         *(
-            (name, Verb.CONFLICT, "its credential 'main' cannot be made: its conflict says why")
+            (name, Verb.CONFLICT, "its credential 'main' cannot be created: see its conflict")
             for name in ("ana", "bia")
         ),
     ]
     [caio] = [c.reason for c in made.changes() if c.label == "caio"]
-    assert caio == "its credential 'main' cannot be made: its conflict in the instance 'matriz' says why"
+    assert caio == "its credential 'main' cannot be created: see its conflict in the instance 'matriz'"
     assert not made.writes
 
 
@@ -537,7 +446,7 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
     clash = replace(seen.instances["matriz"], clashes={"main": "borrow it"})
     made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
     assert [(c.label, c.reason) for c in made.changes()] == [
-        ("credential main", "its key is another, and cannot be made: borrow it")
+        ("credential main", "its key is different, and it cannot be created: borrow it")
     ]
     assert (made.writes, made.in_sync, made.problems) == (False, 3, 1)
 
@@ -547,7 +456,7 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
     [
         ("nope", None, "the instance has no credential named 'nope'; it has: main"),
         ("nope", "matriz", "the instance 'matriz' has no credential named 'nope'; it has: main"),
-        ("main", "away", "the instance 'away', which lends it the credential 'main', cannot be read"),
+        ("main", "away", "the instance 'away', which owns the credential 'main', cannot be read"),
     ],
 )
 def test_a_credential_that_is_nowhere(creds: str, creds_owner: str | None, reason: str) -> None:
@@ -573,21 +482,21 @@ def test_a_credential_that_is_nowhere(creds: str, creds_owner: str | None, reaso
 def test_a_rotation_is_never_held_and_a_new_credential_is() -> None:
     nobody = frozenset[str]()
     turned = planned(State("main:old", "main", "main", "main", "main").house(), reviewed=nobody)
-    assert told(turned) == WHOLE
+    assert calls_of(turned) == WHOLE
     made = planned(State("x:y", "x", "x", "x", "x").house(), reviewed=nobody)
     assert not made.writes
     held = made.instances[1].changes[0]
     assert (held.verb, held.label) == (Verb.BLOCKED, "credential main")
     assert held.reason == "nobody reviewed this create: it is missing on the server"
     assert {c.reason for c in made.changes() if c.of is Of.BOT and c.instance == "matriz"} == {
-        "its credential 'main' cannot be made: nobody reviewed that"
+        "its credential 'main' cannot be created: nobody reviewed it"
     }
 
 
 def test_what_was_reviewed_is_made() -> None:
     house = State("x:y", "x", "x", "x", "x").house()
     reviewed = frozenset(change.digest for change in planned(house, key=None).changes())
-    assert told(planned(house, reviewed=reviewed)) == told(planned(house))
+    assert calls_of(planned(house, reviewed=reviewed)) == calls_of(planned(house))
 
 
 def unmoved(bots: Sequence[RemoteBot]) -> list[str]:
@@ -600,6 +509,6 @@ def test_a_held_bot_is_not_moved() -> None:
     drifted = replace(MATRIZ.bots[0], fields={**MATRIZ.bots[0].fields, "expire": 5})
     desired = Desired((replace(MATRIZ, bots=(drifted, MATRIZ.bots[1])), LOJA))
     made = planned(house, desired, reviewed=frozenset())
-    assert told(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
+    assert calls_of(made) == [line for line in WHOLE[:-1] if "b-ana" not in line]
     house.run(in_order(made))
     assert unmoved(house.rooms["matriz"].bots.remote()) == ["b-ana"]

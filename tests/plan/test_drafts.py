@@ -166,7 +166,7 @@ def test_an_orphan_in_the_way_is_named_and_one_that_goes_is_not() -> None:
     conflict, orphan = planned([bot("ana", "x")], [there]).changes
     assert conflict.reason == (
         "the server would refuse it: the orphan old (bot i1) holds assistantId 'x'; "
-        "if it is old renamed, add `previously: [old]`"
+        "if you renamed old, add `previously: [old]`"
     )
     assert (conflict.ids, orphan.verb) == (("i1",), Verb.ORPHAN)
     assert calls(planned([bot("ana", "x")], [there], prune=True, max_delete_share=100)) == [
@@ -217,7 +217,7 @@ def test_a_bot_that_is_there_was_not_renamed() -> None:
             bot("ana", "x", expire=5, replace=True),
             remote("i1", "x", "none", MARK),
             "replace",
-            "it differs, and is made anew: its open sessions are lost",
+            "it differs, and is recreated: its open sessions are lost",
         ),
         (
             bot("ana", "x", expire=5, previously=("old",), replace=True),
@@ -335,8 +335,8 @@ def test_who_makes_the_settings_goes_first() -> None:
 
 def test_borrowers_alone_make_no_settings() -> None:
     said = (
-        "the instance has no settings yet, and the server makes them only with a credential of the "
-        "instance's own, which no borrowed one is: "
+        "the instance has no settings yet, and the server creates them only with a credential of the "
+        "instance's own, not with a shared one: "
     )
     assert told(shared_credentials([shared_creds("ana", "x")], {"own@2": "c1"}, NONE)) == [
         ("conflict", "ana", f"{said}name one in its settings, `settings: {{openaiCreds: own}}`")
@@ -344,5 +344,5 @@ def test_borrowers_alone_make_no_settings() -> None:
     [(verb, label, reason)] = told(shared_credentials([shared_creds("ana", "x")], {}, NONE))
     assert (verb, label) == ("conflict", "ana")
     assert reason.startswith(f"{said}make a second key at OpenAI")
-    assert reason.endswith("; the bots go on borrowing")
+    assert reason.endswith("; the bots can go on using the shared one")
     assert calls(shared_credentials([shared_creds("ana", "x")], {}, ROW)) == ["create ana"]

@@ -31,7 +31,7 @@ from tests.support import often
 NAMES = ("ana", "bia", "caio")
 SECRETS = {"!env MAIN": "key-main", "!env SPARE": "key-spare"}
 CREDENTIALS = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in ("main", "spare"))
-GENERATIONS = ("main", "main@2", "main@3", "spare", "spare@2", "other")
+VERSIONS = ("main", "main@2", "main@3", "spare", "spare@2", "other")
 
 
 @st.composite
@@ -57,8 +57,10 @@ def declared_settings(draw: st.DrawFn, bots: list[DesiredBot]) -> DesiredSetting
 def bots_of(draw: st.DrawFn, creds_owner: str | None) -> list[DesiredBot]:
     bots = []
     for number, name in enumerate(draw(st.lists(st.sampled_from(NAMES), unique=True))):
-        anew = draw(st.integers(0, 3)) == 0
-        one = bot(name, f"a{number}", creds=draw(st.sampled_from(("main", "spare"))), replace=anew, expire=1)
+        recreate = draw(st.integers(0, 3)) == 0
+        one = bot(
+            name, f"a{number}", creds=draw(st.sampled_from(("main", "spare"))), replace=recreate, expire=1
+        )
         bots.append(replace(one, creds_owner=creds_owner))
     return bots
 
@@ -85,10 +87,10 @@ def worlds(draw: st.DrawFn) -> tuple[Desired, House]:
     matriz = DesiredInstance("matriz", tuple(own), AT, CREDENTIALS, draw(declared_settings(own)))
     loja = DesiredInstance("loja", tuple(shared_creds), AT)
     keys = draw(st.permutations(["key-main", "k1", "k2", "key-spare", "k3", "k4"]))
-    # A key is in its own family or nowhere: what stands elsewhere is a clash, which fetch finds out.
+    # A key is in a version of its own name or nowhere: one elsewhere is a clash, which fetch finds out.
     there = {
         name: key
-        for name, key in zip(GENERATIONS, keys, strict=True)
+        for name, key in zip(VERSIONS, keys, strict=True)
         if draw(st.booleans()) and (not key.startswith("key-") or key == f"key-{name.partition('@')[0]}")
     }
     there["shop"] = "k9"
@@ -133,14 +135,14 @@ def test_a_plan_that_is_interrupted_is_finished_by_the_next(
 @settings(max_examples=often(150), deadline=None)
 @given(worlds())
 def test_a_whole_plan_leaves_nothing_of_the_old(world: tuple[Desired, House]) -> None:
-    """What is left of an old generation is used by somebody who is not ours to move."""
+    """What is left of an old version is used by a bot that is not ours to move."""
     desired, house = world
     house.run(in_order(planned(desired, house)))
     seen = house.observed(desired, KEYS).instances["matriz"].credentials or {}
     for name in ("main", "spare"):
-        family = {each: c for each, c in seen.items() if each.partition("@")[0] == name}
-        if any(c.same for c in family.values()):
-            assert all(c.same or c.users for c in family.values())
+        versions = {each: c for each, c in seen.items() if each.partition("@")[0] == name}
+        if any(c.same for c in versions.values()):
+            assert all(c.same or c.users for c in versions.values())
 
 
 @settings(max_examples=often(150), deadline=None)

@@ -43,7 +43,7 @@ def test_the_number_is_of_the_whole_run_and_the_share_of_each_instance() -> None
     assert str(number.value).split("\n") == [
         "Nothing was done: the plan deletes too much.",
         "  2 bots would be deleted, more than 1: café/z0, loja/z0",
-        "If that is meant, allow it with --max-deletes and --max-delete-share.",
+        "If you want that, raise --max-deletes or --max-delete-share.",
     ]
     with pytest.raises(LimitError) as share:
         check_deletes(plans, 2, 49)

@@ -127,7 +127,7 @@ def test_no_call_is_refused_and_a_second_plan_is_empty(
 
 @settings(max_examples=often(500), deadline=None)
 @given(desired_bots(), remote_bots())
-def test_one_call_a_change_and_one_more_a_circle(desired: list[DesiredBot], there: list[RemoteBot]) -> None:
+def test_one_call_a_change_and_one_more_a_cycle(desired: list[DesiredBot], there: list[RemoteBot]) -> None:
     made = plan(desired, there)
     writes = [change for change in made.changes() if change.verb.writes]
     replaced = sum(change.verb is Verb.REPLACE for change in writes)
@@ -169,7 +169,7 @@ CATCH_ALL = ([("a", "x", "all"), ("b", "y", "equals:1")], [("x", "equals:1"), ("
         pytest.param(CATCH_ALL, "park a, update b, update a", id="a catch-all changes hands"),
     ],
 )
-def test_circles_are_broken_by_parking_one(
+def test_cycles_are_broken_by_parking_one(
     case: tuple[list[tuple[str, str, str]], list[tuple[str, str]]], calls: str
 ) -> None:
     desired = [bot(*one) for one in case[0]]
@@ -238,7 +238,7 @@ def test_what_is_parked_is_what_does_not_go_on_being_in_the_way() -> None:
     assert not plan(desired, server.remote()).writes
 
 
-def test_what_is_parked_is_what_is_on_all_circles() -> None:
+def test_what_is_parked_is_what_is_on_all_cycles() -> None:
     desired = [bot("ana", "a2", "all"), bot("bia", "a1", "equals:1"), bot("dora", "m/1", "equals:2")]
     there = [
         remote("i", "a1", "all", "[gitops:ana]"),
@@ -257,7 +257,7 @@ def test_what_is_parked_is_what_is_on_all_circles() -> None:
     assert not plan(desired, server.remote()).writes
 
 
-def test_a_circle_is_broken_by_deleting_first_what_is_made_anew() -> None:
+def test_a_cycle_is_broken_by_deleting_first_what_is_recreated() -> None:
     desired = [bot("a", "x", "equals:1", replace=True), bot("b", "y", "equals:2", replace=True)]
     there = [remote("i", "x", "equals:2", "[gitops:a]"), remote("j", "y", "equals:1", "[gitops:b]")]
     server = Toy(there)
@@ -272,7 +272,7 @@ def test_a_circle_is_broken_by_deleting_first_what_is_made_anew() -> None:
     assert not plan(desired, server.remote()).writes
 
 
-def test_a_circle_of_five_hundred_bots_needs_one_parking() -> None:
+def test_a_cycle_of_five_hundred_bots_needs_one_parking() -> None:
     desired = [bot(f"b{n}", f"m/{n + 1}", f"equals:{(n + 1) % 500}") for n in range(500)]
     there = [remote(f"id{n}", f"m/{n + 1}", f"equals:{n}", f"[gitops:b{n}]") for n in range(500)]
     steps = plan(desired, there).instances[0].steps

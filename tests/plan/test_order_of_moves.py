@@ -1,4 +1,4 @@
-"""The order of one instance's moves, taken by itself: what goes first, who is parked, who is stuck."""
+"""The order of one instance's transitions, taken by itself: what goes first, who is parked, who is stuck."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import INT32_MAX, Value
-from reconciler.plan.order import Leg, Move, Order, is_parked, order, parked_trigger
+from reconciler.plan.order import Order, order
+from reconciler.plan.parking import is_parked, parked_trigger
+from reconciler.plan.simulation import Transition, Write
 from tests.plan.builders import key, trigger
 
 
@@ -18,74 +20,76 @@ def fields(its_key: str, its_trigger: str = "none", **more: Value) -> Fields:
 
 
 def ordered(
-    moves: list[Move], still: Mapping[str, Fields] | None = None, fixed: Mapping[str, Fields] | None = None
+    transitions: list[Transition],
+    in_place: Mapping[str, Fields] | None = None,
+    fixed: Mapping[str, Fields] | None = None,
 ) -> Order:
-    return order({move.label: move for move in moves}, still or {}, fixed or {}, "gitops")
+    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops")
 
 
-def told(leg: Leg) -> str:
+def told(leg: Write) -> str:
     if leg.park:
         return f"park {leg.label}"
     return f"{'create' if leg.before is None else 'delete' if leg.after is None else 'update'} {leg.label}"
 
 
 def calls(found: Order) -> str:
-    assert not found.blocked
-    return ", ".join(map(told, found.legs))
+    assert not found.impossible
+    return ", ".join(map(told, found.writes))
 
 
 def test_what_could_go_at_once_goes_by_name_but_for_what_is_early() -> None:
     names = ("bia", "ana", "eva", "caio")
-    moves = [Move(name, None, fields(name), early=name in {"caio", "eva"}) for name in names]
-    assert calls(ordered(moves)) == "create caio, create eva, create ana, create bia"
+    transitions = [Transition(name, None, fields(name), first=name in {"caio", "eva"}) for name in names]
+    assert calls(ordered(transitions)) == "create caio, create eva, create ana, create bia"
 
 
 def test_what_is_early_still_waits_for_what_is_in_its_way() -> None:
-    moves = [
-        Move("ana", None, fields("x", "equals:1"), early=True),
-        Move("bia", fields("y", "equals:1"), fields("y", "equals:2")),
+    transitions = [
+        Transition("ana", None, fields("x", "equals:1"), first=True),
+        Transition("bia", fields("y", "equals:1"), fields("y", "equals:2")),
     ]
-    assert calls(ordered(moves)) == "update bia, create ana"
+    assert calls(ordered(transitions)) == "update bia, create ana"
 
 
 def test_a_move_has_its_own_claims_already() -> None:
     start = fields("x", "equals:1", expire=1)
-    assert calls(ordered([Move("ana", start, fields("x", "equals:1", expire=2))])) == "update ana"
+    assert calls(ordered([Transition("ana", start, fields("x", "equals:1", expire=2))])) == "update ana"
 
 
 def test_what_is_made_anew_is_deleted_and_made_and_what_is_not_there_is_made() -> None:
     start, target = fields("x"), fields("y")
-    assert ordered([Move("ana", start, target, anew=True)]).legs == [
-        Leg("ana", start, None),
-        Leg("ana", None, target),
+    assert ordered([Transition("ana", start, target, recreate=True)]).writes == [
+        Write("ana", start, None),
+        Write("ana", None, target),
     ]
-    assert ordered([Move("ana", None, target, anew=True)]).legs == [Leg("ana", None, target)]
-    assert ordered([Move("ana", start, None)]).legs == [Leg("ana", start, None)]
+    assert ordered([Transition("ana", None, target, recreate=True)]).writes == [Write("ana", None, target)]
+    assert ordered([Transition("ana", start, None)]).writes == [Write("ana", start, None)]
 
 
 # -- who is parked, and where ------------------------------------------------------------------
 
 
-def swap(first: str, second: str, **more: Value) -> list[Move]:
+def swap(first: str, second: str, **more: Value) -> list[Transition]:
     """Two bots that swap their triggers."""
     return [
-        Move("ana", fields("x", first, **more), fields("x", second)),
-        Move("bia", fields("y", second, **more), fields("y", first)),
+        Transition("ana", fields("x", first, **more), fields("x", second)),
+        Transition("bia", fields("y", second, **more), fields("y", first)),
     ]
 
 
 def test_the_parked_bot_gives_up_what_is_needed_and_says_why() -> None:
-    legs = ordered(swap("equals:1", "equals:2")).legs
+    legs = ordered(swap("equals:1", "equals:2")).writes
     assert legs == [
-        Leg(
+        Write(
             "ana",
             fields("x", "equals:1"),
             fields("x", "regex:(?!)parked by gitops: ana"),
             park=True,
             why="moved aside to free the trigger equals '1'",
         ),
-        Leg("bia", fields("y", "equals:2"), fields("y", "equals:1")),
-        Leg("ana", fields("x", "regex:(?!)parked by gitops: ana"), fields("x", "equals:2")),
+        Write("bia", fields("y", "equals:2"), fields("y", "equals:1")),
+        Write("ana", fields("x", "regex:(?!)parked by gitops: ana"), fields("x", "equals:2")),
     ]
     assert is_parked(legs[0].after or {})
     assert not is_parked(legs[2].after or {})
@@ -96,9 +100,9 @@ def test_the_parked_bot_gives_up_what_is_needed_and_says_why() -> None:
 def test_a_parked_bot_is_known_by_the_description_that_it_will_have() -> None:
     ana, bia = swap("equals:1", "equals:2")
     target = {**(ana.target or {}), "description": "[gitops:ana]"}
-    park = ordered([Move("ana", ana.start, target), bia]).legs[0]
+    park = ordered([Transition("ana", ana.start, target), bia]).writes[0]
     assert (park.after or {})["description"] == "[gitops:ana]"
-    assert "description" not in (ordered([ana, bia]).legs[0].after or {})
+    assert "description" not in (ordered([ana, bia]).writes[0].after or {})
 
 
 @pytest.mark.parametrize(
@@ -114,30 +118,34 @@ def test_a_parked_bot_is_known_by_the_description_that_it_will_have() -> None:
     ],
 )
 def test_whose_parking_costs_least(ana: dict[str, bool], bia: dict[str, bool], parked: str) -> None:
-    moves = [
-        Move(name, {**fields(key, mine), **more}, fields(key, other), anew=more.get("anew", False))
+    transitions = [
+        Transition(name, {**fields(key, mine), **more}, fields(key, other), recreate=more.get("anew", False))
         for name, key, mine, other, more in (
             ("ana", "x", "equals:1", "equals:2", {"enabled": True, **ana}),
             ("bia", "y", "equals:2", "equals:1", {"enabled": True, **bia}),
         )
     ]
-    assert calls(ordered(moves)) == parked
+    assert calls(ordered(transitions)) == parked
 
 
 def test_one_that_moves_anyway_is_parked_before_one_in_its_place() -> None:
     """The enabled `all` in its place stands in the way of the disabled one that is written."""
-    still = {"shop": fields("z", "all")}
-    found = ordered([Move("ana", fields("x"), fields("x", "all", enabled=False))], still)
+    in_place = {"shop": fields("z", "all")}
+    found = ordered([Transition("ana", fields("x"), fields("x", "all", enabled=False))], in_place)
     assert calls(found) == "park shop, update ana, update shop"
-    assert [leg.why for leg in found.legs] == ["moved aside to free the trigger all", "", "back to its place"]
-    back = found.legs[2].after or {}
-    assert back == {**still["shop"], "triggerOperator": "regex", "triggerValue": ""}
+    assert [leg.why for leg in found.writes] == [
+        "moved aside to free the trigger all",
+        "",
+        "back to its place",
+    ]
+    back = found.writes[2].after or {}
+    assert back == {**in_place["shop"], "triggerOperator": "regex", "triggerValue": ""}
 
 
 def test_what_is_deleted_first_to_free_something_says_so() -> None:
     ana, bia = swap("equals:1", "equals:2")
-    leg = ordered([Move("ana", ana.start, ana.target, anew=True), bia]).legs[0]
-    assert leg == Leg("ana", ana.start, None, why="deleted first to free the trigger equals '1'")
+    leg = ordered([Transition("ana", ana.start, ana.target, recreate=True), bia]).writes[0]
+    assert leg == Write("ana", ana.start, None, why="deleted first to free the trigger equals '1'")
 
 
 @pytest.mark.parametrize(
@@ -161,37 +169,42 @@ def test_a_key_of_tokens_is_parked_on_the_nearest_free_number(
     tokens: tuple[int, int], others: tuple[str, ...], free: int
 ) -> None:
     mine, other = (f"m/{number}" for number in tokens)
-    moves = [Move("ana", fields(mine), fields(other)), Move("bia", fields(other), fields(mine))]
-    found = ordered(moves, {}, {name: fields(name) for name in others})
-    assert found.legs[0].after == fields(f"m/{free}")
+    transitions = [
+        Transition("ana", fields(mine), fields(other)),
+        Transition("bia", fields(other), fields(mine)),
+    ]
+    found = ordered(transitions, {}, {name: fields(name) for name in others})
+    assert found.writes[0].after == fields(f"m/{free}")
     assert calls(found) == "park ana, update bia, update ana"
 
 
 def test_a_number_of_tokens_that_a_bot_will_have_is_not_parked_on() -> None:
-    moves = [
-        Move("ana", fields("m/5", "equals:1"), fields("m/6")),
-        Move("bia", fields("m/6"), fields("m/5")),
-        Move("zoe", fields("z"), fields("m/4", "equals:1")),
+    transitions = [
+        Transition("ana", fields("m/5", "equals:1"), fields("m/6")),
+        Transition("bia", fields("m/6"), fields("m/5")),
+        Transition("zoe", fields("z"), fields("m/4", "equals:1")),
     ]
-    [park, *_] = ordered(moves).legs
+    [park, *_] = ordered(transitions).writes
     assert park.after == fields("m/7", "regex:(?!)parked by gitops: ana")
 
 
 def test_an_assistant_that_is_parked_is_not_started_either() -> None:
-    moves = [Move("ana", fields("x"), fields("y")), Move("bia", fields("y"), fields("x"))]
-    assert ordered(moves).legs[0].after == fields("parked-gitops-ana", "regex:(?!)parked by gitops: ana")
+    transitions = [Transition("ana", fields("x"), fields("y")), Transition("bia", fields("y"), fields("x"))]
+    assert ordered(transitions).writes[0].after == fields(
+        "parked-gitops-ana", "regex:(?!)parked by gitops: ana"
+    )
 
 
 def test_what_is_kept_while_parked_is_no_other_bots() -> None:
     """Another has its key by a race: so a write of ana is refused unless it gives that up too."""
-    moves = swap("equals:1", "equals:2")
+    transitions = swap("equals:1", "equals:2")
     fixed = {"twin": fields("x", "equals:3")}
     both = [
-        Move("ana", fields("x", "equals:1"), fields("a", "equals:2")),
-        Move("bia", fields("y", "equals:2", enabled=True), fields("y", "equals:1")),
+        Transition("ana", fields("x", "equals:1"), fields("a", "equals:2")),
+        Transition("bia", fields("y", "equals:2", enabled=True), fields("y", "equals:1")),
     ]
-    assert set(ordered(moves, {}, fixed).blocked) == {"ana", "bia"}
-    legs = ordered(both, {}, fixed).legs
+    assert set(ordered(transitions, {}, fixed).impossible) == {"ana", "bia"}
+    legs = ordered(both, {}, fixed).writes
     assert told(legs[0]) == "park ana"
     assert legs[0].after == fields("parked-gitops-ana", "regex:(?!)parked by gitops: ana")
 
@@ -200,24 +213,24 @@ def test_what_is_kept_while_parked_is_no_other_bots() -> None:
 
 
 def test_what_will_not_move_blocks_and_what_is_blocked_blocks_in_turn() -> None:
-    moves = [
-        Move("ana", fields("x", "equals:1"), fields("x", "equals:9")),
-        Move("bia", fields("y", "equals:2"), fields("y", "equals:1")),
-        Move("caio", None, fields("z", "equals:2")),
-        Move("dora", None, fields("d", "equals:8")),
+    transitions = [
+        Transition("ana", fields("x", "equals:1"), fields("x", "equals:9")),
+        Transition("bia", fields("y", "equals:2"), fields("y", "equals:1")),
+        Transition("caio", None, fields("z", "equals:2")),
+        Transition("dora", None, fields("d", "equals:8")),
     ]
-    found = ordered(moves, {}, {"i9": fields("w", "equals:9"), "i8": fields("v", "equals:7")})
-    assert {name: (why.reason, why.by) for name, why in found.blocked.items()} == {
+    found = ordered(transitions, {}, {"i9": fields("w", "equals:9"), "i8": fields("v", "equals:7")})
+    assert {name: (why.reason, why.by) for name, why in found.impossible.items()} == {
         "ana": ("i9 holds the trigger equals '9'", ("i9",)),
         "bia": ("ana holds the trigger equals '1'", ("ana",)),
         "caio": ("bia holds the trigger equals '2'", ("bia",)),
     }
-    assert [told(leg) for leg in found.legs] == ["create dora"]
+    assert [told(leg) for leg in found.writes] == ["create dora"]
 
 
 def test_everybody_in_the_way_is_named_in_order_with_all_that_they_hold() -> None:
     fixed = {"i2": fields("x", "equals:2"), "i1": fields("w", "equals:1"), "i0": fields("x", "equals:1")}
-    [(name, why)] = ordered([Move("ana", None, fields("x", "equals:1"))], {}, fixed).blocked.items()
+    [(name, why)] = ordered([Transition("ana", None, fields("x", "equals:1"))], {}, fixed).impossible.items()
     assert (name, why.by) == ("ana", ("i0", "i1", "i2"))
     assert why.reason == (
         "i0 holds assistantId 'x' and the trigger equals '1' and i1 holds the trigger equals '1' "
@@ -226,51 +239,51 @@ def test_everybody_in_the_way_is_named_in_order_with_all_that_they_hold() -> Non
 
 
 def test_what_is_to_be_gone_blocks_nobody_and_is_not_blocked() -> None:
-    moves = [Move("ana", fields("x"), None), Move("bia", None, fields("x"))]
-    assert calls(ordered(moves)) == "delete ana, create bia"
+    transitions = [Transition("ana", fields("x"), None), Transition("bia", None, fields("x"))]
+    assert calls(ordered(transitions)) == "delete ana, create bia"
 
 
 def test_what_excludes_each_other_is_blocked_by_name_and_nothing_else_is() -> None:
     """Two targets that cannot stand side by side: only by what is put together by hand."""
-    moves = [
-        Move("ana", None, fields("x", "equals:1")),
-        Move("bia", None, fields("y", "equals:1")),
-        Move("caio", None, fields("z", "equals:3")),
+    transitions = [
+        Transition("ana", None, fields("x", "equals:1")),
+        Transition("bia", None, fields("y", "equals:1")),
+        Transition("caio", None, fields("z", "equals:3")),
     ]
-    found = ordered(moves)
-    assert {name: (why.reason, why.by) for name, why in found.blocked.items()} == {
+    found = ordered(transitions)
+    assert {name: (why.reason, why.by) for name, why in found.impossible.items()} == {
         "ana": ("ana and bia exclude each other: the trigger equals '1'", ("bia",)),
         "bia": ("ana and bia exclude each other: the trigger equals '1'", ("ana",)),
     }
-    assert [told(leg) for leg in found.legs] == ["create caio"]
+    assert [told(leg) for leg in found.writes] == ["create caio"]
 
 
 def test_one_in_its_place_that_cannot_come_back_is_not_moved_aside() -> None:
     """A twin of it will not move, and the server would refuse its way back."""
-    ana = Move("ana", fields("x"), fields("x", "all", enabled=False))
-    still = {"shop": fields("z", "all")}
-    found = ordered([ana], still, {"twin": fields("z", "equals:1")})
-    assert found.blocked == {"ana": ("ana and shop exclude each other: the trigger all", ("shop",))}
-    assert found.legs == []
+    ana = Transition("ana", fields("x"), fields("x", "all", enabled=False))
+    in_place = {"shop": fields("z", "all")}
+    found = ordered([ana], in_place, {"twin": fields("z", "equals:1")})
+    assert found.impossible == {"ana": ("ana and shop exclude each other: the trigger all", ("shop",))}
+    assert found.writes == []
 
 
 def test_who_waits_for_one_in_its_place_too_waits_for_the_circle_first() -> None:
-    moves = [
-        Move("ana", fields("x", "equals:1"), fields("y", "all", enabled=False)),
-        Move("bia", fields("y", "equals:2"), fields("w", "equals:1")),
+    transitions = [
+        Transition("ana", fields("x", "equals:1"), fields("y", "all", enabled=False)),
+        Transition("bia", fields("y", "equals:2"), fields("w", "equals:1")),
     ]
-    assert calls(ordered(moves, {"shop": fields("z", "all")})) == (
+    assert calls(ordered(transitions, {"shop": fields("z", "all")})) == (
         "park ana, update bia, park shop, update ana, update shop"
     )
 
 
 def test_who_is_stuck_in_the_end_keeps_the_first_reason() -> None:
-    moves = [
-        Move("ana", fields("x", "equals:1"), fields("z", "equals:3")),
-        Move("bia", fields("z", "equals:3"), fields("z", "equals:1")),
+    transitions = [
+        Transition("ana", fields("x", "equals:1"), fields("z", "equals:3")),
+        Transition("bia", fields("z", "equals:3"), fields("z", "equals:1")),
     ]
     reason = "ana and bia exclude each other: assistantId 'z'"
-    assert {name: why.reason for name, why in ordered(moves).blocked.items()} == {
+    assert {name: why.reason for name, why in ordered(transitions).impossible.items()} == {
         "ana": reason,
         "bia": reason,
     }

@@ -347,13 +347,13 @@ def test_a_digest_says_what_is_done_and_against_what_and_nothing_else() -> None:
     assert len({first.digest, *(change.digest for change in others)}) == 6
 
 
-def test_a_twin_of_ours_is_reported_as_one() -> None:
+def test_a_duplicate_of_ours_is_reported_as_one() -> None:
     ours = remote("i1", "m/1", "none", "[gitops:ana]")
     change = only([bot("ana", "m/1")], [ours, remote("i2", "m/1")])
     assert (change.verb, change.ids) == (Verb.UNMANAGED, ("i2",))
     assert change.reason == (
         "it carries no marker, and has model 'm' with maxTokens 1, as ana has: "
-        "the server refuses a change of either"
+        "the server refuses a change to either"
     )
 
 
@@ -368,6 +368,6 @@ def test_an_orphan_in_the_way_may_be_the_same_bot_renamed() -> None:
     there = [remote("i1", "m/1", "none", "[gitops:vendas]")]
     conflict, orphan = plan([bot("pedidos", "m/1")], there).changes()
     assert (conflict.verb, orphan.verb) == (Verb.CONFLICT, Verb.ORPHAN)
-    assert conflict.reason.endswith("; if it is vendas renamed, add `previously: [vendas]`")
+    assert conflict.reason.endswith("; if you renamed vendas, add `previously: [vendas]`")
     renamed = only([bot("pedidos", "m/1", previously=("vendas",))], there)
     assert (renamed.verb, renamed.reason) == (Verb.UPDATE, "it was named vendas before")

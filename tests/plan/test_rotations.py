@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pytest
 
+from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.observed import RemoteCredential
-from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Verb
-from reconciler.domain.rotation import CredentialVersions
-from reconciler.plan.credentials import Rotation
+from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Of, Step, Verb
+from reconciler.plan.rotations import Rotation
 from tests.plan.builders import AT
 
 BLANK = Change("loja", "main", Verb.ROTATE, "", at=AT, of=Of.CREDENTIAL)
@@ -35,10 +35,10 @@ def rotation(
     settings: bool = False,
     moves: dict[str, str] | None = None,
 ) -> Rotation:
-    family = CredentialVersions(
+    versions = CredentialVersions(
         "main", NEW if new else "id-new", "main@3" if new else "", gone, leaving, "present"
     )
-    return Rotation(family, creds_owner, BLANK, settings, False, {"speechToText": True}, moves or {})
+    return Rotation(versions, creds_owner, BLANK, settings, {"speechToText": True}, moves or {})
 
 
 def told(
@@ -53,7 +53,7 @@ def told(
         assert change.instance == "loja"
         assert change.of is Of.CREDENTIAL
         assert change.ids == (
-            one.family.old_ids if change.verb is Verb.ROTATE else (f"id-{change.bot.replace('@', '_')}",)
+            one.versions.old_ids if change.verb is Verb.ROTATE else (f"id-{change.bot.replace('@', '_')}",)
         )
     return [(change.verb.value, change.bot, change.reason) for change in found]
 
@@ -83,15 +83,19 @@ def test_what_nobody_uses_any_more_goes(
         assert step.body == {"name": str(step.id).removeprefix("id-").replace("_", "@")}
 
 
+def moving(one: Rotation) -> list[Step]:
+    return [*one.settings_step(), *one.bot_steps()]
+
+
 def test_the_calls_that_move() -> None:
-    steps = list(rotation(USED, settings=True, moves={"ana": "b1", "bia": "b2"}).steps())
+    steps = moving(rotation(USED, settings=True, moves={"ana": "b1", "bia": "b2"}))
     assert [(step.call, step.bot, step.id, step.body, step.why) for step in steps] == [
         (Call.SETTINGS, "credential main", None, {"speechToText": True, "openaiCredsId": "id-new"}, ""),
         (Call.MOVE, "credential main", "b1", {"openaiCredsId": "id-new"}, "the bot ana"),
         (Call.MOVE, "credential main", "b2", {"openaiCredsId": "id-new"}, "the bot bia"),
     ]
-    assert [step.call for step in rotation(USED, moves={"ana": "b1"}).steps()] == [Call.MOVE]
-    assert list(rotation(USED).steps()) == []
+    assert [step.call for step in moving(rotation(USED, moves={"ana": "b1"}))] == [Call.MOVE]
+    assert moving(rotation(USED)) == []
 
 
 KEPT = ("unmanaged", "main", "the old key is kept: <b1> uses it")
@@ -105,7 +109,7 @@ KEPT = ("unmanaged", "main", "the old key is kept: <b1> uses it")
         (
             rotation(old(main=["b1"]), new=True),
             [],
-            [("rotate", "main", "its key is another: main@3 is made"), KEPT],
+            [("rotate", "main", "its key is different: main@3 is created"), KEPT],
         ),
         (rotation(old(main=["b1"]), new=True, creds_owner="matriz"), [], []),
         (
@@ -136,7 +140,7 @@ KEPT = ("unmanaged", "main", "the old key is kept: <b1> uses it")
                 (
                     "rotate",
                     "main",
-                    "the instance 'matriz', which lends it, has another key for it: "
+                    "the instance 'matriz', which owns it, has a different key for it: "
                     "ana, bia and the settings are moved to it",
                 )
             ],
@@ -153,7 +157,7 @@ KEPT = ("unmanaged", "main", "the old key is kept: <b1> uses it")
                 (
                     "unmanaged",
                     "main",
-                    "the old key is kept: the server does not say, or not reliably, which bots use it",
+                    "the old key is kept: the server does not say reliably which bots use it",
                 )
             ],
         ),

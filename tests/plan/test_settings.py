@@ -121,7 +121,7 @@ def test_what_is_shown() -> None:
     assert {step.bot for step in plan.steps} == {"the settings"}
 
 
-def test_jids_that_the_server_added_are_nobodys_business() -> None:
+def test_jids_that_the_server_added_are_not_compared() -> None:
     settings = wants({"ignoreJids": ("a", "c")}, merge=True)
     first, later = (planned(settings, row(ignoreJids=jids)) for jids in (("b", "c"), ("b", "c", "d")))
     assert of_settings(first).fields == (FieldChange("ignoreJids", ("c",), ("a", "c")),)
@@ -136,7 +136,7 @@ def test_jids_that_the_server_added_are_nobodys_business() -> None:
 def test_settings_that_are_not_there_yet_are_written_whole() -> None:
     plan = planned(wants({"expire": 60}, "spare"), NONE)
     change = of_settings(plan)
-    assert (change.verb, change.before, change.reason) == (Verb.CREATE, None, "they are not there yet")
+    assert (change.verb, change.before, change.reason) == (Verb.CREATE, None, "they do not exist yet")
     assert bodies(plan) == [{**ROW, "openaiCredsId": "c2", "expire": 60}]
     assert {field.name: field.after for field in change.fields} == bodies(plan)[0]
     assert all(field.before is None for field in change.fields)
@@ -155,7 +155,7 @@ def test_settings_are_not_made_for_nothing() -> None:
 
 
 SECOND = (
-    "make a second key at OpenAI, which costs nothing in the same project, and write "
+    "create a second key at OpenAI, which costs nothing in the same project, and write "
     "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
 )
 BOTS = [
@@ -193,7 +193,7 @@ def test_whose_credential_new_settings_get(
             "name it, `settings: {openaiCreds: main}`"
             if credentials
             else f"its settings need a credential of the instance's own, as no two instances' settings can "
-            f"have the same: {SECOND}"
+            f"use the same one: {SECOND}"
         )
     else:
         assert bodies(plan)[0]["openaiCredsId"] == expected
@@ -215,36 +215,36 @@ def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> N
     assert plan.steps[1].body["expire"] == 60
 
 
-def borrower(name: str, key: str) -> DesiredBot:
+def sharing(name: str, key: str) -> DesiredBot:
     return replace(bot(name, key, creds="main"), creds_owner="matriz")
 
 
-LENT = {"matriz": {"main": RemoteCredential("c8")}}
+SHARED = {"matriz": {"main": RemoteCredential("c8")}}
 
 
-def test_borrowers_alone_cannot_make_the_settings() -> None:
-    bots = [borrower("ana", "a1"), borrower("bia", "a2")]
-    plan = planned(None, NONE, bots, credentials={}, shared_creds=LENT)
+def test_shared_credentials_alone_cannot_make_the_settings() -> None:
+    bots = [sharing("ana", "a1"), sharing("bia", "a2")]
+    plan = planned(None, NONE, bots, credentials={}, shared_creds=SHARED)
     assert [change.verb for change in plan.changes] == [Verb.CONFLICT] * 2
     without = "the instance has no settings yet, and "
-    only = "the server makes them only with a credential of the instance's own, which no borrowed one is: "
-    assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots go on borrowing"
-    named = planned(None, NONE, bots, shared_creds=LENT)
+    only = "the server creates them only with a credential of the instance's own, not with a shared one: "
+    assert plan.changes[0].reason == f"{without}{only}{SECOND}; the bots can go on using the shared one"
+    named = planned(None, NONE, bots, shared_creds=SHARED)
     there = "name one in its settings, `settings: {openaiCreds: main}`"
     assert {change.reason for change in named.changes} == {f"{without}{only}{there}"}
-    declared = planned(None, NONE, bots, credentials={}, declared=["own one"], shared_creds=LENT)
+    declared = planned(None, NONE, bots, credentials={}, declared=["own one"], shared_creds=SHARED)
     assert declared.changes[-1].reason.endswith('`settings: {openaiCreds: "own one"}`')
-    broken = planned(wants(creds="nope"), NONE, bots, credentials={}, shared_creds=LENT)
+    broken = planned(wants(creds="nope"), NONE, bots, credentials={}, shared_creds=SHARED)
     assert broken.changes[-1].reason == (
-        f"{without}they cannot be made: the instance has no credential named 'nope'; it has: none"
+        f"{without}they cannot be created: the instance has no credential named 'nope'; it has: none"
     )
-    assert planned(None, row(), bots, shared_creds=LENT).steps
-    assert [s.call for s in planned(wants(creds="main"), NONE, bots, shared_creds=LENT).steps] == [
+    assert planned(None, row(), bots, shared_creds=SHARED).steps
+    assert [s.call for s in planned(wants(creds="main"), NONE, bots, shared_creds=SHARED).steps] == [
         Call.SETTINGS,
         Call.CREATE,
         Call.CREATE,
     ]
-    mixed = planned(None, NONE, [*bots, bot("caio", "a3", creds="spare")], shared_creds=LENT)
+    mixed = planned(None, NONE, [*bots, bot("caio", "a3", creds="spare")], shared_creds=SHARED)
     assert [step.bot for step in mixed.steps] == ["caio", "ana", "bia"]
 
 
@@ -341,7 +341,7 @@ def test_settings_and_fallback_stand_around_the_bots() -> None:
         ("", "i1", [("the settings", "")]),
     ],
 )
-def test_a_fallback_that_is_made_anew_is_pointed_to_once(
+def test_a_fallback_that_is_recreated_is_pointed_to_once(
     fallback: str | None, now: str | None, expected: list[tuple[str, str]]
 ) -> None:
     bots = [bot("ana", "a1", expire=5, replace=True), TWO[1]]
@@ -365,7 +365,7 @@ def test_a_fallback_to_a_bot_that_is_not_written_waits(more: Row) -> None:
 # -- reviews ----------------------------------------------------------------------------------
 
 
-def test_settings_that_nobody_reviewed_are_held_and_so_is_what_copies_from_them() -> None:
+def test_settings_that_nobody_reviewed_are_blocked_and_so_is_what_copies_from_them() -> None:
     settings, bots = wants({"expire": 60}, fallback="bia"), [*TWO, bot("caio", "a3")]
     seen = planned(settings, row("i1"), bots, [ANA, BIA])
     reviewed = frozenset(change.digest for change in seen.changes)

@@ -360,7 +360,7 @@ def unstyled(shown: str) -> str:
 
 
 def test_credentials_and_settings_beside_the_bots() -> None:
-    rotate = Change("loja", "main", Verb.ROTATE, "its key is another now", ids=("c1",), of=Of.CREDENTIAL)
+    rotate = Change("loja", "main", Verb.ROTATE, "its key is different now", ids=("c1",), of=Of.CREDENTIAL)
     fields = (FieldChange("speechToText", False, True), FieldChange("fallbackId", None, "menu"))
     row = Change("loja", "", Verb.UPDATE, "they differ", fields=fields, of=Of.SETTINGS)
     kept = Change("loja", "old", Verb.UNMANAGED, "bot cm9 uses it", ids=("c0",), of=Of.CREDENTIAL)
@@ -386,7 +386,7 @@ def test_credentials_and_settings_beside_the_bots() -> None:
         Credentials: 1 different.
 
         loja  (2 in sync; credential main different)
-          @ credential main  rotate: its key is another now
+          @ credential main  rotate: its key is different now
               debounceTime is sent as 9 seconds
           ~ the settings  update: they differ
               speechToText  false → true

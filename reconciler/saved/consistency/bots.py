@@ -11,7 +11,7 @@ from reconciler.domain.kinds import Kind, Value
 from reconciler.domain.plan import NEW_BOT, Call, Change, Step, Verb
 from reconciler.domain.text import is_id
 from reconciler.plan.differ import same, update_body
-from reconciler.plan.order import parked_trigger
+from reconciler.plan.parking import parked_trigger
 from reconciler.saved.consistency import fields, settings
 from reconciler.saved.consistency.contradiction import refuse_change
 from reconciler.saved.consistency.fields import CREDENTIAL, CREDS, FALLBACK, expect_calls

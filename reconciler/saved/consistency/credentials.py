@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciler.domain import rotation
+from reconciler.domain import credential_versions
 from reconciler.domain.kinds import Kind
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Step, Verb
 from reconciler.saved.consistency import settings
@@ -51,7 +51,7 @@ def _check_new(change: Change, new: Sequence[Step]) -> None:
 
 def _is_version(change: Change, name: object) -> bool:
     """Whether a name is that of a version of the change's credential: main, main@2."""
-    return rotation.split(str(name))[0] == change.bot
+    return credential_versions.split(str(name))[0] == change.bot
 
 
 def _check_targets(change: Change, steps: Sequence[Step], new: Sequence[Step]) -> None:

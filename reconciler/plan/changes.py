@@ -1,0 +1,143 @@
+"""What a plan says about one instance's bots: a change for each that is written, and the reports. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from reconciler.domain.markers import NO_MARKER
+from reconciler.domain.observed import RemoteBot, not_understood
+from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
+from reconciler.domain.uniqueness import describe, key_claim
+from reconciler.plan import differ
+from reconciler.plan.inputs import Inputs
+from reconciler.plan.matching import How
+from reconciler.plan.order import Impossible
+from reconciler.plan.parking import is_parked
+from reconciler.plan.target import Target
+from reconciler.plan.targets import Targets, conflict
+
+_REASONS: dict[Cause, str] = {
+    "": "it differs",
+    "drift": "it was edited on the server",
+    "pending": "its manifest was edited",
+    "both": "its manifest was edited, and the bot on the server too",
+}
+
+
+def of_target(given: Inputs, target: Target) -> Change:
+    """The change of a bot that is written."""
+    fields = differ.changes(target.start, target.shown, given.kind)
+    if target.found is None:
+        body = {**target.shown, "description": target.stamped}
+        fields = tuple(FieldChange(name, None, value) for name, value in body.items())
+    verb, reason = _verb(given, target, fields)
+    if target.late and len(fields) > 1:
+        # A rotation's other bots don't show it either, so a review holds wherever an apply was interrupted.
+        fields = tuple(field for field in fields if field.name != "openaiCredsId")
+        reason += ", and it gets the new credential"
+    return Change(
+        given.name,
+        target.bot.name,
+        verb,
+        reason,
+        () if target.remote is None else (target.remote.id,),
+        fields,
+        before=target.remote,
+        at=target.bot.at,
+        cause=target.cause,
+    )
+
+
+def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tuple[Verb, str]:
+    """What is done with a bot, and the reason."""
+    found = target.found
+    if found is None:
+        return Verb.CREATE, "it is missing on the server"
+    if found.how is How.KEY:
+        claim = key_claim(given.kind, found.remote.fields)
+        return Verb.ADOPT, f"a bot without a marker has {describe(claim) if claim else 'its key'}: {_OURS}"
+    if found.how is How.TRIGGER:
+        return Verb.ADOPT, f"a bot without a marker has its trigger: {_OURS}"
+    if found.how is How.RENAME:
+        return Verb.UPDATE, f"it was named {found.old_name} before"
+    if target.recreate:
+        return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
+    return Verb.UPDATE, _update_reason(target, fields)
+
+
+_OURS = "it becomes ours"
+
+
+def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
+    if not fields:
+        return "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
+    if is_parked(target.start):
+        return "an interrupted run left it parked"
+    if [field.name for field in fields] == ["openaiCredsId"] and target.late:
+        return "it gets the new credential as soon as the server accepts a change to it"
+    if unkept := target.unkept:
+        return (
+            f"the server did not keep {', '.join(unkept)} when it was last applied, and nobody "
+            "edited it since: take it out of the manifest, or update the server"
+        )
+    return _REASONS[target.cause]
+
+
+def of_impossible(
+    given: Inputs,
+    target: Target,
+    why: Impossible,
+    targets: Targets,
+    obstacles: Mapping[str, RemoteBot],
+) -> Change:
+    """The conflict of a bot that the server would refuse in any order."""
+    bots = [target.remote, *(targets[n].remote if n in targets else obstacles.get(n) for n in why.by)]
+    ids = dict.fromkeys(bot.id for bot in bots if bot is not None)
+    renamed = [name for name, bot in given.matches.orphans if bot.id in ids and target.found is None]
+    hint = f"; if you renamed {renamed[0]}, add `previously: [{renamed[0]}]`" if renamed else ""
+    return conflict(given.name, target.bot, f"the server would refuse it: {why.reason}{hint}", tuple(ids))
+
+
+# -- what nothing declares --------------------------------------------------------------------
+
+
+def reports(given: Inputs, targets: Targets, *, settings_problem: bool) -> Iterator[Change]:
+    """What nothing declares, and what is not understood.
+
+    settings_problem: a conflict reports the settings already.
+    """
+    yield from _orphans(given)
+    yield from _unmanaged(given, targets)
+    for name, why in given.observed.unread:
+        yield Change(given.name, name, Verb.UNMANAGED, why, of=Of.CREDENTIAL)
+    if given.row.unread and not settings_problem:
+        yield Change(given.name, "", Verb.UNMANAGED, not_understood(given.row.unread), of=Of.SETTINGS)
+
+
+def _orphans(given: Inputs) -> Iterator[Change]:
+    """Bots with our marker that nothing declares: deleted if that is asked for, else left alone."""
+    for name, bot in given.matches.orphans:
+        if name in given.blocked:
+            continue
+        verb, reason = Verb.ORPHAN, "nothing declares it any more; --prune deletes it"
+        fields: tuple[FieldChange, ...] = ()
+        if given.options.prune:
+            verb, reason = Verb.DELETE, "nothing declares it any more"
+            fields = differ.changes(bot.fields, {}, given.kind)
+        yield Change(given.name, name, verb, reason, (bot.id,), fields, before=bot)
+
+
+def _unmanaged(given: Inputs, targets: Targets) -> Iterator[Change]:
+    """Bots that are not ours, apart from those that a conflict is about."""
+    keys = {key_claim(given.kind, target.fields): name for name, target in targets.items()}
+    in_conflict = {id for ambiguous in given.matches.conflicts.values() for id in ambiguous.ids}
+    for why, bot in given.matches.unmanaged:
+        if bot.id in in_conflict and why != NO_MARKER:
+            continue
+        claim, reason = key_claim(given.kind, bot.fields), why
+        if claim and (duplicate := keys.get(claim)):
+            reason += (
+                f", and has {describe(claim)}, as {duplicate} has: the server refuses a change to either"
+            )
+        ids = (bot.id,) if bot.id else ()
+        yield Change(given.name, "", Verb.UNMANAGED, reason, ids, before=bot)

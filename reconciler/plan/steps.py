@@ -1,0 +1,45 @@
+"""The steps for the writes of one instance's bots. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from reconciler.domain.plan import NEW_BOT, Call, Step
+from reconciler.plan import differ
+from reconciler.plan.inputs import Inputs
+from reconciler.plan.simulation import Write
+from reconciler.plan.targets import Targets
+
+
+def of_writes(
+    given: Inputs, writes: Sequence[Write], targets: Targets, *, moves_fallback: bool
+) -> Iterator[Step]:
+    """A step for each write; after a replacement, also one that points the fallback to the new bot.
+
+    moves_fallback: the settings have a step of their own for their fallback.
+    """
+    deletes = given.deletes
+    for write in writes:
+        remote = deletes[write.label] if write.label in deletes else targets[write.label].remote
+        yield _step(given, write, remote.id if remote else None, targets)
+        if moves_fallback or remote is None or write.before is not None:
+            continue
+        if given.row.fallback == remote.id:
+            body = {**given.unshown, "fallbackId": NEW_BOT + write.label}
+            why = "it was the fallback of the instance's settings"
+            yield Step(Call.FALLBACK, write.label, None, body, why)
+
+
+def _step(given: Inputs, write: Write, id: str | None, targets: Targets) -> Step:
+    if write.after is None:
+        return Step(Call.DELETE, write.label, id, {}, write.why)
+    if write.before is None:
+        body = {**write.after, "description": targets[write.label].stamped}
+        return Step(Call.CREATE, write.label, None, body, write.why)
+    if write.park:
+        body = differ.update_body(write.before, write.after, given.kind)
+        return Step(Call.PARK, write.label, id, body, write.why)
+    after = {**write.after, "description": targets[write.label].stamped}
+    # The description is always sent: its stamp says what was applied.
+    body = differ.update_body({**write.before, "description": ""}, after, given.kind)
+    return Step(Call.UPDATE, write.label, id, body, write.why)

@@ -1,0 +1,112 @@
+"""What a declared bot is and is to become. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from reconciler.domain import markers
+from reconciler.domain.credential_versions import CredentialVersions
+from reconciler.domain.desired import DesiredBot, Fields
+from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.plan import Cause
+from reconciler.plan import differ
+from reconciler.plan.matching import Found, How
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What one declared bot is and is to become.
+
+    versions: of the credential that it names. start: the bot as it is, {} for nothing: without the stamp,
+    which no manifest declares, and with the credential to which a rotation moves it. fields: the bot as it is
+    to become. recreate: it is deleted and created. late: a rotation cannot move it as it is, since the server
+    refuses any change to it; its own update moves it, where that is possible.
+    """
+
+    bot: DesiredBot
+    owner: str
+    found: Found | None
+    versions: CredentialVersions | None
+    start: Fields
+    fields: Mapping[str, Value]
+    recreate: bool = False
+    late: bool = False
+
+    @property
+    def remote(self) -> RemoteBot | None:
+        """The bot on the server."""
+        return self.found.remote if self.found else None
+
+    @property
+    def differs(self) -> bool:
+        """Whether the bot is to be written."""
+        return self.found is None or self.recreate or not differ.equal(self.start, self.fields)
+
+    @property
+    def cause(self) -> Cause:
+        """Who moved since the last apply, where the bot was applied before."""
+        start = {**self.start, "openaiCredsId": self.fields["openaiCredsId"]} if self.late else self.start
+        if self.remote is None or differ.equal(start, self.fields):
+            return ""
+        return "" if self.unkept else differ.cause(self.bot, self.remote, self.owner)
+
+    @property
+    def unkept(self) -> list[str]:
+        """The fields that the last apply wrote and the server did not keep."""
+        return [] if self.remote is None else differ.unkept(self.bot, self.remote, self.fields, self.owner)
+
+    @property
+    def stamped(self) -> str:
+        """The description to be written when the bot reaches its target."""
+        stamp = differ.stamp(self.bot, self.fields, self.owner)
+        return markers.with_stamp(str(self.fields["description"]), self.owner, self.bot.name, stamp)
+
+    @property
+    def shown(self) -> Mapping[str, Value]:
+        """The fields for a person, and for a digest that is the same for every version of its credential."""
+        if self.versions is None or self.start.get("openaiCredsId") == self.fields["openaiCredsId"]:
+            return self.fields
+        return {**self.fields, "openaiCredsId": self.versions.shown}
+
+    @property
+    def leaves_credential(self) -> bool:
+        """Whether the bot is to use another credential than it does now, by whatever step."""
+        now = self.remote and self.remote.fields.get("openaiCredsId")
+        return now is not None and now != self.fields["openaiCredsId"]
+
+
+def target_of(
+    bot: DesiredBot,
+    found: Found | None,
+    versions: CredentialVersions | None,
+    settings: RemoteSettings,
+    owner: str,
+    *,
+    recreate: bool,
+    late: bool,
+    kind: Kind = OPENAI,
+) -> Target:
+    """The target of a bot. settings: those that a create copies. recreate: instead of an update."""
+    remote = found.remote if found else None
+    start = _start(remote, None if late else versions, owner) if remote else {}
+    creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
+    if found is not None and remote is not None:
+        fields = differ.update_target(bot, creds_id, owner, remote, kind)
+        target = Target(bot, owner, found, versions, start, fields, late=late)
+        # Only a bot with our marker is ever deleted to be replaced.
+        if not (recreate and found.how is How.MARKER and target.differs):
+            return target
+    fields = differ.create_target(bot, creds_id, owner, settings, remote.fields if remote else None, kind)
+    return Target(bot, owner, found, versions, start, fields, found is not None, late)
+
+
+def _start(remote: RemoteBot, versions: CredentialVersions | None, owner: str) -> Fields:
+    """A bot as it is compared."""
+    fields = remote.fields
+    if "description" in fields:
+        fields = {**fields, "description": markers.unstamped(str(fields["description"]), owner)}
+    if versions is not None and versions.old:
+        fields = {**fields, "openaiCredsId": versions.seen(str(fields.get("openaiCredsId", "")))}
+    return fields
