@@ -166,7 +166,7 @@ def test_an_instance_stays_while_others_settings_use_its_credential(
 ) -> None:
     world.instance("other")
     shared = {"enabled": True, "openaiCredsId": ids["creds"], **CHAT, "triggerType": "none"}
-    world.instance("owner", "main")
+    world.instance("owner", "owned")
     shared_creds = world.done("GET", "/openai/creds/owner")[0]["id"]
     assert world.call("POST", "/openai/create/other", {**shared, "openaiCredsId": shared_creds})[0] == 201
     assert world.call("DELETE", "/instance/delete/owner")[0] == 200
