@@ -49,10 +49,10 @@ async def httpx_aiohttp(url: str) -> AsyncIterator[Get]:
 @asynccontextmanager
 async def ours(url: str) -> AsyncIterator[Get]:
     """httpx on the transport of this project."""
-    from reconciler.evolution.transport import Wire  # noqa: PLC0415
+    from reconciler.evolution.transport import Connections  # noqa: PLC0415
 
-    async with Wire(url, {}, timeout=30, concurrency=AT_A_TIME) as wire:
-        yield lambda path: wire.send("GET", path)
+    async with Connections(url, {}, timeout=30, concurrency=AT_A_TIME) as connections:
+        yield lambda path: connections.send("GET", path)
 
 
 TRANSPORTS = {"httpx's pool": httpx_pool, "httpx-aiohttp": httpx_aiohttp, "reconciler": ours}

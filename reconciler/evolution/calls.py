@@ -18,7 +18,7 @@ from reconciler.evolution import answers, failures
 from reconciler.evolution.parsing import NotUnderstood, parse
 from reconciler.evolution.refusals import BUSY, Refusals, lacks_route
 from reconciler.evolution.routes import Request
-from reconciler.evolution.transport import Answer, NoAnswer, Wire
+from reconciler.evolution.transport import Answer, Connections, NoAnswer
 
 OLDEST = (2, 2)
 """The oldest version that is supported."""
@@ -41,7 +41,7 @@ class Calls:
     for `GET /`.
     """
 
-    wire: Wire = field(repr=False)
+    connections: Connections = field(repr=False)
     refusals: Refusals
     headers: Mapping[str, str]
     retry_delay: float
@@ -75,7 +75,9 @@ class Calls:
         Sent without the key.
         """
         try:
-            answer = await self.wire.send("GET", "/", headers=self.headers, timeout=self.version_timeout)
+            answer = await self.connections.send(
+                "GET", "/", headers=self.headers, timeout=self.version_timeout
+            )
             version = answers.version(parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
@@ -114,7 +116,7 @@ class Calls:
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
         try:
-            return await self.wire.send(request.method, request.path, request.body)
+            return await self.connections.send(request.method, request.path, request.body)
         except NoAnswer as failure:
             return failure
 

@@ -32,7 +32,7 @@ from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
 from reconciler.evolution.refusals import Refusals
 from reconciler.evolution.routes import Request, route
-from reconciler.evolution.transport import Wire
+from reconciler.evolution.transport import Connections
 
 __all__ = ["OLDEST", "Client", "Server"]
 
@@ -85,13 +85,13 @@ class Client:
             "user-agent": f"evolution-reconciler/{__version__}",
         }
         try:
-            self._wire = Wire(
+            self._connections = Connections(
                 url, {**headers, "apikey": key}, timeout=server.timeout, concurrency=server.concurrency
             )
         except ValueError as error:
             raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
         self._calls = Calls(
-            self._wire,
+            self._connections,
             Refusals(self.url, self.secrets),
             headers,
             retry_delay=server.retry_delay,
@@ -105,7 +105,7 @@ class Client:
         return address.bound(self._whole)
 
     async def __aenter__(self) -> Self:
-        await self._wire.__aenter__()
+        await self._connections.__aenter__()
         return self
 
     async def __aexit__(
@@ -114,7 +114,7 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._wire.__aexit__(kind, error, traceback)
+        await self._connections.__aexit__(kind, error, traceback)
 
     # -- the server ---------------------------------------------------------------------------
 

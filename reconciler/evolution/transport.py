@@ -70,7 +70,7 @@ class NoAnswer(Exception):  # noqa: N818 - it says what happened, as the errors 
         self.advice = advice
 
 
-class Wire:
+class Connections:
     """The connections to one server. An async context manager; `send` may be called side by side."""
 
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float, concurrency: int) -> None:

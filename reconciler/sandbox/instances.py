@@ -1,4 +1,4 @@
-"""What the server does with instances: just enough of it to have some and to be rid of them."""
+"""What the server does with instances: just enough to create, list and delete them."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Instances:
         return {"instance": {"instanceName": call.params["instanceName"], **state}}
 
     async def delete(self, call: Call) -> Row:
-        """Says so even if it cannot: while another instance's settings use a credential of this one."""
+        """Answer success, even if it fails because another instance's settings use its credential."""
         row = await self.store.first("instances", name=call.params["instanceName"])
         if row is not None:
             with suppress(DatabaseError):
@@ -109,24 +109,24 @@ class Instances:
 
 def new_instance(name: str | None, body: Body | None = None) -> Row:
     """A row for an instance: of EVOLUTION's kind, which needs no phone, unless the body says otherwise."""
-    said = body or {}
-    integration = said.get("integration", "EVOLUTION")
+    given = body or {}
+    integration = given.get("integration", "EVOLUTION")
     return {
         "id": new_uuid(),
         "name": name,
         "integration": integration,
         "connectionStatus": INTEGRATIONS[integration],
-        "token": said.get("token") or new_uuid().upper(),
-        "number": said.get("number"),
-        "businessId": said.get("businessId"),
+        "token": given.get("token") or new_uuid().upper(),
+        "number": given.get("number"),
+        "businessId": given.get("businessId"),
         "Setting": {
-            "rejectCall": said.get("rejectCall") is True,
-            "msgCall": said.get("msgCall") or "",
-            "groupsIgnore": said.get("groupsIgnore") is True,
-            "alwaysOnline": said.get("alwaysOnline") is True,
-            "readMessages": said.get("readMessages") is True,
-            "readStatus": said.get("readStatus") is True,
-            "syncFullHistory": said.get("syncFullHistory") is True,
-            "wavoipToken": said.get("wavoipToken") or "",
+            "rejectCall": given.get("rejectCall") is True,
+            "msgCall": given.get("msgCall") or "",
+            "groupsIgnore": given.get("groupsIgnore") is True,
+            "alwaysOnline": given.get("alwaysOnline") is True,
+            "readMessages": given.get("readMessages") is True,
+            "readStatus": given.get("readStatus") is True,
+            "syncFullHistory": given.get("syncFullHistory") is True,
+            "wavoipToken": given.get("wavoipToken") or "",
         },
     }

@@ -191,7 +191,7 @@ class _Server(uvicorn.Server):
 
 
 async def stop_accepting(server: asyncio.Server) -> None:
-    """Nobody new is let in, and whoever was is served: what `server.close()` wants to be preceded by.
+    """Accept no new connections and serve those that were accepted, as `server.close()` requires.
 
     For Python 3.11 leaks a connection that it accepted in the same turn of the loop that closes the server.
     """

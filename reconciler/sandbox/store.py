@@ -1,9 +1,9 @@
 """The sandbox's database: instances, credentials, bots and settings in SQLite.
 
-Stands where the real server has Prisma on PostgreSQL, and refuses what those refuse: texts over their
+Takes the place of the real server's Prisma on PostgreSQL, and refuses what those refuse: texts over their
 column's length, integers beyond 32 bits, NUL characters, broken references. It knows no rule of the server
 beyond its schema. A key that is missing in `values` is JavaScript's undefined: the column's default on an
-insert, untouched on an update. Every statement commits.
+insert, unchanged on an update. Every statement commits.
 """
 
 # ruff: noqa: S608 - every statement is put together from names that stand in this module

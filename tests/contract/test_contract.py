@@ -340,8 +340,8 @@ def test_a_credential_takes_its_bots_along_unless_settings_use_it(shop: Shop) ->
 def test_a_rotation(shop: Shop) -> None:
     """The settings and the bots are moved to a new credential, by what a body must have; the old one goes."""
     bot, (other, _) = shop.made_bot(keywordFinish="#sair"), shop.instance("b")
-    borrower = shop.world.bot(other, shop.world.creds(other, f"{other}-own"))
-    shop.world.change(other, borrower, openaiCredsId=shop.creds)
+    other_bot = shop.world.bot(other, shop.world.creds(other, f"{other}-own"))
+    shop.world.change(other, other_bot, openaiCredsId=shop.creds)
     new = shop.world.creds(shop.name, f"{shop.name}-main@2")
     body = {"openaiCredsId": new, **SETTINGS}
     assert shop.world.call("POST", shop.path("settings"), body)[0] == 200
@@ -351,10 +351,10 @@ def test_a_rotation(shop: Shop) -> None:
         creds["id"]: {one["id"] for one in creds["OpenaiAssistant"]}
         for creds in shop.world.done("GET", shop.path("creds"))
     }
-    assert users == {shop.creds: {borrower["id"]}, new: {bot["id"]}}
-    shop.world.change(other, borrower, openaiCredsId=new)
+    assert users == {shop.creds: {other_bot["id"]}, new: {bot["id"]}}
+    shop.world.change(other, other_bot, openaiCredsId=new)
     assert shop.world.call("DELETE", shop.path("creds", shop.creds))[0] == 200
-    assert [found["id"] for found in (*shop.bots(), *shop.world.bots(other))] == [bot["id"], borrower["id"]]
+    assert [found["id"] for found in (*shop.bots(), *shop.world.bots(other))] == [bot["id"], other_bot["id"]]
 
 
 def test_names_and_keys_of_credentials_are_unique_in_the_whole_server(shop: Shop) -> None:
@@ -374,13 +374,13 @@ def test_names_and_keys_of_credentials_are_unique_in_the_whole_server(shop: Shop
 def test_an_instance_takes_everything_along(shop: Shop) -> None:
     other, creds = shop.instance("b")
     shop.made_bot()
-    borrowed = shop.made_bot(assistantId="asst_2", openaiCredsId=creds)
+    sharing = shop.made_bot(assistantId="asst_2", openaiCredsId=creds)
     shop.world.done("DELETE", f"/instance/delete/{other}")
     deadline = time.monotonic() + 10
     while shop.world.call("GET", f"/openai/find/{other}")[0] != 404 and time.monotonic() < deadline:
         time.sleep(0.1)  # a real server answers before it is done
     assert shop.world.call("GET", f"/openai/find/{other}")[0] == 404
-    assert borrowed["id"] not in {bot["id"] for bot in shop.bots()}
+    assert sharing["id"] not in {bot["id"] for bot in shop.bots()}
 
 
 def test_an_unknown_route_is_named(shop: Shop) -> None:

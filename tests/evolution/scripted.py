@@ -19,7 +19,7 @@ KEY = "B6D711FCDE4D4FD5936544120E713976"
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it stood on the wire. target: the path, byte for byte."""
+    """A request as it arrived. target: the path, byte for byte."""
 
     method: str
     target: str

@@ -231,10 +231,10 @@ def test_memory_of_a_bomb(coding: str) -> None:
 def test_unpacking_gives_what_was_packed(data: list[bytes], repeats: int, size: int, level: int) -> None:
     """Whatever the members, and wherever the network cuts them."""
     whole = b"".join(part * repeats for part in data)
-    wire = b"".join(gzip.compress(part * repeats, level) for part in data)
+    sent = b"".join(gzip.compress(part * repeats, level) for part in data)
     body = Body("gzip")
-    for start in range(0, len(wire), size):
-        for _ in body.add(wire[start : start + size]):
+    for start in range(0, len(sent), size):
+        for _ in body.add(sent[start : start + size]):
             pass
     assert body.whole() == whole
 

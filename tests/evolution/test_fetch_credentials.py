@@ -34,7 +34,7 @@ def instance(
     bots: Sequence[tuple[str, str | None]] = (),
     settings: DesiredSettings | None = None,
 ) -> DesiredInstance:
-    """An instance with these credentials, and bots that name one, of a lender or their own."""
+    """An instance with these credentials, and bots that name one, of an owning instance or their own."""
     made = [
         DesiredBot(f"bot-{n}", {}, creds, AT, creds_owner=creds_owner)
         for n, (creds, creds_owner) in enumerate(bots)
@@ -50,12 +50,14 @@ def fetched(
     creds_owners: Sequence[DesiredInstance] = (),
     api_key: str | None = None,
 ) -> Observed:
-    held = Keys({place: SecretStr(key) for place, key in (keys or {}).items()})
+    available = Keys({place: SecretStr(key) for place, key in (keys or {}).items()})
 
     async def run() -> Observed:
         server = Server(sandbox.url, api_key or sandbox.api_key, retry_delay=0.001)
         async with Client(server) as client:
-            return await fetch(client, Desired(instances, tuple(creds_owners)), lambda one, bots: False, held)
+            return await fetch(
+                client, Desired(instances, tuple(creds_owners)), lambda one, bots: False, available
+            )
 
     sandbox.calls.clear()
     observed = asyncio.run(run())
@@ -71,7 +73,7 @@ def same(observed: Observed, name: str) -> dict[str, bool | None]:
     return {each: one.same for each, one in (observed.instances[name].credentials or {}).items()}
 
 
-def test_keys_are_compared_within_the_family_of_what_is_declared(sandbox: Sandbox, world: World) -> None:
+def test_keys_are_compared_with_the_versions_of_what_is_declared(sandbox: Sandbox, world: World) -> None:
     world.instance("loja")
     for name, key in (("main", "sk-old"), ("main@2", "sk-new"), ("main@x", "sk-1"), ("other", "sk-2")):
         world.creds("loja", name, key)
@@ -117,15 +119,15 @@ def test_declared_settings_are_read_and_what_they_need(sandbox: Sandbox, world: 
     assert users == frozenset({bot["id"]})
 
 
-def test_a_lender_is_read_once_for_all_its_borrowers(sandbox: Sandbox, world: World) -> None:
+def test_an_owning_instance_is_read_once_for_all(sandbox: Sandbox, world: World) -> None:
     for name in ("matriz", "away", "loja-1", "loja-2"):
         world.instance(name)
     world.creds("matriz", "main", "sk-m")
     world.creds("away", "far", "sk-a")
-    borrowers = [instance(f"loja-{n}", bots=[("main", "matriz"), ("far", "away")]) for n in (1, 2)]
+    others = [instance(f"loja-{n}", bots=[("main", "matriz"), ("far", "away")]) for n in (1, 2)]
     observed = fetched(
         sandbox,
-        *borrowers,
+        *others,
         instance("matriz", "main"),
         creds_owners=[instance("away", "far")],
         keys={("matriz", "main"): "sk-m"},

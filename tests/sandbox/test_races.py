@@ -85,7 +85,7 @@ def test_two_equal_triggers_both_succeed(sandbox: Sandbox, world: World, trigger
     assert [status for status, _ in at_once(sandbox, calls)] == [201, 201]
 
 
-def test_twins_block_each_other_until_one_moves_away(sandbox: Sandbox, world: World) -> None:
+def test_duplicates_block_each_other_until_one_moves_away(sandbox: Sandbox, world: World) -> None:
     creds = world.instance("shop", "main")["main"]
     world.bot("shop", creds)
     _, (_, one), (_, other) = (0, None), *at_once(sandbox, [creating(creds, assistantId="same")] * 2)

@@ -111,7 +111,7 @@ def test_empty_credentials_beside_other_fields(world: World, ids: dict[str, str]
 
 
 @pytest.mark.parametrize("fields", [{"triggerType": "keyword", "triggerOperator": "equals"}, CHAT])
-def test_a_value_that_no_query_takes_is_told_in_the_databases_words(
+def test_a_value_that_no_query_takes_is_answered_in_the_databases_words(
     ids: dict[str, str], world: World, fields: Json
 ) -> None:
     # Worded otherwise on a real server with another engine of Prisma.
@@ -165,12 +165,12 @@ def test_an_instance_stays_while_others_settings_use_its_credential(
     ids: dict[str, str], world: World
 ) -> None:
     world.instance("other")
-    borrowed = {"enabled": True, "openaiCredsId": ids["creds"], **CHAT, "triggerType": "none"}
-    world.instance("lender", "lent")
-    shared_creds = world.done("GET", "/openai/creds/lender")[0]["id"]
-    assert world.call("POST", "/openai/create/other", {**borrowed, "openaiCredsId": shared_creds})[0] == 201
-    assert world.call("DELETE", "/instance/delete/lender")[0] == 200
-    assert world.call("GET", "/openai/creds/lender")[0] == 200
+    shared = {"enabled": True, "openaiCredsId": ids["creds"], **CHAT, "triggerType": "none"}
+    world.instance("owner", "owned")
+    shared_creds = world.done("GET", "/openai/creds/owner")[0]["id"]
+    assert world.call("POST", "/openai/create/other", {**shared, "openaiCredsId": shared_creds})[0] == 201
+    assert world.call("DELETE", "/instance/delete/owner")[0] == 200
+    assert world.call("GET", "/openai/creds/owner")[0] == 200
 
 
 def test_deleting_what_only_javascript_believes_in(sandbox: Sandbox, world: World) -> None:
@@ -178,7 +178,7 @@ def test_deleting_what_only_javascript_believes_in(sandbox: Sandbox, world: Worl
     assert world.call("GET", "/instance/connectionState/toString")[0] == 200
 
 
-def test_what_no_rule_foresees_is_told(world: World, ids: dict[str, str]) -> None:
+def test_an_unforeseen_error_is_answered(world: World, ids: dict[str, str]) -> None:
     deep = '{"enabled": ' + "[" * 100_000 + "]" * 100_000 + "}"
     response = world.http.post(
         "/openai/create/shop", content=deep, headers={"Content-Type": "application/json"}

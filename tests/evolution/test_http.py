@@ -1,4 +1,4 @@
-"""What stands on the wire: paths byte for byte, headers, how many at a time, which connections, proxies."""
+"""What is sent: paths byte for byte, headers, how many requests at a time, which connections, proxies."""
 
 from __future__ import annotations
 
