@@ -194,9 +194,9 @@ def mapping(entries: Mapping[str, Tree], indent: int = 0, *, apart: bool = False
     )
 
 
-def key(name: str) -> str:
+def key(name: str, *, as_json: bool = False) -> str:
     """The source of a mapping's key."""
-    return scalar(name, indent=0, flow=True)
+    return json_text(name) if as_json else scalar(name, indent=0, flow=True)
 
 
 def comment(text: str, *, hang: int = 0) -> str:
@@ -208,7 +208,7 @@ def comment(text: str, *, hang: int = 0) -> str:
 def _value(tree: Tree, indent: int, step: int) -> str:
     """What stands behind the colon of a key at this column."""
     if isinstance(tree, Flow):
-        line = _flow(tree)
+        line = inline(tree)
         if indent + len(line) < WIDTH - 20 or not tree.of:
             return f" {line}"
         tree = tree.of
@@ -217,26 +217,24 @@ def _value(tree: Tree, indent: int, step: int) -> str:
     if isinstance(tree, Sequence) and not isinstance(tree, str):
         pad = " " * (indent + step)
         return "".join(f"\n{pad}-{_value(item, indent + step, step)}" for item in tree) if tree else " []"
-    return f" {_scalar(tree, indent, step)}"
+    return " " + (scalar(tree, indent=indent, step=step) if isinstance(tree, str) else inline(tree))
 
 
-def _flow(tree: Tree) -> str:
-    if isinstance(tree, Flow):
-        return _flow(tree.of)
-    if isinstance(tree, Mapping):
-        return "{" + ", ".join(f"{key(name)}: {_flow(value)}" for name, value in tree.items()) + "}"
-    if isinstance(tree, Sequence) and not isinstance(tree, str):
-        return "[" + ", ".join(_flow(item) for item in tree) + "]"
-    return _scalar(tree, 0, STEP, flow=True)
-
-
-def _scalar(value: bool | int | str | Tagged, indent: int, step: int, flow: bool = False) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
+def inline(tree: Tree, style: str | None = None, *, as_json: bool = False) -> str:
+    """The source of a value in brackets or braces. style: of a text, as for scalar."""
+    match tree:
+        case Flow(of):
+            return inline(of, as_json=as_json)
+        case Mapping():
+            items = (
+                f"{key(name, as_json=as_json)}: {inline(each, as_json=as_json)}"
+                for name, each in tree.items()
+            )
+            return f"{{{', '.join(items)}}}"
+        case bool() | int():
+            return str(tree).lower()
         case str():
-            return scalar(value, indent=indent, flow=flow, step=step)
+            return json_text(tree) if as_json else scalar(tree, indent=0, style=style, flow=True)
         case Tagged(tag, text):
-            return f"!{tag} {scalar(text, indent=indent, flow=True)}"
+            return f"!{tag} {scalar(text, indent=0, flow=True)}"
+    return f"[{', '.join(inline(item, as_json=as_json) for item in tree)}]"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ruamel.yaml.nodes import SequenceNode
 
@@ -16,8 +17,18 @@ from reconciler.yaml.compose import index
 from reconciler.yaml.matching import Matched
 from reconciler.yaml.spans import Entry, Spans
 
-Splice = tuple[int, int, str]
-"""Where it begins and ends in the text, and what comes in its place."""
+
+class Splice(NamedTuple):
+    """New text for what is between two places.
+
+    ends: whether the line break that ends the whole text is now part of a value.
+    """
+
+    start: int
+    stop: int
+    text: str
+    ends: bool = False
+
 
 _COMMA = re.compile(r"[ \t]*,")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
@@ -105,7 +116,7 @@ class Items:
 
         for j, i in self.matched.stays.items():
             if text[rows[i].end : rows[i].comma] != comma(j, rows[i]):
-                yield rows[i].end, rows[i].comma, comma(j, rows[i])
+                yield Splice(rows[i].end, rows[i].comma, comma(j, rows[i]))
         for at, numbers in came.items():
             near = max(at - 1, 0)
             lines = []
@@ -119,21 +130,23 @@ class Items:
                 else:
                     lines.append(fresh(j, self.old[near]))
             place = rows[near].stop if at else rows[0].start
-            yield place, place, "".join(lines)
+            yield Splice(place, place, "".join(lines))
         for i in self.gone:
-            yield rows[i].start, rows[i].stop, ""
+            yield Splice(rows[i].start, rows[i].stop, "")
 
     def _without(self, first: int, behind: int) -> Splice:
         """Items in brackets go, of which others stay."""
         text, last = self.spans.text, self.old[behind - 1]
         if behind < len(self.old):
-            return self.old[first].start, self.old[behind].start, ""
+            return Splice(self.old[first].start, self.old[behind].start, "")
         if "#" not in text[self.old[first - 1].end : self.old[first].start]:
-            return self.old[first - 1].end, last.end, ""
+            return Splice(self.old[first - 1].end, last.end, "")
         start, stop = self.old[first].start, self.spans.skip(_COMMA, last.end)
         rest = _REST_OF_LINE.match(text, stop)
         alone = rest is not None and rest.end() == stop and not text[self.spans.line(start) : start].strip()
-        return (self.spans.line(start), self.spans.after(stop), "") if alone else (start, stop, "")
+        return (
+            Splice(self.spans.line(start), self.spans.after(stop), "") if alone else Splice(start, stop, "")
+        )
 
 
 def added(
@@ -144,17 +157,17 @@ def added(
     line = spans.text[spans.line(near.start) : near.start]
     apart = f"{newline}{line}" if not line.strip() and "\n" in spans.text[: near.start] else " "
     if not at:
-        yield near.start, near.start, "".join(f"{text},{apart}" for text in texts)
+        yield Splice(near.start, near.start, "".join(f"{text},{apart}" for text in texts))
         return
     comma = spans.skip(_COMMA, near.end)
     rest = _REST_OF_LINE.match(spans.text, comma)
     if apart == " " or rest is None:
-        yield near.end, near.end, "".join(f",{apart}{text}" for text in texts)
+        yield Splice(near.end, near.end, "".join(f",{apart}{text}" for text in texts))
         return
     if comma == near.end:
-        yield near.end, near.end, ","
+        yield Splice(near.end, near.end, ",")
     made = f",{apart}".join(texts)
-    yield rest.end(), rest.end(), f"{apart}{made}{',' if comma > near.end else ''}"
+    yield Splice(rest.end(), rest.end(), f"{apart}{made}{',' if comma > near.end else ''}")
 
 
 def comment(spans: Spans, at: int) -> str:
