@@ -23,7 +23,7 @@ from reconciler.domain.reports import SETTINGS, Note
 from reconciler.importer.drift import Drift
 from reconciler.manifests import inside
 from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
-from reconciler.manifests.merge import literal
+from reconciler.manifests.variables import literal
 from reconciler.yaml import MappingNode, Node, SequenceNode, index, tag
 from reconciler.yaml.edit import CannotEditError, Edits, Put, edit
 from reconciler.yaml.matching import Matched, reused

@@ -25,7 +25,8 @@ from reconciler.domain.text import near, quoted
 from reconciler.manifests import inside, layer, merge, sharing
 from reconciler.manifests.inside import UnreadableError
 from reconciler.manifests.model import MANIFEST
-from reconciler.manifests.nodes import MAX_PROBLEMS, Source, TooManyProblemsError
+from reconciler.manifests.read import read
+from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
 from reconciler.yaml import MalformedError, MappingNode, compose, compose_json
 
 MAX_MANIFEST = 5 * 2**20
@@ -78,8 +79,8 @@ def _loaded(tree: _Tree, paths: Sequence[Path], origins: bool) -> tuple[list[Des
     problems: set[Problem] = set()
     with _no_collecting():
         folders = {folder: _read(path, tree, problems) for folder, path in tree.folders.items()}
-        read = [_instance(path, folders, tree, problems, origins) for path in paths]
-    return [instance for instance in read if instance], problems
+        loaded = [_instance(path, folders, tree, problems, origins) for path in paths]
+    return [instance for instance in loaded if instance], problems
 
 
 def folder(directory: Path) -> layer.Layer | None:
@@ -179,12 +180,12 @@ def _read(path: Path, tree: _Tree, problems: set[Problem], above: Sequence[_File
     try:
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
         if above is None:
-            return _File(layer.read(root, source, None), files)
+            return _File(read(root, source, None), files)
         if isinstance(root, MappingNode) and any(key.value in MANIFEST for key, _ in root.value):
             tree.declaring.add(path)
         variables = any(one.layer.vars is not None for one in above)
         bots = any(one.layer.bots for one in above)
-        return _File(layer.read(root, source, path.stem, variables=variables, bots=bots), files)
+        return _File(read(root, source, path.stem, variables=variables, bots=bots), files)
     except MalformedError as error:
         problems.add(Problem(Position(file, *source.places(error.index)), str(error)))
     except TooManyProblemsError as error:
