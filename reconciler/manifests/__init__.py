@@ -4,4 +4,4 @@ Everything below bots/ is data: it is never run, never followed out of the direc
 files: their schema, the commit they stand at, the secrets they point to. Asks no server.
 """
 
-__all__ = ["changed", "git", "inside", "load", "model", "schema", "secrets", "variables"]
+__all__ = ["changed", "confined", "git", "load", "model", "schema", "secrets", "variables"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import git
-from reconciler.manifests.load import is_defaults
+from reconciler.manifests.discovery import is_defaults
 
 
 def since(ref: str, directory: Path, desired: Desired) -> Desired:

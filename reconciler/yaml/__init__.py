@@ -6,7 +6,9 @@ stays as it is elsewhere.
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.yaml.compose import MalformedError, Places, compose, compose_json, end, index, tag
+from reconciler.yaml.compose import compose
+from reconciler.yaml.jsonc import compose_json
+from reconciler.yaml.tree import MalformedError, Places, end, index, tag
 
 __all__ = [
     "MalformedError",

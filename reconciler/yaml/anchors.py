@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from reconciler.yaml import replace
-from reconciler.yaml.compose import index, tag
 from reconciler.yaml.lists import Splice
 from reconciler.yaml.replace import Place
 from reconciler.yaml.spans import ANCHOR, Entry, Spans, in_brackets
+from reconciler.yaml.tree import index, tag
 from reconciler.yaml.writer import Put, Writer
 
 

@@ -9,10 +9,10 @@ from ruamel.yaml.nodes import ScalarNode, SequenceNode
 
 from reconciler.yaml import replace
 from reconciler.yaml.anchors import Anchors
-from reconciler.yaml.compose import tag
 from reconciler.yaml.lists import Items, Splice
 from reconciler.yaml.replace import Place
 from reconciler.yaml.spans import Entry, Spans, in_brackets
+from reconciler.yaml.tree import tag
 from reconciler.yaml.writer import Put, Writer
 
 

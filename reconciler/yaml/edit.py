@@ -15,7 +15,8 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from reconciler.yaml.anchors import Anchors
 from reconciler.yaml.blocks import CannotEditError
 from reconciler.yaml.change import Changer
-from reconciler.yaml.compose import compose, compose_json
+from reconciler.yaml.compose import compose
+from reconciler.yaml.jsonc import compose_json
 from reconciler.yaml.lists import Splice, added
 from reconciler.yaml.replace import Place
 from reconciler.yaml.spans import Entry, Spans, in_brackets

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from ruamel.yaml.nodes import SequenceNode
 
-from reconciler.yaml.compose import index
 from reconciler.yaml.matching import Matched
 from reconciler.yaml.spans import Entry, Spans
+from reconciler.yaml.tree import index
 
 
 class Splice(NamedTuple):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.yaml.blocks import Block, CannotEditError
-from reconciler.yaml.compose import end, index, uncommented
+from reconciler.yaml.jsonc import uncommented
+from reconciler.yaml.tree import end, index
 
 # In all of these re.ASCII: YAML has no other blanks.
 ANCHOR = re.compile(r"&\S+", re.ASCII)

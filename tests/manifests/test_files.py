@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ManifestError, ReconcilerError
-from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
+from reconciler.manifests.confined import MAX_INCLUDED, MAX_MANIFEST
+from reconciler.manifests.load import load
 from tests.manifests.writing import CHAT, HERE, bot, marked, problems, read, write
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
