@@ -81,8 +81,8 @@ def left_out(scope: Scope) -> Iterator[Error]:
                 continue
             gone.add(name)
             if name not in above:
-                said = f"no folder's file above has a bot {quoted(name)}{near(name, above)} to leave out"
-                yield layer.source, key, f"{said}: remove this line"
+                message = f"no folder's file above has a bot {quoted(name)}{near(name, above)} to leave out"
+                yield layer.source, key, f"{message}: remove this line"
 
 
 def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
@@ -111,8 +111,8 @@ def incomplete(name: str, bot: Bot) -> Iterator[Error]:
     yield from _missing(name, bot)
     yield from _credential(name, bot)
     if found := claimed(bot.values.get("description", "")):
-        said = f"the description holds {quoted(found)}, which looks like the marker of an owner"
-        yield *_value(bot, "description"), f"{said}: remove it, the tool writes its own"
+        message = f"the description contains {quoted(found)}, which looks like an ownership marker"
+        yield *_value(bot, "description"), f"{message}: remove it, the tool writes its own"
 
 
 def _missing(name: str, bot: Bot) -> Iterator[Error]:
@@ -132,8 +132,8 @@ def _missing(name: str, bot: Bot) -> Iterator[Error]:
 def _credential(name: str, bot: Bot) -> Iterator[Error]:
     named = [field for field in CREDENTIAL if field in bot.origins]
     if not named:
-        said = f"{quoted(name)} has no credential: add openaiCreds with its name (or openaiCredsId)"
-        yield bot.source, bot.key, said
+        message = f"{quoted(name)} has no credential: add openaiCreds with its name (or openaiCredsId)"
+        yield bot.source, bot.key, message
     elif len(named) > 1:
         origin = bot.origins[named[1]]
         yield origin.source, origin.key, "openaiCreds and openaiCredsId both name the credential: keep one"
@@ -146,13 +146,13 @@ def renames(bots: Mapping[str, Bot]) -> Iterator[Error]:
     claimed: dict[str, str] = {}
     for name, bot in bots.items():
         for old, (source, node) in zip(bot.values.get("previously", ()), _old_names(bot), strict=False):
-            said = f"previously lists {quoted(old)}"
+            message = f"previously lists {quoted(old)}"
             if old == name:
-                yield source, node, f"{said}, the bot's own name: remove it"
+                yield source, node, f"{message}, the bot's own name: remove it"
             elif old in bots:
-                yield source, node, f"{said}, which is another bot of this manifest: remove one"
+                yield source, node, f"{message}, which is another bot of this manifest: remove one"
             elif old in claimed:
-                yield source, node, f"{said}, and so does {quoted(claimed[old])}: remove one of them"
+                yield source, node, f"{message}, and so does {quoted(claimed[old])}: remove one of them"
             claimed.setdefault(old, name)
 
 
@@ -168,8 +168,8 @@ def shared_with_itself(instance: str, bots: Mapping[str, Bot]) -> Iterator[Error
     for bot in bots.values():
         creds = bot.values.get("openaiCreds")
         if isinstance(creds, dict) and creds["instance"] == instance:
-            said = "the credential is one of its own instance: write openaiCreds with the name alone"
-            yield *_value(bot, "openaiCreds"), said
+            message = "the credential belongs to the bot's own instance: write only its name in openaiCreds"
+            yield *_value(bot, "openaiCreds"), message
 
 
 def _value(bot: Bot, field: str) -> tuple[Source, Node]:

@@ -26,8 +26,8 @@ def credentials(source: Source, node: Node) -> dict[str, tuple[Node, SecretRef]]
     """The node of each credential's name, and where its key is found."""
     found: dict[str, tuple[Node, SecretRef]] = {}
     for name, (key, value) in (nodes.entries(source, node, "credentials", secret=True) or {}).items():
-        if VARIABLE not in name and (said := misnamed(name, "a credential's name", declared=True)):
-            source.report(key, said)
+        if VARIABLE not in name and (message := misnamed(name, "a credential's name", declared=True)):
+            source.report(key, message)
             continue
         ref = _credential(source, key, value)
         # One that is wrong gets a place of its own, so that nothing else is reported about it.
@@ -37,7 +37,7 @@ def credentials(source: Source, node: Node) -> dict[str, tuple[Node, SecretRef]]
 
 def _credential(source: Source, key: Node, value: Node) -> SecretRef | None:
     if not isinstance(value, MappingNode) or tag(value):
-        source.report(value, f"a credential is a mapping with apiKey: write {{apiKey: {_WHERE}}}")
+        source.report(value, f"a credential must be a mapping with apiKey: write {{apiKey: {_WHERE}}}")
         return None
     inner = nodes.entries(source, value, "a credential", secret=True) or {}
     for name in inner.keys() - {"apiKey"}:
@@ -52,13 +52,13 @@ def secret(source: Source, node: Node) -> SecretRef | None:
     """Where a secret is found: what `!env` or `!secret-file` says."""
     given = tag(node) if isinstance(node, ScalarNode) else None
     if given == "!env":
-        said = _not_a_variable(node.value)
+        message = _not_a_variable(node.value)
     elif given == "!secret-file":
-        said = _not_a_path(node.value)
+        message = _not_a_path(node.value)
     else:
-        said = _not_a_reference(node, given)
-    if said:
-        source.report(node, said)
+        message = _not_a_reference(node, given)
+    if message:
+        source.report(node, message)
         return None
     if given == "!env":
         return SecretRef("env", node.value)
@@ -68,16 +68,18 @@ def secret(source: Source, node: Node) -> SecretRef | None:
 def _not_a_variable(name: str) -> str:
     if name == _OWN_KEY:
         return (
-            f"{_OWN_KEY} is the key of the server itself, and every user of it could read it there: "
-            "give this one a variable of its own"
+            f"{_OWN_KEY} is the key of the server itself, which every user of the server could then read: "
+            "use another variable"
         )
     if looks_like_key(name) or _BARE_KEY.fullmatch(name):
         return (
-            "!env takes the name of a variable of the environment, not the key: put the key into a variable, "
-            "write the variable's name, and revoke the key if this was a real one"
+            "!env takes the name of an environment variable, not the key: put the key into a variable, "
+            "write the variable's name, and revoke the key if it is real"
         )
     if not _ENVIRONMENT.fullmatch(name):
-        return "!env takes the name of a variable of the environment: letters, digits and _, no digit first"
+        return (
+            "!env takes the name of an environment variable: use letters, digits and _, with no digit first"
+        )
     return ""
 
 
@@ -90,7 +92,9 @@ def _not_a_path(path: str) -> str:
 def _not_a_reference(node: Node, given: str | None) -> str:
     if isinstance(node, ScalarNode) and not given and node.value:
         return (
-            f"an apiKey never stands in a manifest: write where it is found, apiKey: {_WHERE}, and "
-            "revoke the key if this was a real one"
+            f"an apiKey must not be in a manifest: write where to find it, apiKey: {_WHERE}, and "
+            "revoke the key if it is real"
         )
-    return f"an apiKey says where it is found{near(given or '', ('!env', '!secret-file'))}: write {_WHERE}"
+    return (
+        f"an apiKey says where to find the key{near(given or '', ('!env', '!secret-file'))}: write {_WHERE}"
+    )

@@ -11,10 +11,10 @@ _CONFLICT = tuple(re.compile(sign, re.MULTILINE) for sign in (r"^<{7} ", r"^={7}
 
 
 def decoded(data: bytes) -> str:
-    """A file's text. Raises UnreadableError where it is not UTF-8, or holds a merge conflict of git."""
+    """A file's text. Raises UnreadableError where it is not UTF-8, or contains a merge conflict of git."""
     text = _as_utf8(data)
     if text.startswith("\ufeff"):
-        raise UnreadableError("begins with two byte order marks: save it as UTF-8 without any")
+        raise UnreadableError("starts with two byte order marks: save it as UTF-8 without any")
     at, first = 0, -1
     for sign in _CONFLICT:
         found = sign.search(text, at)
@@ -22,7 +22,7 @@ def decoded(data: bytes) -> str:
             return text
         at, first = found.end(), found.start() if first < 0 else first
     line = text.count("\n", 0, first) + 1
-    raise UnreadableError("holds a merge conflict, from `<<<<<<<` to `>>>>>>>`: resolve it", line)
+    raise UnreadableError("contains a merge conflict, from `<<<<<<<` to `>>>>>>>`: resolve it", line)
 
 
 def _as_utf8(data: bytes) -> str:
@@ -35,7 +35,7 @@ def _as_utf8(data: bytes) -> str:
     except UnicodeDecodeError as error:
         before = error.object[: error.start].decode()
         raise UnreadableError(
-            f"is not UTF-8, the byte 0x{error.object[error.start]:02x} is no character: save it as UTF-8",
+            f"is not UTF-8, at the byte 0x{error.object[error.start]:02x}: save it as UTF-8",
             before.count("\n") + 1,
             len(before) - before.rfind("\n"),
         ) from None

@@ -28,7 +28,7 @@ class Directory:
         try:
             mode = path.stat().st_mode
         except FileNotFoundError:
-            raise ReconcilerError(f"{shown(path)} does not exist: make it, {ELSE}") from None
+            raise ReconcilerError(f"{shown(path)} does not exist: create it, {ELSE}") from None
         except OSError as error:
             raise ReconcilerError(f"{shown(path)} cannot be read ({error.strerror}): {ELSE}") from None
         if not stat.S_ISDIR(mode):
@@ -60,7 +60,7 @@ class Directory:
         try:
             data = confined.read(self.real, real, limit)
         except FileNotFoundError:
-            raise MissingError("does not exist: correct the path or make the file") from None
+            raise MissingError("does not exist: correct the path or create the file") from None
         data = self._edited.get(real, data)
         confined.check_size(data, limit)
         return data

@@ -79,7 +79,7 @@ def _linked(home: Directory, path: Path, real: Path, found: Found) -> Iterator[t
         found.report(path, f"the directory {error}")
         return
     if real.is_relative_to(target):
-        found.report(path, "the directory is a link that leads back to where it stands: remove it")
+        found.report(path, "the directory is a link to a directory that contains it: remove it")
     else:
         yield path, target
 
@@ -97,10 +97,10 @@ def _add_defaults(path: Path, found: Found) -> None:
     if not is_defaults(path.name):
         if path.stem.lower() in {_DEFAULTS, _DEFAULTS[:-1]} and path.suffix.lower() in _ENDINGS:
             right = f"{_DEFAULTS}{path.suffix}"
-            found.report(path, f"what manifests have in common stands in {right}: rename the file")
+            found.report(path, f"the defaults of a folder are read from {right}: rename the file")
     elif other:
         one, two = sorted((other, path))
-        found.report(two, f"the folder has {quoted(shown(one))} too: keep one of the two")
+        found.report(two, f"the folder also has {quoted(shown(one))}: keep one of the two")
     else:
         found.defaults[path.parent] = path
 

@@ -51,11 +51,11 @@ def _report_row(source: Source, found: Entries, table: Mapping[str, Field]) -> N
         if (name not in table and name not in _BESIDE)
         or (isinstance(value, ScalarNode) and not value.style and value.value in _NOTHING)
     ]
-    said = "this is a row as the server lists it, of which a manifest cannot have all: delete"
+    message = "this is a row copied from the server, and a manifest cannot have all of its fields: delete"
     listed = ", ".join(quoted(name)[1:-1] for name in names)
     marker = ", and the marker in the description" if _has_marker(found) else ""
     first = next(key for name, (key, _) in found.items() if name in _OF_THE_SERVER)
-    source.report(first, f"{said} {listed}{marker}")
+    source.report(first, f"{message} {listed}{marker}")
 
 
 def _has_marker(found: Entries) -> bool:
@@ -89,7 +89,7 @@ def _hidden(source: Source, node: Node, field: Field) -> object:
     value = nodes.value(source, node, field.name, field.type)
     if isinstance(value, str) and hidden.is_tagged(value):
         given = value.partition(" ")[0]
-        source.report(node, f"{field.name} begins like a tag: write {given} without quotes")
+        source.report(node, f"{field.name} starts like a tag: write {given} without quotes")
         return None
     return value
 
@@ -113,8 +113,8 @@ def _named(source: Source, node: Node, text: str | None, what: str) -> str | Non
     """The name of a credential or an instance, None where it is wrong."""
     if text is None or VARIABLE in text:
         return text
-    if said := misnamed(text, what):
-        source.report(node, said)
+    if message := misnamed(text, what):
+        source.report(node, message)
         return None
     return text
 
@@ -125,8 +125,8 @@ def _only(source: Source, node: Node, what: str, names: tuple[str, ...]) -> dict
     if found is None:
         return None
     for name in found.keys() - set(names):
-        said = f"{quoted(name)} has no meaning in {what}{near(name, names)}: write {' and '.join(names)}"
-        source.report(found[name][0], said)
+        message = f"{quoted(name)} has no meaning in {what}{near(name, names)}: write {' and '.join(names)}"
+        source.report(found[name][0], message)
     for name in set(names) - found.keys():
-        source.report(node, f"{what} is a mapping without {name}: add it")
+        source.report(node, f"{what} has no {name}: add it")
     return {name: found[name][1] for name in names} if found.keys() == set(names) else None

@@ -55,8 +55,8 @@ class Includes:
             text = decoded(self._home.contents(path, MAX_INCLUDED))
             if "\0" in text:
                 at = text.index("\0")
-                said = "holds a NUL character, which the server cannot store: remove it"
-                raise UnreadableError(said, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
+                message = "contains a NUL character, which the server cannot store: remove it"
+                raise UnreadableError(message, text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at))
         except MissingError:
             raise UnreadableError(self._spelling.missing(folder, name)) from None
         except UnreadableError as error:

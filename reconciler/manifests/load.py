@@ -47,14 +47,16 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     for instance in loaded.instances:
         first = instances.setdefault(instance.name, instance)
         if first is not instance:
-            said = f"instance {quoted(instance.name)} is declared at {first.at} already: keep one of the two"
-            problems.add(Problem(instance.at, said))
+            message = (
+                f"instance {quoted(instance.name)} is already declared at {first.at}: keep one of the two"
+            )
+            problems.add(Problem(instance.at, message))
     problems.update(sharing.problems(list(instances.values())))
     if problems:
         raise ManifestError(sorted(problems))
     if not paths:
         raise ReconcilerError(
-            f"{shown(directory)} holds no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
+            f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
         )
     return Desired(tuple(instances[name] for name in sorted(instances)))
 
@@ -141,8 +143,8 @@ def _read(
     def include(name: str) -> str:
         files[path.parent / name] = None
         text = includes.text(path, name)
-        if said := includes.elsewhere(path, name):
-            source.elsewhere[name] = said
+        if message := includes.elsewhere(path, name):
+            source.elsewhere[name] = message
         return text
 
     source = Source(file, "", include, path.parent)
@@ -199,13 +201,13 @@ def _slim(instance: DesiredInstance) -> DesiredInstance:
 def _both(path: Path, includes: Includes) -> Problem:
     """The error for a manifest that another one includes as a text."""
     includer = shown(includes.includer(path) or path)
-    said = f"the file is a manifest, and a `!file` in {includer} takes it in as a text"
-    return Problem(Position(shown(path), 1, 1), f"{said}: give the text a file of its own, as a .md")
+    message = f"the file is a manifest, and a `!file` in {includer} includes it as a text"
+    return Problem(Position(shown(path), 1, 1), f"{message}: give the text a file of its own, as a .md")
 
 
 def _too_many(file: str) -> Problem:
-    said = f"more than {MAX_PROBLEMS} errors: correct these first, the others are shown then"
-    return Problem(Position(file, 1, 1), said)
+    message = f"more than {MAX_PROBLEMS} errors: correct these to see the others"
+    return Problem(Position(file, 1, 1), message)
 
 
 @contextmanager

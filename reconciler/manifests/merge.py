@@ -84,8 +84,10 @@ def _credentials(scope: Scope) -> tuple[DesiredCredential, ...]:
                 continue
             name = str(filled)
         if name in found:
-            said = f"the credential {quoted(name)} stands at {found[name].at} already: remove one of them"
-            scope.report(source, key, said)
+            message = (
+                f"the credential {quoted(name)} is already declared at {found[name].at}: remove one of them"
+            )
+            scope.report(source, key, message)
         else:
             found[name] = DesiredCredential(name, ref, source.at(key))
     return tuple(found.values())
@@ -102,8 +104,8 @@ def _settings(scope: Scope) -> DesiredSettings | None:
     fallback = values.get("fallback")
     if fallback and fallback not in (bots := instance_bots.names(scope)):
         origin = part.origins["fallback"]
-        said = f"the instance has no bot {quoted(fallback)}{near(fallback, bots)} to fall back to"
-        scope.report(origin.source, origin.value, f'{said}: write the name of one, or "" for none')
+        message = f"the instance has no bot {quoted(fallback)}{near(fallback, bots)} to fall back to"
+        scope.report(origin.source, origin.value, f'{message}: write the name of one, or "" for none')
     jids = part.origins.get("ignoreJids")
     return DesiredSettings(
         fields=hidden.fields(OPENAI.settings, {n: values[n] for n in OPENAI.settings if n in values}),

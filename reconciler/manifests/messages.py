@@ -1,4 +1,4 @@
-"""What the model refuses, and wrong names, as sentences: what is wrong and what to write."""
+"""Messages for what the model refuses and for wrong names: what is wrong, and what to write."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from pydantic_core import ErrorDetails
 from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import looks_like_key, near, quoted
-from reconciler.manifests.model import GENERATION, MANIFEST, MAX_NAME, ON_DRIFT
+from reconciler.manifests.model import MANIFEST, MAX_NAME, ON_DRIFT, VERSION_SUFFIX
 
 _CHOICES = {"onDrift": ON_DRIFT} | {name: field.choices for name, field in OPENAI.fields.items()}
-_NAME_RULE = "lower-case letters, digits and hyphens, a letter or digit first, 64 at most"
+_NAME_RULE = "lower-case letters, digits and hyphens, at most 64, with a letter or digit first"
 _BOT = (*OPENAI.fields, "openaiCreds", "onDrift", "previously", "silence")
 _SETTINGS = (*OPENAI.settings, "openaiCreds", "fallback")
 _OF_A_MANIFEST = {
-    "instance": "a folder's file is about many instances: give `instance:` in a manifest",
-    "credentials": "credentials are one instance's: move them to its manifest",
+    "instance": "a folder's file applies to many instances: set `instance:` in a manifest",
+    "credentials": "credentials belong to one instance: move them to its manifest",
 }
 _OF_ANOTHER = {
-    "previously": "previously is about one bot: move it there",
-    "fallback": "fallback is the instance's: move it to `settings:`",
-    "speechToText": "speechToText is the instance's: move it to `settings:`",
-    "apiKey": "an apiKey stands under its credential's name in `credentials:`: move it there",
+    "previously": "previously belongs to one bot: move it there",
+    "fallback": "fallback is a setting of the instance: move it to `settings:`",
+    "speechToText": "speechToText is a setting of the instance: move it to `settings:`",
+    "apiKey": "an apiKey belongs under its credential's name in `credentials:`: move it there",
 }
 """Keys that belong in another place."""
 
 
 def wrong(error: ErrorDetails, name: str) -> str:
-    """A sentence for what the model refuses under a key of this name."""
+    """The message for an error of the model. name: of the key."""
     given, limits = error["input"], error.get("ctx", {})
     match error["type"]:
         case "extra_forbidden":
@@ -43,11 +43,11 @@ def wrong(error: ErrorDetails, name: str) -> str:
 
 
 _FIXED = {
-    "string_type": "the settings take a credential of the instance's own: write its name",
+    "string_type": "settings take a credential of their own instance: write its name",
     "string_too_short": "{name} is empty: write a name",
     "greater_than_equal": "{name} is {given}: write at least {ge}",
     "less_than_equal": "{name} is too large to be stored: write at most {le}",
-    "string_unicode": "the file's name is not UTF-8: rename it, or give `instance:` in it",
+    "string_unicode": "the file's name is not UTF-8: rename the file, or set `instance:` in it",
 }
 """Types of errors that each mean one thing: only one text is read as a mapping, and only a file's name can be
 no Unicode."""
@@ -55,40 +55,43 @@ no Unicode."""
 
 def _not_a_name(given: str, name: str, where: int | str) -> str:
     if where == "vars":
-        return f"{quoted(given)} cannot be a variable's name: use letters, digits and _, no digit first"
+        return f"{quoted(given)} cannot be a variable's name: use letters, digits and _, with no digit first"
     what = "the id of a lint rule" if name == "silence" else "a bot's name"
     return f"{quoted(given)} cannot be {what}: use {_NAME_RULE}"
 
 
 def _unknown(name: str, where: int | str) -> str:
     if name.startswith(("//", "/*")):
-        return f"`{name[:2]}` begins no comment here: write `#`"
+        return f"`{name[:2]}` does not start a comment here: write `#`"
     if hidden := [sign for sign in name if not sign.isprintable()]:
-        return f"{quoted(name)} holds {safe.named(hidden[0])}: remove it"
+        return f"{quoted(name)} contains {safe.named(hidden[0])}: remove it"
     if not where:
         keys = f"{', '.join(MANIFEST[:-1])} or {MANIFEST[-1]}"
         return _OF_A_MANIFEST.get(
-            name, f"{quoted(name)} is no key of a manifest{near(name, MANIFEST)}: write {keys}"
+            name, f"{quoted(name)} is not a key of a manifest{near(name, MANIFEST)}: write {keys}"
         )
     what, known = ("setting", _SETTINGS) if where == "settings" else ("field of a bot", _BOT)
     return _OF_ANOTHER.get(
-        name, f"{quoted(name)} is no {what}{near(name, known)}: correct it or leave it out"
+        name, f"{quoted(name)} is not a {what}{near(name, known)}: correct it or leave it out"
     )
 
 
 def too_long(name: str, text: str, most: int) -> str:
-    """The sentence for a text beyond the limit of its field."""
-    return f"{name} has {len(text)} characters, and {most} is the most that is stored: shorten it"
+    """The message for a text that is longer than its field allows."""
+    return f"{name} has {len(text)} characters, and the limit is {most}: shorten it"
 
 
 def misnamed(text: str, what: str, *, declared: bool = False) -> str | None:
-    """What is wrong with a credential's name. declared: under `credentials:`, so that the tool makes it."""
+    """What is wrong with a credential's name. declared: whether it is a name under `credentials:`."""
     if not text:
         return f"{what} is empty: write a name"
     if len(text) > MAX_NAME:
         return too_long(what, text, MAX_NAME)
     if looks_like_key(text):
-        return f"{what} looks like an api key: write a name, and under `credentials:` where the key is found"
-    if declared and GENERATION.search(text):
-        return f"{what} cannot end in @ and digits, which a rotation of the key puts there: leave them out"
+        return f"{what} looks like an API key: write a name, and under `credentials:` where to find the key"
+    if declared and VERSION_SUFFIX.search(text):
+        return (
+            f"{what} cannot end in @ and digits, which mark the versions that a key rotation makes: leave "
+            "them out"
+        )
     return None

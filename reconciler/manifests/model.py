@@ -28,7 +28,7 @@ FREE = re.compile(r"x-.*|\$schema", re.DOTALL)
 IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 """The name of a variable, of a manifest or of the environment."""
 
-GENERATION = re.compile("@[0-9]+$", re.ASCII)
+VERSION_SUFFIX = re.compile("@[0-9]+$", re.ASCII)
 """The end of the name of a credential version that a rotation made."""
 
 ON_DRIFT = ("update", "replace")
@@ -44,17 +44,19 @@ _LONG_NAME = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)
 def model(*, folder: bool = False) -> type[BaseModel]:
     """The model of a manifest, or of a folder's `_defaults` file, before anything is merged."""
     if folder:
-        about = "What the manifests of a folder, and of those below it, have in common."
+        about = "What the manifests in a folder and below it have in common."
         return _model("Folder", about, **_common())
     key = _model(
         "Credential",
         "An OpenAI credential of the instance.",
-        apiKey=_needed(str, "Where the key is found: !env NAME or !secret-file PATH. Never the key itself."),
+        apiKey=_needed(str, "Where to find the key: !env NAME or !secret-file PATH. Never the key itself."),
     )
     return _model(
         "Manifest",
         "One instance of an Evolution API server: its OpenAI bots, credentials and settings.",
-        instance=_optional(_LONG_NAME, "The instance's name; else the file's name without its ending."),
+        instance=_optional(
+            _LONG_NAME, "The instance's name. Without it: the file's name without its ending."
+        ),
         credentials=_optional(dict[_LONG_NAME, key], "OpenAI credentials by name."),  # type: ignore[valid-type]  # made at run time
         **_common(),
     )
@@ -67,14 +69,14 @@ def _common() -> dict[str, Any]:
     return {
         "vars": _optional(
             dict[identifier, str],
-            "What ${name} stands for in texts; ${instance} is the instance's name, and $${ is ${ itself.",
+            "Values for ${name} in texts; ${instance} is the instance's name, and $${ stands for ${ itself.",
         ),
         "settings": (_settings(), Constrained(None)),
         "silence": _silence(),
         "defaults": (defaults, Constrained(None)),
         "bots": _optional(
             dict[Annotated[str, _NAME], _either(Literal[False], bot)],  # type: ignore[misc]  # made at run time
-            "Bots by name; `false` for one that a folder's file has, and not here.",
+            "Bots by name; `false` leaves out a bot that a folder's file declares.",
         ),
     }
 
@@ -82,30 +84,30 @@ def _common() -> dict[str, Any]:
 def _bots() -> tuple[type[BaseModel], type[BaseModel]]:
     """Defaults, and a bot."""
     shared = _model(
-        "Borrowed",
+        "SharedCredential",
         "A credential of another instance. When that instance is deleted, so are the bots that use it.",
-        instance=_needed(_LONG_NAME, "The instance that has it."),
+        instance=_needed(_LONG_NAME, "The owning instance."),
         name=_needed(_LONG_NAME, "The credential's name."),
     )
     fields: dict[str, Any] = {
         "openaiCreds": _optional(
             _either(_LONG_NAME, shared),
-            "The name of an OpenAI credential of the instance; or of another one's, with `instance:` and "
+            "The name of an OpenAI credential of the instance; of another instance with `instance:` and "
             "`name:`.",
         ),
         "onDrift": _optional(
             Literal[ON_DRIFT],
-            "What is done when the bot on the server differs: update it, or replace it (delete and create: "
-            "its sessions are lost).",
+            "What to do when the bot on the server differs: update it, or replace it (delete and create it, "
+            "and lose its sessions).",
         ),
         "silence": _silence(),
         **_fields(OPENAI.fields),
     }
     previously = (
         tuple[Annotated[str, _NAME], ...],
-        Constrained((), description="Names that the bot had before: it is kept through a rename."),
+        Constrained((), description="Earlier names of the bot, so that a rename keeps it."),
     )
-    defaults = _model("Defaults", "What every bot has unless it says otherwise.", **fields)
+    defaults = _model("Defaults", "Fields that every bot has unless it sets its own.", **fields)
     about = "A bot. What it leaves out belongs to the server."
     return defaults, _model("Bot", about, **fields, previously=previously)
 
@@ -113,22 +115,22 @@ def _bots() -> tuple[type[BaseModel], type[BaseModel]]:
 def _settings() -> type[BaseModel]:
     merge = _model(
         "Merge",
-        "JIDs that are added to those of the server, which adds to them by itself.",
+        "JIDs to add to those on the server, which also adds some by itself.",
         merge=_needed(tuple[str, ...], "The JIDs to add."),
     )
     jids = _optional(_either(tuple[str, ...], merge), OPENAI.settings["ignoreJids"].about)
     return _model(
         "Settings",
         "The instance's settings. What they leave out belongs to the server.",
-        openaiCreds=_optional(_LONG_NAME, "The name of a credential of the instance's own."),
-        fallback=_optional(str, 'The bot that answers when no other does, by its name; "" for none.'),
+        openaiCreds=_optional(_LONG_NAME, "The name of one of the instance's own credentials."),
+        fallback=_optional(str, 'The name of the bot that answers when no other bot does; "" for none.'),
         **_fields(OPENAI.settings) | {"ignoreJids": jids},
     )
 
 
 def _silence() -> Any:
     names = tuple[Annotated[str, _NAME], ...]
-    return names, Constrained((), description="Ids of lint rules that are to say nothing here.")
+    return names, Constrained((), description="Ids of lint rules to ignore here.")
 
 
 def _model(name: str, about: str, /, **fields: Any) -> type[BaseModel]:

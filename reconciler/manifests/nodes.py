@@ -24,29 +24,29 @@ _INT = re.compile(r"-?(0|[1-9][0-9]*)", re.ASCII)
 def entries(source: Source, node: Node, what: str, *, secret: bool = False) -> Entries | None:
     """The keys of a mapping. Its own win over merged ones, an earlier merge over a later one.
 
-    secret: nothing that stands there may be shown.
+    secret: no message may show what is written there.
     """
     if not isinstance(node, MappingNode) or tag(node):
-        said = f"{what} must be a mapping (`name: value` lines)"
-        said = said if secret else f"{said}, not {_described(node)}"
+        message = f"{what} must be a mapping (`name: value` lines)"
+        message = message if secret else f"{message}, not {_described(node)}"
         listed = isinstance(node, SequenceNode)
-        source.report(node, f"{said}: write each item under a name, without a dash" if listed else said)
+        source.report(node, f"{message}: write each item under a name, without a dash" if listed else message)
         return None
     found: Entries = {}
     merge: tuple[Node, Node] | None = None
     for pair in node.value:
         key = pair[0]
         if not isinstance(key, ScalarNode) or tag(key):
-            said = "" if secret else f", not {_described(key)}"
-            source.report(key, f"a key of {what} is a plain text{said}: write a name")
+            given = "" if secret else f", not {_described(key)}"
+            source.report(key, f"a key of {what} must be a plain text{given}: write a name")
         elif key.value == "<<" and not key.style:
             if merge:
-                source.report(key, "`<<` stands twice in a mapping: write `<<: [*one, *other]`")
+                source.report(key, "`<<` appears twice in a mapping: write `<<: [*one, *other]`")
             merge = pair
         elif key.value in found:
             first = source.at(found[key.value][0])
-            said = "a key" if secret else quoted(key.value)
-            source.report(key, f"{said} stands twice, the first time at {first}: remove one of them")
+            name = "a key" if secret else quoted(key.value)
+            source.report(key, f"{name} appears twice, first at {first}: remove one of them")
         else:
             found[key.value] = pair
     if merge:
@@ -58,21 +58,21 @@ def entries(source: Source, node: Node, what: str, *, secret: bool = False) -> E
 
 
 def text(source: Source, node: Node, name: str, *, files: bool = False) -> str | None:
-    """A scalar's text as it stands; `!file` puts a file's in its place. None when it is wrong."""
+    """A scalar's text, None where it is wrong. files: whether `!file` may name a file that has the text."""
     given = tag(node) or ("!" if source.raw.startswith("!", index(node)) else None)
     if not isinstance(node, ScalarNode):
-        said = f"{name} is a text, not {_described(node)}: write a text"
-        source.report(node, f"{said}{_in_quotes(source, node, name)}")
+        message = f"{name} must be a text, not {_described(node)}: write a text"
+        source.report(node, f"{message}{_in_quotes(source, node, name)}")
     elif given == "!file" and files:
         return _included(source, node)
     elif given == "!file":
-        source.report(node, f"{name} is short: write it here, without `!file`")
+        source.report(node, f"{name} cannot come from a file: write it here, without `!file`")
     elif given:
-        said = f"the tag {quoted(given)} has no meaning here: leave it out"
-        source.report(node, f"{said}{_in_quotes(source, node)}")
+        message = f"the tag {quoted(given)} has no meaning here: leave it out"
+        source.report(node, f"{message}{_in_quotes(source, node)}")
     elif not node.style and not node.value:
-        said = f'{name} has no value: write one ("" for an empty text), or leave it out'
-        source.report(node, f"{said}{_in_quotes(source, node)}")
+        message = f'{name} has no value: write one ("" for an empty text), or leave it out'
+        source.report(node, f"{message}{_in_quotes(source, node)}")
     elif node.style in ("|", ">") and not node.value and _in_quotes(source, node):
         source.report(node, f"{name} has no text below `{node.style}`: write it{_in_quotes(source, node)}")
     elif not node.style and node.value in _NULLS:
@@ -81,14 +81,14 @@ def text(source: Source, node: Node, name: str, *, files: bool = False) -> str |
             f'{name} cannot be null: leave it out, or write "{node.value}" with quotes for that text',
         )
     elif "\0" in node.value:
-        source.report(node, f"{name} holds a NUL character, which the server cannot store: remove it")
+        source.report(node, f"{name} contains a NUL character, which the server cannot store: remove it")
     else:
         return str(node.value)
     return None
 
 
 def _in_quotes(source: Source, node: Node, name: str = "") -> str:
-    """What to write where a text was meant that YAML takes for something else; "" where none was.
+    """What to write instead of a text that YAML reads as something else; "" where it cannot be a text.
 
     name: of the field; an item of a list is quoted by itself.
     """
@@ -112,7 +112,7 @@ def texts(source: Source, node: Node, name: str, *, files: bool = False) -> tupl
     """A list of texts."""
     if not isinstance(node, SequenceNode) or tag(node):
         source.report(
-            node, f"{name} is a list of texts, not {_described(node)}: {_listed(node, name, files)}"
+            node, f"{name} must be a list of texts, not {_described(node)}: {_listed(node, name, files)}"
         )
         return None
     items = [text(source, item, f"{_ITEM}{name}", files=files) for item in node.value]
@@ -120,32 +120,32 @@ def texts(source: Source, node: Node, name: str, *, files: bool = False) -> tupl
 
 
 def boolean(source: Source, node: Node, name: str) -> bool | None:
-    """Plain true or false alone."""
+    """Only plain true or false."""
     if isinstance(node, ScalarNode) and not node.style and not tag(node):
         if node.value == "true":
             return True
         if node.value == "false":
             return False
-    said = f"{name} must be true or false, not {_described(node)}"
-    source.report(node, f"{said}: write one of the two, without quotes{_comment(node)}")
+    message = f"{name} must be true or false, not {_described(node)}"
+    source.report(node, f"{message}: write one of the two, without quotes{_comment(node)}")
     return None
 
 
 def integer(source: Source, node: Node, name: str) -> int | None:
-    """Plain decimal digits alone. More than any server stores is cut, and still too much."""
+    """Only plain decimal digits. A number that no server stores is cut, and is still too large."""
     if isinstance(node, ScalarNode) and _INT.fullmatch(node.value) and not tag(node):
         if not node.style:
             return int(node.value[:12])
         hint = "write it without quotes"
     else:
         hint = "write it in plain digits, such as 300"
-    said = f"{name} must be a whole number, not {_described(node)}: {hint}"
-    source.report(node, f"{said}{_comment(node)}")
+    message = f"{name} must be a whole number, not {_described(node)}: {hint}"
+    source.report(node, f"{message}{_comment(node)}")
     return None
 
 
 def value(source: Source, node: Node, name: str, kind: Type) -> Value | None:
-    """What the node says for a field of this type."""
+    """The value of a field of this type, None where it is wrong."""
     match kind:
         case Type.TEXT:
             return text(source, node, name, files=True)
@@ -160,38 +160,38 @@ def value(source: Source, node: Node, name: str, kind: Type) -> Value | None:
 
 
 def _described(node: Node) -> str:
-    """What stands there, for a sentence that says that something else should."""
+    """What a node is, for the message that it should be something else."""
     if isinstance(node, MappingNode):
-        said = "a mapping"
+        what = "a mapping"
     elif isinstance(node, SequenceNode):
-        said = "a list"
+        what = "a list"
     elif not isinstance(node, ScalarNode) or not (node.style or node.value):
-        said = "nothing"
+        what = "nothing"
     elif node.style in ('"', "'"):
-        said = f"the text {quoted(node.value)}"
+        what = f"the text {quoted(node.value)}"
     else:
-        said = quoted(node.value)
+        what = quoted(node.value)
     given = tag(node)
-    return f"{said} with the tag {quoted(given)}" if given else said
+    return f"{what} with the tag {quoted(given)}" if given else what
 
 
 def _comment(node: Node) -> str:
-    """What to say of a comment in the manner of other languages."""
+    """A hint where a value contains a comment of another language."""
     if isinstance(node, ScalarNode) and not node.style and re.search(r"\s(//|/\*)", node.value):
-        return "; a comment begins with `#`"
+        return "; a comment starts with `#`"
     return ""
 
 
 def _listed(node: Node, name: str, files: bool) -> str:
-    """What to write in the place of what is no list. files: of texts that may be long, and hold commas."""
+    """What to write instead of what is not a list. files: whether its texts may be long, with commas."""
     if not isinstance(node, ScalarNode) or (not node.style and node.value in ("", *_NULLS)):
         return f"write {name}: [...]"
     if tag(node) == "!file":
         return f"write {name}: [!file {quoted(node.value)}]"
     if node.style in ("|", ">"):
-        return f"begin a line below it with `- {node.style}`, and indent the text further"
+        return f"start the next line with `- {node.style}`, and indent the text further"
     if not node.style and node.value[0] in "-–—•*":
-        return "begin every item with `- `, a hyphen and a space"
+        return "start every item with `- `, a hyphen and a space"
     texts = [text.strip() for text in node.value.split(",") if text.strip()]
     if files and not all("@" in text for text in texts):
         texts = [node.value]

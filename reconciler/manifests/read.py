@@ -45,7 +45,7 @@ def _is_one_bot(source: Source, top: Entries, *, folder: bool) -> bool:
     if "bots" in top or len(pasted) < 2:
         return False
     known = "`defaults:`, or under `bots:` and a name" if folder else "`bots:` and a name"
-    source.report(pasted[0], f"the fields of a bot stand below {known}: move them there")
+    source.report(pasted[0], f"the fields of a bot belong under {known}: move them there")
     return True
 
 
@@ -98,7 +98,7 @@ def _vars(source: Source, node: Node) -> dict[str, tuple[str, Position]]:
     for name, (key, value) in (nodes.entries(source, node, "vars") or {}).items():
         text = nodes.text(source, value, f"the variable {quoted(name)}")
         if name == "instance":
-            source.report(key, "${instance} is the instance's name already: give the variable another")
+            source.report(key, "${instance} is already the instance's name: give the variable another name")
         elif text is not None:
             found[name] = text, source.at(value)
     return found

@@ -58,7 +58,7 @@ class Source:
         """Add an error of an instance in a file that several instances share: once, for the first of them."""
         if (id(node), message) not in self._shared:
             self._shared.add((id(node), message))
-            self.report(node, f"{message} (so it is in instance {quoted(instance)})")
+            self.report(node, f"{message} (in instance {quoted(instance)})")
 
 
 class Origin(NamedTuple):

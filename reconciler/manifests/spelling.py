@@ -33,7 +33,7 @@ class Spelling:
         found: list[str] = []
         for part, same in self._parts(folder, name.replace("\\", "/")):
             if not same:
-                return "does not exist: correct the path or make the file"
+                return "does not exist: correct the path or create the file"
             found.append(part if part in same else same[0])
         right = "/".join(found)
         if unicodedata.normalize("NFC", right) == unicodedata.normalize("NFC", name):
@@ -47,13 +47,11 @@ class Spelling:
         """Why other systems may not find a file that this one finds: a sentence without its subject."""
         for part, same in self._parts(folder, name):
             if others := [other for other in same if other != part]:
-                return f"stands beside {quoted(others[0])}, which Windows and macOS take for the same name"
+                return f"is next to {quoted(others[0])}, which is the same name on Windows and macOS"
             if _NOT_ON_WINDOWS.search(part):
-                return f"has the name {quoted(part)}, which Windows does not take"
+                return f"has the name {quoted(part)}, which Windows does not allow"
             if unicodedata.normalize("NFC", part) != part:
-                return (
-                    f"has accents that are characters of their own ({part!a}), which other systems may join"
-                )
+                return f"has accents that are separate characters ({part!a}), which other systems may combine"
         return ""
 
     def _parts(self, folder: Path, name: str) -> Iterator[tuple[str, list[str]]]:

@@ -64,8 +64,8 @@ class Filler:
 
     def _text(self, name: str, text: str, node: Node) -> str | None:
         filled = self._filled(text, node)
-        if filled is not None and (said := self.wrong(filled, name)):
-            self.report(node, said)
+        if filled is not None and (message := self.wrong(filled, name)):
+            self.report(node, message)
             return None
         return filled
 
@@ -87,6 +87,6 @@ class Filler:
 
         filled = _VARIABLE.sub(put, text)
         for name in unknown:
-            said = f"${{{quoted(name)[1:-1]}}} is no variable{near(name, variables)}"
-            self.report(node, f"{said}: declare it in `vars:`, or write $${{ for the text itself")
+            message = f"${{{quoted(name)[1:-1]}}} is not a declared variable{near(name, variables)}"
+            self.report(node, f"{message}: declare it in `vars:`, or write $${{ for a literal ${{")
         return None if unknown else filled

@@ -1,7 +1,7 @@
-"""Reading and writing YAML: the only package that imports ruamel.yaml.
+"""Reads and writes YAML and JSON. The only package that imports ruamel.yaml.
 
-compose: a text to nodes that know their places. emit: values to a text. edit: values put into a text, which
-stays as it is elsewhere.
+compose: a text → nodes with their places. emit: values → a text. edit: values → changes in a text, which
+stays the same everywhere else. Knows no fields of manifests.
 """
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode

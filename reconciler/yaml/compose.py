@@ -20,7 +20,7 @@ from reconciler.yaml.syntax import explained
 from reconciler.yaml.tree import MAX_DEPTH, UNTAGGED, MalformedError, children, each, malformed, too_deep
 
 MAX_EXPANDED = 20_000_000
-"""How large aliases may make a manifest: characters of its scalars, with 20 more for every node."""
+"""How large aliases may make a manifest: the characters of its scalars, and 20 for every node."""
 
 
 def compose(text: str) -> Node:
@@ -38,7 +38,7 @@ def compose(text: str) -> Node:
     if not text.isascii() and root is not None and _ODD_BLANK.search(text):
         _check_blanks(root)
     if root is None or (isinstance(root, ScalarNode) and not root.value and not root.style):
-        raise MalformedError("the file says nothing: begin with `bots:`, or remove the file", 0)
+        raise MalformedError("the file is empty: start with `bots:`, or remove the file", 0)
     if "*" in text:
         _measure(root)
     return root
@@ -51,10 +51,10 @@ _PRIVATE = (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE))
 
 
 def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
-    """The text with other characters for those that only YAML 1.1 takes for line breaks, and the way back.
+    """The text without the line breaks of YAML 1.1, and the table that brings them back.
 
-    libyaml reads YAML 1.1. In YAML 1.2 they are characters like others, and so are those of private use that
-    stand in for them: ones that the text does not hold, not even as an escape.
+    libyaml reads YAML 1.1; in YAML 1.2 they are characters like others. They are replaced with characters of
+    private use that the text does not have, not even as an escape.
     """
     there = [each for each in _BREAKS if each in text]
     if not there:
@@ -68,26 +68,26 @@ def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
 
 
 def _translate(root: Node, table: dict[int, str]) -> None:
-    """Put other characters into the scalars, wherever they stand."""
+    """Replace characters in all scalars."""
     for node in each(root):
         if isinstance(node, ScalarNode):
             node.value = node.value.translate(table)
 
 
 def _forbidden(text: str, at: int) -> MalformedError:
-    """The error for a character that YAML does not take as it is."""
+    """The error for a character that YAML does not allow."""
     sign = text[at : at + 1] or "\0"
-    said = f"not valid YAML: {named(sign)} cannot stand here"
+    message = f"not valid YAML: {named(sign)} is not allowed here"
     if ord(sign) > 0xFF or sign == "\0":
-        return MalformedError(f"{said}: remove it", at)
-    return MalformedError(f'{said}: remove it, or write it as "\\x{ord(sign):02x}" in double quotes', at)
+        return MalformedError(f"{message}: remove it", at)
+    return MalformedError(f'{message}: remove it, or write it as "\\x{ord(sign):02x}" in double quotes', at)
 
 
 _ODD_BLANK = re.compile(rf"(?m)^[ \t]*[{hints.BLANKS}]")
 
 
 def _check_blanks(root: Node) -> None:
-    """Refuse a key with a blank in front that is no space: it looks indented, and is not."""
+    """Refuse a key with a blank before it that is not a space: it looks indented, and is not."""
     for node in each(root):
         for key, _ in node.value if isinstance(node, MappingNode) else ():
             if isinstance(key, ScalarNode) and not key.style and _ODD_BLANK.match(key.value):
@@ -98,7 +98,7 @@ def _check_blanks(root: Node) -> None:
 
 
 class _Composer(CParser):  # type: ignore[misc]  # the C extension has no types
-    """The C composer with a resolver that leaves scalars alone, and that counts the depth instead."""
+    """The C composer with a resolver that resolves nothing and counts the depth instead."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -117,7 +117,7 @@ class _Composer(CParser):  # type: ignore[misc]  # the C extension has no types
 
 
 def _measure(root: Node) -> None:
-    """Refuse what aliases can do: a cycle, a nesting too deep, a bomb. Each node is visited once."""
+    """Refuse aliases that make a cycle, nest too deep, or expand too much. Visits each node once."""
     opened: set[int] = set()
     sizes: dict[int, tuple[int, int]] = {}  # characters and depth of what a node expands to
     stack = [root]
@@ -130,7 +130,9 @@ def _measure(root: Node) -> None:
                 if id(child) not in opened:
                     stack.append(child)
                 elif id(child) not in sizes:
-                    raise malformed(child, "an alias in here leads back to the whole: write it out")
+                    raise malformed(
+                        child, "an alias in here refers to the value that contains it: write it out"
+                    )
             continue
         stack.pop()
         if id(node) in sizes:

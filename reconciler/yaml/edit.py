@@ -86,7 +86,7 @@ def _jobs(
 ) -> Iterator[_Change | _Override | _Addition]:
     """What to do in a mapping, in the order of the text, inner mappings before outer ones."""
     if not isinstance(node, MappingNode):
-        raise CannotEditError("what should be a mapping is none: write it out")
+        raise CannotEditError("what should be a mapping is not one: write it out")
     flow = flow or (in_brackets(node) and bool(node.value))
     entries = spans.entries(node)
     new: dict[str, Put | Edits] = {}
@@ -94,7 +94,7 @@ def _jobs(
         entry = entries.get(name)
         if entry is None:
             if not isinstance(wanted, Put) and _merges(node, name):
-                raise CannotEditError(f"{name} comes in through a merge key (<<): write it out here")
+                raise CannotEditError(f"{name} comes from a merge key (<<): write it out here")
             new[name] = wanted
             continue
         place = Place(entry, spans.column(entry.start), flow)
@@ -124,7 +124,7 @@ def _overridden(spans: Spans, writer: Writer, place: Place, edits: Edits) -> Ite
     entry, column = place.entry, place.column + writer.step
     alias = spans.text[entry.value : entry.end]
     if not all(isinstance(each, Put) for each in edits.values()):
-        raise CannotEditError(f"more than values comes in through the alias {alias}: write it out here")
+        raise CannotEditError(f"more than values comes from the alias {alias}: write it out here")
     tree = {name: writer.tree(each) for name, each in edits.items()}
     if place.flow:
         keys = writer.inline(tree).removeprefix("{")
@@ -159,7 +159,7 @@ def _spliced(text: str, splices: Iterable[Splice]) -> str:
     parts, at = [], 0
     for start, stop, new, _ in sorted(splices, key=lambda splice: splice[:2]):
         if start < at:
-            raise CannotEditError("two of its values stand in one place: change them by hand")
+            raise CannotEditError("two of its values are in one place: change them by hand")
         parts += [text[at:start], new]
         at = stop
     return "".join(parts) + text[at:]

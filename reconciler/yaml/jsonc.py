@@ -23,13 +23,13 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """Where a node of a JSON text begins or ends, in the form of libyaml's marks."""
+    """A place in a JSON text, like libyaml's marks."""
 
     index: int
 
 
 def uncommented(text: str) -> str:
-    """A JSON text with blanks for its comments, `//` and `/* */`, so that everything else keeps its place."""
+    """A JSON text with blanks for its comments, `//` and `/* */`, so that all else keeps its place."""
     if "//" not in text and "/*" not in text:
         return text
 
@@ -38,7 +38,7 @@ def uncommented(text: str) -> str:
             return match[0]
         if match[1].startswith("/*") and (len(match[1]) < 4 or not match[1].endswith("*/")):
             raise MalformedError(
-                "not valid JSON: a comment begins here and never ends: end it with `*/`", match.start()
+                "not valid JSON: a comment starts here and never ends: end it with `*/`", match.start()
             )
         return re.sub(r"[^\r\n]", " ", match[1])
 
@@ -49,7 +49,7 @@ def compose_json(text: str) -> Node:
     """The value in a JSON text, as nodes. Raises MalformedError."""
     text = uncommented(text)
     if not text.strip():
-        raise MalformedError('the file says nothing: begin with {"bots": {}}, or remove the file', 0)
+        raise MalformedError('the file is empty: start with {"bots": {}}, or remove the file', 0)
     tokens = list(_TOKEN.finditer(text))
     depth = 0
     for token in tokens:
@@ -70,7 +70,7 @@ def _wrong_json(text: str) -> json.JSONDecodeError | None:
 
 
 def _without_last_commas(text: str) -> str:
-    """The text with blanks for the commas behind last items."""
+    """The text with blanks for trailing commas."""
 
     def blank(match: re.Match[str]) -> str:
         return f"{match[0][:-1]} " if match[1] else match[0]
@@ -82,37 +82,37 @@ _OTHER_WORD = re.compile(r"(?:True|False|None|undefined|nil|yes|no|on|off)\b")
 _JSON_EXPLANATIONS = {
     "Expecting property name": "a key in double quotes, or the closing `}`, is missing: add it",
     "Expecting ',' delimiter": "a `,` or a closing bracket is missing before this: add it",
-    "Expecting ':' delimiter": "a `:` is missing behind the key: add it",
+    "Expecting ':' delimiter": "a `:` is missing after the key: add it",
     "Expecting value": "a value is missing: add it",
-    "Extra data": "something stands behind the end of the JSON: remove it",
+    "Extra data": "there is something after the end of the JSON: remove it",
     "Unterminated string": "a quote is opened here and never closed: close it",
-    "Invalid \\escape": "the backslash begins no escape that JSON knows: write two of them",
+    "Invalid \\escape": "the backslash does not start an escape that JSON knows: write two of them",
     "Invalid \\uXXXX escape": "the escape needs four hexadecimal digits: write the character itself",
 }
 
 
 def _explained_json(error: json.JSONDecodeError, text: str) -> MalformedError:
-    said = next(
-        (said for part, said in _JSON_EXPLANATIONS.items() if error.msg.startswith(part)),
+    message = next(
+        (message for part, message in _JSON_EXPLANATIONS.items() if error.msg.startswith(part)),
         f"{error.msg[0].lower()}{error.msg[1:]}: correct it",
     )
     sign = text[error.pos : error.pos + 1]
     word = _OTHER_WORD.match(text, error.pos)
     if sign == "#":
-        said = "`#` begins no comment here: write `//`"
+        message = "`#` does not start a comment here: write `//`"
     elif error.msg.startswith("Invalid control character"):
-        said = f"{named(sign)} cannot stand in a text: write {json.dumps(sign)[1:-1]}"
+        message = f"{named(sign)} is not allowed in a text: write {json.dumps(sign)[1:-1]}"
     elif sign == "'":
-        said = 'JSON has double quotes alone: write "'
+        message = 'JSON has only double quotes: write "'
     elif word and error.msg == "Expecting value":
-        said = f"`{word[0]}` is no value: write true, false, a number, or a text in double quotes"
+        message = f"`{word[0]}` is not a value: write true, false, a number, or a text in double quotes"
     elif sign and not sign.isascii():
-        said = f"{named(sign)} stands here, and {said}"
-    return MalformedError(f"not valid JSON: {said}", error.pos)
+        message = f"found {named(sign)}: {message}"
+    return MalformedError(f"not valid JSON: {message}", error.pos)
 
 
 def _from_tokens(tokens: list[re.Match[str]]) -> Node:
-    """The tree that the tokens of a valid JSON text make."""
+    """The nodes for the tokens of a valid JSON text."""
     top: list[Node] = []
     levels = [top]  # the items of every open list or object; an object's are keys and values in turn
     opened: list[Node] = []
@@ -132,10 +132,10 @@ def _from_tokens(tokens: list[re.Match[str]]) -> Node:
             value = json.loads(sign)
             node = ScalarNode(UNTAGGED, value, at, end, style='"')
             if _SURROGATE.search(value):
-                raise malformed(node, "half of a surrogate pair is no character: write both halves")
+                raise malformed(node, "half of a surrogate pair is not a character: write both halves")
             levels[-1].append(node)
         elif sign in ("NaN", "Infinity", "-Infinity"):  # json takes them, JSON does not
-            raise MalformedError(f"not valid JSON: {sign} is no value: write a number", token.start())
+            raise MalformedError(f"not valid JSON: {sign} is not a value: write a number", token.start())
         else:
             levels[-1].append(ScalarNode(UNTAGGED, sign, at, end, style=""))
     return top[0]

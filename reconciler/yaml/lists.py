@@ -1,7 +1,7 @@
-"""Items that come, go and move in a list: what to splice into its text.
+"""Items that are added, removed and moved in a list → splices.
 
-An item that moves keeps its source. Where each item has lines of its own it takes them along, and the comment
-behind it with them; where items share lines, what is between them stays.
+An item that moves keeps its source. Where each item has lines of its own it takes them along, with the
+comment after it; where items share lines, what is between them stays.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Lines that only one item stands on: where they begin, where it ends, its comma ends, and they end."""
+    """The lines of one item: where they start, where the item ends, its comma, and the lines."""
 
     start: int
     end: int
@@ -46,10 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of a list, and what becomes of them. Items are numbers: i of the old, j of the new.
+    """The old and new items of a list. Items are numbers: i of old ones, j of new ones.
 
-    flow: whether it is in brackets. rows: of the old, None where some share lines. carried: the old ones of
-    new ones that have their source. gone: the old ones that nothing takes the place of.
+    many: of new ones. flow: whether in brackets. rows: of old ones, None where some share lines. carried: the
+    old item whose source a new one takes. gone: old items that no new one replaces.
     """
 
     spans: Spans
@@ -65,7 +65,7 @@ class Items:
     def of(
         cls, spans: Spans, node: SequenceNode, before: Sequence[str], after: Sequence[str], *, flow: bool
     ) -> Items:
-        """before, after: what the list says and shall say; neither is empty."""
+        """before, after: the current and the new texts; neither is empty."""
         old = spans.items(node)
         rows = _rows(spans, old, flow=flow)
         matched = Matched.of(before, after, in_place=rows is None)
@@ -75,13 +75,13 @@ class Items:
         return cls(spans, old, len(after), flow, rows, matched, carried, gone)
 
     def source(self, i: int) -> str:
-        """What stands in an old item's place."""
+        """The source of an old item."""
         return self.spans.source[self.old[i].start : self.old[i].end]
 
     def splices(self, fresh: Callable[[int, Entry], str], newline: str) -> Iterator[Splice]:
-        """What comes and goes, but for what is put in the place of another.
+        """The items that are added and removed, but not those that replace another.
 
-        fresh: the source of a new item, like an old one's: in brackets as it stands there, else whole lines.
+        fresh: the source of a new item that resembles an old one: in brackets the item, else whole lines.
         """
         came: dict[int, list[int]] = {}
         at = 0
@@ -108,7 +108,7 @@ class Items:
         newline: str,
     ) -> Iterator[Splice]:
         text, source = self.spans.text, self.spans.source
-        ends = rows[-1].comma > rows[-1].end  # whether there is a comma behind the last one
+        ends = rows[-1].comma > rows[-1].end  # whether there is a comma after the last one
 
         def comma(j: int, row: Row | None = None) -> str:
             there = text[row.end : row.comma] if row else ""
@@ -135,7 +135,7 @@ class Items:
             yield Splice(rows[i].start, rows[i].stop, "")
 
     def _without(self, first: int, behind: int) -> Splice:
-        """Items in brackets go, of which others stay."""
+        """Remove items in brackets, but not all of them."""
         text, last = self.spans.text, self.old[behind - 1]
         if behind < len(self.old):
             return Splice(self.old[first].start, self.old[behind].start, "")
@@ -152,7 +152,7 @@ class Items:
 def added(
     spans: Spans, entries: Sequence[Entry], at: int, texts: Sequence[str], newline: str
 ) -> Iterator[Splice]:
-    """New items or keys in brackets before the one with this number, laid out as the others are."""
+    """Insert items or keys in brackets before the one with this number, laid out like the others."""
     near = entries[at - 1] if at else entries[0]
     line = spans.text[spans.line(near.start) : near.start]
     apart = f"{newline}{line}" if not line.strip() and "\n" in spans.text[: near.start] else " "
@@ -171,7 +171,7 @@ def added(
 
 
 def comment(spans: Spans, at: int) -> str:
-    """The comment that is all of the rest of a line; "" where there is none."""
+    """The comment on the rest of a line; "" where there is none, or something else."""
     rest = _REST_OF_LINE.match(spans.text, at)
     return rest[0].strip(" \t") if rest else ""
 
@@ -189,7 +189,7 @@ def _rows(spans: Spans, items: Sequence[Entry], *, flow: bool) -> Sequence[Row] 
 
 
 def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> bool:
-    """Whether its source may stand anywhere in the list. leaves: it does not stand in its place any more."""
+    """Whether its source may move within the list. leaves: whether its own place is gone."""
     item = items[i]
     if not item.alias and "&" in spans.text[item.value : spans.content(item)] and not leaves:
         return False
@@ -198,7 +198,7 @@ def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> 
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and the one behind the last of rising numbers that follow each other."""
+    """The runs of consecutive numbers: the first, and the one after the last."""
     first = behind = -1
     for number in numbers:
         if number != behind:

@@ -48,8 +48,8 @@ def value(
 def _lines(spans: Spans, writer: Writer, entry: Entry, new: str) -> Iterator[Splice]:
     """Replace the lines of a mapping or list; the comments after its values and between its items stay."""
     for number, part in enumerate(spans.parts(entry.node)):
-        said = _comment(spans, part)
-        kept = f"{' ' * spans.column(part.start)}{said}{writer.newline}" if said else ""
+        after = _comment(spans, part)
+        kept = f"{' ' * spans.column(part.start)}{after}{writer.newline}" if after else ""
         yield Splice(spans.line(part.start), spans.after(part.end), kept if number else new + kept)
 
 

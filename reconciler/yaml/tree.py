@@ -41,12 +41,12 @@ class Places:
 
 
 def index(node: Node) -> int:
-    """The index of the character where the node begins."""
+    """The index of the node's first character."""
     return int(node.start_mark.index)
 
 
 def end(node: Node) -> int:
-    """The index behind the node's last character; of block styles it may be behind the line break."""
+    """The index after the node's last character; of block styles it may be after the line break."""
     return int(node.end_mark.index)
 
 

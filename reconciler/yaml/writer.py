@@ -14,7 +14,7 @@ from reconciler.yaml import emit
 from reconciler.yaml.spans import Spans, is_block
 
 _SHORT = 40
-"""Characters of a text that may stand in a list in brackets."""
+"""The longest text that is written in a list in brackets, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
