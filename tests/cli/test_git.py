@@ -356,7 +356,7 @@ def test_in_a_hook(repo: Path, tmp_path: Path) -> None:
     asking = (
         f"#!{sys.executable}\n"
         "from pathlib import Path\n"
-        "from reconciler.changed import since\nfrom reconciler.load import load\n"
+        "from reconciler.manifests.changed import since\nfrom reconciler.manifests.load import load\n"
         "bots = Path('sub/bots')\n"
         f"Path({str(tmp_path / 'said')!r}).write_text(\n"
         "    ' '.join(each.name for each in since('main', bots, load(bots)).instances))\n"
