@@ -20,7 +20,7 @@ from reconciler.domain.plan import Change, InstancePlan, Of, Verb
 from reconciler.importer.draft import Draft, called, tree
 from reconciler.importer.page import Page, file_names, lift, page
 from reconciler.manifests.load import folder, load
-from reconciler.manifests.merge import literal
+from reconciler.manifests.variables import literal
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.yaml.emit import Tagged

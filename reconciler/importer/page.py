@@ -15,7 +15,7 @@ from reconciler.domain.kinds import OPENAI
 from reconciler.importer import naming
 from reconciler.importer.draft import MESSAGES, ORDER, TIMING, Draft, Entry, tree
 from reconciler.manifests import schema
-from reconciler.manifests.merge import literal
+from reconciler.manifests.variables import literal
 from reconciler.yaml.emit import Flow, Tagged, Tree, comment, mapping
 from reconciler.yaml.emit import key as quoted
 

@@ -21,9 +21,10 @@ from reconciler.domain.kinds import Value
 from reconciler.domain.origins import Origin
 from reconciler.domain.reports import SETTINGS, Note
 from reconciler.importer.drift import Drift
-from reconciler.manifests import inside
-from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
-from reconciler.manifests.merge import literal
+from reconciler.manifests import confined
+from reconciler.manifests.confined import MAX_INCLUDED, MAX_MANIFEST
+from reconciler.manifests.load import load
+from reconciler.manifests.variables import literal
 from reconciler.yaml import MappingNode, Node, SequenceNode, index, tag
 from reconciler.yaml.edit import CannotEditError, Edits, Put, edit
 from reconciler.yaml.matching import Matched, reused
@@ -83,7 +84,7 @@ class Manifests:
     def original(self, path: Path) -> bytes:
         """What a file holds."""
         if path not in self._read:
-            self._read[path] = inside.read(self._directory.resolve(), path, MAX_MANIFEST)
+            self._read[path] = confined.read(self._directory.resolve(), path, MAX_MANIFEST)
         return self._read[path]
 
     def _edit(self, instance: DesiredInstance, edits: Edits, edited: dict[Path, bytes]) -> None:

@@ -27,7 +27,8 @@ from reconciler.importer.draft import Draft, Extent, drafts
 from reconciler.importer.reading import Reading, read
 from reconciler.lint import unread
 from reconciler.manifests import schema
-from reconciler.manifests.load import MAX_MANIFEST, load
+from reconciler.manifests.confined import MAX_MANIFEST
+from reconciler.manifests.load import load
 from reconciler.pipeline import Request, check_owner, server
 
 

@@ -21,8 +21,8 @@ from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
 from reconciler.importer.rewriting import Manifests, NotDoneError
-from reconciler.manifests import inside
-from reconciler.manifests.inside import UnreadableError
+from reconciler.manifests import confined
+from reconciler.manifests.confined import UnreadableError
 from reconciler.pipeline import Request
 
 
@@ -149,7 +149,7 @@ def _check(path: Path, original: bytes, home: Path) -> None:
     if not path.is_relative_to(home):
         raise ReconcilerError(f"{path} is not written: it is outside of {home}.")
     with suppress(OSError, UnreadableError):
-        if inside.read(home, path, len(original)) == original:
+        if confined.read(home, path, len(original)) == original:
             return
     raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
 

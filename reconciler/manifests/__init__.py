@@ -1,7 +1,7 @@
-"""The manifests below bots/ → Desired, with an error for each mistake and its place.
+"""The manifests in a directory (bots/) → Desired, or every error in them with its place.
 
-Everything below bots/ is data: it is never run, never followed out of the directory. Also what belongs to the
-files: their schema, the commit they stand at, the secrets they point to. Asks no server.
+Also their schema, the git commit that they are at, and the secrets that they refer to. The manifests are
+data: nothing in them is run, and no path or link in them is followed out of the directory. Asks no server.
 """
 
-__all__ = ["changed", "git", "inside", "load", "merge", "model", "schema", "secrets"]
+__all__ = ["changed", "confined", "git", "load", "model", "schema", "secrets", "variables"]

@@ -1,7 +1,7 @@
-"""Which files of the manifests changed since a commit, so that a plan can be limited to them.
+"""The manifests that changed since a commit, so that a plan can be limited to them.
 
-Git is asked what the commit holds, and the files are compared with that here. Uncommitted and untracked
-files have changed too.
+Git lists what the commit contains, and the files are compared with that here. Uncommitted and untracked files
+count as changed.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import git
-from reconciler.manifests.load import is_defaults
+from reconciler.manifests.discovery import is_defaults
 
 
 def since(ref: str, directory: Path, desired: Desired) -> Desired:
-    """The instances of which any file changed since the commit from which HEAD and ref went apart.
+    """The instances with any file that changed since the merge base of HEAD and ref.
 
-    A file that was checked out with CRLF for LF has not changed: it means the same. One that git stores in
-    another form in other ways, as with LFS, always counts as changed.
+    A file checked out with CRLF for LF has not changed: it means the same. A file that git stores in another
+    form, as with LFS, always counts as changed.
     Raises ReconcilerError where git cannot tell: no git, no checkout, no such ref, too shallow a clone.
     """
     top = git.top(directory)
     if top is None:
-        raise ReconcilerError(f"--changed-since needs a git checkout, and {directory} is in none.")
+        raise ReconcilerError(f"--changed-since needs a git checkout, and {directory} is not in one.")
     before = _before(top, ref)
 
     @cache
@@ -37,7 +37,7 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
         return _differs(place, before.get(place.relative_to(top).as_posix()))
 
     resolved = cache(Path.resolve)  # many files lie in few folders
-    # What a folder's file says is gone with it, so that no instance names it any more.
+    # A folder's file that was deleted is in no instance's files, so it is looked for in the commit.
     kept = {_place(top / name, resolved) for name in before if is_defaults(name.rpartition("/")[2])}
     folders = {path.parent for path in kept if has_changed(path)}
     return Desired(
@@ -51,15 +51,15 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
 
 
 def _before(top: Path, ref: str) -> dict[str, git.Entry]:
-    """What the commit holds from which HEAD and ref went apart. Raises ReconcilerError."""
+    """The files in the merge base of HEAD and ref. Raises ReconcilerError."""
     try:
         return git.tree(top, git.merge_base(top, git.resolve(top, "HEAD"), git.resolve(top, ref)))
     except git.GitError as error:
         why = error.words or "the two have no common commit"
     if _is_shallow(top):
         why += (
-            ". The clone is shallow, so the commit may be missing: fetch all of them, with fetch-depth: 0 at "
-            "actions/checkout, or by git fetch --unshallow"
+            ". The clone is shallow, so the commit may be missing: fetch all commits, with fetch-depth: 0 "
+            "at actions/checkout, or with git fetch --unshallow"
         )
     raise ReconcilerError(f"--changed-since: git cannot tell what changed: {why}.")
 
@@ -72,7 +72,7 @@ def _is_shallow(top: Path) -> bool:
 
 
 def _differs(place: Path, before: git.Entry | None) -> bool:
-    """Whether a file or link is another than a commit has it; a folder is what its files are."""
+    """Whether a file or link differs from the commit's; a folder never does, its files do."""
     try:
         if place.is_symlink():
             kind, contents = "link", [os.fsencode(os.readlink(place))]  # noqa: PTH115  as it is written
@@ -91,19 +91,19 @@ def _differs(place: Path, before: git.Entry | None) -> bool:
 
 
 def _id(content: bytes, like: str) -> str:
-    """What git calls this content, in the form of another id."""
+    """Git's id of this content, SHA-1 or SHA-256 like another id."""
     blob = b"blob %d\0" % len(content) + content
     return sha1(blob, usedforsecurity=False).hexdigest() if len(like) == 40 else sha256(blob).hexdigest()
 
 
 def _folders(instance: DesiredInstance, directory: Path) -> set[Path]:
-    """The directories whose `_defaults` files apply to the instance, whether there are any."""
+    """The directories whose `_defaults` files would apply to the instance."""
     above = [folder for file in instance.files[:1] for folder in Path(file).parents]
     return {folder.resolve() for folder in above if folder.is_relative_to(directory)}
 
 
 def _places(file: str, resolved: Callable[[Path], Path]) -> set[Path]:
-    """Every file or link that decides what is read there."""
+    """Every file or link on the way to a file's content."""
     path = Path(file).absolute()
     here = _place(path, resolved)
     real = path.resolve() if here.is_symlink() else here
@@ -111,5 +111,5 @@ def _places(file: str, resolved: Callable[[Path], Path]) -> set[Path]:
 
 
 def _place(path: Path, resolved: Callable[[Path], Path]) -> Path:
-    """Where a file stands, if it is a link the link itself."""
+    """The path without links, except for the last part."""
     return resolved(path.parent) / path.name

@@ -1,9 +1,9 @@
-"""Which bots of a manifest the server would not hold side by side.
+"""The bots of an instance that the server would not accept side by side.
 
-The server's rules (rules.py) on the declared end state, within one instance; disabled bots count and
-comparisons are exact. The order of the calls is nobody's worry here: two bots exclude each other when the
-claim that one takes is held by the other, whichever is written first. A disabled `all` beside an enabled
-one takes what it does not hold: that end state is legal, and order.py finds the way to it.
+Applies the server's rules (domain/uniqueness.py) to the declared end state; disabled bots count, and
+comparisons are exact. The order of the calls does not matter here: two bots clash when one takes a claim
+that the other holds, whichever is written first. A disabled `all` bot may be beside an enabled one, because
+it does not hold the claim that it takes; the plan orders the calls for that.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from reconciler.domain.uniqueness import Claim, holds, takes
 
 @dataclass(frozen=True, slots=True)
 class Clash:
-    """A bot that cannot stand beside an earlier one. field: where it says so. message: with a way out."""
+    """A bot that clashes with an earlier one. field: the one to change. message: with what to do."""
 
     bot: DesiredBot
     field: str
@@ -27,7 +27,7 @@ class Clash:
 
 
 def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
-    """Every bot that an earlier one excludes, with the first such bot, once for each claim."""
+    """Every bot that clashes with an earlier one, once for each claim, with the first such bot."""
     holder: dict[Claim, DesiredBot] = {}
     taker: dict[Claim, DesiredBot] = {}
     for bot in bots:
@@ -49,12 +49,12 @@ def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
 
 
 def _message(claim: Claim) -> tuple[str, str, str]:
-    """The field that makes the claim, the rule in plain words, and what to do."""
+    """The field that makes the claim, the rule in words, and what to do."""
     match claim[0]:
         case "all":
             return (
                 "triggerType",
-                "are both enabled with triggerType all, and the server takes one such bot",
+                "are both enabled with triggerType all, and the server allows one such bot",
                 "give one of them `enabled: false` or another triggerType",
             )
         case "trigger":

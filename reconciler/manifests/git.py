@@ -1,9 +1,9 @@
-"""The one place that runs git, and only ever to ask about commits.
+"""The only place that runs git, and only to ask about commits.
 
-The manifests are data, and a branch may commit a repository among them, hooks and all. So git is run at the
-top of the checkout around them, found here by its `.git`, which no commit can hold. It never looks at the
-work tree or the index: no filter, attribute, hook, submodule or file monitor has a part in an answer, nor
-has a setting of the person's. Their own configuration is read all the same, for the sake of `safe.directory`.
+The manifests are data, and a branch may commit a repository among them, with hooks. So git runs at the top
+of the checkout around them, found by its `.git`, which no commit can contain. It never reads the work tree
+or the index: no filter, attribute, hook, submodule or file monitor affects an answer, nor does a setting of
+the user. The user's configuration is still read, for `safe.directory`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from reconciler.domain.errors import ReconcilerError
 
 TIMEOUT = 60
-"""Seconds after which a call of git is given up."""
+"""Seconds after which a call of git is stopped."""
 
 _OPTIONS = (
     "--no-pager",
@@ -31,13 +31,13 @@ _PASSED = {
     *("HOME", "XDG_CONFIG_HOME", "SUDO_UID", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
     *("SYSTEMROOT", "USERPROFILE", "HOMEDRIVE", "HOMEPATH", "PROGRAMDATA", "TEMP", "TMP"),  # on Windows
 }
-"""Variables that git gets, with GIT_CONFIG…: to start, and to find the person's configuration."""
+"""Variables that git gets, besides GIT_CONFIG…: to start, and to find the user's configuration."""
 
 _FIXED = {
-    "LC_ALL": "C",  # errors are shown as they come, and the rest of ours are English
+    "LC_ALL": "C",  # git's errors are shown unchanged
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_OPTIONAL_LOCKS": "0",
-    # What a partial clone lacks is not fetched: that would run what the configuration names.
+    # Nothing that a partial clone lacks is fetched: that would run what the configuration names.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "",
 }
@@ -52,7 +52,7 @@ class Entry:
 
 
 class GitError(ReconcilerError):
-    """Git does not know, or cannot be asked. words: what it says, as one line."""
+    """Git has no answer, or cannot run. words: its message, as one line."""
 
     def __init__(self, words: str) -> None:
         super().__init__(words)
@@ -60,10 +60,9 @@ class GitError(ReconcilerError):
 
 
 def top(directory: Path) -> Path | None:
-    """The top of the checkout that a directory of manifests lies in, without links; None outside of one.
+    """The top of the checkout that a directory of manifests is in, without links; None outside of one.
 
-    The search begins above the directory, as what lies in it is data. It is the top itself where no checkout
-    is around it.
+    The search starts above the directory, as its contents are data; the directory itself comes last.
     """
     place = directory.resolve()
     for folder in (*place.parents, place):
@@ -74,7 +73,7 @@ def top(directory: Path) -> Path | None:
 
 
 def commit(directory: Path) -> str | None:
-    """The commit of the checkout that a directory of manifests lies in; None where git cannot tell."""
+    """The commit of the checkout that a directory of manifests is in; None where git cannot tell."""
     root = top(directory)
     if root is None:
         return None
@@ -99,7 +98,7 @@ def resolve(root: Path, name: str) -> str:
 
 
 def merge_base(root: Path, one: str, other: str) -> str:
-    """The commit from which two went apart. Raises GitError."""
+    """The best common ancestor of two commits. Raises GitError."""
     return _commit(run(root, "merge-base", one, other))
 
 
@@ -109,7 +108,7 @@ def is_shallow(root: Path) -> bool:
 
 
 def branch(top: Path) -> str:
-    """The default branch of a repository, or of the one that somebody will make there; `main` if in doubt."""
+    """The default branch of a repository, also of one that does not exist yet; `main` in doubt."""
     at = top if (top / ".git").exists() else Path(top.anchor)
     if named := _ask(at, "symbolic-ref", "refs/remotes/origin/HEAD"):
         return named[0].removeprefix("refs/remotes/origin/")
@@ -130,7 +129,7 @@ def _ask(root: Path, *arguments: str) -> list[str]:
 
 
 def tree(root: Path, commit: str) -> dict[str, Entry]:
-    """All that a commit holds, by the paths from the top. Raises GitError."""
+    """Everything in a commit, by the paths from the top. Raises GitError."""
     kinds = {"100": "file", "120": "link", "160": "submodule"}
     found = {}
     for line in run(root, "ls-tree", "-r", "-z", "--full-tree", commit).split(b"\0")[:-1]:
@@ -141,7 +140,7 @@ def tree(root: Path, commit: str) -> dict[str, Entry]:
 
 
 def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
-    """What git says to one command at the top of a checkout. timeout: in seconds. Raises GitError."""
+    """The output of one git command at the top of a checkout. timeout: in seconds. Raises GitError."""
     env = _environment(root)
     git = shutil.which("git", path=env["PATH"])
     if git is None or not Path(git).is_absolute():
@@ -166,29 +165,29 @@ def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """What git is given of the environment: no key, and no GIT_DIR of a hook that this may run in."""
+    """The environment for git: without keys, and without the GIT_DIR of a hook that this may run in."""
     passed = {
         name: value
         for name, value in os.environ.items()
         if name.upper() in _PASSED or name.startswith("GIT_CONFIG")
     }
-    # A place that is relative would be one in the checkout.
+    # A relative path would be in the checkout.
     places = [
         each for each in os.environ.get("PATH", os.defpath).split(os.pathsep) if Path(each).is_absolute()
     ]
-    # And where the `.git` of the checkout is none after all, git does not look further up.
+    # The ceiling keeps git from looking further up, should the `.git` of the checkout not be one.
     return {**passed, **_FIXED, "PATH": os.pathsep.join(places), "GIT_CEILING_DIRECTORIES": str(root.parent)}
 
 
 def _commit(answer: bytes) -> str:
-    said = answer.decode("ascii", errors="replace").strip()
-    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", said):
-        raise GitError("it names no commit")
-    return said
+    commit = answer.decode("ascii", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
+        raise GitError("that is not a commit")
+    return commit
 
 
 def _words(stderr: bytes) -> str:
-    """What git complains about: all of it on one line, for its last one may be the remedy."""
+    """Git's error message on one line; its last line may say what to do."""
     lines = [line.strip() for line in stderr.decode(errors="replace").splitlines()]
     lines = [re.sub("^(fatal|error|hint): *", "", line) for line in lines if not line.startswith("warning: ")]
     return " ".join(filter(None, lines))[:2000].rstrip(".")

@@ -1,7 +1,7 @@
-"""The JSON Schema of a manifest, for editors: the model's, loosened to what the loader takes.
+"""The JSON Schema of a manifest, for editors: the model's, with the types that the loader accepts.
 
 An editor reads `triggerValue: 1` as a number and `!file x` as the text x, so a text may be a number or a
-boolean here. What the schema refuses, the loader refuses too; the loader knows more.
+boolean here. The loader refuses all that the schema refuses, and more.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from reconciler.domain.kinds import OPENAI, Field, Type
-from reconciler.manifests.model import GENERATION, model
+from reconciler.manifests.model import VERSION_SUFFIX, model
 
 FILE = ".manifest.schema.json"
-"""The schema's file beside the manifests, named in their first line. For its dot it is none of them."""
+"""The schema's file beside the manifests, named in their first line. The dot hides it from the loader."""
 
 Json = dict[str, Any]
 
@@ -30,26 +30,26 @@ def document(*, folder: bool = False) -> str:
 
 
 def schema(*, folder: bool = False) -> Json:
-    """The same as a value."""
+    """The schema as a value."""
     made = _loosened(model(folder=folder).model_json_schema(schema_generator=_Generator))
     parts = made["$defs"]
     for name in ("Bot", "Defaults", "Settings"):
         _complete(parts[name]["properties"], OPENAI.settings if name == "Settings" else OPENAI.fields)
-    # Not one of two shapes, of which an editor would only say that neither fits.
+    # One type, as editors report of two types only that neither fits.
     parts["Bot"] |= {"type": ["object", "boolean"], "not": {"const": True}}
     [pattern] = made["properties"]["bots"]["patternProperties"]
     made["properties"]["bots"]["patternProperties"][pattern] = {"$ref": "#/$defs/Bot"}
     if not folder:
-        # A tag cannot be seen here; what looks like the key itself can. No search for keys should find this.
+        # It cannot see a tag, but it can see a key. [-] keeps scanners for keys from finding one here.
         parts["Credential"]["properties"]["apiKey"] |= {"type": "string", "not": {"pattern": "^sk[-]"}}
-        made["properties"]["credentials"]["propertyNames"]["not"] = {"pattern": GENERATION.pattern}
+        made["properties"]["credentials"]["propertyNames"]["not"] = {"pattern": VERSION_SUFFIX.pattern}
     made["properties"]["$schema"] = {"type": "string", "description": "Where an editor finds this schema."}
-    made["patternProperties"] = {"^x-": {"description": "Holds anchors, and means nothing by itself."}}
+    made["patternProperties"] = {"^x-": {"description": "A place for anchors. Ignored otherwise."}}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
 
 
 class _Generator(GenerateJsonSchema):
-    """Without the titles and defaults that pydantic makes up; names that fit no pattern are no names."""
+    """Without pydantic's titles and defaults; a name that fits no pattern is refused."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:
         return False
@@ -63,7 +63,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _loosened(node: Any) -> Any:
-    """Texts as they may be written. A key is a text always, and a choice is one of its words."""
+    """Let texts be numbers or booleans, but not keys and choices."""
     if isinstance(node, list):
         return [_loosened(item) for item in node]
     if not isinstance(node, dict):
@@ -73,7 +73,7 @@ def _loosened(node: Any) -> Any:
 
 
 def _complete(properties: Json, table: Mapping[str, Field]) -> None:
-    """What the model does not know: units, the API's defaults, and for which bots a field is."""
+    """Add what the model does not have: units, the API's defaults, and the bots that a field is for."""
     for name, field in table.items():
         properties[name]["description"] = _about(field)
         if field.default is not None:

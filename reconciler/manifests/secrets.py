@@ -1,7 +1,7 @@
-"""Where api keys are read, and nowhere else: an environment variable, or a file that is mounted.
+"""The only place that reads API keys: from an environment variable, or from a mounted file.
 
-A key is held as SecretStr while plan compares it with the server's, or while apply makes its credential. It
-never stands in a Plan, nor a hash or a length of it, and an error says no more than where it was looked for.
+A key is a SecretStr while plan compares it with the server's, or while apply creates its credential. A Plan
+never contains a key, its hash or its length, and an error says only where the key was looked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import OPENAI, Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import quoted
-from reconciler.manifests.keyshape import fault, url_fault
+from reconciler.manifests.key_format import fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -50,28 +50,28 @@ _OWN_KEY = "EVOLUTION_API_KEY"
 
 
 class SecretError(ReconcilerError):
-    """Why there is no key: "OPENAI_KEY is not set". Completes a sentence, and has no full stop."""
+    """Why there is no key: "OPENAI_KEY is not set". Completes a sentence, without a full stop."""
 
 
 class NoKeyError(SecretError):
-    """Something is there, and it is no key: "OPENAI_KEY does not look like a key: it has quotes"."""
+    """What is there is not a key: "OPENAI_KEY does not look like a key: it has quotes"."""
 
 
 def read(ref: SecretRef, name: str = "") -> SecretStr:
-    """The key that ref points to, without blanks around it. Raises SecretError.
+    """The key that ref refers to, without blanks around it.
 
-    What is there and is no key, or for a UrlRef no URL, is a NoKeyError. name: of the credential or the
-    field, which makes no difference here.
+    Raises SecretError, NoKeyError for a text that is not a key (for a UrlRef: not a URL). name: of the
+    credential or the field, unused here.
     """
     key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip(_BLANKS)
     if not key:
         raise SecretError(f"{ref.name} is blank")
     if isinstance(ref, UrlRef):
-        if said := url_fault(key):
-            raise NoKeyError(f"{ref.name} does not look like a URL: {said}")
+        if message := url_fault(key):
+            raise NoKeyError(f"{ref.name} does not look like a URL: {message}")
         return SecretStr(key)
-    if said := fault(key):
-        raise _no_key(ref.name, said)
+    if message := fault(key):
+        raise _no_key(ref.name, message)
     if len(key) > LONGEST:
         raise _no_key(ref.name, f"the server stores {LONGEST} characters")
     if key == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
@@ -79,18 +79,18 @@ def read(ref: SecretRef, name: str = "") -> SecretStr:
     return SecretStr(key)
 
 
-def _no_key(where: str, said: str) -> NoKeyError:
-    return NoKeyError(f"{where} does not look like a key: {said}")
+def _no_key(where: str, message: str) -> NoKeyError:
+    return NoKeyError(f"{where} does not look like a key: {message}")
 
 
 def placeholders(salt: bytes) -> Read:
-    """The same for the embedded server, whose file is to hold no real key: a stand-in for each.
+    """The same for the embedded server, whose file must contain no real key: a placeholder for each key.
 
-    Equal keys have equal ones and others have others, so that a rotation can be tried; nobody gets back to a
-    key. Where none is at hand, one is made up. salt: of this machine alone.
+    Equal keys have equal placeholders and different keys different ones, so that a rotation can be tried; a
+    placeholder does not reveal its key. Where no key is available, one is made up. salt: of this machine.
     """
 
-    def stand_in(ref: SecretRef, name: str) -> SecretStr:
+    def placeholder(ref: SecretRef, name: str) -> SecretStr:
         made_up = _MADE_UP_URL if isinstance(ref, UrlRef) else _MADE_UP
         try:
             key = read(ref)
@@ -101,13 +101,13 @@ def placeholders(salt: bytes) -> Read:
         digest = hmac.new(salt, key.get_secret_value().encode(), hashlib.sha256).hexdigest()
         return SecretStr(f"{made_up}{digest[:32]}")
 
-    return stand_in
+    return placeholder
 
 
 def keys(desired: Desired, read: Read = read) -> Keys:
     """The keys of all declared credentials.
 
-    Raises ManifestError where what is found is no key, and where two credentials have one key: the server
+    Raises ManifestError for a text that is not a key, and for two credentials with the same key: the server
     takes a key once in its database.
     """
     found: dict[tuple[str, str], SecretStr | str] = {}
@@ -135,9 +135,9 @@ def keys(desired: Desired, read: Read = read) -> Keys:
 
 
 def filled(desired: Desired, read: Read = read) -> Desired:
-    """The same with the values of bots' fields that are found elsewhere; those not at hand say why.
+    """The same with the secret values of bots' fields read; one that is not available says why.
 
-    Raises ManifestError where what is found cannot be the field's value.
+    Raises ManifestError for a text that cannot be the field's value.
     """
     problems: list[Problem] = []
 
@@ -168,23 +168,21 @@ def filled(desired: Desired, read: Read = read) -> Desired:
 def _found(field: Field, ref: SecretRef, read: Read) -> Hidden:
     value = read(ref, field.name).get_secret_value()
     if field.limit is not None and len(value) > field.limit:
-        raise NoKeyError(
-            f"{ref.name} has {len(value)} characters, and {field.limit} is the most that is stored"
-        )
+        raise NoKeyError(f"{ref.name} has {len(value)} characters, and the limit is {field.limit}")
     return Hidden(str(ref), value, ref)
 
 
 def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
-    """What a step sends, with the values that are found elsewhere, also as a saved plan names them.
+    """The body that a step sends, with its secret values read, also those that a saved plan refers to.
 
-    Raises SecretError where there is none, NoKeyError for a value that a saved plan does not hold.
+    Raises SecretError where a value is not available, NoKeyError for one that a saved plan does not contain.
     """
     found = dict(body)
     for name, value in body.items():
         field = kind.fields.get(name)
         if hidden.lacks_key(value):
             raise NoKeyError(
-                f"a key stands in the {name} that the server has, and is not written anywhere: give {name} "
+                f"the {name} on the server contains a key that is written nowhere else: give {name} "
                 "another value in the manifest"
             )
         if field is None or not field.hides:
@@ -194,16 +192,16 @@ def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
                 found[name] = _found(field, ref, read)
         elif not isinstance(value, Hidden) and hidden.MASK in str(value):
             raise NoKeyError(
-                f"{name} has a secret in it, which no plan file holds: write it as !env in the manifest, or "
+                f"{name} contains a secret, which no plan file does: write it as !env in the manifest, or "
                 "apply the manifests with --reviewed and this plan"
             )
     return found
 
 
 def check(plan: Plan, read: Read = read) -> None:
-    """Raises ReconcilerError where a plan from a file would send what is no key, or not at hand.
+    """Raises ReconcilerError where a saved plan would send a secret that is not valid or not available.
 
-    A key that is not at hand fails its own change alone, when its turn comes.
+    A credential's key that is not available is no error here: only its own change fails, when it is applied.
     """
     faults: dict[str, None] = {}
     for instance in plan.instances:
@@ -227,8 +225,7 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
     way_out = (
         f"name {other.name!r} in its place"
         if owner == instance
-        else f"borrow it in its place, {shared_credentials.reference(owner, other.name)} "
-        f"({shared_credentials.WHEN})"
+        else f"share that one, {shared_credentials.reference(owner, other.name)} ({shared_credentials.WHEN})"
     )
     return (
         f"the credential {credential.name!r} has the same key as {other.name!r} of the instance {owner!r} "
@@ -259,10 +256,10 @@ def _file(path: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         pass
-    # Raised out here, since the decoder's own error holds the whole file.
+    # Raised outside of the except block: the decoder's error contains the whole file.
     raise _no_key(path, "it is not UTF-8")
 
 
 def _unblocked(path: str, flags: int) -> int:
-    # A pipe without a writer would hold the plan up for ever.
+    # Opening a pipe without a writer would block.
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))

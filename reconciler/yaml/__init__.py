@@ -1,12 +1,14 @@
-"""Reading and writing YAML: the only package that imports ruamel.yaml.
+"""Reads and writes YAML and JSON. The only package that imports ruamel.yaml.
 
-compose: a text to nodes that know their places. emit: values to a text. edit: values put into a text, which
-stays as it is elsewhere.
+compose: a text → nodes with their places. emit: values → a text. edit: values → changes in a text, which
+stays the same everywhere else. Knows no fields of manifests.
 """
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from reconciler.yaml.compose import MalformedError, Places, compose, compose_json, end, index, tag
+from reconciler.yaml.compose import compose
+from reconciler.yaml.jsonc import compose_json
+from reconciler.yaml.tree import MalformedError, Places, end, index, tag
 
 __all__ = [
     "MalformedError",

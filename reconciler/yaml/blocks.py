@@ -1,6 +1,6 @@
-"""Block scalars (`|` and `>`) in the text of a manifest: where they end, and new lines among the old.
+"""Block scalars (`|` and `>`) in the text of a manifest: where they end, and how their text is changed.
 
-A line of the text that stays the same keeps its line of the source, with its line break and its blanks.
+A line of the text that does not change keeps its line of the source, with its line break and its blanks.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 
 
 class CannotEditError(Exception):
-    """Why a value cannot be put where it belongs: a sentence."""
+    """Why a text cannot be edited: a sentence."""
 
 
 class _UnfitError(Exception):
-    """A line cannot stand in a block of this style."""
+    """A line cannot be written in a block of this style."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
     """One block scalar. Places are indexes of the whole text.
 
-    start, header: of its header and behind it, without a comment. body, end: of its lines, without the blank
-    ones behind them; whole: with those that belong to its text.
+    start, header: the beginning and the end of its header, without a comment. body, end: of its lines,
+    without the blank lines after them; whole: the end with those that belong to its text.
     """
 
     sign: str
@@ -46,7 +46,7 @@ class Block:
 
     @classmethod
     def find(cls, text: str, node: Node, start: int) -> Block:
-        """The scalar whose header begins at start."""
+        """The scalar whose header starts at start."""
         header = _HEADER.search(text, start)
         if header is None:
             raise CannotEditError("a text is written in a way that is not understood: change it by hand")
@@ -67,8 +67,8 @@ class Block:
     ) -> tuple[str, str] | None:
         """The header and the lines for another text, None when a block of this style cannot hold it.
 
-        before: what the text is, which its lines may say in other words (with variables). literal: how a
-        text is written. column: of the key or dash that the scalar belongs to.
+        before: the current text; the lines may differ from it, as variables are filled in. literal: escapes a
+        text. column: of the key or dash that the scalar belongs to.
         """
         if not after.strip():
             return None
@@ -86,7 +86,7 @@ class Block:
         digit = self.given.strip("+-")
         if indented and not digit:
             digit = str(self.indent - column)
-        # The order of digit and sign is kept where neither changes.
+        # Where neither digit nor sign changes, their order is kept.
         same = digit == self.given.strip("+-") and chomp == self.given.strip("0123456789")
         return self.sign + (self.given if same else digit + chomp), "".join(lines)
 
@@ -103,7 +103,7 @@ def _literal(
         return (pad + literal(new[j]) if new[j] else "") + newline
 
     indented = after.lstrip("\n")[0] in " \t"
-    if len(old) != len(block.lines):  # nobody knows which line says what
+    if len(old) != len(block.lines):  # no line of the text can be told from another
         return [fresh(j) for j in range(len(new))], indented
     return [line for _, line in reused(old, block.lines, new, fresh)], indented
 
@@ -111,7 +111,7 @@ def _literal(
 def _folded(
     block: Block, before: str, after: str, literal: Callable[[str], str], newline: str
 ) -> tuple[list[str], bool]:
-    """Paragraph by paragraph: one that stays keeps its lines, others are folded anew."""
+    """The lines by paragraphs: one that does not change keeps its lines, others are folded again."""
     if re.search(r"(?m)^[ \t]", before) or after.startswith("\n"):
         raise _UnfitError
     pad = " " * block.indent
@@ -149,7 +149,7 @@ def _folded(
 
 
 def _paragraphs(lines: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """The runs of lines with something on them, and the blank lines behind each."""
+    """The runs of lines that are not blank, and the blank lines after each."""
     groups: list[str] = []
     gaps: list[list[str]] = []
     for line in lines:

@@ -1,7 +1,7 @@
 """Values → the text of a manifest, as a person would write it.
 
-What is written is read back by compose exactly as it was, whatever characters it holds, and other readers of
-YAML see a text where there is one. Knows no fields; of the two ways to be right it takes the readable one.
+compose reads back exactly what was written, whatever characters it has, and other readers of YAML read a text
+as a text. Chooses the most readable style that allows that.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from ruamel.yaml.resolver import implicit_resolvers
 from reconciler.domain import safe
 
 WIDTH = 100
-"""Columns that a line should keep to."""
+"""Columns that a line should not exceed."""
 
 STEP = 2
-"""Columns from a key or dash to what stands below it, where a file has no step of its own."""
+"""Columns that a value is indented from its key or dash, where a file has no step of its own."""
 
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.*\S)?")
 _NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
-_NONE = re.compile("[\ufffe\uffff]")  # no characters, which YAML does not take
+_NONE = re.compile("[\ufffe\uffff]")  # not characters; YAML refuses them
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\x1b": r"\e", "\x85": r"\N"}
@@ -38,11 +38,11 @@ def scalar(
     flow: bool = False,
     step: int = STEP,
 ) -> str:
-    """The YAML source of a text. It may have several lines; the line break behind the last is the caller's.
+    """The YAML source of a text, of one or more lines, without a line break at the end.
 
-    indent: the column of the key or the dash that the text belongs to; its further lines stand a step further
-    in. style: as ruamel.yaml's nodes have it, kept where the text allows it: "" plain, ' and " quoted,
-    | literal, > folded; None for the most readable. flow: inside brackets or braces, or as a key.
+    indent: the column of the key or the dash that the text belongs to; further lines are indented by a step.
+    style: as in ruamel.yaml's nodes, kept where the text allows it: "" plain, ' and " quoted, | literal,
+    > folded; None for the most readable. flow: inside brackets or braces, or as a key.
     """
     if style is None:
         style = _chosen(text, indent, width, flow)
@@ -87,7 +87,7 @@ def _fits_plain(text: str, flow: bool) -> bool:
 
 
 def _means_more(text: str) -> bool:
-    """Whether other readers would take it for no text; whole numbers are plain all the same."""
+    """Whether other readers would not read a text; whole numbers stay plain all the same."""
     if _WHOLE.fullmatch(text):
         return False
     return text in ("y", "Y", "n", "N") or any(
@@ -96,17 +96,17 @@ def _means_more(text: str) -> bool:
 
 
 def visible(text: str) -> bool:
-    """Whether all of a line but its tabs can be seen, so that it may stand as it is."""
+    """Whether every character of a line but its tabs is visible, so that it needs no escape."""
     return safe.line(text.replace("\t", " ")) == text.replace("\t", " ") and not _NONE.search(text)
 
 
 def _on_a_line(text: str) -> bool:
-    """Whether all of the text can be seen when it stands on one line."""
+    """Whether every character of the text is visible and fits on one line."""
     return "\t" not in text and visible(text)
 
 
 def _fits_block(text: str) -> bool:
-    """Not where several line breaks end the text: blank lines that follow would become part of it."""
+    """False where several line breaks end the text: blank lines that follow would become part of it."""
     return bool(text.strip()) and not text.endswith("\n\n") and all(map(visible, text.split("\n")))
 
 
@@ -149,7 +149,7 @@ def _quoted(text: str, indent: int, width: int, flow: bool, step: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text as it stands in double quotes, with an escape for whatever cannot be seen."""
+    """The text for double quotes, with escapes for characters that are not visible."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
     return _NONE.sub(lambda found: _escape(found[0]), safe.replaced(quoted, _escape))
 
@@ -161,7 +161,7 @@ def _escape(char: str) -> str:
 
 
 def json_text(text: str) -> str:
-    """The JSON source of a text, with an escape for whatever cannot be seen."""
+    """The JSON source of a text, with escapes for characters that are not visible."""
     return safe.replaced(json.dumps(text, ensure_ascii=False), lambda char: json.dumps(char)[1:-1])
 
 
@@ -178,7 +178,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A list or mapping in brackets or braces, where it fits on a line."""
+    """A list or mapping to write in brackets or braces, where it fits on a line."""
 
     of: Sequence[Tree] | Mapping[str, Tree]
 
@@ -194,21 +194,21 @@ def mapping(entries: Mapping[str, Tree], indent: int = 0, *, apart: bool = False
     )
 
 
-def key(name: str) -> str:
+def key(name: str, *, as_json: bool = False) -> str:
     """The source of a mapping's key."""
-    return scalar(name, indent=0, flow=True)
+    return json_text(name) if as_json else scalar(name, indent=0, flow=True)
 
 
 def comment(text: str, *, hang: int = 0) -> str:
-    """The text as lines of a comment, whatever it holds. hang: how far in its further lines stand."""
+    """The text as lines of a comment, whatever characters it has. hang: the indentation of further lines."""
     first, *rest = _wrapped(safe.line(text).strip(), WIDTH - 2 - hang)
     return "".join([f"# {first}\n", *(f"# {' ' * hang}{line}\n" for line in rest)])
 
 
 def _value(tree: Tree, indent: int, step: int) -> str:
-    """What stands behind the colon of a key at this column."""
+    """The source after the colon of a key at this column."""
     if isinstance(tree, Flow):
-        line = _flow(tree)
+        line = inline(tree)
         if indent + len(line) < WIDTH - 20 or not tree.of:
             return f" {line}"
         tree = tree.of
@@ -217,26 +217,24 @@ def _value(tree: Tree, indent: int, step: int) -> str:
     if isinstance(tree, Sequence) and not isinstance(tree, str):
         pad = " " * (indent + step)
         return "".join(f"\n{pad}-{_value(item, indent + step, step)}" for item in tree) if tree else " []"
-    return f" {_scalar(tree, indent, step)}"
+    return " " + (scalar(tree, indent=indent, step=step) if isinstance(tree, str) else inline(tree))
 
 
-def _flow(tree: Tree) -> str:
-    if isinstance(tree, Flow):
-        return _flow(tree.of)
-    if isinstance(tree, Mapping):
-        return "{" + ", ".join(f"{key(name)}: {_flow(value)}" for name, value in tree.items()) + "}"
-    if isinstance(tree, Sequence) and not isinstance(tree, str):
-        return "[" + ", ".join(_flow(item) for item in tree) + "]"
-    return _scalar(tree, 0, STEP, flow=True)
-
-
-def _scalar(value: bool | int | str | Tagged, indent: int, step: int, flow: bool = False) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
+def inline(tree: Tree, style: str | None = None, *, as_json: bool = False) -> str:
+    """The source of a value in brackets or braces. style: of a text, as for scalar."""
+    match tree:
+        case Flow(of):
+            return inline(of, as_json=as_json)
+        case Mapping():
+            items = (
+                f"{key(name, as_json=as_json)}: {inline(each, as_json=as_json)}"
+                for name, each in tree.items()
+            )
+            return f"{{{', '.join(items)}}}"
+        case bool() | int():
+            return str(tree).lower()
         case str():
-            return scalar(value, indent=indent, flow=flow, step=step)
+            return json_text(tree) if as_json else scalar(tree, indent=0, style=style, flow=True)
         case Tagged(tag, text):
-            return f"!{tag} {scalar(text, indent=indent, flow=True)}"
+            return f"!{tag} {scalar(text, indent=0, flow=True)}"
+    return f"[{', '.join(inline(item, as_json=as_json) for item in tree)}]"

@@ -1,7 +1,7 @@
-"""A line that YAML takes otherwise than the person meant it → what to write instead.
+"""A line that YAML reads in another way than its author meant → what to write instead. Pure.
 
-People paste texts that begin with a sign of YAML's, comments of other languages, and blanks that only look
-like spaces. Pure; knows no fields, and shows nothing that may be secret.
+People paste texts that start with a sign of YAML's, comments of other languages, and blanks that only look
+like spaces. Shows nothing that may be secret.
 """
 
 from __future__ import annotations
@@ -12,43 +12,43 @@ from reconciler.domain.safe import named
 from reconciler.yaml import emit
 
 BLANKS = "\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
-"""What only looks like a space or like nothing, for a class of a regex."""
+"""Characters that only look like a space or like nothing, for a character class of a regex."""
 
 _LINE = re.compile(r"""((?:-[ \t]+)*)((?:[\w$.-]+|"[^"]*"|'[^']*'):[ \t]+)?(\S.*)""")
 _STRUCTURE = re.compile(r"""[{\[]$|\{(?!\{).*:|<<|["'].*,$""")
-"""What is no text, but a mapping or list that goes on, or stands in another."""
+"""Not a text, but a mapping or list that goes on or is inside another one."""
 
 _SIGNS = "*&!|>{}[]?-,@`%\"'#"
 _SECRET = re.compile(r"key(?!word)|url|token|secret|pass|auth|cred|sk-", re.IGNORECASE)
 _LONGEST = 100
 _FAR = 300
 _MISPLACED = tuple(
-    (re.compile(pattern), said)
-    for pattern, said in (
-        (r"[ \t]*?(\t)", "a tab stands where YAML wants spaces: indent with spaces"),
-        (rf"[ \t]*([{BLANKS}])", "{name} stands where YAML wants spaces: indent with spaces"),
+    (re.compile(pattern), message)
+    for pattern, message in (
+        (r"[ \t]*?(\t)", "a tab is used where YAML needs spaces: indent with spaces"),
+        (rf"[ \t]*([{BLANKS}])", "{name} is used where YAML needs spaces: indent with spaces"),
         (
             rf"[ \t]*(?:-|[\w$.'\"-]+:)([{BLANKS}])",
-            "{name} stands where YAML wants a space: write a space",
+            "{name} is used where YAML needs a space: write a space",
         ),
-        (r" *-(\t)", "a tab stands where YAML wants a space: write a space"),
-        (r"[ \t]*(```|~~~)", "a fence of Markdown is no YAML: remove the line"),
-        (r"(?:.*?[\s,{\[])??(//|/\*)", "`{sign}` begins no comment in YAML: write `#`"),
+        (r" *-(\t)", "a tab is used where YAML needs a space: write a space"),
+        (r"[ \t]*(```|~~~)", "a Markdown code fence is not YAML: remove the line"),
+        (r"(?:.*?[\s,{\[])??(//|/\*)", "`{sign}` does not start a comment in YAML: write `#`"),
     )
 )
-"""What a line has that YAML does not take, as the first group, and what to say of it."""
+"""What YAML refuses in a line, as the first group, and the message for it."""
 
 _BULLET = re.compile(r"[ \t]*([*•–—])[ \t]")
 _SEPARATED = re.compile(r"""[ \t]*(?:- +)*[\w$.-]+(?:[ \t]*([=\uff1a\ufe55\u2236])|(:)(?=[^\s:/]))""")
-"""A key whose `:` is another sign, or lacks the space behind it."""
+"""A key with another sign instead of `:`, or without the space after it."""
 
 
 def quoted(text: str, at: int, *, item: bool = False, comment: bool = False) -> str:
     """The line at this place with its value in quotes: `key: "value"`.
 
-    item: of a list, so that what is in brackets is quoted one by one, and a key is a part of the text.
-    comment: what YAML takes for a comment is a part of the text.
-    "" where the value does not begin with a sign of YAML's nor hold what ends it, and where it may be secret.
+    item: of a list: what is in brackets is quoted one by one, and a key is part of the text.
+    comment: what YAML reads as a comment is part of the text.
+    "" where the value needs no quotes, and where it may be secret.
     """
     line = _line(text, at)[1].strip()
     match = _LINE.fullmatch(line)
@@ -73,9 +73,9 @@ def quoted(text: str, at: int, *, item: bool = False, comment: bool = False) -> 
 
 
 def write(text: str, at: int) -> str:
-    """`, and write …` for the same line; "" where it may not be shown."""
-    said = quoted(text, at)
-    return f": write {said}" if said else ""
+    """`: write …` for the same line; "" where it may not be shown."""
+    line = quoted(text, at)
+    return f": write {line}" if line else ""
 
 
 def _quoted(value: str) -> str:
@@ -85,7 +85,7 @@ def _quoted(value: str) -> str:
 
 
 def _below_credentials(text: str, at: int) -> bool:
-    """Whether the line stands below `credentials:`, or may: only so many lines are looked at."""
+    """Whether the line is below `credentials:`, or may be: only some lines above are looked at."""
     start, line = _line(text, at)
     inner = _depth(line)
     for _ in range(_FAR):
@@ -104,22 +104,22 @@ def _depth(line: str) -> int:
 
 
 def misplaced(text: str, at: int) -> tuple[str, int] | None:
-    """What a syntax error comes from, where it is no text without quotes: a sentence, and its place."""
+    """The cause of a syntax error other than a text without quotes: a message, and its place."""
     start, line = _line(text, at)
     above, before = _line(text, start - 1) if start else (0, "")
-    for pattern, said in _MISPLACED:
+    for pattern, message in _MISPLACED:
         for begin, each in ((start, line), (above, before)):
             if found := pattern.match(each):
-                return said.format(name=named(found[1][0]), sign=found[1]), begin + found.start(1)
+                return message.format(name=named(found[1][0]), sign=found[1]), begin + found.start(1)
     if found := _BULLET.match(line):
-        return f"`{found[1]}` begins no item of a list: write `- `", start + found.start(1)
+        return f"`{found[1]}` does not start an item of a list: write `- `", start + found.start(1)
     if text[at : at + 1] in (",", ";") and text[:at].rstrip(" ")[-1:] in ("'", '"'):
-        return f"`{text[at]}` stands behind a value, and YAML ends it with the line: remove it", at
+        return f"`{text[at]}` follows a value, which in YAML ends with its line: remove it", at
     return None
 
 
 def separated(text: str, at: int) -> tuple[str, int] | None:
-    """What a line, or the one above, has in the place of a key's `: `: a sentence, and its place."""
+    """What a line, or the one above, has instead of a key's `: `: a message, and its place."""
     start, line = _line(text, at)
     above, before = _line(text, start - 1) if start else (0, "")
     for begin, each in ((start, line), (above, before)):
@@ -127,19 +127,19 @@ def separated(text: str, at: int) -> tuple[str, int] | None:
         if found is None:
             continue
         if found[2]:
-            return "a space is missing behind the `:` of a key: write one", begin + found.start(2)
+            return "a space is missing after the `:` of a key: add it", begin + found.start(2)
         sign = "`=`" if found[1] == "=" else named(found[1])
-        return f"{sign} stands where YAML wants `: `: write a colon and a space", begin + found.start(1)
+        return f"{sign} is used where YAML needs `: `: write a colon and a space", begin + found.start(1)
     return None
 
 
 def blank(sign: str) -> str:
-    """The sentence for a blank that is no space in front of a key."""
-    return f"{named(sign)} stands where YAML wants spaces: indent with spaces"
+    """The message for a blank that is not a space before a key."""
+    return f"{named(sign)} is used where YAML needs spaces: indent with spaces"
 
 
 def _line(text: str, at: int) -> tuple[int, str]:
-    """Where the line of a place begins, and the line."""
+    """The start of the line at this place, and the line."""
     start = text.rfind("\n", 0, at) + 1
     stop = text.find("\n", at)
     return start, text[start : stop if stop >= 0 else len(text)]

@@ -1,7 +1,7 @@
-"""Items that come, go and move in a list: what to splice into its text.
+"""Items that are added, removed and moved in a list → splices.
 
-An item that moves keeps its source. Where each item has lines of its own it takes them along, and the comment
-behind it with them; where items share lines, what is between them stays.
+An item that moves keeps its source. Where each item has lines of its own it takes them along, with the
+comment after it; where items share lines, what is between them stays.
 """
 
 from __future__ import annotations
@@ -9,15 +9,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ruamel.yaml.nodes import SequenceNode
 
-from reconciler.yaml.compose import index
 from reconciler.yaml.matching import Matched
 from reconciler.yaml.spans import Entry, Spans
+from reconciler.yaml.tree import index
 
-Splice = tuple[int, int, str]
-"""Where it begins and ends in the text, and what comes in its place."""
+
+class Splice(NamedTuple):
+    """New text for what is between two places.
+
+    ends: whether the line break that ends the whole text is now part of a value.
+    """
+
+    start: int
+    stop: int
+    text: str
+    ends: bool = False
+
 
 _COMMA = re.compile(r"[ \t]*,")
 _REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
@@ -25,7 +36,7 @@ _REST_OF_LINE = re.compile(r"[ \t]*(?:(?<!\S)#[^\n]*?)?(?=\r?\n|$)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Lines that only one item stands on: where they begin, where it ends, its comma ends, and they end."""
+    """The lines of one item: where they start, where the item ends, its comma, and the lines."""
 
     start: int
     end: int
@@ -35,10 +46,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The items of a list, and what becomes of them. Items are numbers: i of the old, j of the new.
+    """The old and new items of a list. Items are numbers: i of old ones, j of new ones.
 
-    flow: whether it is in brackets. rows: of the old, None where some share lines. carried: the old ones of
-    new ones that have their source. gone: the old ones that nothing takes the place of.
+    many: of new ones. flow: whether in brackets. rows: of old ones, None where some share lines. carried: the
+    old item whose source a new one takes. gone: old items that no new one replaces.
     """
 
     spans: Spans
@@ -54,7 +65,7 @@ class Items:
     def of(
         cls, spans: Spans, node: SequenceNode, before: Sequence[str], after: Sequence[str], *, flow: bool
     ) -> Items:
-        """before, after: what the list says and shall say; neither is empty."""
+        """before, after: the current and the new texts; neither is empty."""
         old = spans.items(node)
         rows = _rows(spans, old, flow=flow)
         matched = Matched.of(before, after, in_place=rows is None)
@@ -64,13 +75,13 @@ class Items:
         return cls(spans, old, len(after), flow, rows, matched, carried, gone)
 
     def source(self, i: int) -> str:
-        """What stands in an old item's place."""
+        """The source of an old item."""
         return self.spans.source[self.old[i].start : self.old[i].end]
 
     def splices(self, fresh: Callable[[int, Entry], str], newline: str) -> Iterator[Splice]:
-        """What comes and goes, but for what is put in the place of another.
+        """The items that are added and removed, but not those that replace another.
 
-        fresh: the source of a new item, like an old one's: in brackets as it stands there, else whole lines.
+        fresh: the source of a new item that resembles an old one: in brackets the item, else whole lines.
         """
         came: dict[int, list[int]] = {}
         at = 0
@@ -97,7 +108,7 @@ class Items:
         newline: str,
     ) -> Iterator[Splice]:
         text, source = self.spans.text, self.spans.source
-        ends = rows[-1].comma > rows[-1].end  # whether there is a comma behind the last one
+        ends = rows[-1].comma > rows[-1].end  # whether there is a comma after the last one
 
         def comma(j: int, row: Row | None = None) -> str:
             there = text[row.end : row.comma] if row else ""
@@ -105,7 +116,7 @@ class Items:
 
         for j, i in self.matched.stays.items():
             if text[rows[i].end : rows[i].comma] != comma(j, rows[i]):
-                yield rows[i].end, rows[i].comma, comma(j, rows[i])
+                yield Splice(rows[i].end, rows[i].comma, comma(j, rows[i]))
         for at, numbers in came.items():
             near = max(at - 1, 0)
             lines = []
@@ -119,46 +130,48 @@ class Items:
                 else:
                     lines.append(fresh(j, self.old[near]))
             place = rows[near].stop if at else rows[0].start
-            yield place, place, "".join(lines)
+            yield Splice(place, place, "".join(lines))
         for i in self.gone:
-            yield rows[i].start, rows[i].stop, ""
+            yield Splice(rows[i].start, rows[i].stop, "")
 
     def _without(self, first: int, behind: int) -> Splice:
-        """Items in brackets go, of which others stay."""
+        """Remove items in brackets, but not all of them."""
         text, last = self.spans.text, self.old[behind - 1]
         if behind < len(self.old):
-            return self.old[first].start, self.old[behind].start, ""
+            return Splice(self.old[first].start, self.old[behind].start, "")
         if "#" not in text[self.old[first - 1].end : self.old[first].start]:
-            return self.old[first - 1].end, last.end, ""
+            return Splice(self.old[first - 1].end, last.end, "")
         start, stop = self.old[first].start, self.spans.skip(_COMMA, last.end)
         rest = _REST_OF_LINE.match(text, stop)
         alone = rest is not None and rest.end() == stop and not text[self.spans.line(start) : start].strip()
-        return (self.spans.line(start), self.spans.after(stop), "") if alone else (start, stop, "")
+        return (
+            Splice(self.spans.line(start), self.spans.after(stop), "") if alone else Splice(start, stop, "")
+        )
 
 
 def added(
     spans: Spans, entries: Sequence[Entry], at: int, texts: Sequence[str], newline: str
 ) -> Iterator[Splice]:
-    """New items or keys in brackets before the one with this number, laid out as the others are."""
+    """Insert items or keys in brackets before the one with this number, laid out like the others."""
     near = entries[at - 1] if at else entries[0]
     line = spans.text[spans.line(near.start) : near.start]
     apart = f"{newline}{line}" if not line.strip() and "\n" in spans.text[: near.start] else " "
     if not at:
-        yield near.start, near.start, "".join(f"{text},{apart}" for text in texts)
+        yield Splice(near.start, near.start, "".join(f"{text},{apart}" for text in texts))
         return
     comma = spans.skip(_COMMA, near.end)
     rest = _REST_OF_LINE.match(spans.text, comma)
     if apart == " " or rest is None:
-        yield near.end, near.end, "".join(f",{apart}{text}" for text in texts)
+        yield Splice(near.end, near.end, "".join(f",{apart}{text}" for text in texts))
         return
     if comma == near.end:
-        yield near.end, near.end, ","
+        yield Splice(near.end, near.end, ",")
     made = f",{apart}".join(texts)
-    yield rest.end(), rest.end(), f"{apart}{made}{',' if comma > near.end else ''}"
+    yield Splice(rest.end(), rest.end(), f"{apart}{made}{',' if comma > near.end else ''}")
 
 
 def comment(spans: Spans, at: int) -> str:
-    """The comment that is all of the rest of a line; "" where there is none."""
+    """The comment on the rest of a line; "" where there is none, or something else."""
     rest = _REST_OF_LINE.match(spans.text, at)
     return rest[0].strip(" \t") if rest else ""
 
@@ -176,7 +189,7 @@ def _rows(spans: Spans, items: Sequence[Entry], *, flow: bool) -> Sequence[Row] 
 
 
 def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> bool:
-    """Whether its source may stand anywhere in the list. leaves: it does not stand in its place any more."""
+    """Whether its source may move within the list. leaves: whether its own place is gone."""
     item = items[i]
     if not item.alias and "&" in spans.text[item.value : spans.content(item)] and not leaves:
         return False
@@ -185,7 +198,7 @@ def _may_move(spans: Spans, items: Sequence[Entry], i: int, *, leaves: bool) -> 
 
 
 def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and the one behind the last of rising numbers that follow each other."""
+    """The runs of consecutive numbers: the first, and the one after the last."""
     first = behind = -1
     for number in numbers:
         if number != behind:

@@ -1,4 +1,4 @@
-"""Which piece of the old a piece of the new is: lines of a text, items of a list. Pure."""
+"""Matches new pieces with old ones: lines of a text, items of a list. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Stretch = tuple[range, range]
 """Numbers of old pieces and of new ones."""
 
 _FEW = 10_000
-"""Pairs of pieces that are compared each with each."""
+"""The most pairs of pieces that are compared one by one."""
 
 _DEEPEST = 20
 
@@ -19,10 +19,9 @@ _DEEPEST = 20
 def reused(
     old: Sequence[str], source: Sequence[str], new: Sequence[str], fresh: Callable[[int], str]
 ) -> Iterator[tuple[int, str]]:
-    """For every new piece of a text its source: the old one's where the piece is old, else a fresh one.
+    """For every new piece the number and the source of the equal old one, else -1 and a fresh source.
 
-    With the old piece's number, -1 for a fresh one. old and source are of one length; fresh: what makes the
-    source of the new piece with this number.
+    source: of each old piece. fresh: makes the source of the new piece with this number.
     """
     same = {j: i for there, here in equal(old, new) for i, j in zip(there, here, strict=True)}
     for j in range(len(new)):
@@ -31,10 +30,10 @@ def reused(
 
 
 def equal(old: Sequence[str], new: Sequence[str]) -> list[Stretch]:
-    """The stretches that both have in common, each as long as the other, in their order.
+    """The stretches that both have in common, in their order.
 
-    Few pieces are compared by difflib, which takes the cube of their number at worst. Many are cut at those
-    that occur once in both, as a patience diff does it.
+    difflib compares few pieces; its time is cubic at worst. Many are split at the pieces that occur once in
+    both, as in a patience diff.
     """
     found: list[Stretch] = []
     todo = [(range(len(old)), range(len(new)), 0)]
@@ -64,9 +63,9 @@ def equal(old: Sequence[str], new: Sequence[str]) -> list[Stretch]:
 def _anchors(
     old: Sequence[str], there: range, new: Sequence[str], here: range, *, repeated: bool
 ) -> list[tuple[int, int]]:
-    """The most pieces of both, in the order of both, of those that each has once.
+    """The longest common subsequence of the pieces that occur once in each.
 
-    repeated: of the others too, the first of one with the first of the other, and so on.
+    repeated: with the other pieces too, the first one with the first one, and so on.
     """
     places: list[dict[tuple[str, int], int]] = []
     for pieces, part in ((old, there), (new, here)):
@@ -76,7 +75,7 @@ def _anchors(
             count[pieces[at]] = number = count.get(pieces[at], -1) + 1
             numbered[pieces[at], number] = at
         places.append({key: at for key, at in numbered.items() if repeated or not count[key[0]]})
-    # The longest run that rises in both.
+    # The longest increasing subsequence.
     lasts: list[int] = []
     pairs: list[tuple[int, int]] = []
     before: dict[tuple[int, int], tuple[int, int] | None] = {}
@@ -97,7 +96,7 @@ def _anchors(
 
 
 def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
-    """The same with those put together that follow each other in both."""
+    """The same stretches, with adjacent ones joined."""
     found: list[Stretch] = []
     for there, here in stretches:
         if found and found[-1][0].stop == there.start and found[-1][1].stop == here.start:
@@ -109,10 +108,10 @@ def _joined(stretches: Sequence[Stretch]) -> list[Stretch]:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """What becomes of a list's items. All are numbers of old items by those of new ones.
+    """Old items of a list by new ones, as numbers.
 
-    stays: the place of the old one is the new one's, whether or not it says the same; both rise. moves: the
-    old one says the same elsewhere. An old item in neither goes, a new one in neither comes.
+    stays: the old item in whose place the new one is, whether or not it is equal; both increase. moves: the
+    equal old item from another place. Old items in neither are removed, new ones in neither are added.
     """
 
     stays: dict[int, int]
@@ -120,7 +119,7 @@ class Matched:
 
     @classmethod
     def of(cls, old: Sequence[str], new: Sequence[str], *, in_place: bool = False) -> Matched:
-        """in_place: an item that moves still leaves its place to the next best, so both have the number."""
+        """in_place: the place of an item that moves is given to another one, so that both have its number."""
         stays: dict[int, int] = {}
         moves: dict[int, int] = {}
         others: list[tuple[range, range]] = []

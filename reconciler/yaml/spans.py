@@ -1,6 +1,6 @@
-"""Where the keys, items and values of a manifest's text stand, to the character. Reads, changes nothing.
+"""The exact places of keys, items and values in a manifest's text. Changes nothing.
 
-libyaml tells where a node begins, but nothing of an alias, and of a block only where the next thing begins.
+libyaml tells where a node starts, but not where an alias is, and not where a block ends.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from reconciler.yaml.blocks import Block, CannotEditError
-from reconciler.yaml.compose import end, index, uncommented
+from reconciler.yaml.jsonc import uncommented
+from reconciler.yaml.tree import end, index
 
-# In all of these re.ASCII: YAML has no other blanks.
+# All with re.ASCII: YAML has no other blanks.
 ANCHOR = re.compile(r"&\S+", re.ASCII)
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s|(?<!\S)#[^\n]*)+)*", re.ASCII)
@@ -28,8 +29,8 @@ _COLON = re.compile(r"\s*:", re.ASCII)
 class Entry:
     """The value of a key, or an item of a list. start: of its key or dash, else of the value.
 
-    head: behind the colon or dash. value: where the value begins, its anchor and tag before it; end: behind
-    the last character. alias: whether an alias stands there, for a node that stands elsewhere.
+    head: after the colon or dash. value: where the value starts, with its anchor and tag; end: after its last
+    character. alias: whether it is an alias, of a node that is elsewhere.
     """
 
     start: int
@@ -41,10 +42,9 @@ class Entry:
 
 
 class Spans:
-    """A text and the places in it. as_json: it is JSON, so it has no anchors, tags or blocks.
+    """A text and the places in it. as_json: it is JSON, without anchors, tags and blocks.
 
-    source: the text as it is. text: the same where it is looked for what stands where; JSON has no comments
-    there.
+    source: the text. text: the same with blanks for the comments of JSON, to search in.
     """
 
     def __init__(self, text: str, as_json: bool) -> None:
@@ -58,7 +58,7 @@ class Spans:
         return list(self.entries(node).values()) if isinstance(node, MappingNode) else ()
 
     def entries(self, node: Node) -> dict[str, Entry]:
-        """The keys of a mapping that stand in it themselves, `<<` among them, in their order."""
+        """The keys of a mapping in their order, with `<<` but without those that it merges."""
         found: dict[str, Entry] = {}
         for key, value in node.value:
             stop = self.end(key)
@@ -94,7 +94,7 @@ class Spans:
         return Entry(start, head, node, value, alias.end(), alias=True)
 
     def end(self, node: Node) -> int:
-        """Behind the last character of what a node says; of a block scalar behind its lines."""
+        """The place after a node's last character; of a block scalar after its lines."""
         if self.json:
             return end(node)
         if isinstance(node, ScalarNode):
@@ -105,12 +105,12 @@ class Spans:
         return max(entry.end for entry in self.parts(node))
 
     def content(self, node: Node | Entry) -> int:
-        """Where a node begins behind its anchor and tag."""
+        """Where a node starts, after its anchor and tag."""
         start = node.value if isinstance(node, Entry) else index(node)
         return start if self.json else self.skip(_PROPERTIES, start)
 
     def inside(self, entry: Entry) -> tuple[int, str]:
-        """Where a new value begins, and the anchor that must be put before it: it stays, a tag goes."""
+        """Where a new value starts, and the anchor to write before it: an anchor stays, a tag goes."""
         if entry.alias or self.json:
             return entry.value, ""
         anchor = ANCHOR.match(self.text, entry.value)
@@ -126,17 +126,17 @@ class Spans:
         return found.end() if found else at
 
     def line(self, at: int) -> int:
-        """Where the line begins."""
+        """The start of the line."""
         return self.text.rfind("\n", 0, at) + 1
 
     def after(self, at: int) -> int:
-        """Where the next line begins, or the text ends; itself where a line begins."""
+        """The start of the next line, or the end of the text; the place itself at the start of a line."""
         if at and self.text[at - 1] == "\n":
             return at
         return self.text.find("\n", at) + 1 or len(self.text)
 
     def blanks(self, at: int) -> int:
-        """Where the blanks begin that stand before it."""
+        """The start of the blanks before it."""
         while at and self.text[at - 1] in " \t":
             at -= 1
         return at
@@ -150,5 +150,5 @@ def in_brackets(node: Node) -> bool:
 
 
 def is_block(entry: Entry) -> bool:
-    """Whether it is a mapping or list with a line for each."""
+    """Whether it is a mapping or list outside of brackets, with lines for its entries."""
     return not entry.alias and not isinstance(entry.node, ScalarNode) and not in_brackets(entry.node)

@@ -272,7 +272,7 @@ def test_no_instance_at_all(doctor: Callable[..., Found], server: Sandbox) -> No
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (None, "holds no manifest"),
+        (None, "contains no manifest"),
         ("bots: [", "1 error, the first at"),
         ("bots: {um: {\x1b[31m: 1}}", "reconciler validate"),
     ],

@@ -83,7 +83,7 @@ def test_a_url_in_the_manifest(run: Run, server: Sandbox, shop: World, bots: Pat
     server.calls.clear()
     refused = run("apply", "p.json", "--yes")
     assert (refused.exit_code, server.writes) == (1, [])
-    assert "functionUrl has a secret in it, which no plan file holds" in refused.stderr
+    assert "functionUrl contains a secret, which no plan file does" in refused.stderr
     said += [refused.output, run("show", "p.json").output, run("show", "p.json", "--format", "json").output]
     applied = run("apply", "--bots", bots, "--yes", "--reviewed", "p.json")
     assert applied.exit_code == 0, applied.output
@@ -118,4 +118,4 @@ def test_a_reference_in_quotes_is_an_error(run: Run, shop: World, bots: Path) ->
     _write(bots, '"!env HOME"')
     refused = run("validate", "--bots", bots)
     assert refused.exit_code == 1
-    assert "functionUrl begins like a tag: write !env without quotes" in refused.stderr
+    assert "functionUrl starts like a tag: write !env without quotes" in refused.stderr

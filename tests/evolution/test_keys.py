@@ -16,7 +16,7 @@ import pytest
 from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.errors import ManifestError, Position
 from reconciler.manifests import secrets
-from reconciler.manifests.keyshape import fault
+from reconciler.manifests.key_format import fault
 from reconciler.manifests.secrets import NoKeyError, SecretError
 from tests.evolution.test_secrets import everything
 
@@ -331,7 +331,7 @@ def test_keys_of_all_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
             [instance("x", 3, "a"), instance("y", 7, "b")],
             "bots/y.yaml:7:3",
             "'b' has the same key as 'a' of the instance 'x' (bots/x.yaml:3:3), and the server takes a key "
-            "once in its whole database: borrow it in its place, `openaiCreds: {instance: x, name: a}` "
+            "once in its whole database: share that one, `openaiCreds: {instance: x, name: a}` "
             "(a shared credential works where the instance already has settings, or gets them with another "
             "credential of its own; a second key of the same OpenAI project costs nothing)",
         ),

@@ -63,14 +63,14 @@ def test_of_json_it_says_that_it_has_no_tags(tmp_path: Path) -> None:
 
 
 NAMES = {
-    "two that differ by case": (("p.md", "P.md"), "stands beside 'P.md'"),
-    "folders that differ by case": (("a/p.md", "A/q.md"), "stands beside 'A'"),
-    "two that differ by form": (("é.md", "e\u0301.md"), "stands beside"),
-    "a colon": (("p:1.md",), "Windows does not take"),
-    "a question mark": (("oi?.md",), "Windows does not take"),
-    "a device": (("con.md",), "Windows does not take"),
-    "a dot at the end": (("p.",), "Windows does not take"),
-    "accents of their own": (("e\u0301.md",), "other systems may join"),
+    "two that differ by case": (("p.md", "P.md"), "is next to 'P.md'"),
+    "folders that differ by case": (("a/p.md", "A/q.md"), "is next to 'A'"),
+    "two that differ by form": (("é.md", "e\u0301.md"), "is next to"),
+    "a colon": (("p:1.md",), "Windows does not allow"),
+    "a question mark": (("oi?.md",), "Windows does not allow"),
+    "a device": (("con.md",), "Windows does not allow"),
+    "a dot at the end": (("p.",), "Windows does not allow"),
+    "accents of their own": (("e\u0301.md",), "other systems may combine"),
 }
 
 

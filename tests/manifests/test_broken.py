@@ -35,7 +35,7 @@ OTHER_CHAT = "botType: chatCompletion; model: gpt-4o; maxTokens: 5; "
 
 SYNTAX = {
     "tab": ("bots:\n‸\ta: 1", "tab", "spaces"),
-    "sign": ("bots: ‸@x", "cannot begin with `@`", "quotes"),
+    "sign": ("bots: ‸@x", "cannot start with `@`", "quotes"),
     "colon in a text": ("bots: a‸: b", "`:`", "quotes"),
     "colon in flow": ("bots: {a: b‸:c}", "braces", "quotes"),
     "open quote": ('bots: ‸"a', "never closed"),
@@ -53,8 +53,8 @@ SYNTAX = {
     "control character": ("bots:\n  é‸\x01: 1", "control character"),
     "line at the left": ("bots: {}\n‸- a", "indentation"),
     "directive": ("‸%YAML 3.0\n---\nbots: {}", "not valid YAML", "%YAML"),
-    "nothing": ("‸", "says nothing", "bots:"),
-    "only comments": ("‸# later\n", "says nothing"),
+    "nothing": ("‸", "is empty", "bots:"),
+    "only comments": ("‸# later\n", "is empty"),
     "a list": ("‸- a", "a manifest must be a mapping", "a list"),
     "a text": ("‸hello", "a manifest must be a mapping", "'hello'"),
     "nested lists": (f"x-a: {'[' * 48}‸[{'[' * 10_000}", "nesting", "50"),
@@ -66,8 +66,8 @@ SYNTAX = {
         "".join(f"x-{n}: {HERE * (n == 49)}&a{n} [{f'*a{n - 1}' if n else 1}]\n" for n in range(60)),
         "nesting",
     ),
-    "cycle": ("x-a: ‸&a [*a]", "leads back"),
-    "merge cycle": ("bots:\n  a: ‸&a\n    <<: *a\n", "leads back"),
+    "cycle": ("x-a: ‸&a [*a]", "refers to the value that contains it"),
+    "merge cycle": ("bots:\n  a: ‸&a\n    <<: *a\n", "refers to the value that contains it"),
     "alias bomb": (
         "x-0: &a0 [0, 0, 0, 0, 0, 0, 0, 0, 0, 0]\n"
         + "".join(
@@ -85,9 +85,9 @@ SYNTAX = {
 STRUCTURE = {
     "no bots": ("‸instance: a", "no bots", "bots: {}"),
     "unknown key": ("‸bot: {}\nbots: {}", "'bot'", "did you mean 'bots'?"),
-    "key twice": (f"{ONE}‸bots: {{}}", "'bots' stands twice", "loja.yaml:1:1"),
-    "bot twice": (f"{ONE}  ‸a: {{}}", "'a' stands twice", "loja.yaml:2:3"),
-    "field twice": (f"{ONE}    ‸model: gpt-4o", "'model' stands twice", "loja.yaml:5:5"),
+    "key twice": (f"{ONE}‸bots: {{}}", "'bots' appears twice", "loja.yaml:1:1"),
+    "bot twice": (f"{ONE}  ‸a: {{}}", "'a' appears twice", "loja.yaml:2:3"),
+    "field twice": (f"{ONE}    ‸model: gpt-4o", "'model' appears twice", "loja.yaml:5:5"),
     "key is a list": (f"{ONE}? ‸[a]\n: 1", "key", "a list"),
     "key with a tag": (f"{ONE}    ‸!file x: 1", "key", "'x' with the tag '!file'"),
     "bots without a value": ("bots:‸", "bots must be a mapping", "nothing"),
@@ -97,8 +97,8 @@ STRUCTURE = {
     "defaults as a list": ("defaults: ‸[]\nbots: {}", "defaults must be a mapping"),
     "merge of a text": (f"{ONE}    <<: ‸x", "`<<` merges", "mapping"),
     "merge of texts": (f"{ONE}    <<: [‸x]", "`<<` merges", "mapping"),
-    "two merges": (f"x-a: &a {{}}\n{ONE}    <<: *a\n    ‸<<: *a", "`<<` stands twice", "[*one, *other]"),
-    "quoted merge": (f'{ONE}    ‸"<<": 1', "'<<' is no field"),
+    "two merges": (f"x-a: &a {{}}\n{ONE}    <<: *a\n    ‸<<: *a", "`<<` appears twice", "[*one, *other]"),
+    "quoted merge": (f'{ONE}    ‸"<<": 1', "'<<' is not a field"),
     "instance empty": ('instance: ‸""\nbots: {}', "instance", "empty"),
     "instance null": ("instance:‸\nbots: {}", "instance has no value"),
     "instance too long": (f"instance: ‸{'a' * 256}\nbots: {{}}", "256 characters", "255"),
@@ -110,14 +110,14 @@ STRUCTURE = {
 }
 
 FIELDS = {
-    "unknown field": (with_line("‸modle: x"), "'modle' is no field", "did you mean 'model'?"),
+    "unknown field": (with_line("‸modle: x"), "'modle' is not a field", "did you mean 'model'?"),
     "unknown field, other case": (with_line("‸triggervalue: x"), "did you mean 'triggerValue'?"),
-    "unknown field, key": (with_line("'‸[key]': x").replace("'‸", "‸'"), "'[key]' is no field"),
+    "unknown field, key": (with_line("'‸[key]': x").replace("'‸", "‸'"), "'[key]' is not a field"),
     "after odd line breaks": (with_line("description: 'a\u2028b\x85c'\n    ‸nope: x"), "'nope'"),
-    "unknown field, far": (with_line("‸zzz: x"), "'zzz' is no field of a bot:"),
+    "unknown field, far": (with_line("‸zzz: x"), "'zzz' is not a field of a bot:"),
     "unknown field of defaults": (f"defaults:\n  ‸Model: x\n{ONE}", "did you mean 'model'?"),
     "previously in defaults": (f"defaults:\n  ‸previously: [x]\n{ONE}", "one bot", "move it"),
-    "long key": (with_line(f"‸{'k' * 500}: x"), "k…' is no field"),
+    "long key": (with_line(f"‸{'k' * 500}: x"), "k…' is not a field"),
     "bool yes": (with_line("enabled: ‸yes"), "true or false", "'yes'"),
     "bool in capitals": (with_line("enabled: ‸True"), "true or false", "'True'"),
     "bool quoted": (with_line('enabled: ‸"true"'), "true or false", "without quotes"),
@@ -147,7 +147,7 @@ FIELDS = {
     "text empty": (with_line("triggerValue:‸"), "has no value", '""'),
     "text null": (with_line("triggerValue: ‸null"), "cannot be null", '"null"'),
     "text tilde": (with_line("triggerValue: ‸~"), "cannot be null", '"~"'),
-    "text list": (with_line("triggerValue: ‸[a]"), "is a text", "a list"),
+    "text list": (with_line("triggerValue: ‸[a]"), "must be a text", "a list"),
     "text tag": (with_line("triggerValue: ‸!!str 1"), "'!!str'", "leave it out"),
     "text NUL": (with_line('triggerValue: ‸"a\\0"'), "NUL"),
     "text too long": (with_line(f"keywordFinish: ‸{'é' * 101}"), "101 characters", "100"),

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ManifestError, ReconcilerError
-from reconciler.manifests.load import MAX_INCLUDED, MAX_MANIFEST, load
+from reconciler.manifests.confined import MAX_INCLUDED, MAX_MANIFEST
+from reconciler.manifests.load import load
 from tests.manifests.writing import CHAT, HERE, bot, marked, problems, read, write
 
 not_as_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -41,7 +42,7 @@ def test_not_a_directory(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("files", [{}, {"README.md": "x", ".a.yaml": "bots: {}", "_b/c.yaml": "bots: {}"}])
 def test_a_directory_without_manifests_is_never_no_bots(tmp_path: Path, files: dict[str, str]) -> None:
-    with pytest.raises(ReconcilerError, match="holds no manifest"):
+    with pytest.raises(ReconcilerError, match="contains no manifest"):
         read(tmp_path, files)
 
 
@@ -91,8 +92,8 @@ def test_every_error_of_every_file_at_once_and_in_order(tmp_path: Path) -> None:
 def test_two_manifests_of_one_instance(tmp_path: Path) -> None:
     found = problems(tmp_path, {"loja.yaml": "bots: {}", "x/any.yml": "bots: {}\ninstance: loja"})
     assert len(found) == 1
-    assert found[0].startswith("x/any.yml:2:11: instance 'loja' is declared at ")
-    assert "loja.yaml:1:1 already" in found[0]
+    assert found[0].startswith("x/any.yml:2:11: instance 'loja' is already declared at ")
+    assert "loja.yaml:1:1: keep" in found[0]
 
 
 def test_what_is_wrong_in_an_anchor_is_said_once(tmp_path: Path) -> None:
@@ -124,9 +125,13 @@ BYTES = {
     "UTF-16, the other way": ("bots: {}".encode("utf-16-be"), "1:1: the manifest is UTF-16", "UTF-8"),
     "UTF-32": ("bots: {}".encode("utf-32"), "1:1: the manifest is UTF-32", "UTF-8"),
     "UTF-32 without a mark": ("bots: {}".encode("utf-32-be"), "1:1: the manifest is UTF-32", "UTF-8"),
-    "two marks": ("\ufeff\ufeffbots: {}".encode(), "1:1: the manifest begins with two byte order", "UTF-8"),
-    "a merge conflict": (CONFLICT.encode(), "2:1: the manifest holds a merge conflict", "resolve it"),
-    "a merge conflict, CRLF": (CONFLICT.replace("\n", "\r\n").encode(), "2:1: the manifest holds a", "merge"),
+    "two marks": ("\ufeff\ufeffbots: {}".encode(), "1:1: the manifest starts with two byte order", "UTF-8"),
+    "a merge conflict": (CONFLICT.encode(), "2:1: the manifest contains a merge conflict", "resolve it"),
+    "a merge conflict, CRLF": (
+        CONFLICT.replace("\n", "\r\n").encode(),
+        "2:1: the manifest contains a",
+        "merge",
+    ),
     "too large": (b"#" * (MAX_MANIFEST + 1), "1:1: the manifest is larger than 5 MiB", "smaller"),
     "NULs": (b"a\0" + b"b" * 100, "1:2: ", "U+0000 NULL"),
 }
@@ -231,7 +236,7 @@ def test_links_that_lead_astray(tmp_path: Path) -> None:
         ("gone.yaml:1:1: the manifest does not exist", ""),
         ("loop:1:1: the link leads to itself", ""),
         ("loop.yaml:1:1: the manifest ", "link"),
-        ("sub/up:1:1: the directory is a link that leads back", ""),
+        ("sub/up:1:1: the directory is a link to a directory that contains it", ""),
     ]
     assert len(found) == len(expected), found
     for line, (start, word) in zip(found, expected, strict=True):
@@ -363,7 +368,7 @@ def test_a_manifest_that_is_taken_in_is_an_error(tmp_path: Path, text: str) -> N
     found = problems(tmp_path, {"loja.yaml": prompt("p.yaml"), "p.yaml": text})
     assert len(found) == 1
     assert found[0].startswith("p.yaml:1:1: the file is a manifest, and a `!file` in ")
-    assert "loja.yaml takes it in" in found[0]
+    assert "loja.yaml includes it" in found[0]
 
 
 # -- what is swapped while it is read ---------------------------------------------------------

@@ -100,7 +100,7 @@ def test_the_names_of_a_folders_file(tmp_path: Path, name: str) -> None:
 
 
 def test_a_folders_file_is_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(ReconcilerError, match="holds no manifest"):
+    with pytest.raises(ReconcilerError, match="contains no manifest"):
         read(tmp_path, {D: "bots: {}"})
 
 
@@ -268,8 +268,8 @@ LOJA = f"bots: {{a: {{{BOT}}}}}"
 BROKEN: dict[str, tuple[dict[str, str], list[str]]] = {
     "syntax": ({D: "defaults: {‸"}, ["closing bracket is missing"]),
     "a list": ({D: "‸[]"}, ["a folder's file must be a mapping"]),
-    "nothing": ({D: "‸"}, ["says nothing"]),
-    "instance": ({D: "‸instance: x"}, ["about many instances"]),
+    "nothing": ({D: "‸"}, ["is empty"]),
+    "instance": ({D: "‸instance: x"}, ["applies to many instances"]),
     "credentials": ({D: "‸credentials: {main: {apiKey: sk-canary}}"}, ["move them to its manifest"]),
     "unknown key": ({D: "‸defautls: {}"}, ["did you mean 'defaults'?"]),
     "unknown field": ({D: "defaults: {‸modle: x}"}, ["did you mean 'model'?"]),
@@ -295,18 +295,18 @@ BROKEN: dict[str, tuple[dict[str, str], list[str]]] = {
         {D: "defaults: {openaiCreds: a, ‸openaiCredsId: b}", "loja.yaml": f"bots: {{a: {{{BARE}}}}}"},
         ["keep one"],
     ),
-    "a marker": ({D: "defaults: {description: ‸'[gitops:a]'}"}, ["looks like the marker"]),
+    "a marker": ({D: "defaults: {description: ‸'[gitops:a]'}"}, ["looks like an ownership marker"]),
     "no such variable": (
         {D: "vars: {loja: x}\ndefaults: {description: ‸'${loka}'}"},
-        ["${loka} is no variable (did you mean 'loja'?)", "$${", "in instance 'a'"],
+        ["${loka} is not a declared variable (did you mean 'loja'?)", "$${", "in instance 'a'"],
     ),
     "no such variable in a file": (
         {D: "vars: {}\ndefaults: {description: ‸!file p.md}", "p.md": "${x}"},
-        ["${x} is no variable:"],
+        ["${x} is not a declared variable:"],
     ),
     "no such variable in a list": (
         {D: "vars: {}\ndefaults: {userMessages: [a, ‸'${x}']}"},
-        ["${x} is no variable"],
+        ["${x} is not a declared variable"],
     ),
     "no such variable in a name": (
         {
@@ -339,7 +339,7 @@ BROKEN: dict[str, tuple[dict[str, str], list[str]]] = {
             "loja.yaml": "vars: {n: x}\nbots: {}\n"
             "credentials:\n  x: {apiKey: !env A}\n  ‸${n}: {apiKey: !env B}"
         },
-        ["'x' stands at"],
+        ["'x' is already declared at"],
     ),
     "a fallback that one instance lacks": (
         {D: "settings: {fallback: ‸a}", "b.yaml": "bots: {}"},
@@ -390,12 +390,12 @@ def test_place_and_words(tmp_path: Path, files: dict[str, str], words: list[str]
 def test_a_name_that_is_nearly_right(tmp_path: Path, name: str) -> None:
     (found,) = problems(tmp_path, {name: "defaults: {}", "loja.yaml": LOJA})
     assert found.startswith(f"{name}:1:1: ")
-    assert "stands in _defaults.y" in found
+    assert "are read from _defaults.y" in found
 
 
 def test_two_files_of_one_folder(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, {D: "x-: 1", "_defaults.json": "{}", "loja.yaml": LOJA})
-    assert found.startswith("_defaults.yaml:1:1: the folder has ")
+    assert found.startswith("_defaults.yaml:1:1: the folder also has ")
 
 
 def test_a_broken_folder_hides_no_other_error(tmp_path: Path) -> None:

@@ -138,36 +138,40 @@ def test_borrowing(tmp_path: Path, default: str, own: str, meant: tuple[str | No
 # -- what is wrong ----------------------------------------------------------------------------
 
 CREDENTIALS = {
-    "a plain key": (f"main: {{apiKey: ‸{KEY}}}", "never stands in a manifest", "!env NAME"),
-    "an odd key": (f"main: {{apiKey: ‸{ODD_KEY}}}", "never stands in a manifest", "revoke"),
-    "a quoted key": (f'main: {{apiKey: ‸"{KEY}"}}', "never stands in a manifest"),
+    "a plain key": (f"main: {{apiKey: ‸{KEY}}}", "must not be in a manifest", "!env NAME"),
+    "an odd key": (f"main: {{apiKey: ‸{ODD_KEY}}}", "must not be in a manifest", "revoke"),
+    "a quoted key": (f'main: {{apiKey: ‸"{KEY}"}}', "must not be in a manifest"),
     "a key in place of the mapping": (f"main: ‸{ODD_KEY}", "a mapping with apiKey", "!secret-file PATH"),
-    "a key as a list": (f"main: {{apiKey: ‸[{ODD_KEY}]}}", "where it is found"),
-    "a key as a mapping": (f"main: {{apiKey: ‸{{{ODD_KEY}: 1}}}}", "where it is found"),
+    "a key as a list": (f"main: {{apiKey: ‸[{ODD_KEY}]}}", "where to find"),
+    "a key as a mapping": (f"main: {{apiKey: ‸{{{ODD_KEY}: 1}}}}", "where to find"),
     "a key as a key": (f"main: {{apiKey: !env A, ‸{ODD_KEY}: 1}}", "nothing else"),
-    "a key twice": (f"main: {{apiKey: !env A, ‸apiKey: {ODD_KEY}}}", "a key stands twice"),
-    "a key as a name": (f"‸{KEY}: {{apiKey: !env A}}", "looks like an api key"),
+    "a key twice": (f"main: {{apiKey: !env A, ‸apiKey: {ODD_KEY}}}", "a key appears twice"),
+    "a key as a name": (f"‸{KEY}: {{apiKey: !env A}}", "looks like an API key"),
     "a key in a merge": (f"main: {{<<: ‸{ODD_KEY}, apiKey: !env A}}", "merges"),
     "a key behind another tag": (f"main: {{apiKey: ‸!envv {ODD_KEY}}}", "did you mean '!env'?"),
-    "a key as a tag": (f"main: {{apiKey: ‸!{KEY} x}}", "where it is found"),
-    "a key behind !file": (f"main: {{apiKey: ‸!file {ODD_KEY}}}", "where it is found"),
-    "a key behind !env": (f"main: {{apiKey: ‸!env {KEY}}}", "name of a variable"),
+    "a key as a tag": (f"main: {{apiKey: ‸!{KEY} x}}", "where to find"),
+    "a key behind !file": (f"main: {{apiKey: ‸!file {ODD_KEY}}}", "where to find"),
+    "a key behind !env": (f"main: {{apiKey: ‸!env {KEY}}}", "name of an environment variable"),
     "a key of Groq behind !env": ("main: {apiKey: ‸!env gsk_4f0123456789abcdefXy}", "not the key", "revoke"),
     "a hexadecimal key behind !env": (f"main: {{apiKey: ‸!env b{'0f' * 16}}}", "not the key", "revoke"),
     "a key behind !secret-file": (f"main: {{apiKey: ‸!secret-file {KEY}}}", "path of a file"),
     "!env of the server's own key": ("main: {apiKey: ‸!env EVOLUTION_API_KEY}", "the server itself"),
-    "!env of nothing": ("main: {apiKey: ‸!env ''}", "name of a variable"),
+    "!env of nothing": ("main: {apiKey: ‸!env ''}", "name of an environment variable"),
     "!env with a digit first": ("main: {apiKey: ‸!env 1A}", "no digit first"),
     "!secret-file of nothing": ("main: {apiKey: ‸!secret-file ''}", "path of a file"),
     "!secret-file with NUL": ('main: {apiKey: ‸!secret-file "a\\0b"}', "path of a file"),
-    "no value": ("main: {apiKey: ‸}", "where it is found"),
+    "no value": ("main: {apiKey: ‸}", "where to find"),
     "no apiKey": ("‸main: {}", "no apiKey", "add"),
     "!env in place of the mapping": ("main: ‸!env A", "a mapping with apiKey"),
     "rotated": ("‸main@2: {apiKey: !env A}", "@ and digits", "rotation"),
     "empty": ("‸'': {apiKey: !env A}", "empty"),
     "too long": (f"‸{'n' * 256}: {{apiKey: !env A}}", "256 characters", "255"),
-    "one name twice": ("a: {apiKey: !env A}\n  ‸a: {apiKey: !env B}", "stands twice"),
-    "one key twice": ("a: {apiKey: !env A}\n  ‸b: {apiKey: !env A}", "is that of 'a'", "openaiCreds: 'a'"),
+    "one name twice": ("a: {apiKey: !env A}\n  ‸a: {apiKey: !env B}", "appears twice"),
+    "one key twice": (
+        "a: {apiKey: !env A}\n  ‸b: {apiKey: !env A}",
+        "is already that of 'a'",
+        "openaiCreds: 'a'",
+    ),
 }
 BESIDE = {
     "credentials as a text": (f"credentials: ‸{ODD_KEY}", "credentials must be a mapping"),
@@ -175,12 +179,12 @@ BESIDE = {
     "credentials with a tag": ("credentials: ‸!env X", "credentials must be a mapping"),
     "an apiKey in defaults": (f"defaults: {{‸apiKey: {ODD_KEY}}}", "in `credentials:`"),
     "settings as a list": ("settings: ‸[]", "settings must be a mapping"),
-    "unknown setting": ("settings: {‸speechTotext: true}", "no setting", "did you mean 'speechToText'?"),
-    "a field that is no setting": ("settings: {‸model: x}", "'model' is no setting"),
+    "unknown setting": ("settings: {‸speechTotext: true}", "not a setting", "did you mean 'speechToText'?"),
+    "a field that is not a setting": ("settings: {‸model: x}", "'model' is not a setting"),
     "setting of a wrong type": ("settings: {expire: ‸soon}", "whole number"),
     "setting too small": ("settings: {expire: ‸-1}", "at least 0"),
     "setting too long": (f"settings: {{keywordFinish: ‸{'x' * 101}}}", "101 characters"),
-    "settings that borrow": ("settings: {openaiCreds: ‸{instance: x, name: y}}", "of the instance's own"),
+    "settings that borrow": ("settings: {openaiCreds: ‸{instance: x, name: y}}", "of their own instance"),
     "settings with an empty name": ("settings: {openaiCreds: ‸''}", "openaiCreds is empty"),
     "fallback": ("settings: {fallback: ‸aa}", "no bot 'aa'", "did you mean 'a'?", '""'),
     "fallback null": ("settings: {fallback: ‸null}", "cannot be null"),
@@ -188,7 +192,7 @@ BESIDE = {
     "merge of nothing": ("settings: {ignoreJids: {merge: ‸}}", "list of texts"),
     "merge of a text": ("settings: {ignoreJids: {merge: ‸x}}", "list of texts", "merge: ['x']"),
     "merge mistyped": ("settings: {ignoreJids: {merge: [], ‸merg: []}}", "did you mean 'merge'?"),
-    "merge missing": ("settings: {ignoreJids: ‸{}}", "without merge"),
+    "merge missing": ("settings: {ignoreJids: ‸{}}", "has no merge"),
     "merge in a bot": ("defaults: {ignoreJids: ‸{merge: []}}", "list of texts"),
     "speechToText in a bot": ("defaults: {‸speechToText: true}", "move it to `settings:`"),
     "fallback in a bot": ("defaults: {‸fallback: a}", "move it to `settings:`"),
@@ -197,21 +201,21 @@ BESIDE = {
     "silence of no id in defaults": ("defaults: {silence: [‸'']}", "lint rule"),
     "vars as a list": ("vars: ‸[]", "vars must be a mapping"),
     "variable null": ("vars: {a: ‸null}", "the variable 'a' cannot be null"),
-    "variable list": ("vars: {a: ‸[]}", "the variable 'a' is a text"),
+    "variable list": ("vars: {a: ‸[]}", "the variable 'a' must be a text"),
     "variable's name": ("vars: {‸a-b: x}", "'a-b' cannot be a variable's name"),
-    "variable instance": ("vars: {‸instance: x}", "${instance} is the instance's name already"),
+    "variable instance": ("vars: {‸instance: x}", "${instance} is already the instance's name"),
 }
 CREDS = {
-    "itself": ("‸{instance: loja, name: x}", "its own instance", "the name alone"),
-    "no name": ("‸{instance: x}", "without name", "add"),
-    "no instance": ("‸{name: x}", "without instance"),
+    "itself": ("‸{instance: loja, name: x}", "own instance", "only its name"),
+    "no name": ("‸{instance: x}", "has no name", "add"),
+    "no instance": ("‸{name: x}", "has no instance"),
     "another key": ("{instance: x, name: y, ‸nme: z}", "'nme'", "did you mean 'name'?"),
     "empty name": ("{instance: x, name: ‸''}", "the name of openaiCreds is empty"),
     "empty instance": ("{instance: ‸'', name: x}", "the instance of openaiCreds is empty"),
     "name null": ("{instance: x, name: ‸null}", "cannot be null"),
-    "list": ("‸[]", "is a text, not a list"),
-    "a key": (f"‸{KEY}", "looks like an api key"),
-    "a key to borrow": (f"{{instance: x, name: ‸{KEY}}}", "looks like an api key"),
+    "list": ("‸[]", "must be a text, not a list"),
+    "a key": (f"‸{KEY}", "looks like an API key"),
+    "a key to borrow": (f"{{instance: x, name: ‸{KEY}}}", "looks like an API key"),
     "!env": ("‸!env X", "'!env'", "no meaning here"),
     "too long": (f"‸{'x' * 256}", "256 characters"),
 }
@@ -253,7 +257,7 @@ def test_a_key_is_not_shown_wherever_it_was_put_by_mistake(tmp_path: Path) -> No
 def test_where_an_alias_leads(tmp_path: Path) -> None:
     text, place = marked(f"x-key: ‸&k {ODD_KEY}\ncredentials: {{main: {{apiKey: *k}}}}\nbots: {{}}")
     (found,) = problems(tmp_path, {"loja.yaml": text})
-    assert found.startswith(f"loja.yaml:{place}: an apiKey never stands")
+    assert found.startswith(f"loja.yaml:{place}: an apiKey must not be")
     assert "canary" not in found
 
 
@@ -266,21 +270,24 @@ ACROSS: dict[str, tuple[dict[str, str], list[str]]] = {
             "a.yaml": "credentials: {main: {apiKey: !env A}}\nbots: {}",
             B: "credentials:\n  ‸main: {apiKey: !env B}\nbots: {}",
         },
-        ["'main' is that of instance 'a' (", "openaiCreds: {instance: 'a', name: 'main'}"],
+        ["'main' is already declared by instance 'a' (", "openaiCreds: {instance: 'a', name: 'main'}"],
     ),
     "one variable": (
         {
             "a.yaml": "credentials: {one: {apiKey: !env A}}\nbots: {}",
             B: "credentials:\n  ‸two: {apiKey: !env A}\nbots: {}",
         },
-        ["the key '!env A' is that of 'one' of instance 'a'", "openaiCreds: {instance: 'a', name: 'one'}"],
+        [
+            "the key '!env A' is already that of 'one' of instance 'a'",
+            "openaiCreds: {instance: 'a', name: 'one'}",
+        ],
     ),
     "one file": (
         {
             "a.yaml": "credentials: {one: {apiKey: !secret-file keys/x}}\nbots: {}",
             "c/d/b.yaml": "credentials:\n  ‸two: {apiKey: !secret-file ../.././keys//x}\nbots: {}",
         },
-        ["is that of 'one' of instance 'a'"],
+        ["is already that of 'one' of instance 'a'"],
     ),
     "a lender without it": (
         {
@@ -295,29 +302,29 @@ ACROSS: dict[str, tuple[dict[str, str], list[str]]] = {
             "c.yaml": "bots: {}",
             B: BOTS.replace("main", "‸{instance: c, name: main}"),
         },
-        ["of instance 'a', not of 'c'", "{instance: 'a', name: 'main'}"],
+        ["belongs to instance 'a', not to 'c'", "{instance: 'a', name: 'main'}"],
     ),
     "another's, not borrowed": (
         {"a.yaml": "credentials: {main: {apiKey: !env A}}\nbots: {}", B: BOTS.replace("main", "‸main")},
-        ["of instance 'a', not of 'b'", "borrow it with openaiCreds: {instance: 'a', name: 'main'}"],
+        ["belongs to instance 'a', not to 'b'", "share it with openaiCreds: {instance: 'a', name: 'main'}"],
     ),
     "another's in settings": (
         {
             "a.yaml": "credentials: {main: {apiKey: !env A}}\nbots: {}",
             B: "settings: {openaiCreds: ‸main}\nbots: {}",
         },
-        ["of instance 'a', not of 'b'"],
+        ["belongs to instance 'a', not to 'b'"],
     ),
     "its own, lent by another": (
         {
             "a.yaml": "credentials: {other: {apiKey: !env A}}\nbots: {}",
             B: "credentials: {main: {apiKey: !env B}}\n" + BOTS.replace("main", "‸{instance: a, name: main}"),
         },
-        ["write its name alone"],
+        ["write only its name"],
     ),
     "what a rotation made": (
         {"a.yaml": "credentials: {main: {apiKey: !env A}}\n" + BOTS.replace("main", "‸main@2")},
-        ["'main@2' is what a rotation makes of 'main'"],
+        ["'main@2' is a version of 'main'"],
     ),
 }
 

@@ -36,11 +36,11 @@ def test_texts(tmp_path: Path, written: str, meant: Value) -> None:
 
 
 BROKEN = {
-    "empty": ("‸ \n", "says nothing"),
+    "empty": ("‸ \n", "is empty"),
     "no comma": ('{"bots": {} ‸"x": 1}', "not valid JSON"),
     "single quotes": ("{‸'bots': {}}", "not valid JSON"),
-    "hash": ('{"bots": {}} ‸# x', "not valid JSON", "`#` begins no comment here: write `//`"),
-    "hash in front": ('‸# x\n{"bots": {}}', "`#` begins no comment"),
+    "hash": ('{"bots": {}} ‸# x', "not valid JSON", "`#` does not start a comment here: write `//`"),
+    "hash in front": ('‸# x\n{"bots": {}}', "`#` does not start a comment"),
     "open comment": ('{"bots": {}, // x\n ‸/* x\n}', "never ends", "`*/`"),
     "slash": ('{"bots": {}, ‸/ x\n}', "not valid JSON"),
     "no comment in a text": ('{"a//b": 1,‸, "bots": {}}', "not valid JSON"),
@@ -50,7 +50,7 @@ BROKEN = {
     "two last commas": ('{"bots": {}, "x-a": [1,‸,]}', "not valid JSON"),
     "comma without a value": ('{"bots":‸,}', "not valid JSON"),
     "comma behind all": ('{"bots": {}}‸,', "not valid JSON"),
-    "only a comment": ("‸// {}\n", "says nothing"),
+    "only a comment": ("‸// {}\n", "is empty"),
     "control character": ('{"bots": "a‸\x1bb"}', "U+001B ESCAPE", "\\u001b"),
     "no-break space": ('{\n‸\xa0"bots": {}}', "U+00A0 NO-BREAK SPACE"),
     "typographic quotes": ("{‸“bots”: {}}", "U+201C LEFT DOUBLE QUOTATION MARK"),
@@ -63,14 +63,14 @@ BROKEN = {
     "half a pair": ('{"bots": {},\n "x-a": ‸"é\\ud83d"}', "surrogate"),
     "deep": ("[" * 50 + "‸[" + "[" * 10_000, "nesting"),
     "a list": ("‸[]", "must be a mapping"),
-    "key twice": ('{"bots": {},\n\t‸"bots": {}}', "stands twice", ":1:2: remove"),
+    "key twice": ('{"bots": {},\n\t‸"bots": {}}', "appears twice", ":1:2: remove"),
     "null": ('{"bots": ‸null}', "must be a mapping"),
     "field null": (f'{{"bots": {{"a": {BOT.replace("VALUE", "‸null")}}}}}', "cannot be null"),
     "number quoted": (
         f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}"expire": ‸"1"}}}}}}',
         "without quotes",
     ),
-    "merge": (f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}‸"<<": {{}}}}}}}}', "'<<' is no field"),
+    "merge": (f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}‸"<<": {{}}}}}}}}', "'<<' is not a field"),
     "huge number": (
         f'{{"bots": {{"a": {BOT.replace("VALUE", "1,")[:-1]}"expire": ‸{"9" * 9999}}}}}}}',
         "at most 2147483647",
@@ -126,7 +126,7 @@ def test_a_schema_may_be_named(tmp_path: Path, name: str) -> None:
     text = f'{{"$schema": "x", "bots": {{"a": {BOT.replace("VALUE", "1")}}}}}'.replace("\n:", ": ")
     assert bot(tmp_path, text, name).name == "a"
     [found] = problems(tmp_path, {name: text.replace("$schema", "$schemas")})
-    assert "'$schemas' is no key of a manifest" in found
+    assert "'$schemas' is not a key of a manifest" in found
 
 
 VALUES = st.recursive(
@@ -153,15 +153,15 @@ def _plain(node: Node) -> object:
 WRONG = {
     "{'bots': {}}": 'write "',
     "{bots: {}}": "a key in double quotes",
-    '{"bots": {"a": {"enabled": True}}}': "`True` is no value: write true, false",
-    '{"bots": undefined}': "`undefined` is no value",
-    '{"bots": {}} x': "behind the end of the JSON: remove it",
-    '{"bots": {}}\n{"bots": {}}': "behind the end of the JSON: remove it",
+    '{"bots": {"a": {"enabled": True}}}': "`True` is not a value: write true, false",
+    '{"bots": undefined}': "`undefined` is not a value",
+    '{"bots": {}} x': "after the end of the JSON: remove it",
+    '{"bots": {}}\n{"bots": {}}': "after the end of the JSON: remove it",
     '{"bots": {}\n"x-a": 1}': "a `,` or a closing bracket is missing",
     '{"bots" {}}': "a `:` is missing",
     '{"bots": {"a': "a quote is opened here",
     '{"bots": {"a": "\\d"}}': "write two of them",
-    '{"bots": {"a": "x\ny"}}': "U+000A LINE FEED cannot stand in a text",
+    '{"bots": {"a": "x\ny"}}': "U+000A LINE FEED is not allowed in a text",
     "[]": "write each item under a name, without a dash",
 }
 
@@ -181,4 +181,4 @@ def test_no_value_of_json_is_shown_that_may_be_a_key(tmp_path: Path) -> None:
 def test_a_body_alone_is_one_error(tmp_path: Path, file: str) -> None:
     files = {file: '{"enabled": true, "model": "gpt-4o", "maxTokens": 3}', "b.yaml": "bots: {}\n"}
     [found] = problems(tmp_path, files)
-    assert found.startswith(f"{file}:1:2: the fields of a bot stand below ")
+    assert found.startswith(f"{file}:1:2: the fields of a bot belong under ")

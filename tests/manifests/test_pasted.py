@@ -95,9 +95,9 @@ def test_lists(tmp_path: Path, line: str, written: str) -> None:
 
 
 NO_LISTS = {
-    "|\n      Oi": "begin a line below it with `- |`, and indent the text further",
-    "\n      -Oi\n      -Tchau": "begin every item with `- `, a hyphen and a space",
-    "\n      • Oi": "begin every item with `- `, a hyphen and a space",
+    "|\n      Oi": "start the next line with `- |`, and indent the text further",
+    "\n      -Oi\n      -Tchau": "start every item with `- `, a hyphen and a space",
+    "\n      • Oi": "start every item with `- `, a hyphen and a space",
 }
 
 
@@ -116,7 +116,7 @@ def test_comments_behind_what_is_no_text(tmp_path: Path, line: str) -> None:
         for each in problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{rest}    {line}\n"})
         if f" {key} must be" in each
     ]
-    assert found.endswith("; a comment begins with `#`")
+    assert found.endswith("; a comment starts with `#`")
 
 
 SILENT = {
@@ -161,18 +161,22 @@ PLACES = {
     "tab": (HEAD + "‸\ttriggerValue: oi\n", "a tab", "indent with spaces"),
     "tab behind spaces": (HEAD + "  ‸\ttriggerValue: oi\n", "a tab"),
     "in a key": (HEAD + "    triggerValue: oi\n    ‸exp\u200bire: 1\n", "U+200B"),
-    "slashes": ("‸// x\nbots: {}\n", "`//` begins no comment in YAML: write `#`"),
+    "slashes": ("‸// x\nbots: {}\n", "`//` does not start a comment in YAML: write `#`"),
     "slashes between": (HEAD + "    triggerValue: oi\n‸// x\n    expire: 1\n", "`//`", "`#`"),
     "slashes behind": ('{"bots": {}, ‸// x\n"x-a": 1}', "`//`", "`#`"),
     "slashes in braces": ('{\n  ‸// x\n  "bots": {}\n}', "`//`", "`#`"),
     "a tab behind a dash": (HEAD + "    silence:\n      -‸\tx\n", "a tab", "write a space"),
-    "a fence": ("‸```yaml\nbots: {}\n```\n", "fence of Markdown", "remove the line"),
-    "a fence of tildes": ("‸~~~\nbots: {}\n~~~\n", "fence of Markdown"),
-    "the end of a fence": ("bots: {}\n‸```\n", "fence of Markdown"),
+    "a fence": ("‸```yaml\nbots: {}\n```\n", "Markdown code fence", "remove the line"),
+    "a fence of tildes": ("‸~~~\nbots: {}\n~~~\n", "Markdown code fence"),
+    "the end of a fence": ("bots: {}\n‸```\n", "Markdown code fence"),
     "no space behind a colon": ("bots:\n  a:\n    model‸:gpt-4o\n    expire: 1\n", "a space is missing"),
     "another colon": ("bots:\n  a:\n    model‸： gpt-4o\n    expire: 1\n", "U+FF1A FULLWIDTH COLON"),
     "an equals sign": ("bots:\n  a:\n    model ‸= gpt-4o\n    expire: 1\n", "`=`", "a colon and a space"),
-    "a star for a dash": (HEAD + "    userMessages:\n      ‸* Oi\n", "`*` begins no item", "write `- `"),
+    "a star for a dash": (
+        HEAD + "    userMessages:\n      ‸* Oi\n",
+        "`*` does not start an item",
+        "write `- `",
+    ),
     "a comma behind quotes": (HEAD + '    triggerValue: "oi"‸,\n    expire: 1\n', "`,`", "remove it"),
     "a semicolon behind quotes": (HEAD + "    triggerValue: 'oi' ‸;\n    expire: 1\n", "`;`", "remove it"),
     "a comment of C": ("bots: {}\n‸/* x */\nx-a: 1\n", "`/*`", "`#`"),

@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 from reconciler.domain.kinds import OPENAI, Field, Type
-from reconciler.manifests.load import is_defaults, load
+from reconciler.manifests.discovery import is_defaults
+from reconciler.manifests.load import load
 from reconciler.manifests.schema import schema
 from tests.manifests.test_good import DOCUMENTED, MERGES, SCALARS
 from tests.manifests.writing import CHAT, problems, read

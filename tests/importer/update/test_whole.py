@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from reconciler.cli.commands import main
 from reconciler.domain.desired import Desired
 from reconciler.manifests.load import load
-from reconciler.manifests.nodes import Source
+from reconciler.manifests.source import Source
 from reconciler.yaml import end, index
 from tests.importer.new.conftest import Here
 from tests.importer.new.servers import fill, serving

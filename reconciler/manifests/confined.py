@@ -1,6 +1,6 @@
-"""The one way to the bytes of a file below the manifests' directory.
+"""Reads files below the manifests' directory, and nothing outside of it even if a path becomes a link.
 
-Nothing outside is read, whatever is swapped for a link meanwhile, and nothing that is no regular file.
+Only regular files are read, and no link is followed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,10 @@ import errno
 import os
 import stat
 from pathlib import Path
+
+MAX_MANIFEST = 5 * 2**20
+MAX_INCLUDED = 2**20
+"""Bytes of a manifest, and of a text that it includes with `!file`."""
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
@@ -19,7 +23,7 @@ _SWAPPED = frozenset({errno.ELOOP, errno.EMLINK, errno.ENOTDIR})
 
 
 class UnreadableError(ValueError):
-    """Why a file is not read: a sentence without its subject; line and column where that is known."""
+    """Why a file is not read: a sentence without its subject. line and column: where that is known."""
 
     def __init__(self, message: str, line: int = 1, column: int = 1) -> None:
         super().__init__(message)
@@ -28,9 +32,9 @@ class UnreadableError(ValueError):
 
 
 def read(home: Path, path: Path, limit: int) -> bytes:
-    """What a regular file holds, at most limit bytes. Raises UnreadableError, FileNotFoundError.
+    """The contents of a regular file of at most limit bytes. Raises UnreadableError, FileNotFoundError.
 
-    home, path: without links, the one below the other. What has become a link since is not followed.
+    path is below home, and both are without links. A file or folder that has become a link is not followed.
     """
     try:
         opened = _opened(home, path)
@@ -49,13 +53,18 @@ def read(home: Path, path: Path, limit: int) -> bytes:
         if error.errno == errno.ENXIO:  # a socket
             raise UnreadableError(_NO_FILE) from None
         raise UnreadableError(f"cannot be read ({error.strerror}): make it readable or remove it") from None
-    if len(data) > limit:
-        raise UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
+    check_size(data, limit)
     return data
 
 
+def check_size(data: bytes, limit: int) -> None:
+    """Raises UnreadableError where it is more than limit bytes."""
+    if len(data) > limit:
+        raise UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
+
+
 def _opened(home: Path, path: Path) -> int:
-    """A descriptor of the file, opened folder by folder where the system can."""
+    """A descriptor of the file, opened folder by folder where the system supports that."""
     if os.open not in os.supports_dir_fd:
         return os.open(path, _FILE)
     *folders, name = path.relative_to(home).parts or (".",)

@@ -1,8 +1,8 @@
-"""What cannot be an api key: quotes, placeholders, masks, references and the like in its place. Pure.
+"""Texts that cannot be an API key: quotes, placeholders, masks, references and the like. Pure.
 
-Every provider makes its keys in its own way. What they have in common is that a key is one piece of ASCII
-letters, digits and a few signs, so only that is asked of one, and what people put in its place is refused.
-No sentence shows a part of the text, but for the code point of a character that no key has.
+Each provider has its own format. All keys are one piece of ASCII letters, digits and a few signs, so only
+that is required, and what people write instead of a key is refused. No message shows a part of the text,
+except the code point of a character that no key has.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ sua seu su tu tua teu chave clave aqui aca da de del la minha mi coloque cole in
 dein ihr schluessel hier votre cle ici
 """
 _WORDS = frozenset(_PLACEHOLDERS.split())
-"""What placeholders are made of."""
+"""The words that placeholders are made of."""
 
 _ALLOWED = frozenset({"empty"})
-"""What servers that need no key have people write."""
+"""Written for servers that need no key."""
 
 _PREFIXES = re.compile(r"(?:Bearer |sk-|gsk_|xai-|pplx-|hf_|AIza|export |[A-Z_]+KEY=)", re.IGNORECASE)
 _PREFIX = re.compile(
@@ -47,8 +47,8 @@ _PREFIX = re.compile(
 )
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
-    (re.compile(pattern, flags), said)
-    for pattern, flags, said in (
+    (re.compile(pattern, flags), message)
+    for pattern, flags, message in (
         (r"-----BEGIN", 0, "it is a certificate or a private key in PEM form: take the api key"),
         (r"^[<{(\[]", 0, "it is JSON, or a placeholder in brackets: write the key alone"),
         (
@@ -91,7 +91,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             rf"^(?:~|\.{{1,2}})?/(?:{_TOPS})/|^(?:~|\.{{1,2}})/|^(?:/[a-z][a-z_.-]*)+/?$|^[a-z_-]{{2,}}(?:/[a-z_.-]+)+$"
             rf"|\.(?:{_ENDINGS})$|^[A-Za-z]:[\\/]",
             0,
-            "it is the path of a file: take what stands in that file (!secret-file PATH)",
+            "it is the path of a file: use that file's contents (!secret-file PATH)",
         ),
         (r"\*{2,}|\.{3,}|^\*|x{6,}|[•●…]", re.I, "it is masked or a placeholder: take the whole key"),
         (r"%[0-9A-F]{2}", re.I, "it is percent-encoded: write the key as it is"),
@@ -100,36 +100,38 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (
             r"^sk-sk-|(?:sk-(?:proj|svcacct|ant)-).+(?:sk-(?:proj|svcacct|ant)-)",
             0,
-            "two keys stand in it: write one",
+            "two keys are in it: write one",
         ),
     )
 )
 
 
 def fault(text: str) -> str:
-    """Why a text is no api key: "it has quotes around it: ..."; "" when nothing is known against it.
+    """Why a text is not an API key: "it has quotes around it: ..."; "" when it may be one.
 
-    text: without the blanks and line breaks of ASCII around it. Blank texts are not for here.
+    text: not blank, and without ASCII blanks and line breaks around it.
     """
     checks: tuple[Callable[[str], str], ...] = (_quotes, _pattern, _character, _placeholder, _encoded)
-    return next((said for check in checks if (said := check(text))), "")
+    return next((message for check in checks if (message := check(text))), "")
 
 
 def url_fault(text: str) -> str:
-    """Why a text is no URL that can be called: as `fault`, for a URL with a secret in it."""
+    """Why a text is not a URL that can be called, like `fault`; for a URL that contains a secret."""
     strange = next((one for one in text if unicodedata.category(one)[0] in "CZ" and one not in " \t\r\n"), "")
-    said = _quotes(text)
+    message = _quotes(text)
     if re.search(r"^\$|[$%]\{|\{\{|[<>]", text):
-        said = said or "it is a placeholder, or the name of a variable: nothing put the value in its place"
+        message = (
+            message or "it is a placeholder, or the name of a variable: nothing put the value in its place"
+        )
     elif strange:
-        said = said or f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
+        message = message or f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
     elif re.search(r"\s", text):
-        said = said or "it has a blank or a line break inside: write the URL alone"
+        message = message or "it has a blank or a line break inside: write the URL alone"
     elif re.search(r"\*{2,}|\.{3,}|[•●…]", text):
-        said = said or "it is masked: take the whole URL"
+        message = message or "it is masked: take the whole URL"
     elif not re.match(r"https?://[^\s/?#@\\]", text, re.IGNORECASE):
-        said = said or "it does not begin with https:// and a host"
-    return said
+        message = message or "it does not begin with https:// and a host"
+    return message
 
 
 def _quotes(text: str) -> str:
@@ -139,28 +141,28 @@ def _quotes(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    return next((said for pattern, said in _PATTERNS if pattern.search(text)), "")
+    return next((message for pattern, message in _PATTERNS if pattern.search(text)), "")
 
 
 def _character(text: str) -> str:
-    said = ""
+    message = ""
     strange = next(
         (one for one in text if one not in " \t\r\n" and not (one.isascii() and one.isprintable())), ""
     )
     if "\ud800" <= strange <= "\udfff":
-        said = "it is not UTF-8: keys are plain ASCII"
+        message = "it is not UTF-8: keys are plain ASCII"
     elif strange:
         name = unicodedata.name(strange, "a control character")
-        said = f"it holds U+{ord(strange):04X} ({name}), and keys are plain ASCII: remove it"
+        message = f"it holds U+{ord(strange):04X} ({name}), and keys are plain ASCII: remove it"
     elif re.search(r"[\r\n]", text):
-        said = "it has a line break inside: write the key alone, on one line"
+        message = "it has a line break inside: write the key alone, on one line"
     elif re.search(r"[ \t]", text):
-        said = "it has a blank inside: write the key alone, without a comment or a name"
+        message = "it has a blank inside: write the key alone, without a comment or a name"
     elif any(character in _NO_KEY_HAS or character in _QUOTES for character in text):
-        said = "it has brackets, quotes, a comma, or another sign that no key has: write the key alone"
+        message = "it has brackets, quotes, a comma, or another sign that no key has: write the key alone"
     elif text[-1] in ".:|&%$":
-        said = "it ends in a punctuation mark: leave that out"
-    return said
+        message = "it ends in a punctuation mark: leave that out"
+    return message
 
 
 def _placeholder(text: str) -> str:
@@ -175,7 +177,7 @@ def _placeholder(text: str) -> str:
 
 
 def _all_words(text: str) -> bool:
-    """Whether a text is made of the words of placeholders and nothing else."""
+    """Whether a text is made only of the words of placeholders."""
     ends = {0}
     for at in range(len(text)):
         if at in ends:
@@ -184,7 +186,7 @@ def _all_words(text: str) -> bool:
 
 
 def _encoded(text: str) -> str:
-    """Base64 of a key that begins as the known ones do, such as the data of a Kubernetes Secret."""
+    """Find base64 of a key with a known prefix, such as the data of a Kubernetes Secret."""
     try:
         decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):

@@ -1,0 +1,132 @@
+"""The fields of a bot, of defaults or of settings: a mapping's nodes → a Part. Errors go to the Source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from reconciler.domain import hidden
+from reconciler.domain.kinds import OPENAI, Field
+from reconciler.domain.markers import claimed
+from reconciler.domain.text import near, quoted
+from reconciler.manifests import nodes
+from reconciler.manifests.credentials import secret
+from reconciler.manifests.layer import Part
+from reconciler.manifests.messages import misnamed
+from reconciler.manifests.nodes import Entries
+from reconciler.manifests.source import Origin, Source
+from reconciler.manifests.variables import VARIABLE
+from reconciler.yaml import MappingNode, Node, ScalarNode, tag
+
+_OF_THE_SERVER = frozenset({"id", "createdAt", "updatedAt", "instanceId"})
+"""What every row of the server has, and no manifest."""
+
+_BESIDE = ("openaiCreds", "onDrift", "previously", "silence", "fallback")
+_NOTHING = ("", "null", "Null", "NULL", "~")
+
+
+def part(source: Source, node: Node, what: str, section: str, *, folder: bool) -> Part:
+    """What a mapping says. what: its name in errors. section: "bot", "defaults" or "settings"."""
+    table = OPENAI.settings if section == "settings" else OPENAI.fields
+    found = nodes.entries(source, node, what)
+    if found is None:
+        return Part({}, {}, whole=False)
+    if not _OF_THE_SERVER.isdisjoint(found):
+        _report_row(source, found, table)
+        return Part({}, {}, whole=False)
+    values: dict[str, Any] = {}
+    for name, (_, value_node) in found.items():
+        value = _value(source, value_node, name, section, table)
+        if value is not None:
+            values[name] = value
+    layer = f"folder {section}" if folder else section
+    return Part({name: Origin(source, *pair, layer) for name, pair in found.items()}, values)
+
+
+def _report_row(source: Source, found: Entries, table: Mapping[str, Field]) -> None:
+    """Report a row that was copied from the server, with all keys that a manifest cannot have."""
+    names = [
+        name
+        for name, (_, value) in found.items()
+        if (name not in table and name not in _BESIDE)
+        or (isinstance(value, ScalarNode) and not value.style and value.value in _NOTHING)
+    ]
+    message = "this is a row copied from the server, and a manifest cannot have all of its fields: delete"
+    listed = ", ".join(quoted(name)[1:-1] for name in names)
+    marker = ", and the marker in the description" if _has_marker(found) else ""
+    first = next(key for name, (key, _) in found.items() if name in _OF_THE_SERVER)
+    source.report(first, f"{message} {listed}{marker}")
+
+
+def _has_marker(found: Entries) -> bool:
+    node = found["description"][1] if "description" in found else None
+    return isinstance(node, ScalarNode) and bool(claimed(node.value))
+
+
+def _value(source: Source, node: Node, name: str, section: str, table: Mapping[str, Field]) -> object:
+    """The value of one key, None where it is wrong; an unknown key gets a value that the model refuses."""
+    value: object = ""
+    if name == "ignoreJids" and section == "settings" and isinstance(node, MappingNode):
+        value = _merged_jids(source, node)
+    elif field := table.get(name):
+        value = _hidden(source, node, field) if field.hides else nodes.value(source, node, name, field.type)
+    elif name in {"previously", "silence"}:
+        value = nodes.texts(source, node, name)
+    elif name == "openaiCreds" and isinstance(node, MappingNode):
+        value = _shared_credential(source, node)
+    elif name == "openaiCreds":
+        value = _named(source, node, nodes.text(source, node, name), name)
+    elif name in {"onDrift", "fallback"}:
+        value = nodes.text(source, node, name)
+    return value
+
+
+def _hidden(source: Source, node: Node, field: Field) -> object:
+    """The value of a field that may hold a secret: itself, or where it is found."""
+    if tag(node) in ("!env", "!secret-file"):
+        ref = secret(source, node)
+        return hidden.of_ref(hidden.reference(field, ref.tag, ref.name)) if ref else None
+    value = nodes.value(source, node, field.name, field.type)
+    if isinstance(value, str) and hidden.is_tagged(value):
+        given = value.partition(" ")[0]
+        source.report(node, f"{field.name} starts like a tag: write {given} without quotes")
+        return None
+    return value
+
+
+def _merged_jids(source: Source, node: Node) -> tuple[str, ...] | None:
+    found = _only(source, node, "ignoreJids", ("merge",))
+    return nodes.texts(source, found["merge"], "merge") if found else None
+
+
+def _shared_credential(source: Source, node: Node) -> dict[str, str] | None:
+    """The owning instance and the name of a shared credential."""
+    found = _only(source, node, "openaiCreds", ("instance", "name")) or {}
+    values = {
+        name: _named(source, value, nodes.text(source, value, name), f"the {name} of openaiCreds")
+        for name, value in found.items()
+    }
+    return {name: text for name, text in values.items() if text} if values and all(values.values()) else None
+
+
+def _named(source: Source, node: Node, text: str | None, what: str) -> str | None:
+    """The name of a credential or an instance, None where it is wrong."""
+    if text is None or VARIABLE in text:
+        return text
+    if message := misnamed(text, what):
+        source.report(node, message)
+        return None
+    return text
+
+
+def _only(source: Source, node: Node, what: str, names: tuple[str, ...]) -> dict[str, Node] | None:
+    """The values of a mapping that must have exactly these keys."""
+    found = nodes.entries(source, node, what)
+    if found is None:
+        return None
+    for name in found.keys() - set(names):
+        message = f"{quoted(name)} has no meaning in {what}{near(name, names)}: write {' and '.join(names)}"
+        source.report(found[name][0], message)
+    for name in set(names) - found.keys():
+        source.report(node, f"{what} has no {name}: add it")
+    return {name: found[name][1] for name in names} if found.keys() == set(names) else None
