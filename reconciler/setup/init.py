@@ -12,33 +12,20 @@ from __future__ import annotations
 import json
 import os
 import re
-import zipfile
-from base64 import urlsafe_b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from importlib.metadata import PackageNotFoundError, distribution
-from io import BytesIO
 from pathlib import Path, PurePosixPath
 
 from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import git, schema
+from reconciler.setup import wheel
+from reconciler.setup.shipped import ACTION, SHIPPED, TEMPLATES, shipped
 
 SAMPLE = "minha-loja"
 """The instance that the sample manifest is about, unless another is named."""
 
-"""The schema's file beside the manifests, named in their first line. For its dot it is none of them."""
-
-ACTION = ".github/actions/reconciler"
-SHIPPED = (
-    *(f".github/workflows/{name}.yml" for name in ("plan", "apply", "drift")),
-    *(f"{ACTION}/{name}" for name in ("action.yml", "github.py", "requirements.txt")),
-)
-"""Files of this project that are laid out as they are. In the wheel they lie below templates/."""
-
-_TEMPLATES = Path(__file__).parent / "templates"
-_PACKAGE = _TEMPLATES.parent.parent
 _LONGEST = 200
 """Characters of an instance's name, so that there is room for more in the name of its credential."""
 
@@ -94,12 +81,6 @@ def scaffold(
     return Scaffold(directory, written, kept, sample, github)
 
 
-def shipped(name: str) -> bytes:
-    """One of SHIPPED: from the wheel, or from the checkout that this runs in."""
-    packed = _TEMPLATES / name
-    return (packed if packed.is_file() else _PACKAGE.parent / name).read_bytes()
-
-
 # -- what is laid out --------------------------------------------------------------------------
 
 
@@ -122,7 +103,7 @@ def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
                 f"nothing was laid out: workflows cannot name the {what} {text!r}. Take letters, digits and "
                 "any of ./_- or leave the workflows out with --no-workflows."
             )
-    name, content = wheel()
+    name, content = wheel.build()
     digest = sha256(content).hexdigest()
     files = {each: shipped(each) for each in SHIPPED}
     for each in SHIPPED:
@@ -131,7 +112,7 @@ def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
     files[f"{ACTION}/action.yml"] = files[f"{ACTION}/action.yml"].replace(
         b'WHEEL_SHA256: ""', f'WHEEL_SHA256: "{digest}"'.encode()
     )
-    files[".github/dependabot.yml"] = (_TEMPLATES / "dependabot.yml").read_bytes()
+    files[".github/dependabot.yml"] = (TEMPLATES / "dependabot.yml").read_bytes()
     other = _other(top / ACTION, name, digest)
     if other is None:
         files[f"{ACTION}/{name}"] = content
@@ -165,71 +146,23 @@ def _other(action: Path, name: str, digest: str) -> str | None:
 
 
 def _bots(instance: str, manifest: str) -> dict[str, bytes]:
-    text = (_TEMPLATES / "bots/instance.yaml").read_text(encoding="utf-8")
+    text = (TEMPLATES / "bots/instance.yaml").read_text(encoding="utf-8")
     text = re.sub(rf"\b{SAMPLE}(-openai)?\b", lambda found: _scalar(instance + (found[1] or "")), text)
     prompt = "bots/prompts/atendimento.md"
-    return {manifest: text.encode(), prompt: (_TEMPLATES / prompt).read_bytes()}
+    return {manifest: text.encode(), prompt: (TEMPLATES / prompt).read_bytes()}
 
 
 def _project(github: GitHub | None) -> dict[str, bytes]:
-    about = (_TEMPLATES / "README.md").read_bytes()
+    about = (TEMPLATES / "README.md").read_bytes()
     if github is not None:
-        more = (_TEMPLATES / "GITHUB.md").read_text(encoding="utf-8")
+        more = (TEMPLATES / "GITHUB.md").read_text(encoding="utf-8")
         about += more.replace("`main`", f"`{github.branch}`").encode()
     return {
         f"bots/{schema.FILE}": schema.document().encode(),
         "README.md": about,
-        ".gitignore": (_TEMPLATES / "gitignore").read_bytes(),
-        ".vscode/settings.json": (_TEMPLATES / "vscode.json").read_bytes(),
+        ".gitignore": (TEMPLATES / "gitignore").read_bytes(),
+        ".vscode/settings.json": (TEMPLATES / "vscode.json").read_bytes(),
     }
-
-
-def wheel() -> tuple[str, bytes]:
-    """The name and the content of a wheel of this tool: its own files, the same bytes wherever it is made.
-
-    So it is not compressed, and the metadata are no builder's: what pip needs, in words of our own.
-    """
-    try:
-        installed = distribution("evolution-reconciler")
-    except PackageNotFoundError:
-        raise ReconcilerError(
-            "the workflows need the tool itself, which is not installed here: install it, or leave them out "
-            "with --no-workflows."
-        ) from None
-    info = f"evolution_reconciler-{installed.version}.dist-info"
-    files = {
-        f"reconciler/{path.relative_to(_PACKAGE).as_posix()}": path.read_bytes()
-        for path in _PACKAGE.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    files |= {f"reconciler/setup/templates/{name}": shipped(name) for name in SHIPPED}
-    needed = sorted(each for each in installed.requires or () if "extra ==" not in each)
-    about = ["Metadata-Version: 2.1", "Name: evolution-reconciler", f"Version: {installed.version}"]
-    about += [f"Requires-Python: {installed.metadata['Requires-Python']}"]
-    about += [f"Requires-Dist: {each}" for each in needed]
-    files[f"{info}/METADATA"] = "".join(f"{line}\n" for line in about).encode()
-    files[f"{info}/entry_points.txt"] = b"[console_scripts]\nreconciler = reconciler.cli:main\n"
-    files[f"{info}/WHEEL"] = (
-        b"Wheel-Version: 1.0\nGenerator: reconciler init\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-    )
-    files = dict(sorted(files.items()))
-    files[f"{info}/RECORD"] = _record(files, f"{info}/RECORD")
-    packed = BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for name, content in files.items():
-            member = zipfile.ZipInfo(name)  # of 1980, always
-            member.create_system = 3  # Unix, on Windows too
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content)
-    return f"evolution_reconciler-{installed.version}-py3-none-any.whl", packed.getvalue()
-
-
-def _record(files: Mapping[str, bytes], itself: str) -> bytes:
-    lines = []
-    for name, content in files.items():
-        digest = urlsafe_b64encode(sha256(content).digest()).rstrip(b"=").decode()
-        lines.append(f"{name},sha256={digest},{len(content)}\n")
-    return "".join([*lines, f"{itself},,\n"]).encode()
 
 
 # -- names and paths ---------------------------------------------------------------------------
