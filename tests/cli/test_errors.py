@@ -30,7 +30,7 @@ def _unused_port() -> int:
         (["--url", "http://evolution.example.com"], {}, "--allow-http"),
         (["--url", "evolution.example.com"], {}, "looks like https://"),
         (["--url", f"https://me:{KEY}@example.com"], {}, "must not carry a name or a password"),
-        (["--owner", "no spaces"], {}, "the owner can't be used"),
+        (["--owner", "no spaces"], {}, "the name of the owner is invalid"),
         (["--instance", "lija"], {}, "did you mean"),
         (["--bots", "nowhere"], {}, "nowhere"),
         (["--timeout", "0"], {}, "--timeout"),

@@ -228,7 +228,7 @@ def test_a_salt_that_cannot_be_used_is_said(run: Run, loja: Path, tmp_path: Path
     (tmp_path / ".reconciler" / "sandbox.salt").rmdir()
     (tmp_path / ".reconciler" / "sandbox.salt").write_bytes(b"short")
     refused = run("plan", "--sandbox", "--bots", loja)
-    assert refused.stderr == "Error: .reconciler/sandbox.salt is not whole: delete it.\n"
+    assert refused.stderr == "Error: .reconciler/sandbox.salt is damaged: delete it, and run this again.\n"
 
 
 # -- an old key that is still needed ------------------------------------------------------------

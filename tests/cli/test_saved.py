@@ -199,12 +199,12 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert "not for sandbox" in run("apply", "--bots", bots, "--sandbox", "--reviewed", "plan.json").stderr
     owner = run("apply", "--bots", bots, "--owner", "team-b", "--reviewed", "plan.json", "--yes")
     assert (owner.exit_code, loja.bots("loja")) == (1, [])
-    assert "the plan is of the owner gitops, not team-b: --owner gitops applies it." in owner.stderr
+    assert "the plan is for the owner gitops, not team-b: pass --owner gitops to apply it." in owner.stderr
     as_it_is = run("apply", "--owner", "team-b", "plan.json", "--yes")
     assert (as_it_is.exit_code, loja.bots("loja")) == (1, [])
-    assert "the plan is of the owner gitops, not team-b" in as_it_is.stderr
+    assert "the plan is for the owner gitops, not team-b" in as_it_is.stderr
     both = run("apply", "plan.json", "--prune", "--yes")
-    assert "--prune do not go with it" in both.stderr
+    assert "remove --reviewed, --instance, --replace and --prune" in both.stderr
 
 
 _OWN = """\

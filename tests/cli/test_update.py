@@ -75,7 +75,7 @@ def test_signs_of_a_terminal_in_names_are_not_shown_as_such(run: Run, world: Wor
         (["--full"], "--full"),
         (["--instance", "lija"], "did you mean"),
         (["--into", "nowhere"], "does not exist"),
-        (["--owner", "no spaces"], "the owner can't be used"),
+        (["--owner", "no spaces"], "the name of the owner is invalid"),
     ],
 )
 def test_what_is_asked_in_vain(run: Run, world: World, applied: Path, args: list[str], sentence: str) -> None:
