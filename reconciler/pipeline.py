@@ -101,7 +101,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         return
     if not request.url:
         raise ReconcilerError(
-            "no server is given: set EVOLUTION_API_URL or --url, or use the embedded server with --sandbox."
+            "no server is given: set EVOLUTION_API_URL or --url, or try --sandbox, the embedded server."
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
@@ -259,8 +259,8 @@ def _server_name(request: Request) -> str:
     """
     if request.server_name and not _SERVER_NAME.fullmatch(request.server_name):
         raise ReconcilerError(
-            "the name of the server is invalid: use 1 to 64 letters, digits, dots, dashes and underscores, and "
-            "begin with a letter or a digit."
+            "the name of the server is invalid: use 1 to 64 letters, digits, dots, dashes and underscores, "
+            "and begin with a letter or a digit."
         )
     return "" if request.sandbox else request.server_name
 
