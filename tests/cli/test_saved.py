@@ -100,9 +100,9 @@ def test_only_reviewed_changes_are_applied(run: Run, server: Sandbox, loja: Worl
     server.calls.clear()
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 1
-    assert applied.stdout.startswith("Plan: 1 to update, 0 in sync; 2 changes held\n")
-    assert "um  held: nobody reviewed this update: its manifest was edited" in applied.stdout
-    assert "tres  held: nobody reviewed this create: it is missing on the server" in applied.stdout
+    assert applied.stdout.startswith("Plan: 1 to update, 0 in sync; 2 changes blocked\n")
+    assert "um  blocked: nobody reviewed this update: its manifest was edited" in applied.stdout
+    assert "tres  blocked: nobody reviewed this create: it is missing on the server" in applied.stdout
     assert applied.stdout.endswith("1 change: 1 applied.\n")
     assert applied.stderr == "Error: 2 problems left; the plan says which.\n"
     assert [call.method for call in server.writes] == ["PUT"]
@@ -124,7 +124,7 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
     loja.change("loja", _by_value(loja, "2"), maxTokens=250)
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 1
-    assert "dois  held: nobody reviewed this update: it was edited on the server" in applied.stdout
+    assert "dois  blocked: nobody reviewed this update: it was edited on the server" in applied.stdout
     assert _by_value(loja, "1")["systemMessages"] == ["Sim!"]
 
 

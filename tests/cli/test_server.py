@@ -118,7 +118,9 @@ def test_an_instance_that_was_made_again_under_its_name(run: Run, world: World, 
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert (applied.exit_code, world.bots("loja")) == (1, [])
     assert len(world.bots("matriz")) == 2
-    assert "um  held: nobody reviewed this create since the instance was made again: it is" in applied.stdout
+    assert (
+        "um  blocked: nobody reviewed this create since the instance was made again: it is" in applied.stdout
+    )
     run("plan", "--bots", bots, "--out", "again.json")
     both = ("--reviewed", "plan.json", "--reviewed", "again.json")
     applied = run("apply", "--bots", bots, *both, "--yes")
