@@ -47,7 +47,7 @@ async def update(client: Client, desired: Desired, directory: Path, owner: str) 
     observed = await fetch(client, desired, lambda instance, bots: False)
     found = drifts(desired, observed, owner, {})
     manifests = Manifests(directory)
-    if found.strange:
+    if found.unknown:
         found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
     return brought(manifests, found, directory)
 
@@ -69,7 +69,7 @@ def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateRepor
         tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
         tuple(directory / path.relative_to(home) for path in sorted(contents)),
         (*found.unread, *settled.failed),
-        (*found.said, *said),
+        (*found.notes, *said),
     )
 
 
