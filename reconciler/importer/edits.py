@@ -38,7 +38,7 @@ def edits(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, Edits]:
 
 
 def _of_defaults(now: DesiredInstance, bots: Mapping[str, Mapping[str, Put]]) -> dict[str, Put]:
-    """What to put into the manifest's defaults: fields that all bots that inherit them want to be the same."""
+    """What to put into the manifest's defaults: the fields that all bots that inherit them want alike."""
     users: dict[str, list[Put | None]] = {}
     for bot in now.bots:
         for name, origin in bot.origins.items():

@@ -23,8 +23,8 @@ def build() -> tuple[str, bytes]:
         installed = distribution("evolution-reconciler")
     except PackageNotFoundError:
         raise ReconcilerError(
-            "the workflows need the tool itself, which is not installed here: install it, or leave them out "
-            "with --no-workflows."
+            "the workflows need a wheel of this tool, which is not installed: install it, or pass "
+            "--no-workflows."
         ) from None
     info = f"evolution_reconciler-{installed.version}.dist-info"
     files = {

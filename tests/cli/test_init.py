@@ -157,7 +157,7 @@ def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     result = run("init")
     assert (result.exit_code, result.stderr != "") == (0, name.endswith("action.yml"))
-    assert f"= {name} (kept as it is)" in result.stdout.splitlines()
+    assert f"= {name} (exists, not changed)" in result.stdout.splitlines()
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -365,9 +365,9 @@ def test_no_link_is_followed(run: Run, tmp_path: Path, link: str, target: str) -
 @pytest.mark.parametrize(
     ("there", "said"),
     [
-        ("new", "the directory to lay out is no directory"),
-        ("new/bots", "bots is no directory"),
-        ("new/.github/workflows", ".github/workflows is no directory"),
+        ("new", "the target is not a directory"),
+        ("new/bots", "bots is not a directory"),
+        ("new/.github/workflows", ".github/workflows is not a directory"),
     ],
 )
 def test_a_file_in_a_directory_s_place(run: Run, tmp_path: Path, there: str, said: str) -> None:
@@ -383,7 +383,7 @@ def test_a_directory_in_a_file_s_place(run: Run, tmp_path: Path) -> None:
     (tmp_path / "README.md").mkdir()
     result = run("init")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "README.md is no file" in result.stderr
+    assert "README.md is not a file" in result.stderr
 
 
 @pytest.mark.parametrize(

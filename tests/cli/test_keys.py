@@ -72,7 +72,7 @@ def test_an_apply_knows_before_any_call_and_other_instances_go_on(
     assert "! credential main  conflict: it is missing, and cannot be made: OPENAI_KEY_LOJA" in applied.stdout
     assert "! um  conflict: its credential 'main' cannot be made: OPENAI_KEY_LOJA is not" in applied.stdout
     assert applied.stdout.endswith("2 changes: 2 applied.\n")
-    assert applied.stderr == "Error: 3 problems left; the plan says which.\n"
+    assert applied.stderr == "Error: 3 problems; see the plan.\n"
     assert {call.path.rpartition("/")[2] for call in server.writes} == {"cafe"}
     assert len(world.bots("cafe")) == 1
 

@@ -391,7 +391,7 @@ def test_an_unexpected_error_shows_places_and_no_values(start: Start, bots: Path
         process = start("validate", "--bots", bots, env=env)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (1, "")
-        assert err.startswith("Error: an unexpected ValueError. This is a bug: please report it")
+        assert err.startswith("Error: unexpected ValueError. This is a bug: please report it")
         assert_clean(err)
         assert ("in validate" in err) == bool(debug)
         assert ("KeyError" in err) == bool(debug)

@@ -104,7 +104,7 @@ def test_only_reviewed_changes_are_applied(run: Run, server: Sandbox, loja: Worl
     assert "um  blocked: nobody reviewed this update: its manifest was edited" in applied.stdout
     assert "tres  blocked: nobody reviewed this create: it is missing on the server" in applied.stdout
     assert applied.stdout.endswith("1 change: 1 applied.\n")
-    assert applied.stderr == "Error: 2 problems left; the plan says which.\n"
+    assert applied.stderr == "Error: 2 problems; see the plan.\n"
     assert [call.method for call in server.writes] == ["PUT"]
     assert _by_value(loja, "9")
     assert _by_value(loja, "1")["systemMessages"] == ["Sim."]

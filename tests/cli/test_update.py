@@ -50,8 +50,7 @@ def test_what_cannot_be_brought_back_is_an_error(run: Run, world: World, applied
     result = run("import", "--update", "--into", applied)
     assert result.exit_code == 1
     assert (
-        "Not brought back:\n  loja: um: expire cannot be written: expire is -1: write at least 0"
-        in result.stderr
+        "Not written:\n  loja: um: expire cannot be written: expire is -1: write at least 0" in result.stderr
     )
     assert (applied / "loja.yaml").read_text() == before
 

@@ -76,7 +76,7 @@ def test_a_shop(here: Here) -> None:
         "bots/loja-centro.yaml  3 bots, 1 credential, settings\n\n"
         "Wrote 1 manifest with 3 bots. Next:\n"
         "  export OPENAI_KEY_LOJA_CENTRO=...\n"
-        "  reconciler plan    # nothing but adoptions: bots that get our marker\n"
+        "  reconciler plan    # shows only adoptions: bots that get our marker\n"
     )
     assert result.stderr == ""
     assert here.files() == {
@@ -368,8 +368,10 @@ def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
     here.forget()
     here.server.insert("settings", **TIMING, openaiCredsId=old, instanceId=loja)
     said = here.run("import").stderr.replace("openaiCreds of the settings: ", "")
-    assert "  a: they use 'main-3' of the instance 'suporte', and can only name one of their own\n" in said
-    assert "  loja: they use 'main', an older generation: a manifest means the last, 'main@2'\n" in said
+    assert (
+        "  a: they use 'main-3' of the instance 'suporte', and a manifest can name only their own\n" in said
+    )
+    assert "  loja: they use 'main', an older version: a manifest means the newest, 'main@2'\n" in said
     assert not unexpected(here.plan())
 
 
@@ -385,7 +387,7 @@ def test_a_fallback_that_is_not_in_the_manifest(here: Here) -> None:
 def test_a_server_without_instances(here: Here) -> None:
     result = here.run("import")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "The server shows this key no instance. Nothing was written.\n"
+    assert result.stdout == "The server lists no instance for this key. Nothing was written.\n"
 
 
 def test_nothing_is_overwritten(here: Here) -> None:
@@ -401,7 +403,7 @@ def test_nothing_is_overwritten(here: Here) -> None:
         Path("bots", path).write_text(text)
     result = here.run("import")
     assert result.exit_code == 0
-    assert result.stderr == ("Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml is there already\n")
+    assert result.stderr == ("Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml exists already\n")
     assert here.files().keys() - files.keys() == {
         "c.yaml",
         "d.yaml",
@@ -544,7 +546,7 @@ def test_no_such_instance(here: Here) -> None:
     result = here.run("import", "--instance", "loja_1")
     assert result.exit_code == 1
     assert (
-        "the server shows this key no instance that matches 'loja_1' (did you mean 'loja-1'?)"
+        "the server lists no instance for this key that matches 'loja_1' (did you mean 'loja-1'?)"
         in result.stderr
     )
     assert not Path("bots").exists()
