@@ -103,7 +103,7 @@ def test_all_is_right(
         "settings",
         "bots",
     ]
-    assert found["bots"][1] == "2 declared for the owner gitops: 2 there."
+    assert found["bots"][1] == "2 declared for the owner gitops: 2 existing."
     assert server.writes == []
 
 
@@ -175,8 +175,8 @@ def test_something_else_answers(doctor: Callable[..., Found], act: Act, said: st
         ("3.0.0", "note", "3.0.0 is newer"),
         ("2.1.1", "bad", "2.1.1 is not supported. → Update the server to 2.3."),
         ("1.8.2", "bad", "1.8.2 is not supported."),
-        ("latest", "note", "does not tell it"),
-        (None, "note", "does not tell it"),
+        ("latest", "note", "does not report it"),
+        (None, "note", "does not report it"),
     ],
 )
 def test_versions(doctor: Callable[..., Found], version: str | None, mark: str, said: str) -> None:
@@ -235,9 +235,9 @@ def test_an_instance_s_own_token(doctor: Callable[..., Found], world: World, bot
     world.creds("loja", "main")
     found = doctor("--api-key", "token-of-loja")
     assert found["key"][0] == "bad"
-    assert "opens 1 of 2 instances" in found["key"][1]
+    assert "gives access to 1 of 2 instances" in found["key"][1]
     assert found["credentials"][0] == "good"  # of the one that it opens
-    assert "opens 0 of 1 instances" in doctor("--api-key", "token-of-outra", "--instance", "loja")["key"][1]
+    assert "gives access to 0 of 1 instances" in doctor("--api-key", "token-of-outra", "--instance", "loja")["key"][1]
 
 
 def test_openai_is_disabled(doctor: Callable[..., Found], server: Sandbox, world: World) -> None:
@@ -381,7 +381,7 @@ def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Pa
     found = doctor()
     assert found["bots"] == (
         "good",
-        "2 declared for the owner gitops: 1 there, 1 missing. "
+        "2 declared for the owner gitops: 1 existing, 1 missing. "
         "Left alone: 1 orphaned, 2 unmarked, 1 of other owners.",
     )
     assert "2 declared for the owner other: 2 missing." in doctor("--owner", "other")["bots"][1]

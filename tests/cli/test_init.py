@@ -136,7 +136,7 @@ def test_names_of_instances(tmp_path: Path, name: str, file: str) -> None:
 def test_names_that_no_instance_has(run: Run, tmp_path: Path, name: str) -> None:
     result = run("init", "--instance", name)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: no instance can be laid out by this name")
+    assert result.stderr.startswith("Error: the name of the instance is invalid")
     assert _files(tmp_path) == {}
 
 
@@ -299,7 +299,7 @@ def test_a_branch_that_is_named(run: Run, tmp_path: Path) -> None:
 def test_a_branch_that_no_workflow_can_name(run: Run, tmp_path: Path, branch: str) -> None:
     result = run("init", "--branch", branch)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "workflows cannot name the branch" in result.stderr
+    assert "cannot be used in workflows" in result.stderr
     assert _files(tmp_path) == {}
     assert run("init", "--branch", branch, "--no-workflows").exit_code == 0
 
@@ -325,7 +325,7 @@ def test_a_place_that_no_workflow_can_name(run: Run, tmp_path: Path, place: str)
     _begun("main")(tmp_path / "repo")
     result = run("init", f"repo/{place}")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "workflows cannot name the path" in result.stderr
+    assert "cannot be used in workflows" in result.stderr
     assert not (tmp_path / "repo" / place).exists()
     assert run("init", f"repo/{place}", "--no-workflows").exit_code == 0
 
