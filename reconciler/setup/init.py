@@ -2,8 +2,9 @@
 
 Changes no existing file, follows no link, and writes nothing outside the directory, except for the files
 that GitHub reads only at the top of a repository. The workflows and their action are this project's own
-files, with the branch and the path filled in. The action installs the wheel beside it, which is built from the code that
-runs here. So the repository needs no other source of the tool, and a new version is a commit to review.
+files, with the branch and the path filled in. The action installs the wheel beside it, which is built from
+the code that runs here. So the repository needs no other source of the tool, and a new version is a commit
+to review.
 """
 
 from __future__ import annotations
