@@ -269,9 +269,9 @@ def issue(api: Api, marker: str, label: str, title: str, text: Path | None, clos
 def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None:
     """Fetch the plan of every pull request on bots/ that was merged since the last successful apply.
 
-    Not only of this commit: of waiting runs GitHub keeps only the newest, and the next apply finishes a failed
-    one. Writes OUT/NUMBER.json, and as outputs of the step the numbers of the merged pull requests (`pulls`)
-    and of those with a plan (`plans`).
+    Not only of this commit: of waiting runs GitHub keeps only the newest, and the next apply finishes one that
+    failed. Writes OUT/NUMBER.json, and as outputs of the step the numbers of the merged pull requests
+    (`pulls`) and of those with a plan (`plans`).
     """
     out.mkdir(parents=True, exist_ok=True)
     pulls: dict[int, Json] = {}
@@ -446,8 +446,8 @@ def inert(command: list[str]) -> int:
     """Run a command and print its output as text only. Returns its exit status.
 
     The runner obeys lines such as `::add-mask::…`, and a prompt may contain one. So the runner is told to
-    obey nothing until it reads a secret word. Cancelling a job signals only this process, so the first signal is
-    passed on; the runner's second one comes too soon to be useful.
+    obey nothing until it reads a secret word. Cancelling a job signals only this process, so the first signal
+    is passed on; the runner's second one comes too soon to be useful.
     """
     word = secrets.token_hex(32)
     print(f"::stop-commands::{word}", flush=True)
