@@ -244,7 +244,7 @@ def _instances(
         others = len(set(known) - looked.keys())
         besides = f" The server has {others} more, which no manifest declares." if others else ""
         yield Finding(
-            Mark.GOOD, "instances", f"{count(len(looked), 'instance')} declared, all exist.{besides}"
+            Mark.GOOD, "instances", f"{count(len(looked), 'instance')} declared, none missing.{besides}"
         )
 
 
@@ -279,7 +279,7 @@ def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
         said = f"{count(len(coming), 'declared credential')} will be made by an apply: {_listed(coming)}."
         yield Finding(Mark.NOTE, "credentials", said)
     if named and named == there:
-        yield Finding(Mark.GOOD, "credentials", f"{count(named, 'credential')} used, all exist.")
+        yield Finding(Mark.GOOD, "credentials", f"{count(named, 'credential')} used, none missing.")
 
 
 def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
@@ -300,7 +300,7 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
         matches = matching.match(instance, seen.bots, owner)
         adopted = sum(found.how in {How.KEY, How.TRIGGER} for found in matches.found.values())
         declared = len(instance.bots)
-        of["existing"] += len(matches.found) - adopted
+        of["found"] += len(matches.found) - adopted
         of["to adopt"] += adopted
         of["in conflict"] += sum(bot.name in matches.conflicts for bot in instance.bots)
         of["missing"] += sum(
@@ -310,7 +310,7 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
         of["orphaned"] += len(matches.orphans)
         of["unmarked"] += sum(why == markers.NO_MARKER for why, _ in matches.unmanaged)
         of["of other owners"] += sum(why != markers.NO_MARKER for why, _ in matches.unmanaged)
-    ours = [f"{of[what]} {what}" for what in ("existing", "to adopt", "missing", "in conflict") if of[what]]
+    ours = [f"{of[what]} {what}" for what in ("found", "to adopt", "missing", "in conflict") if of[what]]
     others = [f"{of[what]} {what}" for what in ("orphaned", "unmarked", "of other owners") if of[what]]
     said = f"{of['declared']} declared for the owner {owner}: {', '.join(ours) or 'none'}."
     if others:

@@ -103,7 +103,7 @@ def test_all_is_right(
         "settings",
         "bots",
     ]
-    assert found["bots"][1] == "2 declared for the owner gitops: 2 existing."
+    assert found["bots"][1] == "2 declared for the owner gitops: 2 found."
     assert server.writes == []
 
 
@@ -325,7 +325,7 @@ def test_a_credential_that_is_missing(doctor: Callable[..., Found], world: World
 
 def test_a_credential_that_was_rotated(doctor: Callable[..., Found], world: World) -> None:
     world.instance("loja", "main@2")
-    assert doctor()["credentials"] == ("good", "1 credential used, all exist.")
+    assert doctor()["credentials"] == ("good", "1 credential used, none missing.")
 
 
 _DECLARING = """\
@@ -356,7 +356,7 @@ def test_keys_that_are_at_hand(doctor: Callable[..., Found], world: World, bots:
     world.instance("loja", "main", "other")
     found = doctor(env={"KEY_OF_MAIN": "sk-canary", "KEY_OF_OTHER": "sk-canary-2"})
     assert found["openai keys"] == ("good", "2 declared, all available.")
-    assert found["credentials"] == ("good", "2 credentials used, all exist.")
+    assert found["credentials"] == ("good", "2 credentials used, none missing.")
     twice = doctor(env={"KEY_OF_MAIN": "sk-canary", "KEY_OF_OTHER": "sk-canary"})
     assert twice["openai keys"][0] == "bad"
     assert "the same key" in twice["openai keys"][1]
@@ -372,7 +372,7 @@ def test_a_borrowed_credential(doctor: Callable[..., Found], world: World, bots:
     world.instance("matriz", "mein")
     assert "'main' of 'matriz' (did you mean 'mein'?), for 2 bots" in doctor()["credentials"][1]
     world.creds("matriz", "main")
-    assert doctor()["credentials"] == ("good", "1 credential used, all exist.")
+    assert doctor()["credentials"] == ("good", "1 credential used, none missing.")
 
 
 def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Path) -> None:
@@ -382,7 +382,7 @@ def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Pa
     found = doctor()
     assert found["bots"] == (
         "good",
-        "2 declared for the owner gitops: 1 existing, 1 missing. "
+        "2 declared for the owner gitops: 1 found, 1 missing. "
         "Left alone: 1 orphaned, 2 unmarked, 1 of other owners.",
     )
     assert "2 declared for the owner other: 2 missing." in doctor("--owner", "other")["bots"][1]

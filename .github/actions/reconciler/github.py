@@ -269,8 +269,8 @@ def issue(api: Api, marker: str, label: str, title: str, text: Path | None, clos
 def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None:
     """Fetch the plan of every pull request on bots/ that was merged since the last successful apply.
 
-    Not only of this commit: of waiting runs GitHub keeps only the newest, and the next apply finishes one that
-    failed. Writes OUT/NUMBER.json, and as outputs of the step the numbers of the merged pull requests
+    Not only of this commit: of waiting runs GitHub keeps only the newest, and the next apply finishes a
+    failed one. Writes OUT/NUMBER.json, and as outputs of the step the numbers of the merged pull requests
     (`pulls`) and of those with a plan (`plans`).
     """
     out.mkdir(parents=True, exist_ok=True)
