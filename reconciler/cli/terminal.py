@@ -102,7 +102,7 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 def problems(made: Plan) -> None:
     """Say how many problems the plan has, which may have gone to a file."""
     if made.problems:
-        click.echo(f"Error: {values.count(made.problems, 'problem')} ; see the plan.", err=True)
+        click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 
 
 def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:

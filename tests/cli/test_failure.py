@@ -17,7 +17,7 @@ from reconciler.domain.errors import ManifestError, Position, Problem, Reconcile
 from tests.cli.conftest import ROOT, Run, Start, assert_clean
 
 SECRET = "hunter2"
-BUG = "This is a bug: please report it, with what RECONCILER_DEBUG=1 shows."
+BUG = "This is a bug: please report it with the output of RECONCILER_DEBUG=1."
 
 
 def _cycle() -> BaseException:
