@@ -120,10 +120,10 @@ class Names:
     def bots(self, id: str) -> Tree | None:
         """How a bot names it; None where it needs the id, as the name means another version."""
         whose, name = self.known.get(id, ("", ""))
-        family = split(name)[0]
-        if self.last.get((whose, family)) != id:
+        base = split(name)[0]
+        if self.last.get((whose, base)) != id:
             return None
-        return family if whose == self.instance else Flow({"instance": whose, "name": family})
+        return base if whose == self.instance else Flow({"instance": whose, "name": base})
 
     def no_setting(self, id: str) -> str:
         """Why the settings cannot name it; "" where they can."""
@@ -135,8 +135,8 @@ class Names:
         if whose != self.instance:
             owner = quoted(whose)
             return f"they use {quoted(name)} of the instance {owner}, and a manifest can name only their own"
-        family = split(name)[0]
-        last = self.known[self.last[whose, family]][1]
+        base = split(name)[0]
+        last = self.known[self.last[whose, base]][1]
         if last == name:
             return ""
         return f"they use {quoted(name)}, an older version: a manifest means the newest, {quoted(last)}"
@@ -169,15 +169,15 @@ def drafts(
     declared = [one for instance in existing.instances for one in instance.credentials]
     names, variables = {one.name for one in declared}, {one.key.name for one in declared}
     for instance, its in made.items():
-        for family, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
-            if looks_like_key(family):
+        for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
+            if looks_like_key(base):
                 its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")
-            elif family in names:
-                its.leave_out(f"the credential {family}", "another manifest has one of this name")
+            elif base in names:
+                its.leave_out(f"the credential {base}", "another manifest has one of this name")
             else:
-                its.credentials[family] = naming.variable(family, instance, variables)
-                names.add(family)
-                variables.add(its.credentials[family])
+                its.credentials[base] = naming.variable(base, instance, variables)
+                names.add(base)
+                variables.add(its.credentials[base])
         _hide(its, variables)
     return made
 
@@ -206,8 +206,8 @@ def _is_env(tree: Tree) -> TypeGuard[Tagged]:
 def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
     """The id of the newest version of each credential, without those whose name is an API key."""
     named = ((id, whose) for id, whose in known.items() if not looks_like_key(whose[1]))
-    generations = sorted((*split(name), instance, id) for id, (instance, name) in named)
-    return {(instance, family): id for family, _, instance, id in generations}
+    versions = sorted((*split(name), instance, id) for id, (instance, name) in named)
+    return {(instance, credential): id for credential, _, instance, id in versions}
 
 
 def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
