@@ -358,7 +358,8 @@ def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
     [token] = [one["token"] for one in listed if one["name"] == "a"]
     said = here.run("import", key=token).stderr
     assert (
-        f"  a: openaiCreds of the settings: no instance that was read has their credential {other}\n" in said
+        f"  a: openaiCreds of the settings: their credential {other} belongs to no instance that was read\n"
+        in said
     )
     here.forget()
     assert (
@@ -497,7 +498,7 @@ def test_an_api_key_that_stands_for_a_name(here: Here) -> None:
     shop(here.server, "loja", bot(100, "1"), bot(200, "2"), credential=pasted, keywordFinish="sair")
     result = here.run("import")
     assert result.exit_code == 0
-    assert "looks like an api key" in result.stderr
+    assert "looks like an API key" in result.stderr
     said = result.output + str(here.files()) + str(here.plan())
     assert pasted not in said
     assert "ab3ab3" not in said.lower()
