@@ -1,22 +1,21 @@
-"""The command line: options in, stages called, output and an exit code out. It decides nothing else.
+"""The commands: options in, stages called, output and an exit code out.
 
-Only click is imported here, so that `--help` and a mistyped option cost little; what a command needs it
-imports itself. Exit codes: 0 done, 1 an error or anything not applied, 2 changes (plan
---detailed-exitcode), 128 and its number after a signal.
+Only click is imported here, so that `--help` and a mistyped option are fast; each command imports what it
+needs. Exit codes: 0 done, 1 an error or a change that was not applied, 2 changes (plan --detailed-exitcode),
+128 plus the signal's number after a signal.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from reconciler import __version__
 from reconciler.cli import streams
+from reconciler.cli.options import BOTS, FORMAT, PLANNING, SERVER, gathered, offered
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Main(click.Group):
-    """Ends every command in one of our exit codes, and every error in a sentence on stderr."""
+    """Ends every command with one of the exit codes above, and every error with a message on stderr."""
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         streams.prepare()
@@ -32,7 +31,7 @@ class _Main(click.Group):
         try:
             with interrupts.caught():
                 code = self._run(interrupts, *args, **extra)
-        except KeyboardInterrupt:  # one that came in the moment before the end
+        except KeyboardInterrupt:  # a signal just before the end
             code = 128 + interrupts.number
         sys.exit(code)
 
@@ -40,7 +39,7 @@ class _Main(click.Group):
         """Run a command. Returns its exit code."""
         try:
             if "_RECONCILER_COMPLETE" in os.environ:
-                from reconciler.cli import completion  # noqa: F401  tells click how our bash does it
+                from reconciler.cli import completion  # noqa: F401  registers our bash completion
             code: int = super().main(*args, **{**extra, "standalone_mode": False})
         except (SystemExit, GeneratorExit):
             raise
@@ -50,165 +49,16 @@ class _Main(click.Group):
 
 
 def _failed(error: BaseException, interrupts: signals.Interrupts) -> int:
-    """The exit code for the error that ended a command, which is said on stderr. Raises nothing."""
+    """Print the error that ended a command to stderr. Returns the exit code; raises nothing."""
     try:
         from reconciler.cli import failure
 
         return failure.tell(error, interrupts.number)
-    except BaseException:  # there is nobody left to say it to
+    except BaseException:  # there is no way left to print it
         return 1
 
 
-_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-
-def _offered(what: str) -> Callable[..., list[str]]:
-    """What a shell offers at TAB, by the name of its function in completion.py."""
-
-    def offered(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-        from reconciler.cli import completion
-
-        found: list[str] = getattr(completion, what)(context, parameter, incomplete)
-        return found
-
-    return offered
-
-
-_bots = click.option(
-    "--bots",
-    type=click.Path(),
-    default="bots",
-    show_default=True,
-    metavar="DIR",
-    help="The directory of the manifests.",
-)
-
-_SERVER = (
-    _bots,
-    click.option(
-        "--instance",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=_offered("instances"),
-        help="Only the instances whose names match, such as 'loja-*'. May be given more than once.",
-    ),
-    click.option(
-        "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
-    ),
-    click.option(
-        "--api-key",
-        envvar="EVOLUTION_API_KEY",
-        show_envvar=True,
-        metavar="KEY",
-        help="The server's global key. Prefer the environment: other users see a command's options.",
-    ),
-    click.option(
-        "--sandbox",
-        is_flag=True,
-        help="Use the embedded server instead of --url. Its state is kept in .reconciler/sandbox.db.",
-    ),
-    click.option(
-        "--allow-http", is_flag=True, help="Allow plain http to another machine; the key is not encrypted."
-    ),
-    click.option(
-        "--owner",
-        envvar="EVOLUTION_RECONCILER_OWNER",
-        show_envvar=True,
-        default="gitops",
-        show_default=True,
-        metavar="NAME",
-        help="Whose bots these are. Two repositories that share a server need two owners.",
-    ),
-    click.option(
-        "--concurrency",
-        type=click.IntRange(1, 100),
-        default=32,
-        show_default=True,
-        metavar="N",
-        help="Requests at a time.",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
-        default=30,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long one request may take.",
-    ),
-)
-
-_SHARED = (
-    *_SERVER,
-    click.option(
-        "--server-name",
-        envvar="EVOLUTION_SERVER_NAME",
-        show_envvar=True,
-        default="",
-        metavar="NAME",
-        help="What the server is called in plans, for a server with more than one address.",
-    ),
-    click.option(
-        "--replace",
-        is_flag=True,
-        help="Delete and create what differs, instead of an update. Open sessions are lost.",
-    ),
-    click.option(
-        "--prune", is_flag=True, help="Delete bots with our marker that no manifest declares any more."
-    ),
-    click.option(
-        "--max-deletes",
-        type=click.IntRange(min=0),
-        default=5,
-        show_default=True,
-        metavar="N",
-        help="Refuse to prune more bots than this in one run.",
-    ),
-    click.option(
-        "--max-delete-share",
-        type=click.IntRange(0, 100),
-        default=50,
-        show_default=True,
-        metavar="PERCENT",
-        help="Refuse to prune a larger share of an instance's bots than this.",
-    ),
-    click.option(
-        "--format",
-        type=click.Choice(["text", "json", "markdown"]),
-        default="text",
-        show_default=True,
-        help="What is printed: text for people, the documented JSON, or markdown for GitHub.",
-    ),
-    click.option(
-        "--out",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help="Also save the plan, or of an apply how it ended, for `show` and `apply`.",
-    ),
-)
-
-
-def _gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Gives a command these options, gathered in a Request."""
-
-    def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        @wraps(command)
-        def gathered(**given: Any) -> int:
-            from dataclasses import fields
-
-            from reconciler.pipeline import Request
-
-            asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**asked), **given)
-
-        made: Callable[..., int] = gathered
-        for option in reversed(options):
-            made = option(made)
-        return made
-
-    return decorate
-
-
-# The width that click takes at most; told it, click need not import what finds the terminal's.
+# The most columns that click uses. With a given width click does not import shutil to ask the terminal.
 _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 
 
@@ -219,24 +69,25 @@ def main() -> None:
 
 
 @main.command()
-@_bots
+@BOTS
 @click.option(
     "--format",
     type=click.Choice(["text", "github"]),
     default="text",
     show_default=True,
-    help="How it is told: to a person, or to GitHub, which puts it on the lines of the diff.",
+    help="Print text for people, or commands that make GitHub show each on its line of the diff.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
     "--server-version",
     metavar="X.Y.Z",
-    help="Warn of what a server of this version does; without it, of the newest 2.3.",
+    help="Warn about this version of the server.  [default: the newest 2.3]",
 )
 def validate(bots: str, format: str, strict: bool, server_version: str | None) -> int:
-    """Check the manifests, offline: every error of every file, with its place.
+    """Check the manifests offline. Prints every error of every file with its place.
 
-    Then warn of what the server takes but will not do. docs/lint.md has the rules, and how one is silenced.
+    Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
+    how to ignore one.
     """
     from pathlib import Path
 
@@ -263,10 +114,10 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
 
 
 @main.command()
-@_bots
-@click.argument("bot", metavar="BOT@INSTANCE", shell_complete=_offered("bots"))
+@BOTS
+@click.argument("bot", metavar="BOT@INSTANCE", shell_complete=offered("bots"))
 def explain(bots: str, bot: str) -> int:
-    """Show a bot as its files make it, and the file and line that each value comes from."""
+    """Show a bot's values, and the file and line of each."""
     from pathlib import Path
 
     from reconciler.manifests.load import load
@@ -277,9 +128,9 @@ def explain(bots: str, bot: str) -> int:
 
 
 @main.command()
-@click.option("--defaults", is_flag=True, help="That of a folder's _defaults file instead.")
+@click.option("--defaults", is_flag=True, help="Print the schema of a folder's _defaults.yaml instead.")
 def schema(defaults: bool) -> int:
-    """Print the JSON Schema of a manifest, with which editors complete and check."""
+    """Print the JSON Schema of a manifest, for editors."""
     from reconciler.manifests import schema
 
     click.echo(schema.document(folder=defaults), nl=False)
@@ -287,14 +138,12 @@ def schema(defaults: bool) -> int:
 
 
 @main.command()
-@_gathered(*_SHARED)
-@click.option(
-    "--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, instead of with 0."
-)
+@gathered(*PLANNING)
+@click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 0 when there are changes.")
 @click.option(
     "--changed-since",
     metavar="REF",
-    help="Only the instances whose files changed since HEAD and this branch or commit of git went apart.",
+    help="Only instances whose files changed since HEAD left this git branch or commit.",
 )
 def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
@@ -316,20 +165,20 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
 
 
 @main.command()
-@_gathered(*_SHARED)
+@gathered(*PLANNING)
 @click.option("--yes", is_flag=True, help="Do not ask before applying.")
 @click.option(
     "--reviewed",
     multiple=True,
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Plan afresh, and make only the changes that this saved plan has, just so. May be given again.",
+    help="Plan again, and make only changes that are in this saved plan too. May be repeated.",
 )
 @click.argument("saved", required=False, type=click.Path(dir_okay=False), metavar="[FILE]")
 def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | None) -> int:
-    """Make the server's bots what the manifests declare: show the plan, ask, and make its calls.
+    """Show the plan, ask, and make its calls. Then the server has what the manifests declare.
 
-    With a FILE that `plan --out` saved, make exactly the calls of that plan; the manifests are not read.
+    With a FILE from `plan --out`, make exactly the calls of that plan. The manifests are not read.
     """
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
@@ -348,7 +197,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
 
 @main.command("import")
-@_gathered(
+@gathered(
     click.option(
         "--into",
         "bots",
@@ -356,25 +205,27 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         default="bots",
         show_default=True,
         metavar="DIR",
-        help="Where the manifests are written. Nothing but --update changes what is there.",
+        help="The directory to write to. Only --update changes files that exist.",
     ),
-    *_SERVER[1:],
+    *SERVER,
 )
 @click.option(
-    "--full", is_flag=True, help="Also write what the instance's settings have too, and what no server reads."
+    "--full",
+    is_flag=True,
+    help="Also write values that equal the instance's settings, and fields that no server reads.",
 )
 @click.option(
     "--update",
     is_flag=True,
-    help="Bring what differs on the server into the manifests that are there: those values, no more.",
+    help="Write the server's values into existing manifests, where they differ, and change nothing else.",
 )
 def import_(request: Request, full: bool, update: bool) -> int:
-    """Write manifests for the bots, credentials and settings that the server has. Changes nothing there."""
+    """Write manifests for what the server has. Changes nothing on the server."""
     from reconciler.cli import terminal
     from reconciler.importer import run
 
     if update and full:
-        raise click.UsageError("--full is for new manifests and does not go with --update.")
+        raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
     if update:
         from reconciler.importer import updater
 
@@ -388,26 +239,23 @@ def import_(request: Request, full: bool, update: bool) -> int:
 
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False), metavar="FILE")
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="How it is shown.",
-)
+@FORMAT
 @click.option(
     "--max-chars",
     type=click.IntRange(min=8192),
     default=65536,
     show_default=True,
     metavar="N",
-    help="The longest markdown: what a comment of GitHub holds. A job's summary holds 1048576.",
+    help="The most markdown to print. A GitHub comment holds 65536, a job's summary 1048576.",
 )
 @click.option(
-    "--more", default="", metavar="TEXT", help="Where the whole is, said where markdown had to be cut."
+    "--more",
+    default="",
+    metavar="TEXT",
+    help="A sentence that says where the whole plan is, for markdown that was cut.",
 )
 def show(file: str, format: str, max_chars: int, more: str) -> int:
-    """Show a saved plan, or how one ended."""
+    """Show a saved plan, or saved results."""
     from pathlib import Path
 
     from reconciler import saved
@@ -423,13 +271,13 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     type=click.IntRange(0, 65535),
     required=True,
     metavar="N",
-    help="The port on 127.0.0.1; 0 takes a free one.",
+    help="The port on 127.0.0.1; 0 picks a free one.",
 )
 @click.option(
     "--db",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Keep the state in this file. Without it the state ends with the command.",
+    help="Keep the state in this file. Without it the state is lost when the command ends.",
 )
 @click.option(
     "--bots",
@@ -438,7 +286,7 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     help="Start with the instances and credentials that the manifests in this directory name.",
 )
 def sandbox(port: int, db: str | None, bots: str | None) -> int:
-    """Run the embedded Evolution API server, to try the tool or to test against."""
+    """Run the embedded Evolution API server, for trials and tests."""
     from reconciler.cli.sandbox import serve
 
     serve(port, db, bots, say=click.echo)
@@ -452,16 +300,19 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     default="minha-loja",
     show_default=True,
     metavar="NAME",
-    help="The instance that the first manifest is about, as it is called on the server.",
+    help="The instance of the first manifest, named as on the server.",
 )
 @click.option(
     "--branch",
     metavar="NAME",
-    help="The branch that the workflows apply.  [default: the repository's default branch, as git has it]",
+    help="The branch that the workflows apply.  [default: the repository's default branch]",
 )
-@click.option("--no-workflows", is_flag=True, help="Leave out what is for GitHub.")
+@click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
 def init(directory: str, instance: str, branch: str | None, no_workflows: bool) -> int:
-    """Lay out a new repository in DIR: a manifest, a prompt, the workflows, a README. Overwrites nothing."""
+    """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
+
+    Overwrites nothing.
+    """
     from pathlib import Path
 
     from reconciler.cli import terminal
@@ -472,9 +323,9 @@ def init(directory: str, instance: str, branch: str | None, no_workflows: bool) 
 
 
 @main.command()
-@_gathered(*_SERVER)
+@gathered(BOTS, *SERVER)
 def doctor(request: Request) -> int:
-    """Say whether URL, key, version, integration, instances and credentials are right. Writes nothing."""
+    """Check the URL, key, version, instances and credentials. Writes nothing."""
     from reconciler.cli import terminal
     from reconciler.setup.doctor import examine
 
@@ -486,7 +337,7 @@ def doctor(request: Request) -> int:
 @main.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 def completion(shell: str) -> int:
-    """Print what makes a shell complete commands, options and names; the README says where it goes."""
+    """Print a script that completes commands, options and names."""
     from reconciler.cli.completion import script
 
     click.echo(script(shell, main), nl=False)

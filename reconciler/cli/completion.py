@@ -1,7 +1,6 @@
-"""What a shell offers at TAB: click's own completion, with the names that the manifests declare.
+"""Shell completion: click's own, with the names that the manifests declare.
 
-Names come from the manifests alone; the server is not asked. What cannot be read offers nothing: this is no
-place for errors.
+The server is not called. Manifests that cannot be read offer no names, and no errors.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from click.shell_completion import (
 )
 
 VARIABLE = "_RECONCILER_COMPLETE"
-"""Where the scripts tell a run of `reconciler` that it is asked what to offer."""
+"""The environment variable by which the scripts ask `reconciler` for completions."""
 
 _BREAKS = "\"'@><=;|&(:"
 _ESCAPED = r"\\\1"
@@ -32,7 +31,7 @@ _SPECIAL = re.compile(r"""([\s\\"'`$&|;<>(){}\[\]*?!~#^])""")
 
 
 class _Bash(BashComplete):
-    """Bash takes some characters for the ends of words, `@` among them, and quotes nothing by itself."""
+    """Completion for bash, which ends words at some characters, such as `@`, and does not quote by itself."""
 
     source_template = """\
 %(complete_func)s() {
@@ -59,7 +58,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return words[1:], incomplete
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """The part behind what bash takes for the end of a word; `@` and `$` belong to what follows them."""
+        """The part after the last character that ends a word for bash; `@` and `$` belong to what follows."""
         value = str(item.value)
         begun = self._word.partition("=")[2] if self._word.startswith("--") else self._word
         breaks = set(os.environ.get("COMP_WORDBREAKS", _BREAKS)) - set(" \t\n\\")
@@ -69,12 +68,12 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return f"{item.type},{_SPECIAL.sub(_ESCAPED, value)}"
 
 
-add_completion_class(_Bash)  # in the place of click's own
+add_completion_class(_Bash)  # replaces click's
 _SHELLS: Mapping[str, type[ShellComplete]] = {"bash": _Bash, "zsh": ZshComplete, "fish": FishComplete}
 
 
 def script(shell: str, command: Command) -> str:
-    """What a shell runs once so that it completes `reconciler`. shell: bash, zsh or fish."""
+    """The script that a shell runs to complete `reconciler`. shell: bash, zsh or fish."""
     return _SHELLS[shell](command, {}, "reconciler", VARIABLE).source()
 
 
@@ -82,12 +81,12 @@ def script(shell: str, command: Command) -> str:
 
 
 def instances(context: Context, parameter: Parameter, incomplete: str) -> list[str]:
-    """The declared instances that begin so."""
+    """The declared instances that begin with a text."""
     return [name for name, _ in _declared(context) if name.startswith(incomplete)]
 
 
 def bots(context: Context, parameter: Parameter, incomplete: str) -> list[str]:
-    """BOT@INSTANCE for every declared bot that begins so."""
+    """The declared bots, as BOT@INSTANCE, that begin with a text."""
     return [
         found
         for name, declared in _declared(context)
@@ -97,7 +96,7 @@ def bots(context: Context, parameter: Parameter, incomplete: str) -> list[str]:
 
 
 def _declared(context: Context) -> Iterator[tuple[str, list[str]]]:
-    """Instances that can be typed, and their bots."""
+    """The instances whose names can be typed, and their bots."""
     from reconciler.domain.errors import ReconcilerError
     from reconciler.manifests.load import load
 

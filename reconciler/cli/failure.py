@@ -1,7 +1,7 @@
-"""The last net: what a person sees of the error that ended a command, whatever it is.
+"""What a person sees of the error that ended a command.
 
-It raises nothing and shows no value: of an error that is not ours only its type and where it happened. It
-imports next to nothing, as what broke may be an import.
+Raises nothing. Of an error that is not ours, shows its type and the places in the code, but no value. Imports
+very little, as the error may be one of an import.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from reconciler.domain import safe
 from reconciler.domain.errors import ManifestError, ReconcilerError
 
 FRAMES = 40
-"""Places of one error that are shown, the innermost."""
+"""The most places that are shown of one error, the innermost."""
 
 ERRORS = 20
-"""Errors that are shown of those that led to one another."""
+"""The most errors that are shown of a chain."""
 
 
 _SAID = (click.ClickException, ReconcilerError, MemoryError, OSError)
@@ -30,15 +30,15 @@ _SAID = (click.ClickException, ReconcilerError, MemoryError, OSError)
 
 
 def tell(error: BaseException, signal: int = 0) -> int:
-    """Say on stderr what ended the command, if stderr can be written; returns the exit code.
+    """Print the error to stderr, where that can be written. Returns the exit code.
 
-    signal: the number of the one that ended it, if it was one that did.
+    signal: the number of the signal that ended the command, if one did.
     """
     if not isinstance(error, _SAID) and any(isinstance(one, KeyboardInterrupt) for one in _linked(error)):
         return 128 + signal
-    if sys.stderr is None:  # click would take stdout
+    if sys.stderr is None:  # click would print to stdout
         return 1
-    for say in (_say, _say_bug):  # the second where the first cannot
+    for say in (_say, _say_bug):  # the second if the first fails
         with suppress(Exception):
             say(error)
             break
@@ -56,10 +56,8 @@ def _say(error: BaseException) -> None:
     elif isinstance(error, ReconcilerError):
         click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
     elif isinstance(error, MemoryError):
-        click.echo("Error: there is not enough memory.", err=True)
-    elif (
-        isinstance(error, OSError) and error.strerror
-    ):  # the system says no: a limit, a directory that is gone
+        click.echo("Error: not enough memory.", err=True)
+    elif isinstance(error, OSError) and error.strerror:  # such as a limit, or a directory that is gone
         of = f"{error.filename}: " if isinstance(error.filename, str) else ""
         click.echo(f"Error: {safe.inert(safe.line(of + error.strerror))}.", err=True)
     elif not isinstance(error, click.Abort):
@@ -68,8 +66,8 @@ def _say(error: BaseException) -> None:
 
 def _say_bug(error: BaseException) -> None:
     click.echo(
-        f"Error: an unexpected {type(error).__name__}. This is a bug: please report it, with what "
-        "RECONCILER_DEBUG=1 shows.",
+        f"Error: unexpected {type(error).__name__}. This is a bug: please report it with the "
+        "output of RECONCILER_DEBUG=1.",
         err=True,
     )
     if os.environ.get("RECONCILER_DEBUG"):
@@ -78,7 +76,7 @@ def _say_bug(error: BaseException) -> None:
 
 
 def _places(error: BaseException) -> Iterator[str]:
-    """Where the error and those that led to it happened, without a word of theirs."""
+    """Where the errors of the chain happened, without their messages."""
     for one in reversed(_linked(error)):
         yield type(one).__qualname__
         for frame, line in deque(walk_tb(one.__traceback__), maxlen=FRAMES):
@@ -87,7 +85,7 @@ def _places(error: BaseException) -> Iterator[str]:
 
 
 def _linked(error: BaseException) -> list[BaseException]:
-    """The error, and those that it came of or is a group of, each once: they may refer to one another."""
+    """The error, its causes, and the members of groups, each once: they may refer to one another."""
     found = [error]
     for one in found:
         group = one.exceptions if isinstance(one, BaseExceptionGroup) else ()

@@ -13,7 +13,7 @@ from reconciler.sandbox import Sandbox
 
 
 def serve(port: int, db: str | None, bots: str | None, say: Callable[[str], None]) -> None:
-    """Run the embedded server until a signal. say: told how to reach it, as lines for a shell."""
+    """Run the embedded server until a signal. say: prints its address and key, as lines for a shell."""
     pipeline.log_nothing()
     named = pipeline.seeds(load(Path(bots), origins=False)) if bots else {}
     ended = threading.Event()

@@ -12,9 +12,9 @@ from reconciler.domain import signals
 
 @contextmanager
 def stopping() -> Iterator[Stop]:
-    """Within the block a first signal asks for a stop after the call in flight; a second ends the process.
+    """Within the block the first signal asks for a stop after the call in flight; a second ends the process.
 
-    So the block is to show the results too: once there are some, no signal loses them.
+    Show the results within the block too, so that a signal does not lose them.
     """
     stop = Stop()
 
@@ -22,7 +22,7 @@ def stopping() -> Iterator[Stop]:
         stop.signal, stop.reason = number, signals.NAMES[number]
         signals.kill_next(signals.INTERRUPT, signals.TERMINATE)
         with suppress(OSError):  # not through the stream, which this handler may have interrupted
-            os.write(2, b"\nFinishing the call in flight; once more ends at once.\n")
+            os.write(2, b"\nFinishing the call in flight. A second signal stops at once.\n")
 
     with signals.handled(dict.fromkeys(signals.NAMES, ask)):
         yield stop

@@ -1,10 +1,10 @@
-"""Standard input, output and error as a program may rely on them, however it was started.
+"""Standard input, output and error that behave the same however the program was started.
 
-A stream that was closed is not None, and its number is not taken by the next file that is opened: a message
-would go into that. Output that cannot be written raises OutputError, once; a pipe whose reader has gone
-raises BrokenPipeError, as ever. What cannot be written to stderr is lost, and changes nothing.
+A closed stream is replaced, so that the next file that is opened does not get its number, and messages with
+it. Output that cannot be written raises OutputError once; a pipe whose reader is gone raises BrokenPipeError.
+What cannot be written to stderr is dropped.
 
-Imported before anything else: it must stay cheap.
+Imported first, so it must stay fast.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _SHOWN = "backslashreplace"
-"""What a terminal lacks a sign for is shown as its code, not as a traceback."""
+"""A character that the terminal cannot show is shown as its code."""
 
 
 class _Output(io.FileIO):
-    """Standard output. After it has failed once, what follows is swallowed: the exit code says enough."""
+    """Standard output. After the first failure it drops what follows: the exit code reports the failure."""
 
     _failed = False
 
@@ -54,14 +54,14 @@ class _Messages(io.FileIO):
 
 
 def prepare() -> None:
-    """Put streams with these rules into sys, where the process's own are there or were closed."""
+    """Replace the streams of sys by these, unless somebody replaced them before."""
     if sys.stdout is sys.__stdout__ and not os.environ.get("RECONCILER_DEBUG"):
-        sys.unraisablehook = lambda unraisable: None  # what Python says of an object's end helps nobody
+        sys.unraisablehook = lambda unraisable: None  # errors in finalizers help nobody
     if sys.stdin is None:
         sys.stdin = open(_null(), encoding="utf-8")  # noqa: SIM115  it lives as long as we do
     for name, made in (("stdout", _Output), ("stderr", _Messages)):
         stream = getattr(sys, name)
-        if stream is getattr(sys, f"__{name}__"):  # else somebody runs us in a process of theirs
+        if stream is getattr(sys, f"__{name}__"):  # else a host program replaced it
             setattr(sys, name, _text(stream, made))
     for stream, errors in ((sys.stdin, "replace"), (sys.stdout, _SHOWN), (sys.stderr, _SHOWN)):
         if hasattr(stream, "reconfigure"):
@@ -69,10 +69,10 @@ def prepare() -> None:
 
 
 def check() -> None:
-    """Raises OutputError, or BrokenPipeError, when it is seen already that stdout takes nothing."""
+    """Raises OutputError or BrokenPipeError when stdout is known not to take output."""
     try:
         number = sys.stdout.fileno()
-    except (OSError, ValueError):  # it is no file
+    except (OSError, ValueError):  # not a file
         return
     try:
         os.write(number, b"")
@@ -88,7 +88,7 @@ def check() -> None:
 
 
 def _null() -> int:
-    """A number to read nothing from, the first that is free. To write there fails, as on a closed stream."""
+    """The first free file number, opened for reading. Writing to it fails, as on a closed stream."""
     return os.open(os.devnull, os.O_RDONLY)
 
 
@@ -101,7 +101,7 @@ def _text(stream: io.TextIOWrapper | None, made: type[io.FileIO]) -> io.TextIOWr
         return stream
     number = stream.fileno()
     with suppress(OSError):
-        os.set_blocking(number, True)  # a parent may have it otherwise, and long output would break off
+        os.set_blocking(number, True)  # if the parent made it non-blocking, long output is cut
     writer = io.BufferedWriter(made(number, "wb", closefd=False))
     return io.TextIOWrapper(writer, encoding=stream.encoding, line_buffering=stream.line_buffering)
 
@@ -109,4 +109,4 @@ def _text(stream: io.TextIOWrapper | None, made: type[io.FileIO]) -> io.TextIOWr
 def _lost(error: OSError) -> Exception:
     from reconciler.domain.errors import OutputError
 
-    return OutputError(f"the output cannot be written: {error.strerror}.")
+    return OutputError(f"cannot write the output: {error.strerror}.")

@@ -31,18 +31,18 @@ if TYPE_CHECKING:
 
 
 def valid(desired: Desired) -> None:
-    """Say that the manifests are."""
+    """Say that the manifests are valid."""
     bots = sum(len(instance.bots) for instance in desired.instances)
     click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
 def invalid(error: ManifestError) -> None:
-    """Put the errors of the manifests on the lines of a pull request's diff."""
+    """Print the errors of the manifests so that GitHub puts them on the lines of the diff."""
     click.echo(github.problems(error.problems), nl=False)
 
 
 def warnings(found: Sequence[Warning], format: str) -> None:
-    """Tell of what the manifests ask for in vain."""
+    """Print the warnings about the manifests."""
     if format == "github":
         click.echo(github.warnings(found), nl=False)
     else:
@@ -53,7 +53,7 @@ def warnings(found: Sequence[Warning], format: str) -> None:
 
 
 def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
-    """Show a plan. max_chars, more: for markdown, see there."""
+    """Show a plan. max_chars, more: see render.markdown."""
     if format == "json":
         click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
@@ -77,9 +77,9 @@ def results(
 
 
 def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results], None]) -> int:
-    """Show how an apply ended and save it; if one fails, still do the other. Returns the exit code.
+    """Save and show how an apply ended. Returns the exit code.
 
-    Whatever happens, what was done is said: on stderr where stdout takes nothing.
+    If one fails, still does the other; where stdout cannot be written, shows it on stderr.
     """
     failures: list[Exception] = []
     try:
@@ -90,7 +90,7 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
         results(made, how, format)
     except Exception as error:
         gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
-        failures.append(OutputError("the output cannot be written: Broken pipe.") if gone else error)
+        failures.append(OutputError("cannot write the output: Broken pipe.") if gone else error)
         click.echo(text.results(how), nl=False, err=True)
     for each in failures:
         failure.tell(each)
@@ -100,13 +100,13 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
 
 def problems(made: Plan) -> None:
-    """Say that there are some, where the plan went to a file."""
+    """Say how many problems the plan has, which may have gone to a file."""
     if made.problems:
-        click.echo(f"Error: {values.count(made.problems, 'problem')} left; the plan says which.", err=True)
+        click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 
 
 def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
-    """Show what a file held, and where it came from."""
+    """Show a saved plan or saved results, and where the file comes from."""
     if found.results is None:
         plan(found.plan, format, max_chars=max_chars, more=more)
     else:
@@ -124,13 +124,15 @@ def _origin(found: Saved) -> str:
     signed = ""
     if found.signed:
         signed = (
-            f" Signed with the key in {saved.KEY}." if saved.key() else " Signed; nobody checked by whom."
+            f" Signed with the key in {saved.KEY}."
+            if saved.key()
+            else " Signed; not verified without the key."
         )
     return f"{saved_at} {found.plan.server}{commit}.{signed}"
 
 
 def imported(report: ImportReport) -> None:
-    """Say what an import wrote and, on stderr, what it left out."""
+    """Print what an import wrote and, to stderr, what it left out."""
     from reconciler.render import imported
 
     click.echo(imported.notes(report), err=True, nl=False)
@@ -138,7 +140,7 @@ def imported(report: ImportReport) -> None:
 
 
 def updated(report: UpdateReport) -> None:
-    """Say what an update of manifests changed and, on stderr, what it did not."""
+    """Print what an update of manifests changed and, to stderr, what it did not."""
     from reconciler.render import updated
 
     click.echo(updated.notes(report), err=True, nl=False)
@@ -146,18 +148,18 @@ def updated(report: UpdateReport) -> None:
 
 
 def agree(made: Plan, format: str) -> None:
-    """Ask whether to apply. Raises ReconcilerError where the answer is no, or nobody can be asked."""
+    """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
     if format != "text":
-        raise ReconcilerError(f"nothing was applied: with --format {format} changes need --yes.")
+        raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ReconcilerError("nothing was applied: without a terminal to ask on, changes need --yes.")
+        raise ReconcilerError("nothing was applied: pass --yes to apply changes without a terminal.")
     if not click.confirm(f"\nApply these changes to {safe.inert(safe.line(made.server))}?", err=True):
         raise ReconcilerError("nothing was applied.")
 
 
 @contextmanager
 def progress(made: Plan) -> Iterator[Callable[[object], None]]:
-    """A bar that moves with each result, where somebody sees it."""
+    """A progress bar that moves with each result, on a terminal only."""
     length = sum(change.verb.writes for change in made.changes())
     hidden = not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
@@ -172,16 +174,16 @@ def doctor(found: Sequence[Finding]) -> None:
 
 
 def scaffolded(done: Scaffold) -> None:
-    """Say what init wrote and left, and what comes next."""
+    """Print what init wrote, what it did not change, and the next steps."""
     for name in done.written:
         click.echo(f"+ {safe.inert(safe.line(name))}")
     for name in done.kept:
-        click.echo(f"= {safe.inert(safe.line(name))} (kept as it is)")
+        click.echo(f"= {safe.inert(safe.line(name))} (exists, not changed)")
     manifest = safe.line(done.sample or "bots")
     steps = [
         f"Edit {manifest}. To try it on the embedded server: reconciler apply --sandbox --yes",
-        "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then ask: reconciler doctor",
-        "See what would be done, then do it: reconciler plan, reconciler apply",
+        "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then run: reconciler doctor",
+        "See the changes, then apply them: reconciler plan, reconciler apply",
     ]
     if done.github:
         steps.append("For pull requests on GitHub, see README.md.")
@@ -194,13 +196,11 @@ def scaffolded(done: Scaffold) -> None:
 
 
 def _for_github(github: GitHub, directory: Path) -> None:
-    """Say for which branch the workflows are, where they went, and what they install."""
-    said = f"The workflows are for the branch {github.branch}"
+    """Print for which branch the workflows are, where they are, and what they install."""
+    click.echo(f"\nThe workflows are for the branch {github.branch}.")
     if github.top != directory.resolve():
-        said += (
-            f", in {safe.inert(safe.line(str(github.top)))}: GitHub reads none below the top of a repository"
-        )
-    click.echo(f"\n{said}.")
+        top = safe.inert(safe.line(str(github.top)))
+        click.echo(f"They are in {top}: GitHub reads workflows only at the top of a repository.")
     if github.other:
         click.echo(f"Warning: {safe.line(github.other)}", err=True)
     else:
@@ -217,7 +217,7 @@ def _shows(signs: str) -> bool:
 
 
 def _color() -> bool:
-    """Whether stdout shows colours, and the person has not said NO_COLOR."""
+    """Whether to print colours."""
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 

@@ -1,6 +1,6 @@
-"""What ends a command early: Ctrl-C, SIGTERM, and SIGHUP, which a terminal sends when it is closed.
+"""The signals that end a command early: Ctrl-C, SIGTERM, and SIGHUP, which a closed terminal sends.
 
-A signal that the caller ignores, as nohup does, stays ignored. Imported before anything else: cheap.
+A signal that the caller ignores, as nohup does, stays ignored. Imported first, so it must stay fast.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ NAMES: Mapping[int, str] = {
 
 
 class _Interrupted(KeyboardInterrupt):
-    """After a plain KeyboardInterrupt Python may end the process by SIGINT, whatever its exit code."""
+    """A subclass, as after a plain KeyboardInterrupt Python may end the process by SIGINT."""
 
 
 class Interrupts:
-    """Within `caught`, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does. number: which it was."""
+    """Within `caught`, SIGTERM and SIGHUP raise KeyboardInterrupt as Ctrl-C does. number: of the signal."""
 
     def __init__(self) -> None:
         self.number: int = INTERRUPT
 
     @contextmanager
     def caught(self) -> Iterator[None]:
-        """Outside of the main thread, which alone gets signals, this changes nothing."""
+        """Does nothing outside of the main thread, as only that gets signals."""
         every: dict[int, Any] = dict.fromkeys(NAMES, self._interrupt)
-        with handled({**every, INTERRUPT: signal.default_int_handler}):  # which asyncio looks for
+        with handled({**every, INTERRUPT: signal.default_int_handler}):  # asyncio checks for this one
             yield
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
@@ -50,7 +50,7 @@ class Interrupts:
 
 @contextmanager
 def handled(handlers: Mapping[int, Callable[[int, FrameType | None], Any]]) -> Iterator[None]:
-    """Within the block these handlers get the signals."""
+    """Set these signal handlers for the length of the block."""
     before: dict[int, Any] = {}
     with suppress(ValueError):  # outside of the main thread
         for number, handler in handlers.items():
@@ -90,7 +90,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def kill_next(*numbers: int) -> None:
-    """The next of these kills the process; a hangup does no more, as a closed terminal sends several."""
+    """Make the next of these end the process. Ignore SIGHUP, as a closed terminal sends several."""
     for number in numbers:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

@@ -1,8 +1,7 @@
-"""Whether manifests say what the server has: they are loaded and planned, and mended until they do.
+"""Whether new manifests declare what the server has: they are loaded, planned, and corrected until they do.
 
-After an import a plan has nothing but adoptions. What a manifest cannot say is taken out of its draft here,
-with the reason: a field where the bot is the same without it, else the bot. All that is written is written to
-a directory of its own.
+After an import a plan has only adoptions. What a manifest cannot declare is removed from its draft, with the
+reason: a field where the bot is the same without it, else the bot. Writes to a directory of its own.
 """
 
 from __future__ import annotations
@@ -33,20 +32,20 @@ _NEEDED = frozenset(
     | {name for names in OPENAI.keys.values() for name in names}
     | {name for names in OPENAI.trigger_parts.values() for name in names}
 )
-"""Fields that no bot can be declared without."""
+"""Fields that a bot cannot be declared without."""
 
 _SETTINGS = {"openaiCredsId": "openaiCreds", "fallbackId": "fallback"}
-"""What a manifest calls fields of the settings that a change calls otherwise."""
+"""Fields of the settings that a manifest names differently than a change."""
 
 _AT_LEAST = re.compile(r": write at least (\d+)$")
 
 
 class Check:
-    """The drafts that are left, and their files, as they were found good.
+    """The drafts and their files, corrected until they load and plan as they should.
 
-    directory: a copy of what is there, into which they are written. beside: files that go with each instance,
-    taken: paths of prompts that are there. files: of each instance, the included
-    ones before the manifest. skipped: instances that no manifest can describe, and why.
+    directory: a copy of the manifests, to which the drafts are written. beside: files that go with each
+    instance. taken: paths of existing prompts. files: of each instance, its included files before its
+    manifest. skipped: instances that no manifest can describe, and why.
     """
 
     def __init__(
@@ -64,14 +63,14 @@ class Check:
         self._pages: dict[str, tuple[str, Page]] = {}
 
     def run(self, seen: Observed, owner: str) -> None:
-        """Writes, loads, plans and mends, again and again; each time there is less to write.
+        """Write, load, plan and correct, until nothing is wrong. Each round has less to write.
 
-        Raises ManifestError for errors of manifests that were there before.
+        Raises ManifestError for errors in existing manifests.
         """
         while True:
             before = dict(self._written)
             self._write()
-            if self._written == before:  # all that could be mended is
+            if self._written == before:  # there is nothing left to correct
                 for made in [one for one in self.drafts.values() if one.instance in self._faults]:
                     self._skip(made, self._faults[made.instance])
                 self._write()
@@ -81,14 +80,14 @@ class Check:
             try:
                 desired = load(self._directory)
             except ManifestError as error:
-                self._mend_errors(error)
+                self._correct_errors(error)
                 continue
-            self._mend_changes(desired, seen, owner)
+            self._correct_changes(desired, seen, owner)
             if not self._faults:
                 return
 
     def _write(self) -> None:
-        """Brings the directory up to the drafts."""
+        """Write the drafts to the directory."""
         self.drafts = {name: made for name, made in self.drafts.items() if not made.empty}
         names = file_names(self.drafts.values(), self._taken)
         wanted: Files = {}
@@ -113,7 +112,7 @@ class Check:
 
     # -- what does not load -------------------------------------------------------------------
 
-    def _mend_errors(self, error: ManifestError) -> None:
+    def _correct_errors(self, error: ManifestError) -> None:
         if not any(problem.at.file in self._pages for problem in error.problems):
             raise error
         done: set[object] = set()
@@ -125,9 +124,9 @@ class Check:
             self._faults[instance] = self._what(problem)
             if instance in self.drafts and (instance, section, name, key) not in done:
                 done.add((instance, section, name, key))
-                self._mend_error(self.drafts[instance], section, name, key, self._what(problem))
+                self._correct_error(self.drafts[instance], section, name, key, self._what(problem))
 
-    def _mend_error(self, made: Draft, section: str, name: str, key: str, why: str) -> None:
+    def _correct_error(self, made: Draft, section: str, name: str, key: str, why: str) -> None:
         match section:
             case "bots" if name and name not in made.others:
                 _without(made, name, key, why)
@@ -146,7 +145,7 @@ class Check:
                 self._skip(made, why)
 
     def _what(self, problem: Problem) -> str:
-        """What is wrong, without what a person could do about it and where it was written for the check."""
+        """What is wrong, without the advice and without the path of the copy."""
         said = _AT_LEAST.sub(r", and a manifest takes \1 and more", problem.message)
         said = said.rpartition(": ")[0] or said
         return re.sub(rf" \({re.escape(str(self._directory))}[^()]*\)", "", said)
@@ -157,8 +156,8 @@ class Check:
 
     # -- what would be changed ----------------------------------------------------------------
 
-    def _mend_changes(self, desired: Desired, seen: Observed, owner: str) -> None:
-        """Takes out what an apply would change."""
+    def _correct_changes(self, desired: Desired, seen: Observed, owner: str) -> None:
+        """Remove what an apply would change."""
         chosen = tuple(instance for instance in desired.instances if instance.name in self.drafts)
         plan = make(replace(desired, instances=chosen), seen, Options(owner=owner))
         for declared, instance in zip(chosen, plan.instances, strict=True):
@@ -168,13 +167,13 @@ class Check:
             names = {bot.name for bot in declared.bots}
             for change in _unwanted(instance, names):
                 self._faults[instance.name] = change.reason
-                _mend_change(made, change)
+                _correct_change(made, change)
 
 
 def _unwanted(instance: InstancePlan, names: set[str]) -> Iterator[Change]:
-    """Changes that an import should not lead to. An adoption writes the marker into the description.
+    """Changes that should not be left after an import: all but adoptions that only write the marker.
 
-    names: of the declared bots; the plan may have conflicts of others too.
+    names: of the declared bots; the plan may also have conflicts of others.
     """
     for change in instance.changes:
         marking = change.of is Of.BOT and change.verb in (Verb.ADOPT, Verb.UPDATE)
@@ -184,48 +183,50 @@ def _unwanted(instance: InstancePlan, names: set[str]) -> Iterator[Change]:
             yield change
 
 
-def _mend_change(made: Draft, change: Change) -> None:
-    """Takes out what leads to the change."""
+def _correct_change(made: Draft, change: Change) -> None:
+    """Remove what causes the change."""
     match change.of:
         case Of.CREDENTIAL:
             if made.credentials.pop(change.bot, None) is not None:
                 made.leave_out(f"the credential {change.bot}", change.reason)
         case Of.SETTINGS:
             for field in change.fields:
-                _mend_setting(made, _SETTINGS.get(field.name, field.name), field.before, change.reason)
+                _correct_setting(made, _SETTINGS.get(field.name, field.name), field.before, change.reason)
         case Of.BOT if change.bot in made.bots:
-            _mend_bot(made, change)
+            _correct_bot(made, change)
 
 
-def _mend_setting(made: Draft, name: str, stored: Value | None, why: str) -> None:
+def _correct_setting(made: Draft, name: str, stored: Value | None, why: str) -> None:
     if name in made.settled:
         return
     made.settled.add(name)
     if made.settings.pop(name, None) is not None:
         made.leave_out(f"{name} of the settings", why)
-    elif stored is not None and name in OPENAI.settings:  # a folder's defaults bring in another value
+    elif stored is not None and name in OPENAI.settings:  # a folder's defaults set another value
         made.settings[name] = tree(name, stored)
 
 
-def _mend_bot(made: Draft, change: Change) -> None:
+def _correct_bot(made: Draft, change: Change) -> None:
     entry = made.bots[change.bot]
     fields = [field for field in change.fields if field.name != "description"]
     if change.verb not in (Verb.ADOPT, Verb.UPDATE) or not fields:
         _without(made, change.bot, "", change.reason)
     elif known := [field for field in fields if field.name in {*entry.own, "openaiCredsId"}]:
         _without(made, change.bot, known[0].name, f"an apply would change its {known[0].name}")
-    else:  # a folder's defaults bring in another value than the server has
+    else:  # a folder's defaults set another value than the server's
         for field in fields:
             value = tree(field.name, "" if field.before is None else field.before)
             if field.name in entry.secrets:
                 value = Tagged("env", entry.secrets[field.name])
-            if entry.declared.get(field.name) == value:  # what a folder says of this bot outdoes our defaults
+            if (
+                entry.declared.get(field.name) == value
+            ):  # a folder's value for this bot wins over the manifest's defaults
                 entry.own.add(field.name)
             entry.declared[field.name] = value
 
 
 def _without(made: Draft, bot: str, key: str, why: str) -> None:
-    """Takes a field out of a bot, or the bot out of the draft where it would be another without it."""
+    """Remove a field from a bot, or the bot from the draft where it needs the field."""
     entry = made.bots.get(bot)
     if entry is None:
         return

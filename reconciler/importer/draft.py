@@ -1,8 +1,8 @@
 """One instance of the server → the draft of its manifest. Pure.
 
-A draft holds what is worth saying: not what a create would copy from the settings anyway, nor what no code
-reads or what means nothing to a bot of its types. Whether the manifest says what the server has is not
-decided here: check.py plans it, and takes out of the draft what a manifest cannot say.
+A draft leaves out values that a create copies from the settings anyway, fields that no code reads, and fields
+without a meaning for a bot's types. It may still declare what the manifest cannot: check.py loads and plans
+it, and removes that.
 """
 
 from __future__ import annotations
@@ -29,8 +29,10 @@ from reconciler.plan.matching import match
 from reconciler.plan.parking import is_parked
 from reconciler.yaml.emit import Flow, Tagged, Tree
 
-_MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # a name in a marker, whosoever it is
-_KEY_FOR_NAME = "looks like an api key, so it is not said: revoke the key, and make a credential with a name"
+_MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # the name in a marker of any owner
+_KEY_FOR_NAME = (
+    "looks like an API key and is not shown: revoke the key, and create a credential with another name"
+)
 MESSAGES = ("systemMessages", "assistantMessages", "userMessages")
 TIMING = tuple(field.name for field in OPENAI.fields.values() if field.from_settings)
 ORDER = (
@@ -41,10 +43,10 @@ ORDER = (
 
 @dataclass(slots=True)
 class Entry:
-    """A bot on its way into a manifest: what it declares, by the manifest's keys.
+    """A bot of a draft. declared: its values, by the manifest's keys.
 
-    own: keys that stand under its own name, whatever the others have. secrets: of fields with a secret
-    in them the variable that is to hold each. unsayable: keys that it cannot declare.
+    own: keys that never become defaults. secrets: the variables for fields that hold a secret.
+    unsayable: keys that it cannot declare.
     """
 
     remote: RemoteBot
@@ -56,11 +58,10 @@ class Entry:
 
 @dataclass(slots=True)
 class Draft:
-    """What a manifest is to say.
+    """The content of a manifest.
 
-    stem: its file's name without the ending. credentials: for each the variable that is to hold its key.
-    others: bots that a folder's defaults bring in, and that the server does not have. settled: settings that
-    were mended once.
+    stem: the file's name without its extension. credentials: the variable for the key of each. others: bots
+    from a folder's defaults that the server does not have. settled: settings that were corrected once.
     """
 
     instance: str
@@ -74,7 +75,7 @@ class Draft:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The variables that somebody has to set."""
+        """The environment variables that the manifest needs."""
         said = [
             str(tree.text) for one in self.bots.values() for tree in one.declared.values() if _is_env(tree)
         ]
@@ -82,64 +83,63 @@ class Draft:
 
     @property
     def empty(self) -> bool:
-        """Whether there is nothing to write down."""
+        """Whether there is nothing to write."""
         return not (self.bots or self.credentials or self.settings)
 
     def leave_out(self, what: str, reason: str) -> None:
-        """Note that something is missing, and why."""
+        """Note that something is left out, and why."""
         note = LeftOut(self.instance, what, reason)
         self.left_out += [] if note in self.left_out else [note]
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is worth saying. full: every value. unread: fields that no code of the server reads."""
+    """Which values to write. full: all. unread: fields that no code of the server reads."""
 
     full: bool = False
     unread: frozenset[str] = frozenset()
 
     def has(self, key: str, value: Value, otherwise: Value | None) -> bool:
-        """Whether a value is to be said. otherwise: the one that a create or the API has without a word."""
+        """Whether to write a value. otherwise: the value of a bot or settings that do not declare it."""
         return self.full or (key not in self.unread and not same(otherwise, value))
 
 
 Credentials = Mapping[str, RemoteCredential]
 Whose = tuple[str, str]
-"""An instance, and the name of one of its credentials or of a family of them."""
+"""An instance, and the name of a credential, with or without its version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What an instance calls credentials. known: all, by their ids. last: the id of a family's last."""
+    """How an instance names credentials. known: all, by id. last: the ids of the newest versions."""
 
     instance: str
     known: Mapping[str, Whose]
     last: Mapping[Whose, str]
 
     def bots(self, id: str) -> Tree | None:
-        """What a bot says; None where it has to say the id, since the name means another generation."""
+        """How a bot names it; None where it needs the id, as the name means another version."""
         whose, name = self.known.get(id, ("", ""))
-        family = split(name)[0]
-        if self.last.get((whose, family)) != id:
+        base = split(name)[0]
+        if self.last.get((whose, base)) != id:
             return None
-        return family if whose == self.instance else Flow({"instance": whose, "name": family})
+        return base if whose == self.instance else Flow({"instance": whose, "name": base})
 
     def no_setting(self, id: str) -> str:
-        """Why the settings cannot say it; "" where they can."""
+        """Why the settings cannot name it; "" where they can."""
         whose, name = self.known.get(id, ("", ""))
         if not name:
-            return f"no instance that was read has their credential {id}"
+            return f"their credential {id} belongs to no instance that was read"
         if looks_like_key(name):
             return f"the name of their credential {id} {_KEY_FOR_NAME}"
         if whose != self.instance:
-            return (
-                f"they use {quoted(name)} of the instance {quoted(whose)}, and can only name one of their own"
-            )
-        family = split(name)[0]
-        last = self.known[self.last[whose, family]][1]
+            owner = quoted(whose)
+            return f"they use {quoted(name)} of the instance {owner}, and a manifest can name only their own"
+        base = split(name)[0]
+        last = self.known[self.last[whose, base]][1]
         if last == name:
             return ""
-        return f"they use {quoted(name)}, an older generation: a manifest means the last, {quoted(last)}"
+        return f"they use {quoted(name)}, an older version: a manifest means the newest, {quoted(last)}"
 
 
 def drafts(
@@ -150,10 +150,10 @@ def drafts(
     owner: str,
     extent: Extent,
 ) -> dict[str, Draft]:
-    """What the manifest of every instance is to say, by the instance's name.
+    """The drafts, by the instance's name.
 
-    others: the credentials of instances that are not imported. existing: the manifests that are there.
-    stems: the names of the files.
+    others: the credentials of instances that are not imported. existing: the manifests that exist. stems: the
+    names of the new files.
     """
     known = {name: seen.credentials or {} for name, seen in instances.items()}
     everybodys = {
@@ -169,26 +169,26 @@ def drafts(
     declared = [one for instance in existing.instances for one in instance.credentials]
     names, variables = {one.name for one in declared}, {one.key.name for one in declared}
     for instance, its in made.items():
-        for family, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
-            if looks_like_key(family):
+        for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
+            if looks_like_key(base):
                 its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")
-            elif family in names:
-                its.leave_out(f"the credential {family}", "another manifest has one of this name")
+            elif base in names:
+                its.leave_out(f"the credential {base}", "another manifest has one of this name")
             else:
-                its.credentials[family] = naming.variable(family, instance, variables)
-                names.add(family)
-                variables.add(its.credentials[family])
+                its.credentials[base] = naming.variable(base, instance, variables)
+                names.add(base)
+                variables.add(its.credentials[base])
         _hide(its, variables)
     return made
 
 
 def _hide(made: Draft, variables: set[str]) -> None:
-    """Puts a variable in the place of every value with a secret in it, one for equal values."""
+    """Replace every value that holds a secret by a variable, equal values by the same one."""
     found: dict[Value, str] = {}
     for name, entry in made.bots.items():
         for key, value in entry.remote.fields.items():
             if hidden.has_key(value):
-                made.leave_out(f"the {key} of {name}", "a key stands in it")
+                made.leave_out(f"the {key} of {name}", "it holds a key")
                 entry.declared.pop(key, None)
             elif isinstance(value, Hidden):
                 if value not in found:
@@ -204,10 +204,10 @@ def _is_env(tree: Tree) -> TypeGuard[Tagged]:
 
 
 def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
-    """The id of the last generation of each family, but where somebody took an api key for a name."""
+    """The id of the newest version of each credential, without those whose name is an API key."""
     named = ((id, whose) for id, whose in known.items() if not looks_like_key(whose[1]))
-    generations = sorted((*split(name), instance, id) for id, (instance, name) in named)
-    return {(instance, family): id for family, _, instance, id in generations}
+    versions = sorted((*split(name), instance, id) for id, (instance, name) in named)
+    return {(instance, credential): id for credential, _, instance, id in versions}
 
 
 def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
@@ -225,7 +225,7 @@ def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, 
 
 
 def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[str, RemoteBot]]:
-    """The bots that a manifest may have, with their names, in the order in which they were made."""
+    """The bots that a manifest can declare, with their names, in the order of creation."""
     matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
     names = {bot.id: name for name, bot in matches.orphans}
     refused = {bot.id: why for why, bot in matches.unmanaged if why != NO_MARKER}
@@ -246,7 +246,7 @@ def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[st
 
 
 def _unusable(bot: RemoteBot) -> str:
-    """Why no manifest can have the bot, whatever it says; "" when one can."""
+    """Why no manifest can declare the bot; "" where one can."""
     fields = bot.fields
     if is_parked(fields):
         return "an interrupted apply left it parked: apply first, then import"
@@ -258,12 +258,12 @@ def _unusable(bot: RemoteBot) -> str:
 
 
 def called(bot: RemoteBot) -> str:
-    """A bot for a sentence: its id, and what somebody wrote about it."""
+    """A bot in a sentence: its id and its description."""
     text = " ".join(str(bot.fields.get("description", "")).split())
     return matching.called(bot) + (f" ({text[:60]})" if text else "")
 
 
-# -- what is worth saying ---------------------------------------------------------------------
+# -- what is declared -------------------------------------------------------------------------
 
 
 def _declared(
@@ -288,7 +288,7 @@ def _declared(
 
 
 def _description(name: str, stored: str, owner: str) -> str | None:
-    """A human's text, where a manifest that declares it would leave the stored one as it is."""
+    """The human's text; None where a manifest that declares it would change the stored description."""
     text = human_text(stored, owner)
     if not marked(stored, owner, name):
         return text
@@ -303,7 +303,7 @@ def _credential(id: str, credentials: Names) -> dict[str, Tree]:
 
 
 def _copied(key: str, settings: RemoteSettings) -> Value | None:
-    """What a create would put there."""
+    """The value that a create would copy."""
     stored = settings.fields.get(key) if settings.exists else None
     return OPENAI.fields[key].default if stored is None else stored
 
@@ -316,7 +316,7 @@ def tree(key: str, value: Value) -> Tree:
 def _settings(
     made: Draft, settings: RemoteSettings, bots: Iterable[RemoteBot], credentials: Names, extent: Extent
 ) -> None:
-    """What the settings say beyond the API's documented defaults, the credential and the fallback by name."""
+    """Settings that differ from the API's documented defaults; the credential and the fallback by name."""
     if id := str(settings.fields.get("openaiCredsId") or ""):
         if why := credentials.no_setting(id):
             made.leave_out("openaiCreds of the settings", why)
@@ -325,7 +325,7 @@ def _settings(
     for key, of in OPENAI.settings.items():
         value = settings.fields.get(key)
         if hidden.has_key(value):
-            made.leave_out(f"{key} of the settings", "a key stands in it")
+            made.leave_out(f"{key} of the settings", "it holds a key")
             continue
         if value is not None and extent.has(key, value, of.default):
             made.settings[key] = tree(key, value)

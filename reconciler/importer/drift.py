@@ -1,8 +1,8 @@
 """What the manifests would have to say so that nothing differs from the server. Pure.
 
-The other way round than a plan: of every declared bot that is there, each declared field that differs, with
-the server's value in the manifest's words: names for ids, a description without our marker. What a manifest
-cannot say, or is not the place for, is told in a sentence.
+The reverse of a plan: for every declared bot that is on the server, each declared field that differs, with
+the server's value as a manifest writes it: names instead of ids, a description without our marker. Notes say
+what a manifest cannot declare.
 """
 
 from __future__ import annotations
@@ -15,43 +15,46 @@ from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fields
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import OPENAI, Kind, Type, Value
-from reconciler.domain.observed import Observed, ObservedInstance
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.reports import SETTINGS, Note
 from reconciler.plan import differ, matching, settings
 from reconciler.plan.credentials import CredentialIndex
-from reconciler.plan.matching import Found, Matches
+from reconciler.plan.matching import Matches
 from reconciler.plan.options import Options
 
 Credentials = Mapping[str, Mapping[str, str]]
 """The ids of credentials by instance and name."""
 
+Creds = tuple[str, str | None]
+"""A credential as a manifest names it: its name and, for a shared one, the owning instance."""
 
 _SHOWN = 5
-"""Ids that are named, at most."""
+"""The most ids in one message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What one bot of a manifest, or its settings, would have to say.
+    """What changes in a manifest, for one bot or the settings.
 
     about: the bot's name, or SETTINGS. fields: new values by the API's names. creds: the credential's name
-    and the instance that lends it, None where it stays. fallback: of settings, None where it stays.
+    and, for a shared one, the owning instance; None where it stays. fallback: of settings; None where it
+    stays.
     """
 
     instance: str
     about: str
     fields: Fields = field(default_factory=dict)
-    creds: tuple[str, str | None] | None = None
+    creds: Creds | None = None
     fallback: str | None = None
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What it changes, in the manifest's words."""
+        """The manifest's keys that change."""
         creds = ("openaiCreds",) if self.creds else ()
         return (*creds, *self.fields, *(() if self.fallback is None else ("fallback",)))
 
     def parts(self, kind: Kind = OPENAI) -> list[Drift]:
-        """The drift in pieces that can do without each other."""
+        """The drift in parts that do not depend on each other."""
         tied = {"enabled", "botType", "triggerType"}.union(*kind.keys.values(), *kind.trigger_parts.values())
         empty = replace(self, fields={}, creds=None, fallback=None)
         together = {name: value for name, value in self.fields.items() if name in tied}
@@ -69,33 +72,54 @@ class Drift:
 class Drifts:
     """All that differs.
 
-    unread: instances that could not be compared. strange: ids of credentials that no known instance has.
+    unread: instances that could not be compared. unknown: whether a bot or settings use a credential that is
+    none of those that were read.
     """
 
     found: list[Drift] = field(default_factory=list)
     unread: list[Note] = field(default_factory=list)
-    said: list[Note] = field(default_factory=list)
-    strange: set[str] = field(default_factory=set)
+    notes: list[Note] = field(default_factory=list)
+    unknown: bool = False
+
+    def add(self, instance: str, about: str, compared: _Compared) -> None:
+        """Add what differs of a bot or of the settings."""
+        drift = Drift(instance, about, compared.fields, compared.creds, compared.fallback)
+        if drift.keys:
+            self.found.append(drift)
+        self.notes += [Note(instance, about, text) for text in compared.notes]
+        self.unknown = self.unknown or compared.unknown
+
+
+@dataclass(slots=True)
+class _Compared:
+    """What differs of one bot or of the settings. fields, creds, fallback: as in Drift. notes: sentences."""
+
+    fields: dict[str, Value] = field(default_factory=dict)
+    creds: Creds | None = None
+    fallback: str | None = None
+    notes: list[str] = field(default_factory=list)
+    unknown: bool = False
 
 
 def drifts(
     desired: Desired, observed: Observed, owner: str, elsewhere: Credentials, kind: Kind = OPENAI
 ) -> Drifts:
-    """What differs in the desired instances. elsewhere: credentials that were read beside the observed."""
+    """What differs in the desired instances. elsewhere: credentials that are not in observed."""
     result = Drifts()
-    book = CredentialIndex(desired, observed, Options(owner))
+    index = CredentialIndex(desired, observed, Options(owner))
     for instance in desired.instances:
         seen = observed.instances[instance.name]
         if seen.problem is not None:
             result.unread.append(Note(instance.name, "", seen.problem))
             continue
         matches = matching.match(instance, seen.bots, owner, kind)
-        result.said += _unmatched(instance, matches)
-        compared = _Compared(instance, seen, matches, book, elsewhere, owner, kind, result)
+        result.notes += _unmatched(instance, matches)
+        names = _names(instance.name, seen, elsewhere)
         for bot in instance.bots:
             if (found := matches.found.get(bot.name)) is not None:
-                compared.bot(bot, found)
-        compared.settings()
+                creds = bot.creds and index.versions(instance.name, bot.creds, bot.creds_owner)
+                result.add(instance.name, bot.name, _bot(bot, found.remote, creds, names, owner, kind))
+        result.add(instance.name, SETTINGS, _settings(instance, seen, matches, index, names, kind))
     return result
 
 
@@ -108,144 +132,148 @@ def _unmatched(instance: DesiredInstance, matches: Matches) -> Iterator[Note]:
     others = [bot.id for _, bot in (*matches.orphans, *matches.unmanaged)]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
-        yield Note(
-            instance.name, "", f"of its bots on the server {len(others)} are declared nowhere: {shown}"
-        )
+        text = f"no manifest declares {len(others)} of its bots on the server: {shown}"
+        yield Note(instance.name, "", text)
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """One instance, what it should be beside what it is."""
+# -- a bot -------------------------------------------------------------------------------------
 
-    desired: DesiredInstance
-    seen: ObservedInstance
-    matches: Matches
-    book: CredentialIndex
-    elsewhere: Credentials
-    owner: str
-    kind: Kind
-    result: Drifts
 
-    def say(self, about: str, text: str) -> None:
-        self.result.said.append(Note(self.desired.name, about, text))
-
-    def bot(self, bot: DesiredBot, found: Found) -> None:
-        """What differs of a bot."""
-        there = found.remote.fields
-        used = str(there.get("openaiCredsId", ""))
-        target = differ.update_target(bot, used, self.owner, found.remote, self.kind)
-        fields: dict[str, Value] = {}
-        for change in differ.changes(there, target, self.kind):
-            if hidden.has_key(change.before) and change.name in bot.fields:
-                self.say(bot.name, f"a key stands in the {change.name} on the server, which is not written")
-            elif change.name == "description" and change.name in bot.fields:
-                if (text := self._description(bot, str(change.before or ""))) is not None:
-                    fields[change.name] = text
-            elif change.name in bot.fields:
-                self._field(bot.name, change.name, change.before, self.kind.fields[change.name].type, fields)
-        fields |= self._needed({**bot.fields, **fields}, there)
-        creds = None if bot.creds is None else self._creds(bot.name, bot.creds, bot.creds_owner, used)
-        if fields or creds:
-            self.result.found.append(Drift(self.desired.name, bot.name, fields, creds))
-            if differ.cause(bot, found.remote, self.owner, self.kind) in ("pending", "both"):
-                said = "its manifest was edited since the last apply; what the server has takes that place"
-                self.say(bot.name, said)
-
-    def settings(self) -> None:
-        """What differs of the settings."""
-        declared, row = self.desired.settings, self.seen.settings
-        if declared is None or row is None:
-            return
-        if not row.exists:
-            self.say(SETTINGS, "they are not there on the server yet, and stay in their manifest")
-            return
-
-        def own(name: str) -> CredentialVersions | str:
-            return self.book.versions(self.desired.name, name)
-
-        draft = settings.draft(self.desired, row, self.seen.credentials or {}, own, self.kind)
-        fields: dict[str, Value] = {}
-        creds = None
-        for change in draft.fields:
-            if change.name != "openaiCredsId":
-                self._field(
-                    SETTINGS, change.name, change.before, self.kind.settings[change.name].type, fields
-                )
-            elif declared.creds is not None:
-                used = str(row.fields.get("openaiCredsId", ""))
-                creds = self._creds(SETTINGS, declared.creds, None, used)
-        if creds and creds[1] is not None:
-            self.say(SETTINGS, "they use a credential of another instance, which no manifest can say")
-            creds = None
-        fallback = self._fallback(declared.fallback, row.fallback)
-        if fields or creds or fallback is not None:
-            self.result.found.append(Drift(self.desired.name, SETTINGS, fields, creds, fallback))
-
-    def _field(
-        self, about: str, name: str, before: Value | None, type: Type, fields: dict[str, Value]
-    ) -> None:
-        if hidden.has_key(before):
-            self.say(about, f"a key stands in the {name} on the server, which is not written")
-        elif isinstance(before, Hidden):
-            self.say(
-                about, f"{name} has a secret in it and is not written: put it into a variable, as !env NAME"
-            )
-        elif before is not None:
-            fields[name] = before
-        elif type in (Type.TEXT, Type.TEXTS):
-            fields[name] = "" if type is Type.TEXT else ()
+def _bot(
+    bot: DesiredBot,
+    remote: RemoteBot,
+    creds: CredentialVersions | str | None,
+    names: Mapping[str, Creds],
+    owner: str,
+    kind: Kind,
+) -> _Compared:
+    """creds: the declared credential, or why it is not known; None where none is declared by name."""
+    result = _Compared()
+    used = str(remote.fields.get("openaiCredsId", ""))
+    target = differ.update_target(bot, used, owner, remote, kind)
+    for change in differ.changes(remote.fields, target, kind):
+        if change.name not in bot.fields:
+            continue
+        if change.name == "description" and not hidden.has_key(change.before):
+            text = _description(bot, str(change.before or ""), owner)
+            if text is not None:
+                result.fields[change.name] = text
         else:
-            self.say(about, f"{name} is not set on the server, and stays in its manifest")
-
-    def _description(self, bot: DesiredBot, stored: str) -> str | None:
-        """The human's text on the server; None where it is the one that is declared."""
-        stored = markers.unstamped(stored, self.owner)
-        text = markers.human_text(stored, self.owner)
-        described = markers.describe(str(bot.fields["description"]), self.owner, bot.name)
-        if text == markers.human_text(described, self.owner):
-            return None
-        exact = stored.removesuffix(f" [{self.owner}:{bot.name}]")
-        return exact if markers.describe(exact, self.owner, bot.name) == stored else text
-
-    def _needed(self, declared: Fields, there: Fields) -> dict[str, Value]:
-        """What a manifest must say of a bot that was turned into another type on the server."""
-        needed = (
-            *self.kind.keys[str(declared["botType"])],
-            *self.kind.trigger_parts[str(declared["triggerType"])],
+            _field(result, change.name, change.before, kind.fields[change.name].type)
+    result.fields |= _needed({**bot.fields, **result.fields}, remote.fields, kind)
+    if creds is not None:
+        _creds(result, creds, used, names)
+    edited = differ.cause(bot, remote, owner, kind) in ("pending", "both")
+    if edited and (result.fields or result.creds):
+        result.notes.append(
+            "its manifest was edited since the last apply; the server's values replace the edit"
         )
-        return {name: there[name] for name in needed if name not in declared and name in there}
+    return result
 
-    def _creds(
-        self, about: str, name: str, creds_owner: str | None, used: str
-    ) -> tuple[str, str | None] | None:
-        """The name of the credential that is used and whose it is; None where it is the declared one."""
-        family = self.book.versions(self.desired.name, name, creds_owner)
-        if isinstance(family, CredentialVersions) and family.seen(used) == family.wanted(used):
-            return None
-        for whose, there in self._known().items():
-            for full, id in there.items():
-                if id == used:
-                    return credential_versions.split(full)[0], None if whose == self.desired.name else whose
-        self.result.strange.add(used)
-        self.say(about, "its credential on the server is of no instance that the manifests name")
+
+def _description(bot: DesiredBot, stored: str, owner: str) -> str | None:
+    """The human's text on the server; None where the manifest declares it already."""
+    stored = markers.unstamped(stored, owner)
+    text = markers.human_text(stored, owner)
+    described = markers.describe(str(bot.fields["description"]), owner, bot.name)
+    if text == markers.human_text(described, owner):
         return None
+    exact = stored.removesuffix(f" [{owner}:{bot.name}]")
+    return exact if markers.describe(exact, owner, bot.name) == stored else text
 
-    def _known(self) -> Credentials:
-        """The ids of all credentials that were read, the instance's own first."""
-        own = self.desired.name
-        found: dict[str, dict[str, str]] = {}
-        for whose, there in ((own, self.seen.credentials or {}), *self.seen.shared_creds.items()):
-            found.setdefault(whose, {}).update({name: one.id for name, one in there.items()})
-        for whose, ids in self.elsewhere.items():
-            found.setdefault(whose, {}).update(ids)
-        return found
 
-    def _fallback(self, declared: str | None, there: str | None) -> str | None:
-        if declared is None:
-            return None
-        names = {found.remote.id: name for name, found in self.matches.found.items()}
-        if there is not None and there not in names:
-            self.say(SETTINGS, f"the fallback on the server is the bot {there}, which no manifest declares")
-            return None
-        name = "" if there is None else names[there]
-        return None if name == declared else name
+def _needed(declared: Fields, there: Fields, kind: Kind) -> dict[str, Value]:
+    """Fields that a manifest must declare for a bot whose type was changed on the server."""
+    needed = (
+        *kind.keys[str(declared["botType"])],
+        *kind.trigger_parts[str(declared["triggerType"])],
+    )
+    return {name: there[name] for name in needed if name not in declared and name in there}
+
+
+# -- the settings ------------------------------------------------------------------------------
+
+
+def _settings(
+    instance: DesiredInstance,
+    seen: ObservedInstance,
+    matches: Matches,
+    index: CredentialIndex,
+    names: Mapping[str, Creds],
+    kind: Kind,
+) -> _Compared:
+    result = _Compared()
+    declared, row = instance.settings, seen.settings
+    if declared is None or row is None:
+        return result
+    if not row.exists:
+        result.notes.append("they are not on the server yet, and stay in their manifest")
+        return result
+
+    def own(name: str) -> CredentialVersions | str:
+        return index.versions(instance.name, name)
+
+    draft = settings.draft(instance, row, seen.credentials or {}, own, kind)
+    for change in draft.fields:
+        if change.name != "openaiCredsId":
+            _field(result, change.name, change.before, kind.settings[change.name].type)
+        elif declared.creds is not None:
+            _creds(result, own(declared.creds), str(row.fields.get("openaiCredsId", "")), names)
+    if result.creds and result.creds[1] is not None:
+        result.notes.append("they use a credential of another instance, which a manifest cannot declare")
+        result.creds = None
+    if declared.fallback is not None:
+        _fallback(result, declared.fallback, row.fallback, matches)
+    return result
+
+
+def _fallback(result: _Compared, declared: str, there: str | None, matches: Matches) -> None:
+    names = {found.remote.id: name for name, found in matches.found.items()}
+    if there is not None and there not in names:
+        result.notes.append(f"the fallback on the server is the bot {there}, which no manifest declares")
+        return
+    name = "" if there is None else names[there]
+    if name != declared:
+        result.fallback = name
+
+
+# -- a field, a credential ---------------------------------------------------------------------
+
+
+def _field(result: _Compared, name: str, before: Value | None, type: Type) -> None:
+    """Add the server's value of a field, or a note where a manifest cannot have it."""
+    if hidden.has_key(before):
+        result.notes.append(f"{name} holds a key on the server, and was not written")
+    elif isinstance(before, Hidden):
+        result.notes.append(
+            f"{name} holds a secret on the server, and was not written: put it into a variable, as !env NAME"
+        )
+    elif before is not None:
+        result.fields[name] = before
+    elif type in (Type.TEXT, Type.TEXTS):
+        result.fields[name] = "" if type is Type.TEXT else ()
+    else:
+        result.notes.append(f"{name} is not set on the server, and stays in its manifest")
+
+
+def _creds(
+    result: _Compared, declared: CredentialVersions | str, used: str, names: Mapping[str, Creds]
+) -> None:
+    """Add the credential that is used, where it is not the declared one. used: its id."""
+    if isinstance(declared, CredentialVersions) and declared.seen(used) == declared.wanted(used):
+        return
+    result.creds = names.get(used)
+    if result.creds is None:
+        result.unknown = True
+        result.notes.append("its credential on the server belongs to no instance that the manifests name")
+
+
+def _names(own: str, seen: ObservedInstance, elsewhere: Credentials) -> dict[str, Creds]:
+    """What an instance's manifest calls each credential that was read, by its id; its own come first."""
+    ids = [(own, {name: one.id for name, one in (seen.credentials or {}).items()})]
+    ids += [(whose, {name: one.id for name, one in its.items()}) for whose, its in seen.shared_creds.items()]
+    found: dict[str, Creds] = {}
+    for whose, its in (*ids, *elsewhere.items()):
+        for name, id in its.items():
+            found.setdefault(id, (credential_versions.split(name)[0], None if whose == own else whose))
+    return found

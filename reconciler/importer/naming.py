@@ -1,7 +1,7 @@
-"""Names for what has none: a bot, a manifest's file, the variable of a key. Pure.
+"""Names for bots, files of manifests, and variables of keys that have none. Pure.
 
-The same server gives the same names each time. What they are made of comes from the server, so nothing but
-harmless ASCII is left of it: no name leads out of a directory or means something to a file system.
+The same server gives the same names each time. They are made from texts of the server, but of ASCII letters,
+digits, hyphens and underscores alone, so none leads out of a directory or is special to a file system.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from reconciler.domain.desired import Fields
 
 LONGEST = 40
-"""Characters of a name that is made up; a person could still say it."""
+"""The most characters of a new name."""
 
 _PLAIN_STEM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?", re.ASCII)
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # files of Windows
@@ -89,7 +89,7 @@ def stems(instances: Iterable[str], taken: Collection[str]) -> dict[str, str]:
 
 
 def file_name(name: str) -> str:
-    """A slug that every file system takes for a file like others."""
+    """The slug, changed where Windows would take it for a device."""
     return f"{name}-1" if _DEVICE.fullmatch(name) else name
 
 

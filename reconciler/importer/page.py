@@ -1,7 +1,7 @@
 """Drafts → the text of manifests, and the files that they include. Pure.
 
-A person would not say a thing twice: what the bots of an instance have in common becomes `defaults`, a long
-prompt becomes a file, and one for all who have it.
+Nothing is written twice: what the bots of an instance have in common becomes `defaults`, and a long prompt
+becomes one file for all bots that use it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LIFTED = (
 _SETTINGS = ("openaiCreds", *OPENAI.settings, "fallback")
 
 Place = tuple[str, str, str]
-"""What a line of the text belongs to: its section, the name in it and the key under that, "" for none."""
+"""What a line belongs to: a section, a name in it, and a key under that; "" for none."""
 
 
 @dataclass(slots=True)
@@ -132,7 +132,7 @@ def _filed(tree: Tree, files: Mapping[str, str]) -> Tree:
 
 
 def lift(entries: Iterable[Entry]) -> tuple[dict[str, Tree], list[dict[str, Tree]]]:
-    """What the bots have in common, as defaults, and what each declares beside them."""
+    """The defaults that the bots have in common, and what each declares beside them."""
     bots = list(entries)
     said = [dict(entry.declared) for entry in bots]
     defaults: dict[str, Tree] = {}
@@ -167,13 +167,13 @@ def _lifted(bots: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
-    """What a bot that does not speak of a field has to say beside this default; None where it cannot."""
+    """What a bot without a field must declare beside this default; None where that is impossible."""
     if key == "openaiCreds" and "openaiCredsId" in entry.declared:
         return {}
     stored = entry.remote.fields.get(key)
     if key in entry.unsayable:
         return None
-    if key not in TIMING:  # it means nothing to the bot, and to declare what is left there changes nothing
+    if key not in TIMING:  # without a meaning for the bot: the stored value may be inherited
         return {} if stored == value else None
     if stored is None:
         return {} if value in ("", Flow(())) else None

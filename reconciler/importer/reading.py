@@ -1,6 +1,6 @@
-"""What an import needs of the server: bots, credentials and settings. Reads only.
+"""Reads what an import needs of the server: bots, credentials and settings.
 
-An OpenAI key that comes with a credential is dropped at once.
+OpenAI keys, which the server returns with credentials, are dropped at once.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _GLOB = re.compile(r"[*?\[]")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read. others: the credentials of instances that are not imported, where one is borrowed.
+    """What was read. others: the credentials of instances that are not imported but share one.
 
-    problems: of instances that could not be read, why. version: the server's, where it tells it.
+    problems: why instances could not be read. version: the server's, where it reports it.
     """
 
     instances: Mapping[str, ObservedInstance]
@@ -36,9 +36,9 @@ class Reading:
 
 
 async def read(client: Client, globs: Sequence[str]) -> Reading:
-    """Everything of the instances that any of the globs matches; of all when there is none.
+    """Read the instances that any of the globs matches; all of them without globs.
 
-    Raises ReconcilerError when there are none, or the key may not list them and no name is given.
+    Raises ReconcilerError when there are none, or when the key may not list them and none is named.
     """
     names, nameless = await _names(client, globs)
     instances: dict[str, ObservedInstance] = {}
@@ -57,7 +57,7 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
             problems[name] = why
             del instances[name]
     if nameless and not globs:
-        problems["?"] = f"{nameless} of the instances that the server lists have no name that can be used"
+        problems["?"] = f"{nameless} instances on the server have names that cannot be used"
     if problems and not instances:
         raise ReconcilerError(next(iter(problems.values())))
     others = await _creds_owners(client, instances, [name for name in names if name not in instances])
@@ -74,7 +74,7 @@ async def _version(client: Client) -> Version | None:
 
 
 async def _names(client: Client, globs: Sequence[str]) -> tuple[list[str], int]:
-    """The names of the instances, and how many others the server lists."""
+    """The names of the instances, and how many instances have unusable names."""
     nameless = 0
     try:
         listed = await client.listed()
@@ -89,7 +89,7 @@ async def _names(client: Client, globs: Sequence[str]) -> tuple[list[str], int]:
     for glob in globs:
         if not any(_matches(name, glob) for name in names):
             raise ReconcilerError(
-                f"the server shows this key no instance that matches {quoted(glob)}{near(glob, names)}."
+                f"the server lists no instance for this key that matches {quoted(glob)}{near(glob, names)}."
             )
     return names, nameless
 
@@ -119,7 +119,7 @@ def _without_keys(found: Credentials) -> dict[str, RemoteCredential]:
 async def _creds_owners(
     client: Client, instances: Mapping[str, ObservedInstance], names: Sequence[str]
 ) -> dict[str, dict[str, RemoteCredential]]:
-    """The credentials of other instances, where a bot or settings use one that is of none of these."""
+    """The credentials of other instances that a bot or settings use."""
     own = {one.id for seen in instances.values() for one in (seen.credentials or {}).values()}
     used = {bot.fields.get("openaiCredsId") for seen in instances.values() for bot in seen.bots}
     used |= {seen.settings.fields.get("openaiCredsId") for seen in instances.values() if seen.settings}
@@ -139,7 +139,7 @@ async def _creds_owners(
 
 
 async def _side_by_side(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """All of it at once: the client limits the requests. The first error ends the rest."""
+    """Run all at once; the client limits the requests. The first error cancels the others."""
     try:
         async with asyncio.TaskGroup() as group:
             for each in work:

@@ -1,8 +1,8 @@
 """A server's instances → manifests. Reads the server, writes files, and overwrites none.
 
-reading: what the server has. draft: what a manifest says of it, with names from naming. page: its text.
-check: the drafts are written beside the manifests, loaded and planned by the real stages, and mended. Only
-what was found good is moved to where it belongs, an instance's files all or none.
+reading: what the server has. draft: the content of a manifest, with names from naming. page: its text. check:
+the drafts are written to a copy, loaded and planned by the real stages, and corrected. Then the files are
+moved to their places, all of an instance or none.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reconciler.pipeline import Request, check_owner, server
 
 
 def run(request: Request, *, full: bool) -> ImportReport:
-    """Imports what the request names into its directory of manifests. Raises ReconcilerError."""
+    """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
     there = existing(directory)
@@ -48,7 +48,7 @@ def run(request: Request, *, full: bool) -> ImportReport:
 
 
 def existing(directory: Path) -> Desired:
-    """What the manifests that are there declare; nothing where there are none. Raises ManifestError."""
+    """What the existing manifests declare; nothing where there are none. Raises ManifestError."""
     try:
         return load(directory)
     except ManifestError:
@@ -60,9 +60,9 @@ def existing(directory: Path) -> Desired:
 
 
 def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool) -> ImportReport:
-    """Writes a manifest for each instance that was read and has none.
+    """Write a manifest for each instance that was read and has none.
 
-    there: the manifests of the directory. full: leave out no value. Raises ReconcilerError.
+    there: the existing manifests. full: write every value. Raises ReconcilerError.
     """
     declared = {instance.name: instance.at.file for instance in there.instances}
     skipped = dict(reading.problems)
@@ -71,7 +71,7 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
     stems = naming.stems(reading.instances.keys() - skipped.keys(), {Path(name).stem for name in names})
     for name, stem in list(stems.items()):
         if f"{stem}.yaml".lower() in names:
-            skipped[name] = f"{directory / stem}.yaml is there already"
+            skipped[name] = f"{directory / stem}.yaml exists already"
             del stems[name]
     chosen = {name: reading.instances[name] for name in stems}
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
@@ -115,7 +115,7 @@ def _written(draft: Draft, directory: Path) -> Written:
 
 
 def _taken(directory: Path) -> frozenset[str]:
-    """The paths below prompts/ that are there, in lower case."""
+    """The existing paths below prompts/, in lower case."""
     return frozenset(
         path.relative_to(directory).as_posix().lower() for path in directory.glob("prompts/**/*")
     )
@@ -123,7 +123,7 @@ def _taken(directory: Path) -> frozenset[str]:
 
 @contextmanager
 def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
-    """A directory in the manifests' own, which no load looks into, with a copy of what is there."""
+    """A hidden directory below the manifests, which load ignores, with a copy of them."""
     made = [path for path in (directory, *directory.parents) if not path.exists()]
     try:
         directory.mkdir(parents=True, exist_ok=True)
@@ -132,7 +132,7 @@ def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
             beside.mkdir()
             _copy(directory, beside, there)
             yield beside
-    except OSError as error:  # of the files beside: those that are placed have errors of their own
+    except OSError as error:  # of the copy: files that are moved have errors of their own
         raise ReconcilerError(
             f"nothing was imported: {directory} cannot be written: {error.strerror}."
         ) from None
@@ -143,7 +143,7 @@ def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
 
 
 def _copy(directory: Path, beside: Path, there: Desired) -> None:
-    """What a load of the directory may look at."""
+    """Copy every file that a load may read."""
     paths = {Path(os.path.normpath(file)) for instance in there.instances for file in instance.files}
     for home, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -157,7 +157,7 @@ def _copy(directory: Path, beside: Path, there: Desired) -> None:
 
 
 def _place(wanted: Mapping[str, str], beside: Path, directory: Path) -> None:
-    """Moves an instance's files to where they belong, or none of them. Raises ReconcilerError."""
+    """Move an instance's files to their places, all or none. Raises ReconcilerError."""
     placed: list[tuple[Path, Path]] = []
     try:
         for path in wanted:

@@ -1,7 +1,7 @@
-"""Drift from the server back into the manifests that are there: values that differ, and nothing else.
+"""Writes drift on the server into the existing manifests: the values that differ, and nothing else.
 
-Reads the server; writes below the manifests' directory, each file whole or not at all, and only what was
-found right when it was read again. What cannot be brought back is said.
+Reads the server, and writes below the directory of the manifests: each file whole or not at all, and only
+after the new contents were loaded and found right. Reports what cannot be written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from reconciler.pipeline import Request
 
 
 def run(request: Request) -> UpdateReport:
-    """Updates the manifests that the request names. Raises ReconcilerError."""
+    """Update the manifests of the request. Raises ReconcilerError."""
     wanted = pipeline.desired(request)
 
     async def updated(running: Server) -> UpdateReport:
@@ -39,20 +39,20 @@ def run(request: Request) -> UpdateReport:
 
 
 async def update(client: Client, desired: Desired, directory: Path, owner: str) -> UpdateReport:
-    """Bring what differs on the server into the manifests of the desired instances.
+    """Write what differs on the server into the manifests of the desired instances.
 
-    directory: where all manifests are, these among them. Raises ReconcilerError.
+    directory: of all manifests. Raises ReconcilerError.
     """
     observed = await fetch(client, desired, lambda instance, bots: False)
     found = drifts(desired, observed, owner, {})
     manifests = Manifests(directory)
-    if found.strange:
+    if found.unknown:
         found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
     return brought(manifests, found, directory)
 
 
 def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateReport:
-    """Write the drifts into the manifests below the directory, as far as that can be done.
+    """Write the drifts into the manifests below the directory, as far as possible.
 
     Raises ReconcilerError when a file cannot be written, or was changed since the manifests were read.
     """
@@ -68,7 +68,7 @@ def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateRepor
         tuple(Edited(drift.instance, drift.about, drift.keys) for drift in settled.accepted),
         tuple(directory / path.relative_to(home) for path in sorted(contents)),
         (*found.unread, *settled.failed),
-        (*found.said, *said),
+        (*found.notes, *said),
     )
 
 
@@ -95,7 +95,7 @@ class _Settled:
         self.failed: list[Note] = []
 
     def add(self, groups: Sequence[Sequence[Drift]]) -> None:
-        """All of them where that works; else the two halves one after the other, and so on."""
+        """Accept all of them together if possible; else try the two halves, and so on."""
         if not groups:
             return
         together = [drift for group in groups for drift in group]
@@ -119,7 +119,7 @@ class _Settled:
 
 
 def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
-    """The drifts, those together of which one takes a trigger or a key that another one leaves."""
+    """The drifts in groups: two are together when one takes a trigger or a key that the other gives up."""
     bots = {(one.name, bot.name): bot.fields for one in desired.instances for bot in one.bots}
     groups: list[list[Drift]] = []
     by_claim: dict[tuple[str, Claim], list[Drift]] = {}
@@ -145,22 +145,22 @@ def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
 
 
 def _check(path: Path, original: bytes, home: Path) -> None:
-    """Raises ReconcilerError for a file that may not be written: it is elsewhere, or is not as it was."""
+    """Raises ReconcilerError for a file that is outside of home or was changed."""
     if not path.is_relative_to(home):
-        raise ReconcilerError(f"{path} is not written: it is outside of {home}.")
+        raise ReconcilerError(f"{path} was not written: it is outside of {home}.")
     with suppress(OSError, UnreadableError):
         if confined.read(home, path, len(original)) == original:
             return
-    raise ReconcilerError(f"{path} was changed meanwhile, and stays so: run this again.")
+    raise ReconcilerError(f"{path} was changed meanwhile and was not overwritten: run this again.")
 
 
 def _write(contents: Mapping[Path, bytes], home: Path) -> None:
-    """Put each content in its file's place. Raises ReconcilerError, which says what was written before."""
+    """Replace each file. Raises ReconcilerError, which says what was written before."""
     written: list[str] = []
     for path, content in contents.items():
         try:
             files.replace(path, content)
         except ReconcilerError as error:
             before = ", ".join(written) or "nothing"
-            raise ReconcilerError(f"{error}\nWritten before it: {before}.") from None
+            raise ReconcilerError(f"{error}\nWritten before: {before}.") from None
         written.append(str(path.relative_to(home)))

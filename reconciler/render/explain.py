@@ -48,7 +48,7 @@ def explain(desired: Desired, address: str) -> str:
 def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:
     name, _, where = address.partition("@")  # an instance's name may hold another @, a bot's cannot
     if not (name and where):
-        raise ReconcilerError(f"{quoted(address)} names no bot: write BOT@INSTANCE.")
+        raise ReconcilerError(f"{quoted(address)} is not a bot: write BOT@INSTANCE.")
     instances = {instance.name: instance for instance in desired.instances}
     if where not in instances:
         raise ReconcilerError(f"no manifest declares instance {quoted(where)}{near(where, instances)}.")
@@ -69,7 +69,7 @@ def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Itera
             yield from _field(name, bot.fields[name], bot.origins[name])
         elif name == "onDrift":
             origin = bot.origins.get(name)
-            yield name, bot.on_drift, _place(origin, origin.value) if origin else "unless said otherwise"
+            yield name, bot.on_drift, _place(origin, origin.value) if origin else "the default"
         elif name in bot.origins:
             yield from _field(name, extra[name], bot.origins[name])
         elif extra.get(name):  # silenced for the whole instance

@@ -28,7 +28,7 @@ def text(found: Sequence[Finding], *, paint: Paint = plain, ascii: bool = False,
             arrow = "->" if ascii else "→"
             shown += [f"{indent}{line}" for line in _wrapped(f"{arrow} {finding.todo}", width - len(indent))]
     bad = sum(finding.mark is Mark.BAD for finding in found)
-    shown += ["", f"{count(bad, 'thing')} to set right." if bad else "Nothing is in the way."]
+    shown += ["", f"{count(bad, 'problem')} found." if bad else "No problems found."]
     return safe.inert("\n".join(shown) + "\n")
 
 

@@ -15,7 +15,7 @@ def text(report: ImportReport) -> str:
     """What was written, and the next steps."""
     if not report.written:
         some = report.empty or report.skipped or report.left_out or report.failed
-        return f"{'' if some else 'The server shows this key no instance. '}Nothing was written.\n"
+        return f"{'' if some else 'The server lists no instance for this key. '}Nothing was written.\n"
     width = max(len(str(one.path)) for one in report.written)
     lines = [f"{safe.line(str(one.path)):{width}}  {_contents(one)}" for one in report.written]
     bots = sum(one.bots for one in report.written)
@@ -23,7 +23,7 @@ def text(report: ImportReport) -> str:
     lines += [f"  export {name}=..." for one in report.written for name in one.variables]
     where = [] if report.directory == Path("bots") else ["--bots", safe.line(str(report.directory))]
     lines.append(
-        f"  {shlex.join(['reconciler', 'plan', *where])}    # nothing but adoptions: bots that get our marker"
+        f"  {shlex.join(['reconciler', 'plan', *where])}    # shows only adoptions: bots that get our marker"
     )
     return "\n".join(lines) + "\n"
 

@@ -1,7 +1,7 @@
 """Plan and Results as text for a person at a terminal. Every foreign text goes through `safe`.
 
-Nothing that an apply changes is hidden: an update shows every changed line whole. Only what is unchanged,
-and the long texts of a bot that is made or deleted as it stands, are shortened.
+Shows everything that an apply changes: an update shows each changed line in full. Only unchanged lines, and
+the long texts of a bot that is created or deleted, are shortened.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SIGNALS = {1: "SIGHUP", 2: "Ctrl-C", 15: "SIGTERM"}
 
 _FIELD = " " * 6  # where fields begin
 _BLOCK = " " * 8  # where the lines of long texts begin
-_KEYLESS = 10  # credentials without a key that are named
+_UNVERIFIED = 10  # credentials without a key that are named one by one
 
 
 def plan(plan: Plan, *, paint: Paint = plain, width: int = 100) -> str:
@@ -66,7 +66,7 @@ def counts(plan: Plan) -> str:
     if changed := sum(settings[verb] for verb in settings if verb.writes):
         writes.append(f"settings of {count(changed, 'instance')} to write")
     asides = [
-        (sum(each.get(Verb.BLOCKED, 0) for each in (number, keys, settings)), "change", " held"),
+        (sum(each.get(Verb.BLOCKED, 0) for each in (number, keys, settings)), "change", " blocked"),
         (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
@@ -83,7 +83,7 @@ def counts(plan: Plan) -> str:
 
 
 def credentials(plan: Plan) -> Iterator[str]:
-    """How the declared credentials stand, in one line where there are any."""
+    """How many declared credentials are in which state, in one line; no line without any."""
     stand = Counter(standing for instance in plan.instances for standing in instance.credentials.values())
     if stand:
         parts = [f"{number} {standing}" for standing, number in sorted(stand.items())]
@@ -91,7 +91,7 @@ def credentials(plan: Plan) -> Iterator[str]:
 
 
 def unverified(plan: Plan) -> list[tuple[str, str, str]]:
-    """What is declared and not at hand, of credentials and fields of bots: instance, label, and what of it.
+    """Credentials and fields whose secret is not available: the instance, the label, and what that means.
 
     Missing credentials come first.
     """
@@ -109,11 +109,11 @@ def unverified(plan: Plan) -> list[tuple[str, str, str]]:
 
 def _unverified(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
     found = unverified(plan)
-    for instance, name, said in found[:_KEYLESS]:
+    for instance, name, said in found[:_UNVERIFIED]:
         head = f"  ! {safe.line(name)} of {safe.line(instance)}"
         yield from _sentence(head, "yellow", safe.line(said), paint, width)
-    if len(found) > _KEYLESS:
-        yield f"  and {len(found) - _KEYLESS} more whose key is not at hand"
+    if len(found) > _UNVERIFIED:
+        yield f"  and {len(found) - _UNVERIFIED} more without a key"
 
 
 def results(results: Results, *, paint: Paint = plain) -> str:
@@ -132,7 +132,7 @@ def results(results: Results, *, paint: Paint = plain) -> str:
 
 
 def endings(results: Results) -> Iterator[str]:
-    """How an apply ended: the counts in one line, then what ended it early."""
+    """How an apply ended: the counts in one line, then the signal that ended it early."""
     ended = [
         f"{number} {outcome.value}"
         for outcome in Outcome
@@ -174,7 +174,7 @@ _SPECIAL = frozenset({Call.PARK, Call.FALLBACK, Call.MOVE, Call.OLD_CREDENTIAL})
 
 
 def needs_order(instance: InstancePlan) -> bool:
-    """Whether the calls and their order say something that the changes do not."""
+    """Whether the calls and their order show something that the changes do not."""
     return any(step.why or step.call in _SPECIAL for step in instance.steps)
 
 
@@ -200,8 +200,8 @@ def subject(step: Step) -> str:
 
 def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:
     sign, colour = _LOOKS[change.verb]
-    head = f"{sign:>3} {safe.line(change.label)}  {change.verb}"
-    # Of a bot that is written the reader wants the name; of one that is only reported, where to find it.
+    head = f"{sign:>3} {safe.line(change.label)}  {values.word(change.verb)}"
+    # For a change that is written the name is enough; for a report the reader needs to find the bot.
     ids = [id for id in change.ids if id not in change.reason and id != change.label]
     found = f" (id {safe.line(', '.join(ids))})" if ids and not change.verb.writes else ""
     at = f" ({safe.line(str(change.at))})" if change.at and change.verb is Verb.CONFLICT else ""
@@ -216,21 +216,21 @@ def _change(change: Change, paint: Paint, width: int) -> Iterator[str]:
 
 
 def _sentence(head: str, colour: str | None, text: str, paint: Paint, width: int) -> Iterator[str]:
-    """A painted head and what is said of it, on as many lines as it takes."""
+    """A painted head and its text, on as many lines as it takes."""
     first, *rest = _wrapped(f"{head}: {text}", width, _FIELD, len(head) + 2)
     yield paint(head, colour) + first.removeprefix(head)
     yield from rest
 
 
 def _wrapped(text: str, width: int, indent: str, least: int = 0) -> list[str]:
-    """The text on as many lines as it takes. least: columns, at least, where there are fewer."""
+    """The text on as many lines as it takes. least: the least columns of a line, for a narrow terminal."""
     if len(text) <= width:
         return [text]
     room = max(width, least, len(indent) + 2)
     return wrap(text, room, subsequent_indent=indent, break_long_words=False)
 
 
-# -- a bot that is made or deleted: all of it, short -------------------------------------------
+# -- a bot that is created or deleted: every field, in short -----------------------------------
 
 
 def _whole(change: Change, width: int) -> Iterator[str]:
@@ -248,7 +248,7 @@ def _whole(change: Change, width: int) -> Iterator[str]:
 
 
 def _flow(parts: Iterable[str], room: int) -> Iterator[str]:
-    """The parts one after another, as many on a line as there is room for."""
+    """The parts separated by commas, as many on a line as fit."""
     row = ""
     for part in parts:
         if row and safe.cells(row) + safe.cells(part) + 3 > room:
@@ -260,7 +260,7 @@ def _flow(parts: Iterable[str], room: int) -> Iterator[str]:
 
 
 def _heads(name: str, value: Value, width: int) -> Iterator[str]:
-    """The first line of each long text, and how many follow."""
+    """The first line of each long text, and how many lines follow."""
     for index, text in enumerate(value if isinstance(value, tuple) else (str(value),)):
         place = f"{_FIELD}{name}[{index}]  " if isinstance(value, tuple) else f"{_FIELD}{name}  "
         first, *rest = text.strip("\n").split("\n")
@@ -289,7 +289,7 @@ def _field(field: FieldChange, column: int, paint: Paint, width: int) -> Iterato
 
 
 def _fits(field: FieldChange, width: int) -> bool:
-    """Whether the change has its place on one line."""
+    """Whether the change fits on one line."""
     room = width - len(_FIELD) - len(field.name) - len("   → ")
     if values.is_long(field.before, room) or values.is_long(field.after, room):
         return False

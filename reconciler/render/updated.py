@@ -16,13 +16,13 @@ def text(report: UpdateReport) -> str:
     lines = [_line(one.instance, one.about, ", ".join(one.keys)) for one in report.edited]
     lines += ["", f"Changed {count(len(report.files), 'file')}:"]
     lines += [safe.inert(safe.line(f"  {path}")) for path in report.files]
-    lines += ["Look at it with git diff; reconciler plan says what is left."]
+    lines += ["See the changes with git diff, and what is left with reconciler plan."]
     return "\n".join(lines) + "\n"
 
 
 def notes(report: UpdateReport) -> str:
     """What could not be brought back, and what a person should know of the rest; "" for nothing."""
-    return _listed("Not brought back:", report.failed) + _listed("To know:", report.said)
+    return _listed("Not written:", report.failed) + _listed("Notes:", report.said)
 
 
 def _listed(title: str, said: Iterable[Note]) -> str:

@@ -1,6 +1,6 @@
-"""A bot's values for people, whatever the format: on one line where they fit, else as a diff of lines.
+"""A bot's values for people, in every format: on one line where they fit, else as a diff of lines.
 
-What is shown here has been through `safe`; a format only puts its own marks around it.
+The texts returned here have been through `safe`; a format adds only its own marks.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI, Type, Value
-from reconciler.domain.plan import FieldChange, InstancePlan
+from reconciler.domain.plan import FieldChange, InstancePlan, Verb
 from reconciler.plan import differ
 from reconciler.saved.unshown import unshown
 
@@ -20,7 +20,7 @@ _AROUND = 30  # unchanged characters around a change within a long line
 
 
 Paint = Callable[[str, str | None], str]
-"""Gives a text a look for a terminal: a colour's name, "bold", or None for none."""
+"""Styles a text for a terminal. Its second argument is a colour's name, "bold", or None."""
 
 
 def plain(text: str, look: str | None) -> str:
@@ -33,6 +33,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def word(verb: Verb) -> str:
+    """What people read for a verb: the JSON value, but for a change that nobody reviewed."""
+    return "blocked" if verb is Verb.BLOCKED else verb.value
+
+
 def clip(text: str, room: int) -> str:
     """The text, or as much of it as `room` characters hold."""
     return text if len(text) <= max(room, 1) else text[: max(room - 1, 0)] + "…"
@@ -42,13 +47,13 @@ def clip(text: str, room: int) -> str:
 
 
 def is_long(value: Value | None, room: int) -> bool:
-    """Whether a value needs lines of its own. room: characters of a line."""
+    """Whether a value does not fit on one line. room: the characters of that line."""
     texts = value if isinstance(value, tuple) else (value,) if isinstance(value, str) else ()
     return any("\n" in text for text in texts) or sum(len(text) + 4 for text in texts) > room
 
 
 def inline(name: str, value: Value | None) -> str:
-    """A value on one line, whole. Texts stand in quotes, so that "1" is not 1 and spaces are seen."""
+    """A whole value on one line. Texts are in quotes, so that "1" differs from 1 and spaces are visible."""
     if value is None:
         return "(unset)"
     if isinstance(value, bool):
@@ -67,7 +72,7 @@ def _quoted(text: str) -> str:
 
 
 def distinguished(before: Value | None, after: Value | None) -> tuple[Value | None, Value | None]:
-    """The two sides; those that differ only in Unicode's normal form are shown by their code points."""
+    """The two sides. Texts that differ only in Unicode's normal form are shown by their code points."""
     if isinstance(before, str) and isinstance(after, str):
         was, now = str(before), str(after)
         if was == now:  # they differ in a secret, which neither shows
@@ -78,7 +83,7 @@ def distinguished(before: Value | None, after: Value | None) -> tuple[Value | No
 
 
 def also(instance: InstancePlan) -> dict[str, list[str]]:
-    """What the calls of each change do that its fields do not show, a sentence each, by its label."""
+    """What the calls of a change do that its fields do not show: sentences, by the change's label."""
     found = {
         label: [f"{name} is sent as {inline(name, value)}" for name, value in more.items()]
         for label, more in unshown(instance).items()
@@ -93,10 +98,7 @@ def also(instance: InstancePlan) -> dict[str, list[str]]:
 
 
 def texts(field: FieldChange) -> Iterator[tuple[str, list[str], list[str]]]:
-    """What differs of a field, text by text: what it is called, its lines before and after.
-
-    Of a list of texts, those that stayed are left out.
-    """
+    """The texts of a field that differ: for each its name, and its lines before and after."""
     parts = differ.items(field.before, field.after)
     for place, was, now in [("", field.before, field.after)] if parts is None else parts:
         what = "" if parts is None else " added" if was is None else " removed" if now is None else ""
@@ -109,9 +111,9 @@ def _lines(value: Value | None) -> list[str]:
 
 
 def diff(before: Sequence[str], after: Sequence[str], room: int) -> Iterator[tuple[str, str]]:
-    """A unified diff: a sign ("@@", " ", "-", "+") and a line, changed ones whole but for equal parts.
+    """A unified diff: a sign ("@@", " ", "-", "+") and a line each.
 
-    room: characters, beyond which a line is cut where nothing changes.
+    room: characters of a line; a longer one is cut, but never where it changes.
     """
     for group in SequenceMatcher(None, before, after).get_grouped_opcodes(_CONTEXT):
         first = group[0][3] + 1
@@ -130,7 +132,7 @@ def diff(before: Sequence[str], after: Sequence[str], room: int) -> Iterator[tup
 
 
 def _around(before: str, after: str, room: int) -> tuple[str, str]:
-    """A changed line's two sides; when they are long, without what is equal far from the change."""
+    """The two sides of a changed line; of long ones only the change and the text around it."""
     shorter = min(len(before), len(after))
     start = next((i for i in range(shorter) if before[i] != after[i]), shorter)
     end = next((i for i in range(shorter - start) if before[-1 - i] != after[-1 - i]), shorter - start)
@@ -146,6 +148,6 @@ def _around(before: str, after: str, room: int) -> tuple[str, str]:
 
 
 def _with_ending(line: str) -> str:
-    """A changed line, its trailing spaces made visible."""
+    """A changed line with its trailing spaces made visible."""
     bare = line.rstrip(" ")
     return safe.line(bare) + "·" * (len(line) - len(bare))

@@ -1,10 +1,10 @@
 """Saved plans: a plan or its results as a JSON file, written, signed, read back strictly and checked.
 
-file: writes, signs and reads the files. encode: to JSON. decode: from JSON, strictly. consistency: whether a
-plan's calls are those of its changes. unshown: what calls send that changes do not show. Knows no renderer
-and no server.
+file: writes, signs and reads the files. encode: to JSON. decode: from JSON, strictly. consistency: whether
+a plan's calls are those of its changes. binding: whether a plan is for this server and owner. unshown: what
+calls send that changes do not show. Knows no renderer and no server.
 """
 
 from reconciler.saved.file import KEY, Saved, key, read, read_plan, write
 
-__all__ = ["KEY", "Saved", "encode", "key", "read", "read_plan", "unshown", "write"]
+__all__ = ["KEY", "Saved", "binding", "encode", "key", "read", "read_plan", "unshown", "write"]

@@ -1,7 +1,7 @@
-"""Whether everything around the bots is right: manifests, server, version, key, instances, credentials.
+"""Checks what is around the bots: manifests, server, version, key, instances, credentials.
 
-Reads only, and goes on after a trouble wherever more can be said. What it finds are sentences; the bots
-themselves, field by field, are the plan's.
+Reads only, and goes on after a problem as far as possible. Returns sentences. The bots themselves, field by
+field, are the plan's business.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ from reconciler.plan.matching import How
 from reconciler.render.values import count
 
 MOST = 3
-"""Instances, credentials or errors that are told one by one."""
+"""The most instances, credentials or errors that are named one by one."""
 
 PATIENCE = 1.0
-"""Seconds in which a call may be tried again: a person waits."""
+"""Seconds in which a call may be retried: a person is waiting."""
 
 _NO_KEY = "no-key-is-given"
-"""Sent where no key is given: how the server refuses it tells whether it is one at all."""
+"""Sent when no key is set: how the server refuses it shows whether it is an Evolution API."""
 
 T = TypeVar("T")
 
@@ -62,11 +62,11 @@ class _Seen:
 
 
 _Looked = Mapping[str, _Seen | ReconcilerError]
-"""The declared instances and their lenders: what they have, or why that is not known."""
+"""The declared instances and the owning instances of shared credentials: what they have, or an error."""
 
 
 def examine(request: Request) -> list[Finding]:
-    """Everything, in the order in which one would set it right."""
+    """All findings, in the order in which one would solve the problems."""
     desired, findings = _manifests(request)
     asked = request if request.api_key or request.sandbox else replace(request, api_key=_NO_KEY)
     try:
@@ -84,9 +84,9 @@ def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
         desired = pipeline.desired(request)
     except ManifestError as error:
         said = f"{count(len(error.problems), 'error')}, the first at {error.problems[0]}"
-        return Desired(()), [Finding(Mark.BAD, "manifests", said, "See every one: reconciler validate")]
+        return Desired(()), [Finding(Mark.BAD, "manifests", said, "See all errors: reconciler validate")]
     except ReconcilerError as error:
-        todo = "" if Path(request.bots).is_dir() else "Begin with: reconciler init"
+        todo = "" if Path(request.bots).is_dir() else "Start with: reconciler init"
         return Desired(()), [Finding(Mark.BAD, "manifests", str(error), todo)]
     bots = sum(len(instance.bots) for instance in desired.instances)
     said = f"{count(bots, 'bot')} on {count(len(desired.instances), 'instance')}, all valid."
@@ -94,7 +94,7 @@ def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
 
 
 def _keys(desired: Desired) -> Iterator[Finding]:
-    """Whether the keys of the declared credentials are at hand; never what they are."""
+    """Whether the keys of the declared credentials are available. Never shows a key."""
     try:
         found = secrets.keys(desired).found
     except ManifestError as error:
@@ -107,11 +107,11 @@ def _keys(desired: Desired) -> Iterator[Finding]:
         yield Finding(
             Mark.NOTE,
             "openai keys",
-            f"{len(found) - len(absent)} of {len(found)} are at hand: {_listed(absent)}.",
-            "A plan does without them. An apply needs those of credentials that are missing or rotated.",
+            f"{len(found) - len(absent)} of {len(found)} are available: {_listed(absent)}.",
+            "A plan works without them. An apply needs the keys of missing and rotated credentials.",
         )
     elif found:
-        yield Finding(Mark.GOOD, "openai keys", f"{len(found)} declared, and at hand.")
+        yield Finding(Mark.GOOD, "openai keys", f"{len(found)} declared, all available.")
 
 
 # -- the server --------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> 
             return [Finding(Mark.BAD, "server", str(listed)), *([told] if version else [])]
         findings = [_server(client.url), told]
         if not keyed:
-            return [*findings, Finding(Mark.BAD, "key", "No key is given.", _GIVE_KEY)]
+            return [*findings, Finding(Mark.BAD, "key", "No key is set.", _GIVE_KEY)]
         looked: _Looked = dict(
             zip(names, await asyncio.gather(*(_tried(_look(client, name)) for name in names)), strict=True)
         )
@@ -153,7 +153,7 @@ async def _tried(call: Awaitable[T]) -> T | ReconcilerError:
 
 
 async def _first_bots(client: Client, names: Collection[str]) -> object:
-    """Of one instance, as the list of instances may be closed to the key, or by a proxy; None without any."""
+    """The bots of one instance, as the key or a proxy may not allow the list; None without instances."""
     return await _tried(client.find(min(names))) if names else None
 
 
@@ -168,19 +168,21 @@ def _server(url: str) -> Finding:
     if url.startswith("https:") or is_loopback(urlsplit(url).hostname or ""):
         return Finding(Mark.GOOD, "server", f"{url} answers.")
     return Finding(
-        Mark.NOTE, "server", f"{url} answers, over plain http: anybody on the way can read the key."
+        Mark.NOTE, "server", f"{url} answers, over plain http: anybody on the network can read the key."
     )
 
 
 def _version(version: str | None) -> Finding:
     served = answers.numbers(version or "")
     if version is None or served is None:
-        return Finding(Mark.NOTE, "version", "The server does not tell it. Versions 2.2 and 2.3 are served.")
+        return Finding(
+            Mark.NOTE, "version", "The server does not report it. Versions 2.2 and 2.3 are supported."
+        )
     if served < OLDEST:
-        return Finding(Mark.BAD, "version", f"{version} is not served.", "Update the server to 2.3.")
+        return Finding(Mark.BAD, "version", f"{version} is not supported.", "Update the server to 2.3.")
     if served > (2, 3):
-        return Finding(Mark.NOTE, "version", f"{version} is newer than what this was made for, 2.2 and 2.3.")
-    return Finding(Mark.GOOD, "version", f"{version} is served.")
+        return Finding(Mark.NOTE, "version", f"{version} is newer than the supported versions, 2.2 and 2.3.")
+    return Finding(Mark.GOOD, "version", f"{version} is supported.")
 
 
 _GIVE_KEY = "Set EVOLUTION_API_KEY to the server's global key, its AUTHENTICATION_API_KEY."
@@ -190,14 +192,15 @@ def _key(listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
     opened = sum(isinstance(one, _Seen | Disabled) for one in looked.values())
     closed = sum(isinstance(one, Unauthorized) for one in looked.values())
     if closed and (opened or isinstance(listed, tuple)):
-        said = f"It opens {opened} of {opened + closed} instances: it is an instance's own token."
+        said = f"It gives access to {opened} of {opened + closed} instances: it is the token of an instance."
         return Finding(Mark.BAD, "key", said, _GIVE_KEY)
     if closed or (isinstance(listed, Unauthorized) and not opened):
         return Finding(Mark.BAD, "key", "The server refuses it (status 401).", _GIVE_KEY)
     if isinstance(listed, ReconcilerError):
-        said = f"It opens {count(opened, 'declared instance')}, but what else is there is not known: {listed}"
+        known = count(opened, "declared instance")
+        said = f"It gives access to {known}, but the server does not list the others: {listed}"
         return Finding(Mark.NOTE, "key", said)
-    return Finding(Mark.GOOD, "key", f"It opens the server's {count(len(listed), 'instance')}.")
+    return Finding(Mark.GOOD, "key", f"It gives access to the server's {count(len(listed), 'instance')}.")
 
 
 async def _integration(client: Client, listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
@@ -210,7 +213,7 @@ async def _integration(client: Client, listed: tuple[str, ...] | ReconcilerError
             return Finding(Mark.BAD, "integration", "The server runs without OpenAI.", todo)
         if not isinstance(one, ReconcilerError):
             return Finding(Mark.GOOD, "integration", "OpenAI is enabled.")
-    return Finding(Mark.NOTE, "integration", "Not known: there is no instance to ask for it.")
+    return Finding(Mark.NOTE, "integration", "Unknown: there is no instance to check.")
 
 
 # -- what the manifests name -------------------------------------------------------------------
@@ -219,7 +222,7 @@ async def _integration(client: Client, listed: tuple[str, ...] | ReconcilerError
 def _instances(
     desired: Desired, listed: tuple[str, ...] | ReconcilerError, looked: _Looked
 ) -> Iterator[Finding]:
-    """Which declared instances and lenders there are."""
+    """Which of the instances that are looked at exist."""
     known = listed if isinstance(listed, tuple) else ()
     missing = [name for name, one in looked.items() if isinstance(one, Missing)]
     if missing:
@@ -229,7 +232,7 @@ def _instances(
             Mark.BAD,
             "instances",
             f"{len(missing)} of {len(looked)} {verb} not exist: {said}.",
-            "Correct the name in the manifest, capitals and blanks too, or make the instance in the manager.",
+            "Correct the name in the manifest (case and spaces matter), or create the instance.",
         )
     for one in _first(
         str(one)
@@ -239,14 +242,14 @@ def _instances(
         yield Finding(Mark.BAD, "instances", one)
     if looked and not any(isinstance(one, ReconcilerError) for one in looked.values()):
         others = len(set(known) - looked.keys())
-        besides = f" The server has {others} more, which nothing declares." if others else ""
+        besides = f" The server has {others} more, which no manifest declares." if others else ""
         yield Finding(
-            Mark.GOOD, "instances", f"{count(len(looked), 'instance')} declared, all there.{besides}"
+            Mark.GOOD, "instances", f"{count(len(looked), 'instance')} declared, none missing.{besides}"
         )
 
 
 def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
-    """Which credentials are named and not there, on instances that could be read."""
+    """Which credentials are used but missing, on instances that could be read."""
     users = Counter((b.creds_owner or i.name, b.creds) for i in desired.instances for b in i.bots if b.creds)
     declared = {(i.name, c.name) for i in (*desired.instances, *desired.creds_owners) for c in i.credentials}
     of_settings = {(i.name, i.settings.creds) for i in desired.instances if i.settings and i.settings.creds}
@@ -276,7 +279,7 @@ def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
         said = f"{count(len(coming), 'declared credential')} will be made by an apply: {_listed(coming)}."
         yield Finding(Mark.NOTE, "credentials", said)
     if named and named == there:
-        yield Finding(Mark.GOOD, "credentials", f"{count(named, 'credential')} named, all there.")
+        yield Finding(Mark.GOOD, "credentials", f"{count(named, 'credential')} used, none missing.")
 
 
 def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
@@ -286,18 +289,18 @@ def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
     return Finding(
         Mark.NOTE,
         "settings",
-        f"{len(without)} of {len(opened)} have none yet: {_listed(without)}. The first bot makes them.",
+        f"{len(without)} of {len(opened)} have none yet: {_listed(without)}. The first bot creates them.",
     )
 
 
 def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Finding:
-    """Whose the bots on the declared instances are."""
+    """How many bots on the declared instances are whose."""
     of: Counter[str] = Counter()
     for instance, seen in opened:
         matches = matching.match(instance, seen.bots, owner)
         adopted = sum(found.how in {How.KEY, How.TRIGGER} for found in matches.found.values())
         declared = len(instance.bots)
-        of["there"] += len(matches.found) - adopted
+        of["found"] += len(matches.found) - adopted
         of["to adopt"] += adopted
         of["in conflict"] += sum(bot.name in matches.conflicts for bot in instance.bots)
         of["missing"] += sum(
@@ -306,12 +309,12 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
         of["declared"] += declared
         of["orphaned"] += len(matches.orphans)
         of["unmarked"] += sum(why == markers.NO_MARKER for why, _ in matches.unmanaged)
-        of["of others"] += sum(why != markers.NO_MARKER for why, _ in matches.unmanaged)
-    ours = [f"{of[what]} {what}" for what in ("there", "to adopt", "missing", "in conflict") if of[what]]
-    others = [f"{of[what]} {what}" for what in ("orphaned", "unmarked", "of others") if of[what]]
+        of["of other owners"] += sum(why != markers.NO_MARKER for why, _ in matches.unmanaged)
+    ours = [f"{of[what]} {what}" for what in ("found", "to adopt", "missing", "in conflict") if of[what]]
+    others = [f"{of[what]} {what}" for what in ("orphaned", "unmarked", "of other owners") if of[what]]
     said = f"{of['declared']} declared for the owner {owner}: {', '.join(ours) or 'none'}."
     if others:
-        said += f" Besides them {', '.join(others)}, which are left alone."
+        said += f" Left alone: {', '.join(others)}."
     if of["in conflict"]:
         return Finding(Mark.NOTE, "bots", said, "See which, and why: reconciler plan")
     return Finding(Mark.GOOD, "bots", said)
@@ -321,7 +324,7 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
 
 
 def _first(texts: Iterable[str]) -> list[str]:
-    """The first few, and how many more there are."""
+    """The first few, and how many more."""
     every = list(texts)
     more = [f"and {len(every) - MOST} more"] if len(every) > MOST else []
     return every[:MOST] + more

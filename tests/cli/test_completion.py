@@ -108,7 +108,7 @@ class _Bash:
         self._ours, theirs = pty.openpty()
         program = directory / "bin" / "reconciler"
         program.parent.mkdir()
-        program.write_text(f"#!{sys.executable}\nfrom reconciler.cli import main\nmain()\n")
+        program.write_text(f"#!{sys.executable}\nfrom reconciler.cli.commands import main\nmain()\n")
         program.chmod(0o755)
         start = directory / "start"
         start.write_text("PS1=$\\ \nbind 'set enable-bracketed-paste off'\nbind 'set bell-style none'\n")
@@ -171,7 +171,7 @@ def test_a_tab_is_fast(shop: Path) -> None:
     """No more is imported for it than for reading manifests: nothing that speaks with a server."""
     code = (
         "import os, sys\n"
-        "from reconciler.cli import main\n"
+        "from reconciler.cli.commands import main\n"
         "os.environ['_RECONCILER_COMPLETE'] = 'bash_complete'\n"
         "os.environ['COMP_LINE'] = 'reconciler plan --instance '\n"
         "try: main([], prog_name='reconciler')\n"

@@ -50,9 +50,7 @@ def doctor(run: Run, bots: Path) -> Callable[..., Found]:
         assert result.stderr == ""
         found = _found(result.stdout)
         bad = sum(mark.split().count("bad") for mark, _ in found.values())
-        last = {0: "Nothing is in the way.", 1: "1 thing to set right."}.get(
-            bad, f"{bad} things to set right."
-        )
+        last = {0: "No problems found.", 1: "1 problem found."}.get(bad, f"{bad} problems found.")
         assert (result.exit_code, result.stdout.splitlines()[-1]) == (int(bad > 0), last)
         return found
 
@@ -105,7 +103,7 @@ def test_all_is_right(
         "settings",
         "bots",
     ]
-    assert found["bots"][1] == "2 declared for the owner gitops: 2 there."
+    assert found["bots"][1] == "2 declared for the owner gitops: 2 found."
     assert server.writes == []
 
 
@@ -171,14 +169,14 @@ def test_something_else_answers(doctor: Callable[..., Found], act: Act, said: st
 @pytest.mark.parametrize(
     ("version", "mark", "said"),
     [
-        ("2.3.7", "good", "2.3.7 is served."),
-        ("2.2.3", "good", "2.2.3 is served."),
+        ("2.3.7", "good", "2.3.7 is supported."),
+        ("2.2.3", "good", "2.2.3 is supported."),
         ("2.4.0-rc2", "note", "2.4.0-rc2 is newer"),
         ("3.0.0", "note", "3.0.0 is newer"),
-        ("2.1.1", "bad", "2.1.1 is not served. → Update the server to 2.3."),
-        ("1.8.2", "bad", "1.8.2 is not served."),
-        ("latest", "note", "does not tell it"),
-        (None, "note", "does not tell it"),
+        ("2.1.1", "bad", "2.1.1 is not supported. → Update the server to 2.3."),
+        ("1.8.2", "bad", "1.8.2 is not supported."),
+        ("latest", "note", "does not report it"),
+        (None, "note", "does not report it"),
     ],
 )
 def test_versions(doctor: Callable[..., Found], version: str | None, mark: str, said: str) -> None:
@@ -193,7 +191,7 @@ def test_a_server_of_2_2(run: Run, world: World, bots: Path) -> None:
     with Sandbox(api_key=KEY, version="2.2.3") as older, World(older.url, KEY) as there:
         there.instance("loja", "main")
         found = _found(run("doctor", "--bots", bots, "--url", older.url, env={"COLUMNS": "1000"}).stdout)
-    assert found["version"] == ("good", "2.2.3 is served.")
+    assert found["version"] == ("good", "2.2.3 is supported.")
     assert {mark for mark, _ in found.values()} == {"good", "note"}
 
 
@@ -237,9 +235,10 @@ def test_an_instance_s_own_token(doctor: Callable[..., Found], world: World, bot
     world.creds("loja", "main")
     found = doctor("--api-key", "token-of-loja")
     assert found["key"][0] == "bad"
-    assert "opens 1 of 2 instances" in found["key"][1]
+    assert "gives access to 1 of 2 instances" in found["key"][1]
     assert found["credentials"][0] == "good"  # of the one that it opens
-    assert "opens 0 of 1 instances" in doctor("--api-key", "token-of-outra", "--instance", "loja")["key"][1]
+    others = doctor("--api-key", "token-of-outra", "--instance", "loja")
+    assert "gives access to 0 of 1 instances" in others["key"][1]
 
 
 def test_openai_is_disabled(doctor: Callable[..., Found], server: Sandbox, world: World) -> None:
@@ -263,7 +262,7 @@ def test_openai_is_disabled_and_nothing_declared_is_there(
 def test_no_instance_at_all(doctor: Callable[..., Found], server: Sandbox) -> None:
     found = doctor()
     assert found["integration"][0] == "note"
-    assert found["key"] == ("good", "It opens the server's 0 instances.")
+    assert found["key"] == ("good", "It gives access to the server's 0 instances.")
 
 
 # -- manifests, instances, credentials, bots ---------------------------------------------------
@@ -292,7 +291,7 @@ def test_manifests_that_are_not_right(
 def test_no_manifests_at_all(run: Run, world: World) -> None:
     shown = run("doctor", env={"COLUMNS": "1000"}).stdout
     assert "✗ manifests" in shown
-    assert "→ Begin with: reconciler init" in shown
+    assert "→ Start with: reconciler init" in shown
     assert "✓ key" in shown
 
 
@@ -314,7 +313,7 @@ def test_many_that_are_missing(doctor: Callable[..., Found], world: World, bots:
 def test_others_that_nothing_declares(doctor: Callable[..., Found], world: World) -> None:
     world.instance("loja", "main")
     world.instance("zebra")
-    assert doctor()["instances"][1].endswith("The server has 1 more, which nothing declares.")
+    assert doctor()["instances"][1].endswith("The server has 1 more, which no manifest declares.")
 
 
 def test_a_credential_that_is_missing(doctor: Callable[..., Found], world: World, bots: Path) -> None:
@@ -326,7 +325,7 @@ def test_a_credential_that_is_missing(doctor: Callable[..., Found], world: World
 
 def test_a_credential_that_was_rotated(doctor: Callable[..., Found], world: World) -> None:
     world.instance("loja", "main@2")
-    assert doctor()["credentials"] == ("good", "1 credential named, all there.")
+    assert doctor()["credentials"] == ("good", "1 credential used, none missing.")
 
 
 _DECLARING = """\
@@ -343,7 +342,7 @@ def test_declared_credentials_and_their_keys(doctor: Callable[..., Found], world
     world.instance("loja")
     found = doctor(env={"KEY_OF_MAIN": "sk-canary"})
     assert found["openai keys"][0] == "note"
-    assert found["openai keys"][1].startswith("1 of 2 are at hand: ")
+    assert found["openai keys"][1].startswith("1 of 2 are available: ")
     assert "no/such/file cannot be read" in found["openai keys"][1]
     assert found["credentials"] == (
         "note",
@@ -356,8 +355,8 @@ def test_keys_that_are_at_hand(doctor: Callable[..., Found], world: World, bots:
     (bots / "loja.yaml").write_text(_DECLARING.replace("!secret-file no/such/file", "!env KEY_OF_OTHER"))
     world.instance("loja", "main", "other")
     found = doctor(env={"KEY_OF_MAIN": "sk-canary", "KEY_OF_OTHER": "sk-canary-2"})
-    assert found["openai keys"] == ("good", "2 declared, and at hand.")
-    assert found["credentials"] == ("good", "2 credentials named, all there.")
+    assert found["openai keys"] == ("good", "2 declared, all available.")
+    assert found["credentials"] == ("good", "2 credentials used, none missing.")
     twice = doctor(env={"KEY_OF_MAIN": "sk-canary", "KEY_OF_OTHER": "sk-canary"})
     assert twice["openai keys"][0] == "bad"
     assert "the same key" in twice["openai keys"][1]
@@ -373,7 +372,7 @@ def test_a_borrowed_credential(doctor: Callable[..., Found], world: World, bots:
     world.instance("matriz", "mein")
     assert "'main' of 'matriz' (did you mean 'mein'?), for 2 bots" in doctor()["credentials"][1]
     world.creds("matriz", "main")
-    assert doctor()["credentials"] == ("good", "1 credential named, all there.")
+    assert doctor()["credentials"] == ("good", "1 credential used, none missing.")
 
 
 def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Path) -> None:
@@ -383,8 +382,8 @@ def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Pa
     found = doctor()
     assert found["bots"] == (
         "good",
-        "2 declared for the owner gitops: 1 there, 1 missing. "
-        "Besides them 1 orphaned, 2 unmarked, 1 of others, which are left alone.",
+        "2 declared for the owner gitops: 1 found, 1 missing. "
+        "Left alone: 1 orphaned, 2 unmarked, 1 of other owners.",
     )
     assert "2 declared for the owner other: 2 missing." in doctor("--owner", "other")["bots"][1]
 
@@ -403,7 +402,7 @@ def test_settings_that_are_not_there_yet(doctor: Callable[..., Found], world: Wo
     world.instance("loja", "main")
     assert doctor()["settings"] == (
         "note",
-        "1 of 1 have none yet: 'loja'. The first bot makes them.",
+        "1 of 1 have none yet: 'loja'. The first bot creates them.",
     )
 
 

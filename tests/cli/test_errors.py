@@ -30,7 +30,7 @@ def _unused_port() -> int:
         (["--url", "http://evolution.example.com"], {}, "--allow-http"),
         (["--url", "evolution.example.com"], {}, "looks like https://"),
         (["--url", f"https://me:{KEY}@example.com"], {}, "must not carry a name or a password"),
-        (["--owner", "no spaces"], {}, "the owner can't be used"),
+        (["--owner", "no spaces"], {}, "the name of the owner is invalid"),
         (["--instance", "lija"], {}, "did you mean"),
         (["--bots", "nowhere"], {}, "nowhere"),
         (["--timeout", "0"], {}, "--timeout"),
@@ -106,9 +106,7 @@ def test_nobody_to_ask(run: Run, server: Sandbox, world: World, bots: Path) -> N
     result = run("apply", "--bots", bots)
     assert result.exit_code == 1
     assert result.stdout.startswith("Plan: 2 to create")
-    assert result.stderr == (
-        "Error: nothing was applied: without a terminal to ask on, changes need --yes.\n"
-    )
+    assert result.stderr == ("Error: nothing was applied: pass --yes to apply changes without a terminal.\n")
     assert [call.method for call in server.writes if "/openai/create" in call.path] == []
 
 

@@ -95,7 +95,7 @@ def test_a_borrowed_credential_and_an_instance_with_an_at(run: Run, fleet: Path)
     rows = {row[0]: row[1:] for row in squeezed(run("explain", "menu@a@b").stdout)}
     assert rows["openaiCreds"] == ['"centro-openai" of "centro"', "bots/sul/a@b.yaml:1"]
     assert rows["its key"] == ["!env OPENAI_KEY", "bots/sul/centro.yaml:3"]
-    assert rows["onDrift"] == ["update", "unless said otherwise"]
+    assert rows["onDrift"] == ["update", "the default"]
 
 
 def test_a_credential_that_no_manifest_declares(run: Run, bots: Path) -> None:

@@ -18,7 +18,7 @@ from tests.cli.conftest import ROOT, Run, Start, assert_clean
 from tests.support import at_night
 
 SECRET = "hunter2"
-BUG = "This is a bug: please report it, with what RECONCILER_DEBUG=1 shows."
+BUG = "This is a bug: please report it with the output of RECONCILER_DEBUG=1."
 
 
 def _cycle() -> BaseException:
@@ -89,7 +89,7 @@ def test_unexpected_errors(
     assert failure.tell(error, 2) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"Error: an unexpected {type(error).__name__}. This is a bug: please report it")
+    assert err.startswith(f"Error: unexpected {type(error).__name__}. This is a bug: please report it")
     assert SECRET not in err
     assert_clean(err)
     assert 1 <= len(err.splitlines()) <= 2 + failure.ERRORS * (failure.FRAMES + 1)
@@ -102,8 +102,8 @@ def test_unexpected_errors(
         (ReconcilerError("a\ud800\x1b[2Jb"), 1, "Error: a<U+D800>␛[2Jb\n"),
         (ReconcilerError("x\n::error::y"), 1, "Error: x\n<U+003A>:error::y\n"),
         (ManifestError([Problem(Position("a", 1, 2), "b.")]), 1, "a:1:2: b.\n1 error in the manifests.\n"),
-        (MemoryError(SECRET), 1, "Error: there is not enough memory.\n"),
-        (_UnprintableError(), 1, f"Error: an unexpected _UnprintableError. {BUG}\n"),
+        (MemoryError(SECRET), 1, "Error: not enough memory.\n"),
+        (_UnprintableError(), 1, f"Error: unexpected _UnprintableError. {BUG}\n"),
         (click.Abort(), 1, ""),
         (KeyboardInterrupt(), 130, ""),
         (BaseExceptionGroup("x", [KeyboardInterrupt()]), 130, ""),

@@ -11,6 +11,7 @@ import sys
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from io import BytesIO
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.manifests.load import load
-from reconciler.setup import init
+from reconciler.setup import init, wheel
 from tests.cli.conftest import ROOT, Run
 
 _ACTION = ".github/actions/reconciler"
@@ -135,7 +136,7 @@ def test_names_of_instances(tmp_path: Path, name: str, file: str) -> None:
 def test_names_that_no_instance_has(run: Run, tmp_path: Path, name: str) -> None:
     result = run("init", "--instance", name)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr.startswith("Error: no instance can be laid out by this name")
+    assert result.stderr.startswith("Error: the name of the instance is invalid")
     assert _files(tmp_path) == {}
 
 
@@ -156,7 +157,7 @@ def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("mine")
     result = run("init")
     assert (result.exit_code, result.stderr != "") == (0, name.endswith("action.yml"))
-    assert f"= {name} (kept as it is)" in result.stdout.splitlines()
+    assert f"= {name} (exists, not changed)" in result.stdout.splitlines()
     assert (tmp_path / name).read_text() == "mine"
 
 
@@ -175,9 +176,9 @@ _OTHER = "evolution_reconciler-0.0.1-py3-none-any.whl"
     [
         ({_OTHER: b"x"}, f"{_OTHER} with the sha256 {hashlib.sha256(b'x').hexdigest()}"),
         ({_OTHER: b"x", "action.yml": b"old"}, _OTHER),
-        ({init.wheel()[0]: b"x"}, hashlib.sha256(b"x").hexdigest()),
-        ({init.wheel()[0]: init.wheel()[1], "action.yml": b"old"}, "was edited"),
-        ({init.wheel()[0]: init.wheel()[1], _OTHER: b"x"}, _OTHER),
+        ({wheel.build()[0]: b"x"}, hashlib.sha256(b"x").hexdigest()),
+        ({wheel.build()[0]: wheel.build()[1], "action.yml": b"old"}, "was edited"),
+        ({wheel.build()[0]: wheel.build()[1], _OTHER: b"x"}, _OTHER),
         ({"action.yml": b"old"}, "no wheel"),
     ],
 )
@@ -190,7 +191,7 @@ def test_another_wheel_is_left_alone_and_said(
     result = run("init")
     assert result.exit_code == 0
     assert said in result.stderr
-    assert hashlib.sha256(init.wheel()[1]).hexdigest() in result.stderr
+    assert hashlib.sha256(wheel.build()[1]).hexdigest() in result.stderr
     assert "run init again" in result.stderr
     assert {path.name for path in (tmp_path / _ACTION).glob("*.whl")} == {
         name for name in there if name.endswith(".whl")
@@ -202,16 +203,16 @@ def test_another_wheel_is_left_alone_and_said(
 def test_this_wheel_again(run: Run, tmp_path: Path, lost: str) -> None:
     """Also beside an action whose pins were renewed since."""
     told = run("init").stdout
-    digest = hashlib.sha256(init.wheel()[1]).hexdigest()
+    digest = hashlib.sha256(wheel.build()[1]).hexdigest()
     assert digest in told
-    action, wheel = tmp_path / _ACTION / "action.yml", tmp_path / _ACTION / init.wheel()[0]
+    action, packed = tmp_path / _ACTION / "action.yml", tmp_path / _ACTION / wheel.build()[0]
     action.write_text(action.read_text() + "# More.\n")
     if lost in {"action.yml", "both"}:
         action.unlink()
     if lost in {"wheel", "both"}:
-        wheel.unlink()
+        packed.unlink()
     assert run("init").stderr == ""
-    assert wheel.read_bytes() == init.wheel()[1]
+    assert packed.read_bytes() == wheel.build()[1]
     assert f'WHEEL_SHA256: "{digest}"' in action.read_text()
 
 
@@ -298,7 +299,7 @@ def test_a_branch_that_is_named(run: Run, tmp_path: Path) -> None:
 def test_a_branch_that_no_workflow_can_name(run: Run, tmp_path: Path, branch: str) -> None:
     result = run("init", "--branch", branch)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "workflows cannot name the branch" in result.stderr
+    assert "cannot be used in workflows" in result.stderr
     assert _files(tmp_path) == {}
     assert run("init", "--branch", branch, "--no-workflows").exit_code == 0
 
@@ -324,7 +325,7 @@ def test_a_place_that_no_workflow_can_name(run: Run, tmp_path: Path, place: str)
     _begun("main")(tmp_path / "repo")
     result = run("init", f"repo/{place}")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "workflows cannot name the path" in result.stderr
+    assert "cannot be used in workflows" in result.stderr
     assert not (tmp_path / "repo" / place).exists()
     assert run("init", f"repo/{place}", "--no-workflows").exit_code == 0
 
@@ -364,9 +365,9 @@ def test_no_link_is_followed(run: Run, tmp_path: Path, link: str, target: str) -
 @pytest.mark.parametrize(
     ("there", "said"),
     [
-        ("new", "the directory to lay out is no directory"),
-        ("new/bots", "bots is no directory"),
-        ("new/.github/workflows", ".github/workflows is no directory"),
+        ("new", "the target is not a directory"),
+        ("new/bots", "bots is not a directory"),
+        ("new/.github/workflows", ".github/workflows is not a directory"),
     ],
 )
 def test_a_file_in_a_directory_s_place(run: Run, tmp_path: Path, there: str, said: str) -> None:
@@ -382,7 +383,7 @@ def test_a_directory_in_a_file_s_place(run: Run, tmp_path: Path) -> None:
     (tmp_path / "README.md").mkdir()
     result = run("init")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "README.md is no file" in result.stderr
+    assert "README.md is not a file" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -404,8 +405,8 @@ def test_a_directory_that_cannot_be_made(run: Run, tmp_path: Path, directory: st
 
 
 def test_the_wheel_is_one(tmp_path: Path) -> None:
-    name, content = init.wheel()
-    assert (name, content) == init.wheel()
+    name, content = wheel.build()
+    assert (name, content) == wheel.build()
     assert re.fullmatch(r"evolution_reconciler-[\d.]+-py3-none-any\.whl", name)
     with zipfile.ZipFile(BytesIO(content)) as archive:
         files = {name: archive.read(name) for name in archive.namelist()}
@@ -417,11 +418,15 @@ def test_the_wheel_is_one(tmp_path: Path) -> None:
             hashed = urlsafe_b64encode(hashlib.sha256(files[name]).digest()).rstrip(b"=").decode()
             assert (digest, size) == (f"sha256={hashed}", str(len(files[name])))
     assert not [name for name in files if "__pycache__" in name]
+    [scripts] = [name for name in files if name.endswith(".dist-info/entry_points.txt")]
+    [script] = files[scripts].decode().splitlines()[1:]
+    name, target = script.split(" = ")
+    assert callable(EntryPoint(name, target, "console_scripts").load())
 
 
 def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
     """From the wheel alone, init lays out the same again, the wheel among it."""
-    name, content = init.wheel()
+    name, content = wheel.build()
     (tmp_path / name).write_bytes(content)
     with zipfile.ZipFile(tmp_path / name) as archive:
         archive.extractall(tmp_path / "installed")

@@ -75,7 +75,7 @@ def test_an_apply_knows_before_any_call_and_other_instances_go_on(
     )
     assert "! um  conflict: its credential 'main' cannot be created: OPENAI_KEY_LOJA is not" in applied.stdout
     assert applied.stdout.endswith("2 changes: 2 applied.\n")
-    assert applied.stderr == "Error: 3 problems left; the plan says which.\n"
+    assert applied.stderr == "Error: 3 problems; see the plan.\n"
     assert {call.path.rpartition("/")[2] for call in server.writes} == {"cafe"}
     assert len(world.bots("cafe")) == 1
 
@@ -232,7 +232,7 @@ def test_a_salt_that_cannot_be_used_is_said(run: Run, loja: Path, tmp_path: Path
     (tmp_path / ".reconciler" / "sandbox.salt").rmdir()
     (tmp_path / ".reconciler" / "sandbox.salt").write_bytes(b"short")
     refused = run("plan", "--sandbox", "--bots", loja)
-    assert refused.stderr == "Error: .reconciler/sandbox.salt is not whole: delete it.\n"
+    assert refused.stderr == "Error: .reconciler/sandbox.salt is damaged: delete it, and run this again.\n"
 
 
 # -- an old key that is still needed ------------------------------------------------------------

@@ -50,7 +50,7 @@ bots:
     done = shell("import", "--update", "--into", bots, first=SMALL)
     assert (done.returncode, done.stdout) == (1, "")
     assert f"{bots}/loja.yaml cannot be written: File too large." in done.stderr
-    assert done.stderr.endswith("Written before it: nothing.\n")
+    assert done.stderr.endswith("Written before: nothing.\n")
     assert (bots / "loja.yaml").read_text() == text
     assert _left(bots) == {"loja.yaml"}
 
@@ -60,7 +60,7 @@ def test_an_init_that_finds_no_space_says_what_was_written(shell: Shell, tmp_pat
     assert (done.returncode, done.stdout) == (1, "")
     first, second = done.stderr.splitlines()
     assert first.endswith(" cannot be written: File too large.")
-    said = second.removeprefix("Written before it: ").removesuffix(".")
+    said = second.removeprefix("Written before: ").removesuffix(".")
     left = _left(tmp_path / "laid") if (tmp_path / "laid").exists() else set()
     assert left == (set() if said == "nothing" else set(said.split(", ")))
     again = shell("init", "laid")

@@ -195,7 +195,7 @@ def test_one_refused_bot_does_not_stop_the_others(run: Run, world: World, bots: 
     assert applied.exit_code == 1
     assert len(world.bots("loja")) == 2
     assert "2 changes: 2 applied." in applied.stdout
-    assert applied.stderr == "Error: 2 problems left; the plan says which.\n"
+    assert applied.stderr == "Error: 2 problems; see the plan.\n"
     assert "1 conflict; 1 instance with a problem" in applied.stdout
     assert "it has: main" in applied.stdout
     nothing = run("apply", "--bots", bots)

@@ -372,7 +372,7 @@ def test_help_is_cheap() -> None:
     """Nothing but click is imported for it."""
     code = (
         "import sys; before = set(sys.modules)\n"  # what measures coverage imports a lot
-        "from reconciler.cli import main\n"
+        "from reconciler.cli.commands import main\n"
         "try: main(['--help'])\n"
         "finally: print(*(set(sys.modules) - before))"
     )
@@ -403,7 +403,7 @@ def test_an_unexpected_error_shows_places_and_no_values(start: Start, bots: Path
         process = start("validate", "--bots", bots, env=env)
         out, err = process.communicate(timeout=60)
         assert (process.returncode, out) == (1, "")
-        assert err.startswith("Error: an unexpected ValueError. This is a bug: please report it")
+        assert err.startswith("Error: unexpected ValueError. This is a bug: please report it")
         assert_clean(err)
         assert ("in validate" in err) == bool(debug)
         assert ("KeyError" in err) == bool(debug)

@@ -100,11 +100,11 @@ def test_only_reviewed_changes_are_applied(run: Run, server: Sandbox, loja: Worl
     server.calls.clear()
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 1
-    assert applied.stdout.startswith("Plan: 1 to update, 0 in sync; 2 changes held\n")
-    assert "um  held: nobody reviewed this update: its manifest was edited" in applied.stdout
-    assert "tres  held: nobody reviewed this create: it is missing on the server" in applied.stdout
+    assert applied.stdout.startswith("Plan: 1 to update, 0 in sync; 2 changes blocked\n")
+    assert "um  blocked: nobody reviewed this update: its manifest was edited" in applied.stdout
+    assert "tres  blocked: nobody reviewed this create: it is missing on the server" in applied.stdout
     assert applied.stdout.endswith("1 change: 1 applied.\n")
-    assert applied.stderr == "Error: 2 problems left; the plan says which.\n"
+    assert applied.stderr == "Error: 2 problems; see the plan.\n"
     assert [call.method for call in server.writes] == ["PUT"]
     assert _by_value(loja, "9")
     assert _by_value(loja, "1")["systemMessages"] == ["Sim."]
@@ -124,7 +124,7 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
     loja.change("loja", _by_value(loja, "2"), maxTokens=250)
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 1
-    assert "dois  held: nobody reviewed this update: it was edited on the server" in applied.stdout
+    assert "dois  blocked: nobody reviewed this update: it was edited on the server" in applied.stdout
     assert _by_value(loja, "1")["systemMessages"] == ["Sim!"]
 
 
@@ -202,12 +202,12 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert "not for sandbox" in run("apply", "--bots", bots, "--sandbox", "--reviewed", "plan.json").stderr
     owner = run("apply", "--bots", bots, "--owner", "team-b", "--reviewed", "plan.json", "--yes")
     assert (owner.exit_code, loja.bots("loja")) == (1, [])
-    assert "the plan is of the owner gitops, not team-b: --owner gitops applies it." in owner.stderr
+    assert "the plan is for the owner gitops, not team-b: pass --owner gitops to apply it." in owner.stderr
     as_it_is = run("apply", "--owner", "team-b", "plan.json", "--yes")
     assert (as_it_is.exit_code, loja.bots("loja")) == (1, [])
-    assert "the plan is of the owner gitops, not team-b" in as_it_is.stderr
+    assert "the plan is for the owner gitops, not team-b" in as_it_is.stderr
     both = run("apply", "plan.json", "--prune", "--yes")
-    assert "--prune do not go with it" in both.stderr
+    assert "remove --reviewed, --instance, --replace and --prune" in both.stderr
 
 
 _OWN = """\

@@ -66,7 +66,7 @@ _OTHER = {"EVOLUTION_SERVER_NAME": "staging"}
         pytest.param(False, _NAMED, {}, "EVOLUTION_SERVER_NAME", id="a name then"),
         pytest.param(True, _OTHER, _NAMED, "the server named staging, not for production", id="another name"),
         pytest.param(
-            True, {}, {"EVOLUTION_SERVER_NAME": "a b"}, "the server's name can't be used", id="no name"
+            True, {}, {"EVOLUTION_SERVER_NAME": "a b"}, "the name of the server is invalid", id="no name"
         ),
     ],
 )
@@ -101,7 +101,7 @@ def test_another_server_with_an_instance_of_the_same_name(
     run("plan", "--bots", bots, "--out", "plan.json")
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes", env=_url(other))
     assert (applied.exit_code, other.bots("loja")) == (1, [])
-    assert "the reviewed plan is for another server, or the instance 'loja' was made again" in applied.stderr
+    assert "the reviewed plan is for another server, or the instance 'loja' was recreated" in applied.stderr
     as_it_is = run("apply", "plan.json", "--yes", env=_url(other))
     assert (as_it_is.exit_code, other.bots("loja")) == (1, [])
 
@@ -118,7 +118,9 @@ def test_an_instance_that_was_made_again_under_its_name(run: Run, world: World, 
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert (applied.exit_code, world.bots("loja")) == (1, [])
     assert len(world.bots("matriz")) == 2
-    assert "um  held: nobody reviewed this create since the instance was recreated: it is" in applied.stdout
+    assert (
+        "um  blocked: nobody reviewed this create since the instance was recreated: it is" in applied.stdout
+    )
     run("plan", "--bots", bots, "--out", "again.json")
     both = ("--reviewed", "plan.json", "--reviewed", "again.json")
     applied = run("apply", "--bots", bots, *both, "--yes")

@@ -82,7 +82,7 @@ def test_output_that_cannot_be_written_is_an_error(
 ) -> None:
     done = shell(*command, how=how)
     assert done.returncode == 1
-    assert "Error: the output cannot be written: " in done.stderr
+    assert "Error: cannot write the output: " in done.stderr
     assert _creates(server) == 0
 
 
@@ -150,7 +150,7 @@ def test_a_reader_that_goes_during_an_apply(
     err = process.communicate(timeout=60)[1]
     assert process.returncode == 1
     assert "2 changes: 2 applied." in err
-    assert err.endswith("Error: the output cannot be written: Broken pipe.\n")
+    assert err.endswith("Error: cannot write the output: Broken pipe.\n")
     assert len(json.loads((tmp_path / "r.json").read_text())["results"]) == 2
 
 

@@ -50,8 +50,7 @@ def test_what_cannot_be_brought_back_is_an_error(run: Run, world: World, applied
     result = run("import", "--update", "--into", applied)
     assert result.exit_code == 1
     assert (
-        "Not brought back:\n  loja: um: expire cannot be written: expire is -1: write at least 0"
-        in result.stderr
+        "Not written:\n  loja: um: expire cannot be written: expire is -1: write at least 0" in result.stderr
     )
     assert (applied / "loja.yaml").read_text() == before
 
@@ -75,7 +74,7 @@ def test_signs_of_a_terminal_in_names_are_not_shown_as_such(run: Run, world: Wor
         (["--full"], "--full"),
         (["--instance", "lija"], "did you mean"),
         (["--into", "nowhere"], "does not exist"),
-        (["--owner", "no spaces"], "the owner can't be used"),
+        (["--owner", "no spaces"], "the name of the owner is invalid"),
     ],
 )
 def test_what_is_asked_in_vain(run: Run, world: World, applied: Path, args: list[str], sentence: str) -> None:

@@ -10,7 +10,7 @@ from tests.plan.builders import bot
 
 ALL = (
     "triggerType",
-    "are both enabled with triggerType all, and the server takes one such bot",
+    "are both enabled with triggerType all, and the server allows one such bot",
     "give one of them `enabled: false` or another triggerType",
 )
 TRIGGER = (

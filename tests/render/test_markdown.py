@@ -82,8 +82,8 @@ def test_a_plan() -> None:
         **Plan: 1 to update, 1 to delete, 7 in sync; 1 unmanaged bot; 1 instance with a problem**
 
         > [!WARNING]
-        > Open sessions of a bot that is deleted are lost.
-        > An instance with a problem is left as it is.
+        > Open sessions of deleted bots are lost.
+        > Instances with a problem are left as they are.
 
         <table>
         <tr><th></th><th>instance</th><th>bot</th><th>why</th></tr>
@@ -211,7 +211,7 @@ def test_a_plan() -> None:
         pytest.param(
             replace(change(Verb.BLOCKED, ("</code>@x", "a", "b")), cause="pending"),
             """
-            <summary><b>held</b> <code>loja</code> / <code>menu</code> · pending</summary>
+            <summary><b>blocked</b> <code>loja</code> / <code>menu</code> · pending</summary>
             <p><code>a reason</code>, on the server <code>cm1</code></p>
             <table>
             <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -232,8 +232,8 @@ def test_what_stands_out_comes_in_this_order() -> None:
     made = plan(*(change(verb, bot=verb.value) for verb in Verb))
     head, _, _ = markdown.plan(made).partition("<details>")
     rows = re.findall("<tr><td><b>(.*?)</b>", head)
-    assert rows == ["delete", "replace", "rotate", "adopt", "held", "conflict"]
-    assert "<th>held</th>" in head
+    assert rows == ["delete", "replace", "rotate", "adopt", "blocked", "conflict"]
+    assert "<th>blocked</th>" in head
     assert "<th>orphan</th>" in head
 
 
@@ -269,7 +269,7 @@ def test_results() -> None:
         <table>
         <tr><th></th><th>instance</th><th>bot</th><th>why</th></tr>
         <tr><td><b>failed</b>: update</td><td><code>loja</code></td><td><code>menu</code></td><td><code>the server said 500: &#64;x⏎&lt;b&gt;</code></td></tr>
-        <tr><td><b>held</b></td><td><code>loja</code></td><td><code>new</code></td><td><code>nobody reviewed it</code></td></tr>
+        <tr><td><b>blocked</b></td><td><code>loja</code></td><td><code>new</code></td><td><code>nobody reviewed it</code></td></tr>
         </table>
 
         <details>
@@ -292,7 +292,7 @@ def test_results() -> None:
         </details>
 
         <details>
-        <summary><b>held</b> <code>loja</code> / <code>new</code></summary>
+        <summary><b>blocked</b> <code>loja</code> / <code>new</code></summary>
         <p><code>nobody reviewed it</code>, on the server <code>cm1</code></p>
         <table>
         <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -585,12 +585,12 @@ def test_no_page_is_longer_than_it_may_be(parts: list[Plan], ended: Results, mos
         assert shown.startswith(f"**{first}**\n")
         page = _check(shown)
         assert page.texts[-2].text == made.digest
-        left_out = any("Too long to be shown whole." in piece.text for piece in page.texts)
+        left_out = any("Too long to show in full." in piece.text for piece in page.texts)
         assert (more in shown) >= left_out
 
 
 def test_a_page_too_small_for_anything_is_refused() -> None:
-    with pytest.raises(ReconcilerError, match="a page takes 4096"):
+    with pytest.raises(ReconcilerError, match="must be 4096 plus"):
         markdown.plan(plan(), max_chars=markdown.LEAST, more="x")
 
 

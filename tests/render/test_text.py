@@ -420,5 +420,5 @@ def test_keys_that_are_not_at_hand_come_first_and_are_counted() -> None:
           ! credential far of loja: its key is not compared: /run/secrets/far cannot be read: No
               such file or directory
     """) + "".join(f"  ! credential c of x{n}: its key is not compared: K\n" for n in range(8)) + (
-        "  and 12 more whose key is not at hand\n"
+        "  and 12 more without a key\n"
     )

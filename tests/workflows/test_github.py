@@ -345,7 +345,7 @@ class TestReviewed:
             at = commit(tmp_path / "git", "another history")
         code, outputs, said = self._ask(run, tmp_path, at, self.first)
         assert (code, outputs) == (1, "")
-        assert "This run would go back" in said
+        assert "this run would revert changes" in said
 
     @pytest.mark.parametrize(
         "stranger",
@@ -446,7 +446,7 @@ class TestReviewed:
         hub.storage = "file:///etc/passwd?"
         code, outputs, said = self._ask(run, tmp_path, main, self.first)
         assert (code, outputs) == (0, "pulls=7\nplans=\n")
-        assert "not reached as safely" in said
+        assert "does not use the same scheme" in said
         hub.storage = storage
 
     def _is_not_believed(self, hub: Hub, run: Run, main: str, tmp_path: Path, archive: bytes) -> None:
@@ -463,7 +463,7 @@ class TestReviewed:
         assert {path.name for path in (tmp_path / "reviewed").iterdir()} == {"8.json"}
         kinds = [kind for kind, text in obeyed(said) if "#7" in text]
         assert kinds == ["warning", "warning"] == [kind for kind, _ in obeyed(said)]
-        assert "not believed" in said
+        assert "was rejected" in said
 
     def test_an_older_plan_of_the_same_commit_will_do(
         self, hub: Hub, run: Run, main: str, tmp_path: Path

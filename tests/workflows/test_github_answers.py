@@ -16,12 +16,12 @@ from tests.workflows.project import ROOT
 SCRIPT = ROOT / ".github" / "actions" / "reconciler" / "github.py"
 
 ANSWERS = {
-    "a page": (b"<html>Unicorn</html>", "answered no JSON"),
-    "null": (b"null", "in another form"),
-    "an object": (b'{"message": "x"}', "in another form"),
-    "rows of null": (b"[null, 1]", "in another form"),
-    "cut off": (b"[", "answered no JSON"),
-    "very deep": (b"[" * 100_000, "answered no JSON"),
+    "a page": (b"<html>Unicorn</html>", "did not answer with complete JSON"),
+    "null": (b"null", "did not answer as documented"),
+    "an object": (b'{"message": "x"}', "did not answer as documented"),
+    "rows of null": (b"[null, 1]", "did not answer as documented"),
+    "cut off": (b"[", "did not answer with complete JSON"),
+    "very deep": (b"[" * 100_000, "did not answer with complete JSON"),
     "not HTTP": (None, "did not answer (BadStatusLine)"),
 }
 

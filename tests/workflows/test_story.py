@@ -192,7 +192,7 @@ class TestApply:
             "dois": ["By hand."],
             "tres": ["By hand."],
         }
-        assert "held" in applied.comments(pull)[-1]
+        assert "blocked" in applied.comments(pull)[-1]
 
     @pytest.mark.parametrize("forged", [False, True])
     def test_with_a_key_a_plan_counts_that_the_job_made(

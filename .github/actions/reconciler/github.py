@@ -1,11 +1,10 @@
 #!/usr/bin/env -S python3 -I
-"""What the workflows need of GitHub: one comment, one issue, the reviewed plans, and a log that obeys nobody.
+"""What the workflows do on GitHub: keep one comment or issue, fetch reviewed plans, print text as text.
 
-Python's standard library alone, so that nothing has to be trusted beyond this file. It reads
-GITHUB_API_URL, GITHUB_REPOSITORY and GITHUB_TOKEN from the environment; texts come from files. The token is
-sent to the API and nowhere else: redirects are not followed, and the one that an artifact's download needs
-is followed without it. What was written by others (comments, issues, plans) is compared and stored here,
-never printed.
+Uses only Python's standard library, so that no other code has to be trusted. Reads GITHUB_API_URL,
+GITHUB_REPOSITORY and GITHUB_TOKEN from the environment, and texts from files. Sends the token only to the
+API: redirects are not followed, except for the download of an artifact, which is made without the token. What
+others wrote (comments, issues, plans) is compared and stored, never printed.
 """
 
 from __future__ import annotations
@@ -35,22 +34,22 @@ from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 BOT = "github-actions[bot]"
-"""Who comments and opens issues with a job's own token. Nobody else's texts are ever edited."""
+"""The author of what is written with a job's token. Texts of others are never edited."""
 
 MAX_PLAN = 256 * 2**20
 TRIES = 3
 TIMEOUT = 30  # seconds
 PATIENCE = 240
-"""Seconds that one run of this waits in all, where GitHub says that it has had too many calls."""
+"""Seconds that one run waits in all when GitHub limits the rate of calls."""
 
 CANDIDATES = 50
-"""Commits of former applies that are looked for on the branch; an older one is not the last."""
+"""The most commits of former applies that are looked up on the branch."""
 
 Json = Any
 
 
 class GithubError(Exception):
-    """A sentence for the person. Never with the token in it. status: what GitHub answered, if it did."""
+    """An error for a person, never with the token in it. status: of GitHub's answer, if there was one."""
 
     def __init__(self, sentence: str, status: int | None = None) -> None:
         super().__init__(sentence)
@@ -77,15 +76,15 @@ class Api:
             self._token = os.environ["GITHUB_TOKEN"]
             self._patience: float = PATIENCE
         except KeyError as missing:
-            raise GithubError(f"{missing} is not in the environment: give it to this step.") from None
+            raise GithubError(f"{missing} is not set: add it to the env of this step.") from None
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
-        """One call below the repository's path: what it answers. Raises GithubError."""
+        """Call a path below the repository's. Returns the answer. Raises GithubError."""
         with self._answer(method, path, body) as answer:
             try:
                 return json.load(answer)
             except (ValueError, RecursionError, OSError, HTTPException):
-                raise GithubError(f"{_what(method, answer.url)} answered no JSON, or a part of it.") from None
+                raise GithubError(f"{_what(method, answer.url)} did not answer with complete JSON.") from None
 
     def pages(self, path: str, key: str | None = None, **query: str | int) -> Iterator[Json]:
         """Every item of a list, page after page. key: where the answer holds the list, if it is not one."""
@@ -97,7 +96,7 @@ class Api:
                 return
 
     def artifact(self, number: int) -> bytes:
-        """An artifact's zip. GitHub sends its readers on to a storage, which must not see the token."""
+        """An artifact's zip. GitHub redirects to a storage, which must not see the token."""
         try:
             self._answer("GET", f"actions/artifacts/{number}/zip", redirects=True).close()
         except HTTPError as redirect:
@@ -106,7 +105,7 @@ class Api:
         else:
             raise GithubError("GitHub did not say where the artifact is stored.")
         if urlsplit(where).scheme != urlsplit(self.url).scheme:  # https, wherever GitHub itself is
-            raise GithubError("The artifact's storage is not reached as safely as GitHub is.")
+            raise GithubError("The address of the artifact's storage does not use the same scheme as GitHub.")
         with self._tries("GET", Request(where)) as answer:  # noqa: S310  the scheme is checked
             content: bytes = answer.read(MAX_PLAN + 1)
         if len(content) > MAX_PLAN:
@@ -129,8 +128,8 @@ class Api:
         return self._tries(method, request, redirects=redirects)
 
     def _tries(self, method: str, request: Request, *, redirects: bool = False) -> Any:
-        """The answer. What GitHub did not do for too many calls is tried again, whatever it is; what it may
-        have done only where that does no harm, so no POST. Raises GithubError.
+        """The answer. Retries a call that a rate limit refused; after another error, only a call that may be
+        repeated, so no POST. Raises GithubError.
         """
         what = _what(method, request.full_url)
         failed = 0
@@ -155,7 +154,7 @@ class Api:
 
     def _wait(self, pause: float, said: str) -> None:
         if pause > self._patience:
-            raise GithubError(f"{said}, and asks to wait {pause:.0f} seconds. Run this job again then.")
+            raise GithubError(f"{said}, and asks to wait {pause:.0f} seconds. Run this job again after that.")
         self._patience -= pause
         time.sleep(pause)
 
@@ -165,9 +164,9 @@ def _what(method: str, url: str) -> str:
 
 
 def _pause(error: HTTPError, said: str) -> float | None:
-    """How many seconds GitHub asks to wait, having done nothing, for too many calls; None where it does not.
+    """The seconds to wait after a call that a rate limit refused; None for another error.
 
-    A 403 without a word of that is one of permissions. Without a time it is a minute, as GitHub's guide says.
+    A 403 that does not mention a limit is about permissions. Without a time GitHub's guide says a minute.
     """
     if error.code not in {403, 429}:
         return None
@@ -205,31 +204,31 @@ def _marked(marker: str, text: Path) -> str:
 
 
 def _ours(item: Json, marker: str) -> bool:
-    """Whether we wrote it: by us, and the marker where only the author of the whole text can put it."""
+    """Whether it is ours: written by us, with the marker in the first line."""
     login = (item["user"] or {}).get("login")
     return bool(login == BOT and _lines(item)[:1] == [f"<!-- reconciler-{marker} -->"])
 
 
 def _says(item: Json, body: str) -> bool:
-    """Whether it says that already."""
+    """Whether it has this text already."""
     return _lines(item) == body.strip().splitlines()
 
 
 def _lines(item: Json) -> list[str]:
-    """What it says, line by line: who edits a text in the browser leaves CRLF, and takes ends away."""
+    """Its lines, however they end: an edit in the browser changes line endings and strips the text."""
     return (item["body"] or "").strip().splitlines()
 
 
 def comment(api: Api, pulls: list[int], marker: str, text: Path, head: str | None) -> None:
-    """Puts a text into the one comment with this marker on each pull request, made where it is missing.
+    """Put a text into the one comment with this marker on each pull request; create it if it is missing.
 
-    head: the commit that the text is about. A pull request that has moved on keeps what it has, lest a slow
-    or repeated run hides a newer one's comment.
+    head: the commit that the text is about. On a pull request with a newer commit the comment is not changed,
+    so that a slow or repeated run does not replace the comment of a newer one.
     """
     body = _marked(marker, text)
     for pull in pulls:
         if head and api.call("GET", f"pulls/{pull}")["head"]["sha"] != head:
-            print(f"#{pull} has a newer commit: its comment is left alone.")
+            print(f"#{pull} has a newer commit: its comment was not changed.")
             continue
         found = next((c for c in api.pages(f"issues/{pull}/comments") if _ours(c, marker)), None)
         if found is None:
@@ -239,11 +238,11 @@ def comment(api: Api, pulls: list[int], marker: str, text: Path, head: str | Non
 
 
 def issue(api: Api, marker: str, label: str, title: str, text: Path | None, close: str) -> None:
-    """Keeps the one open issue with this marker: opened or edited to say the text, closed without one.
+    """Keep one open issue with this marker: open or edit it with a text, close it without one.
 
-    close: what a comment says then. An issue that says the text already is not touched.
+    close: the comment when it is closed. An issue with the same text is not changed.
     """
-    # GitHub has one label of a name, however it is written, and made by whomever.
+    # GitHub ignores the case of a label's name, and somebody else may have made the label.
     known = next(
         (n for each in api.pages("labels") if (n := each["name"]).casefold() == label.casefold()), None
     )
@@ -268,11 +267,11 @@ def issue(api: Api, marker: str, label: str, title: str, text: Path | None, clos
 
 
 def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None:
-    """Fetches the plan of every pull request on bots/ that was merged since the last apply that went well.
+    """Fetch the plan of every pull request on bots/ that was merged since the last successful apply.
 
-    More than the one of this commit: of runs that wait for each other GitHub may drop all but the newest,
-    and a failed one is made good by the next. Writes OUT/NUMBER.json, and as outputs of the step the
-    numbers: `pulls` that were merged, `plans` of them that have a plan here.
+    Not only of this commit: of waiting runs GitHub keeps only the newest, and the next apply finishes a
+    failed one. Writes OUT/NUMBER.json, and as outputs of the step the numbers of the merged pull requests
+    (`pulls`) and of those with a plan (`plans`).
     """
     out.mkdir(parents=True, exist_ok=True)
     pulls: dict[int, Json] = {}
@@ -283,24 +282,24 @@ def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None
     plans = [number for number, pull in sorted(pulls.items()) if _fetch(api, pull, out / f"{number}.json")]
     without = [number for number in sorted(set(pulls) - set(plans)) if _touches_bots(api, number)]
     for number in without:
-        _command("warning", f"#{number} has no plan to go by: none was made, or it has expired.")
+        _command("warning", f"#{number} has no plan: none was made, or it has expired.")
     with Path(os.environ["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as output:
         for name, numbers in (("pulls", sorted(plans + without)), ("plans", plans)):
             output.write(f"{name}={' '.join(map(str, numbers))}\n")
 
 
 def _since_last_apply(api: Api, commit: str, branch: str, before: str) -> list[str]:
-    """The commits of the branch itself, without those of merged branches, after the last good apply.
+    """The branch's own commits, without those of merged branches, since the last successful apply.
 
-    Raises GithubError when that apply was of a newer commit: this one would turn back what it did.
+    Raises GithubError when that apply was of a newer commit, which this run would revert.
     """
     last = _last_apply(api, branch) or before
     if not last.strip("0"):  # the branch's first push, or the first run, by hand
         return [commit]
     if _way(api, last, commit) not in {"ahead", "identical"}:
         raise GithubError(
-            "A newer commit than this one was applied, or the branch was rewritten since the last apply. "
-            "This run would go back. Run the workflow by hand on the branch as it is now."
+            "A newer commit than this one was applied, or the branch was rewritten since the last apply, so "
+            "this run would revert changes. Run the workflow by hand on the branch as it is now."
         )
     commits: dict[str, Json] = {}
     for page in range(1, 101):
@@ -315,10 +314,10 @@ def _since_last_apply(api: Api, commit: str, branch: str, before: str) -> list[s
 
 
 def _last_apply(api: Api, branch: str) -> str | None:
-    """The commit of the last good apply; None where there was none.
+    """The commit of the last successful apply; None where there was none.
 
-    A fork may have a branch of that name, and a tag may have it too, so only what can be an apply counts: a
-    run of this repository, of an event that apply.yml has, whose commit is on the branch.
+    A branch of a fork, or a tag, may have the branch's name. So only runs of this repository count, of an
+    event of apply.yml, whose commit is on the branch.
     """
     lists = [
         api.pages(
@@ -351,14 +350,14 @@ def _is_apply(api: Api, run: Json, branch: str) -> bool:
 
 
 def _is_of(run: Json, repository: str) -> bool:
-    """Whether a run is this repository's, and its commit too; a fork that is gone has no name."""
+    """Whether a run and its commit are of this repository. A deleted fork has no name."""
     return all(
         (run[which] or {}).get("full_name") == repository for which in ("repository", "head_repository")
     )
 
 
 def _way(api: Api, base: str, head: str) -> str:
-    """How head stands to base: ahead, behind, identical, diverged; gone, where GitHub has one no more."""
+    """How head compares to base: ahead, behind, identical, diverged; gone if GitHub lacks one of them."""
     try:
         return str(api.call("GET", f"compare/{base}...{head}?{urlencode({'per_page': 1})}")["status"])
     except GithubError as error:
@@ -368,10 +367,10 @@ def _way(api: Api, base: str, head: str) -> str:
 
 
 def _fetch(api: Api, pull: Json, to: Path) -> bool:
-    """Writes the plan of a pull request's last commit; whether there is one that can be believed."""
+    """Write the plan of a pull request's last commit. Returns whether there is a valid one."""
     head = pull["head"]
     if not head["repo"] or head["repo"]["full_name"] != api.repository:
-        return False  # of a fork, whose runs have no key and make no such plan
+        return False  # a fork, whose runs have no key and make no plan
     name = f"plan-{pull['number']}-{head['sha']}"
     found = api.pages("actions/artifacts", key="artifacts", name=name)
     for artifact in sorted(found, key=lambda each: int(each["id"]), reverse=True):
@@ -391,14 +390,14 @@ def _fetch(api: Api, pull: Json, to: Path) -> bool:
                 _check(to)
             except GithubError as error:
                 to.unlink(missing_ok=True)
-                _command("warning", f"#{pull['number']} has a plan that is not believed: {error}")
+                _command("warning", f"#{pull['number']} has a plan that was rejected: {error}")
             else:
                 return True
     return False
 
 
 def _check(plan: Path) -> None:
-    """Raises GithubError for a file that the installed reconciler would not take for a plan."""
+    """Raises GithubError for a file that the installed reconciler does not accept as a plan."""
     env = {name: value for name, value in os.environ.items() if name != "GITHUB_TOKEN"}
     try:
         shown = subprocess.run(  # noqa: S603  what the action installed
@@ -416,7 +415,7 @@ def _check(plan: Path) -> None:
         why = _printable(" ".join(shown.stderr.decode(errors="replace").split()))
         raise GithubError(why[:500].removeprefix("Error: ") or "it cannot be read.")
     if json.loads(plan.read_bytes())["format"] != "evolution-reconciler/plan":
-        raise GithubError("it is another document.")  # the results of an apply are shown too
+        raise GithubError("it is not a plan.")  # the results of an apply are shown too
 
 
 def _touches_bots(api: Api, number: int) -> bool:
@@ -429,7 +428,7 @@ def _touches_bots(api: Api, number: int) -> bool:
 
 
 def _only_file(content: bytes) -> bytes:
-    """plan.json out of the zip, in memory: no name inside it becomes a path here."""
+    """The plan.json in a zip, read in memory: no name in the zip is used as a path."""
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive, archive.open("plan.json") as member:
             plan = member.read(MAX_PLAN + 1)
@@ -444,11 +443,11 @@ def _only_file(content: bytes) -> bytes:
 
 
 def inert(command: list[str]) -> int:
-    """Runs a command and shows what it prints, as nothing but text; returns its exit status.
+    """Run a command and print its output as text only. Returns its exit status.
 
-    A line such as `::add-mask::…` would be obeyed by the runner, and a prompt may well hold one. So the
-    runner is told to obey nothing until it reads a word that nobody can know. Cancelling a job signals this
-    process alone, hence the first signal is handed on; the runner's second one comes too soon to be useful.
+    The runner obeys lines such as `::add-mask::…`, and a prompt may contain one. So the runner is told to
+    obey nothing until it reads a secret word. Cancelling a job signals only this process, so the first signal
+    is passed on; the runner's second one comes too soon to be useful.
     """
     word = secrets.token_hex(32)
     print(f"::stop-commands::{word}", flush=True)
@@ -469,7 +468,7 @@ def inert(command: list[str]) -> int:
 
 
 def _command(kind: str, message: str) -> None:
-    """A message for the run's page, which ends where it should."""
+    """Print a message for the page of the run."""
     escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
     print(f"::{kind}::{escaped}", flush=True)
 
@@ -491,7 +490,7 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument("--head", type=_sha, metavar="SHA", help="only while this is the pull request's commit")
     of.add_argument("--marker", required=True)
     of.add_argument("--text", type=Path, required=True, metavar="FILE")
-    of = commands.add_parser("issue", help="keep one open issue, or none")
+    of = commands.add_parser("issue", help="open, edit or close one issue")
     of.add_argument("--marker", required=True)
     of.add_argument("--label", required=True)
     of.add_argument("--title", default="")
@@ -503,13 +502,13 @@ def _parser() -> argparse.ArgumentParser:
     of.add_argument("--branch", required=True)
     of.add_argument("--before", type=_sha, default="0" * 40, metavar="SHA")
     of.add_argument("--out", type=Path, required=True, metavar="DIR")
-    of = commands.add_parser("inert", help="run a command whose output is nothing but text")
+    of = commands.add_parser("inert", help="run a command and print its output as text only")
     of.add_argument("argv", nargs=argparse.REMAINDER)
     return parser
 
 
 def main() -> int:
-    """One of the commands. 0, the exit status of what was run, or 1 with a sentence."""
+    """Run a command. Returns 0, the exit status of what was run, or 1 after an error."""
     given = _parser().parse_args()
     try:
         match given.command:
@@ -530,7 +529,7 @@ def main() -> int:
         ValueError,
         AttributeError,
     ) as error:  # its answers are read as documented
-        said = f"GitHub's API answered in another form than its documentation has ({type(error).__name__})"
+        said = f"GitHub's API did not answer as documented ({type(error).__name__})"
         _command("error", f"{said}: run this job again.")
         return 1
     return 0

@@ -76,7 +76,7 @@ def test_a_shop(here: Here) -> None:
         "bots/loja-centro.yaml  3 bots, 1 credential, settings\n\n"
         "Wrote 1 manifest with 3 bots. Next:\n"
         "  export OPENAI_KEY_LOJA_CENTRO=...\n"
-        "  reconciler plan    # nothing but adoptions: bots that get our marker\n"
+        "  reconciler plan    # shows only adoptions: bots that get our marker\n"
     )
     assert result.stderr == ""
     assert here.files() == {
@@ -358,7 +358,8 @@ def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
     [token] = [one["token"] for one in listed if one["name"] == "a"]
     said = here.run("import", key=token).stderr
     assert (
-        f"  a: openaiCreds of the settings: no instance that was read has their credential {other}\n" in said
+        f"  a: openaiCreds of the settings: their credential {other} belongs to no instance that was read\n"
+        in said
     )
     here.forget()
     assert (
@@ -368,8 +369,10 @@ def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
     here.forget()
     here.server.insert("settings", **TIMING, openaiCredsId=old, instanceId=loja)
     said = here.run("import").stderr.replace("openaiCreds of the settings: ", "")
-    assert "  a: they use 'main-3' of the instance 'suporte', and can only name one of their own\n" in said
-    assert "  loja: they use 'main', an older generation: a manifest means the last, 'main@2'\n" in said
+    assert (
+        "  a: they use 'main-3' of the instance 'suporte', and a manifest can name only their own\n" in said
+    )
+    assert "  loja: they use 'main', an older version: a manifest means the newest, 'main@2'\n" in said
     assert not unexpected(here.plan())
 
 
@@ -385,7 +388,7 @@ def test_a_fallback_that_is_not_in_the_manifest(here: Here) -> None:
 def test_a_server_without_instances(here: Here) -> None:
     result = here.run("import")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "The server shows this key no instance. Nothing was written.\n"
+    assert result.stdout == "The server lists no instance for this key. Nothing was written.\n"
 
 
 def test_nothing_is_overwritten(here: Here) -> None:
@@ -401,7 +404,7 @@ def test_nothing_is_overwritten(here: Here) -> None:
         Path("bots", path).write_text(text)
     result = here.run("import")
     assert result.exit_code == 0
-    assert result.stderr == ("Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml is there already\n")
+    assert result.stderr == ("Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml exists already\n")
     assert here.files().keys() - files.keys() == {
         "c.yaml",
         "d.yaml",
@@ -495,7 +498,7 @@ def test_an_api_key_that_stands_for_a_name(here: Here) -> None:
     shop(here.server, "loja", bot(100, "1"), bot(200, "2"), credential=pasted, keywordFinish="sair")
     result = here.run("import")
     assert result.exit_code == 0
-    assert "looks like an api key" in result.stderr
+    assert "looks like an API key" in result.stderr
     said = result.output + str(here.files()) + str(here.plan())
     assert pasted not in said
     assert "ab3ab3" not in said.lower()
@@ -544,7 +547,7 @@ def test_no_such_instance(here: Here) -> None:
     result = here.run("import", "--instance", "loja_1")
     assert result.exit_code == 1
     assert (
-        "the server shows this key no instance that matches 'loja_1' (did you mean 'loja-1'?)"
+        "the server lists no instance for this key that matches 'loja_1' (did you mean 'loja-1'?)"
         in result.stderr
     )
     assert not Path("bots").exists()

@@ -66,8 +66,8 @@ def only(found: Drifts) -> Drift:
 
 
 def texts(found: Drifts) -> list[tuple[str, str]]:
-    assert all(said.instance == "loja" for said in found.said)
-    return [(said.about, said.text) for said in found.said]
+    assert all(said.instance == "loja" for said in found.notes)
+    return [(said.about, said.text) for said in found.notes]
 
 
 def ana(**fields: Value) -> DesiredBot:
@@ -83,7 +83,7 @@ def test_only_what_is_declared_and_differs_comes_back() -> None:
     found = compared(ana(expire=300, keepOpen=True), there(expire=5, timePerChar=9))
     assert only(found) == Drift("loja", "ana", {"expire": 5, "keepOpen": False})
     assert only(found).keys == ("expire", "keepOpen")
-    assert (found.said, found.unread, found.strange) == ([], [], set())
+    assert (found.notes, found.unread, found.unknown) == ([], [], False)
 
 
 @pytest.mark.parametrize(
@@ -97,25 +97,25 @@ def test_only_what_is_declared_and_differs_comes_back() -> None:
             {"functionUrl": "https://e.x"},
             {"functionUrl": Hidden("https://e.x/***", "https://e.x/1")},
             {},
-            "functionUrl has a secret in it and is not written: put it into a variable, as !env NAME",
+            "functionUrl holds a secret on the server, and was not written: put it into a variable, as !env NAME",
         ),
         (
             {"unknownMessage": "a"},
             {"unknownMessage": f"b {KEY}"},
             {},
-            "a key stands in the unknownMessage on the server, which is not written",
+            "unknownMessage holds a key on the server, and was not written",
         ),
         (
             {"systemMessages": ("a",)},
             {"systemMessages": ("b", KEY)},
             {},
-            "a key stands in the systemMessages on the server, which is not written",
+            "systemMessages holds a key on the server, and was not written",
         ),
         (
             {"description": "a"},
             {"description": f"{KEY} {MARK}"},
             {},
-            "a key stands in the description on the server, which is not written",
+            "description holds a key on the server, and was not written",
         ),
         ({}, {"description": f"{KEY} {MARK}"}, {}, None),
     ],
@@ -169,12 +169,12 @@ def test_another_type_brings_what_it_needs_and_only_that() -> None:
         (
             {"expire": 7},
             5,
-            [("ana", "its manifest was edited since the last apply; what the server has takes that place")],
+            [("ana", "its manifest was edited since the last apply; the server's values replace the edit")],
         ),
         (
             {"expire": 7},
             6,
-            [("ana", "its manifest was edited since the last apply; what the server has takes that place")],
+            [("ana", "its manifest was edited since the last apply; the server's values replace the edit")],
         ),
     ],
 )
@@ -246,9 +246,11 @@ def test_a_credential_comes_back_by_its_name(
         elsewhere={"longe": {"far": "c6"}, "matriz": {"late": "c8"}, "loja": {"kept@2": "c7"}},
     )
     assert [one.creds for one in found.found] == ([creds] if creds else [])
-    assert found.strange == ({used} if strange else set())
+    assert found.unknown is strange
     assert texts(found) == (
-        [("ana", "its credential on the server is of no instance that the manifests name")] if strange else []
+        [("ana", "its credential on the server belongs to no instance that the manifests name")]
+        if strange
+        else []
     )
 
 
@@ -307,7 +309,7 @@ def settings(
     )
 
 
-NOWHERE = ("", "of its bots on the server 1 are declared nowhere: i2")
+NOWHERE = ("", "no manifest declares 1 of its bots on the server: i2")
 ROW = RemoteSettings(True, {"expire": 1, "unknownMessage": "?", "openaiCredsId": "c1"}, "i1")
 
 
@@ -316,9 +318,7 @@ def test_settings_that_are_not_declared_or_not_there() -> None:
     assert settings(declared_settings(expire=2), None).found == []
     missing = settings(declared_settings(expire=2), RemoteSettings(False, {"expire": 1}))
     assert missing.found == []
-    assert texts(missing)[1:] == [
-        (SETTINGS, "they are not there on the server yet, and stay in their manifest")
-    ]
+    assert texts(missing)[1:] == [(SETTINGS, "they are not on the server yet, and stay in their manifest")]
 
 
 @pytest.mark.parametrize(
@@ -352,10 +352,10 @@ def test_settings_that_no_manifest_can_say() -> None:
     assert borrowed.found == []
     assert texts(borrowed) == [
         NOWHERE,
-        (SETTINGS, "they use a credential of another instance, which no manifest can say"),
+        (SETTINGS, "they use a credential of another instance, which a manifest cannot declare"),
     ]
     none = settings(declared_settings(creds="main"), RemoteSettings(True, {}))
-    assert (none.found, none.strange) == ([], {""})
+    assert (none.found, none.unknown) == ([], True)
     theirs = settings(declared_settings("ana"), replace(ROW, fallback="i2"))
     assert theirs.found == []
     assert texts(theirs) == [
@@ -379,16 +379,16 @@ def test_what_is_missing_in_conflict_or_declared_nowhere() -> None:
             "bots t1 and t2 carry its marker: delete all but one, or take the marker out of the others' "
             "descriptions",
         ),
-        ("", "of its bots on the server 2 are declared nowhere: t1, t2"),
+        ("", "no manifest declares 2 of its bots on the server: t1, t2"),
     ]
     assert texts(compared(ana(), [there(), *others[:5]])) == [
-        ("", "of its bots on the server 5 are declared nowhere: o0, o1, o2, o3, o4")
+        ("", "no manifest declares 5 of its bots on the server: o0, o1, o2, o3, o4")
     ]
     assert texts(compared(ana(), [there(), *others])) == [
-        ("", "of its bots on the server 6 are declared nowhere: o0, o1, o2, o3, o4, …")
+        ("", "no manifest declares 6 of its bots on the server: o0, o1, o2, o3, o4, …")
     ]
     orphan = compared(ana(), [there(), remote("i9", "y", "none", "[gitops:old]")])
-    assert texts(orphan) == [("", "of its bots on the server 1 are declared nowhere: i9")]
+    assert texts(orphan) == [("", "no manifest declares 1 of its bots on the server: i9")]
 
 
 def test_an_instance_that_cannot_be_read_is_no_success_and_stops_no_other() -> None:
@@ -400,4 +400,4 @@ def test_an_instance_that_cannot_be_read_is_no_success_and_stops_no_other() -> N
     found = drifts(Desired((loja, cafe)), Observed("http://s", seen), "gitops", {})
     assert found.unread == [Note("loja", "", "it is gone")]
     assert found.found == [Drift("café", "ana", {"expire": 300})]
-    assert found.said == []
+    assert found.notes == []

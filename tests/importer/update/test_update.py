@@ -78,7 +78,7 @@ def test_a_default_that_drifted_for_all_is_edited_once(bench: Bench) -> None:
         "+  b2: {maxTokens: 2, triggerValue: x2, expire: 6}\n",
         "+  b3: {maxTokens: 3, triggerValue: x3, expire: 7}\n",
     ]
-    assert "as all that have it from there drifted alike" in report.said[0].text
+    assert "as all bots that inherit it drifted alike" in report.said[0].text
     assert not bench.plan().writes
 
 
@@ -258,12 +258,12 @@ bots:
         (
             "a",
             {"systemMessages": ["shared", "fim"]},
-            ["said ${loja}: ", "the anchor &loja: the first of the"],
+            ["used ${loja}: ", "the anchor &loja: the first alias"],
         ),
-        ("a", {"triggerValue": "x"}, ["triggerValue had the anchor &v: the first of the others"]),
+        ("a", {"triggerValue": "x"}, ["triggerValue had the anchor &v: the first alias"]),
         ("a", {"unknownMessage": "x"}, []),
-        ("b", {"systemMessages": ["shared", "Centro"]}, ["said ${loja}: "]),
-        ("c", {"systemMessages": ["a\r\nb"]}, ["was in a file, which cannot hold what it is now"]),
+        ("b", {"systemMessages": ["shared", "Centro"]}, ["used ${loja}: "]),
+        ("c", {"systemMessages": ["a\r\nb"]}, ["was in a file, which cannot hold the new value"]),
         ("c", {"systemMessages": ["a"]}, []),
     ],
 )
@@ -384,7 +384,7 @@ def test_what_is_not_declared_or_not_there_is_said(bench: Bench) -> None:
     bench.drift("loja", "b", expire=99)  # not declared
     text = said(bench)
     assert "a: it is missing on the server" in text
-    assert ": of its bots on the server 1 are declared nowhere" in text
+    assert ": no manifest declares 1 of its bots on the server" in text
 
 
 def test_what_no_manifest_can_say_is_said(bench: Bench) -> None:
@@ -411,7 +411,7 @@ def test_settings_that_are_not_there(bench: Bench) -> None:
     bench.put({"loja.yaml": "bots: {}\n"}, ONE)
     (bench.bots / "loja.yaml").write_text("settings: {expire: 60}\nbots: {}\n")
     bench.before = bench.contents()
-    assert "the settings: they are not there on the server yet" in said(bench)
+    assert "the settings: they are not on the server yet" in said(bench)
 
 
 def test_an_edit_of_the_manifest_that_was_not_applied_is_said(bench: Bench) -> None:
@@ -503,7 +503,7 @@ def test_a_file_that_changes_meanwhile_stays_and_so_do_the_others(tmp_path: Path
     manifests.original(tmp_path.resolve() / "l2.yaml")
     (tmp_path / "l2.yaml").write_text(TWO + "# mine\n")
     with pytest.raises(
-        ReconcilerError, match=r"l2\.yaml was changed meanwhile, and stays so: run this again"
+        ReconcilerError, match=r"l2\.yaml was changed meanwhile and was not overwritten: run this again"
     ):
         brought(manifests, found, tmp_path)
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {

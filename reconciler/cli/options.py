@@ -1,0 +1,169 @@
+"""The options that several commands share, and how a command gets them as one Request.
+
+Imports click alone, so that `--help` stays fast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+_Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def offered(what: str) -> Callable[..., list[str]]:
+    """What a shell offers at TAB. what: the name of a function in completion.py."""
+
+    def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+        from reconciler.cli import completion
+
+        found: list[str] = getattr(completion, what)(context, parameter, incomplete)
+        return found
+
+    return complete
+
+
+BOTS = click.option(
+    "--bots",
+    type=click.Path(),
+    default="bots",
+    show_default=True,
+    metavar="DIR",
+    help="The directory of the manifests.",
+)
+
+FORMAT = click.option(
+    "--format",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
+)
+
+# -- where and how to call the server ------------------------------------------------------------
+
+SERVER = (
+    click.option(
+        "--instance",
+        multiple=True,
+        metavar="GLOB",
+        shell_complete=offered("instances"),
+        help="Only instances whose names match, such as 'loja-*'. May be repeated.",
+    ),
+    click.option(
+        "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
+    ),
+    click.option(
+        "--api-key",
+        envvar="EVOLUTION_API_KEY",
+        show_envvar=True,
+        metavar="KEY",
+        help="The server's global key. Better set the variable: other users can see a command's options.",
+    ),
+    click.option(
+        "--sandbox",
+        is_flag=True,
+        help="Use the embedded server instead of --url. It keeps its state in .reconciler/sandbox.db.",
+    ),
+    click.option(
+        "--allow-http", is_flag=True, help="Allow plain http to another machine. The key is not encrypted."
+    ),
+    click.option(
+        "--owner",
+        envvar="EVOLUTION_RECONCILER_OWNER",
+        show_envvar=True,
+        default="gitops",
+        show_default=True,
+        metavar="NAME",
+        help="The owner in the markers of your bots. Repositories that share a server need different owners.",
+    ),
+    click.option(
+        "--concurrency",
+        type=click.IntRange(1, 100),
+        default=32,
+        show_default=True,
+        metavar="N",
+        help="The most requests at a time.",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        default=30,
+        show_default=True,
+        metavar="SECONDS",
+        help="The longest that one request may take.",
+    ),
+)
+
+# -- what plan and apply share -------------------------------------------------------------------
+
+PLANNING = (
+    BOTS,
+    *SERVER,
+    click.option(
+        "--server-name",
+        envvar="EVOLUTION_SERVER_NAME",
+        show_envvar=True,
+        default="",
+        metavar="NAME",
+        help="A name for the server in plans, for a server with more than one address.",
+    ),
+    click.option(
+        "--replace",
+        is_flag=True,
+        help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",
+    ),
+    click.option(
+        "--prune", is_flag=True, help="Delete bots with our marker that no manifest declares any more."
+    ),
+    click.option(
+        "--max-deletes",
+        type=click.IntRange(min=0),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="Refuse to prune more bots than this in one run.",
+    ),
+    click.option(
+        "--max-delete-share",
+        type=click.IntRange(0, 100),
+        default=50,
+        show_default=True,
+        metavar="PERCENT",
+        help="Refuse to prune a larger share of an instance's bots than this.",
+    ),
+    FORMAT,
+    click.option(
+        "--out",
+        type=click.Path(dir_okay=False),
+        metavar="FILE",
+        help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
+    ),
+)
+
+
+# -- options as one value ------------------------------------------------------------------------
+
+
+def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command these options. It gets those that a Request has as one Request."""
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        @wraps(command)
+        def gathered(**given: Any) -> int:
+            from dataclasses import fields
+
+            from reconciler.pipeline import Request
+
+            asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
+            return command(Request(**asked), **given)
+
+        made: Callable[..., int] = gathered
+        for option in reversed(options):
+            made = option(made)
+        return made
+
+    return decorate

@@ -1,0 +1,77 @@
+"""What a person should know about how a drift was written into the manifests. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any
+
+from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.origins import Origin
+from reconciler.domain.reports import SETTINGS
+from reconciler.importer.drift import Drift
+from reconciler.importer.edits import edits
+from reconciler.importer.included import uses
+from reconciler.yaml import SequenceNode, index
+from reconciler.yaml.spans import ANCHOR
+
+
+def notes(
+    instance: DesiredInstance,
+    wanted: DesiredInstance,
+    written: DesiredInstance,
+    drift: Drift,
+    edited: Mapping[Path, bytes],
+    unfit: Set[Path],
+) -> Iterator[str]:
+    """Sentences about one drift.
+
+    instance, written: before and after. edited: the new contents of files. unfit: files that cannot hold
+    the new text.
+    """
+    of, now = _of(instance, drift), _of(written, drift)
+    included = [use for use in uses(instance, wanted) if use.about == drift.about]
+    in_defaults = edits(instance, wanted).get("defaults", {})
+    for name in drift.keys:
+        origin = of.origins.get(name)
+        moved = [use for use in included if use.field == name and use.after not in (None, use.before)]
+        inlined = [use.path for use in moved if use.path not in edited]
+        if origin is None:
+            yield f"{name} is declared now: the bot needs it as it is on the server"
+            continue
+        if origin.layer not in ("bot", "settings") and (inlined or not moved):
+            where = f"{name} came from {origin.layer} ({origin.at})"
+            if origin.layer == "defaults" and name in in_defaults:
+                yield f"{where}: it was changed there, as all bots that inherit it drifted alike"
+            else:
+                yield f"{where}: it has its own value now, and the others keep theirs"
+        if any(path not in unfit for path in inlined):
+            yield f"{name} was in a file that others use too: it is in the manifest now"
+        if any(path in unfit for path in inlined):
+            yield f"{name} was in a file, which cannot hold the new value: it is in the manifest now"
+        here = now.origins[name]
+        if lost := [f"${{{each}}}" for each in origin.variables if each not in here.variables]:
+            yield f"{name} used {', '.join(lost)}: it is plain text now"
+        for anchor in sorted(_anchors(of, name) - _anchors(now, name)):
+            if re.search(rf"{re.escape(anchor)}(?!\S)", here.source.raw):
+                yield f"{name} had the anchor {anchor}: the first alias of it has the anchor now"
+
+
+def _of(instance: DesiredInstance, drift: Drift) -> Any:
+    """The bot or the settings that the drift is about."""
+    if drift.about == SETTINGS:
+        return instance.settings
+    return next(bot for bot in instance.bots if bot.name == drift.about)
+
+
+def _anchors(of: Any, name: str) -> set[str]:
+    """The anchors at a value or at its items, where the bot or the settings themselves have it."""
+    origin: Origin = of.origins[name]
+    value = origin.value
+    if origin.layer not in ("bot", "settings") or origin.at < of.at:
+        return set()  # an anchor stands above what merges it
+    items = value.value if isinstance(value, SequenceNode) else []
+    own = [node for node in (value, *items) if index(node) > index(origin.key)]
+    found = (ANCHOR.match(origin.source.raw, index(node)) for node in own)
+    return {anchor[0] for anchor in found if anchor}

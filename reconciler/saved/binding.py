@@ -1,0 +1,73 @@
+"""Which server and which owner a plan is for, and whether those are the ones at hand. Pure.
+
+A plan that is applied as it is, is bound to its server's address. A reviewed plan is only compared with a new
+one, so it is bound to the server, whatever its address is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Plan
+
+SANDBOX = "sandbox"
+"""The server of a plan that was made with the embedded server, which has another address with each run."""
+
+
+def check_owner(plan: Plan, owner: str) -> None:
+    """Raises ReconcilerError when the plan is for another owner."""
+    if plan.owner != owner:
+        raise ReconcilerError(
+            f"the plan is for the owner {plan.owner}, not {owner}: pass --owner {plan.owner} to apply it."
+        )
+
+
+def check_server(plan: Plan, address: str, name: str) -> None:
+    """Raises ReconcilerError when the plan is for another address, or for a server of another name.
+
+    name: what the server is called here, "" where it has no name.
+    """
+    if plan.server != address:
+        raise ReconcilerError(f"the plan is for {plan.server}, not for {address}.")
+    if name and plan.server_name and plan.server_name != name:
+        raise ReconcilerError(f"the plan is for the server named {plan.server_name}, not for {name}.")
+
+
+def check_same_server(reviewed: Plan, made: Plan) -> None:
+    """Raises ReconcilerError unless a reviewed plan and a new one are for the same server.
+
+    They are when both plans have the same name for it, when the addresses are equal, or when both saw an
+    instance with the same id. An instance with another id was recreated; its changes are blocked.
+    """
+    here, there = made.server_name, reviewed.server_name
+    if here and there and here != there:
+        raise ReconcilerError(f"the reviewed plan is for the server named {there}, not for {here}.")
+    if SANDBOX in (reviewed.server, made.server):
+        check_server(reviewed, made.server, "")
+    ids = {instance.name: instance.id for instance in made.instances}
+    again = recreated(reviewed, ids)
+    known = {one.name for one in reviewed.instances if one.id and ids.get(one.name)}
+    if reviewed.server == made.server or known - again or (here and here == there):
+        return
+    for instance in reviewed.instances:
+        if instance.name in again:
+            raise ReconcilerError(
+                f"the reviewed plan is for another server, or the instance {instance.name!r} was recreated "
+                f"since: its id was {instance.id} then, and is {ids[instance.name]} now. Plan again."
+            )
+    raise ReconcilerError(
+        f"the reviewed plan is for {reviewed.server}, not for {made.server}. If these are two addresses of "
+        "one server, give it the same name for both plans, with EVOLUTION_SERVER_NAME or --server-name, and "
+        "plan again."
+    )
+
+
+def recreated(reviewed: Plan, ids: Mapping[str, str]) -> frozenset[str]:
+    """The instances of a reviewed plan that have another id now, so that none of its changes is about them.
+
+    ids: of the instances as they are now, by name.
+    """
+    return frozenset(
+        one.name for one in reviewed.instances if one.id and ids.get(one.name, "") not in {"", one.id}
+    )
