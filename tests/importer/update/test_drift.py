@@ -97,7 +97,8 @@ def test_only_what_is_declared_and_differs_comes_back() -> None:
             {"functionUrl": "https://e.x"},
             {"functionUrl": Hidden("https://e.x/***", "https://e.x/1")},
             {},
-            "functionUrl holds a secret on the server, and was not written: put it into a variable, as !env NAME",
+            "functionUrl holds a secret on the server, and was not written: put it into a variable, as "
+            "!env NAME",
         ),
         (
             {"unknownMessage": "a"},
