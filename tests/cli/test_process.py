@@ -290,10 +290,10 @@ class Terminal:
         if keys != "\x03":
             os.write(self._ours, keys.encode())
             return
-        for _ in range(30):
+        for _ in range(3):
             self.process.send_signal(signal.SIGINT)
             with suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=2)
+                self.process.wait(timeout=20)  # one that comes while it ends would end it in another way
                 return
 
     def end(self) -> int:
