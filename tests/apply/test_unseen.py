@@ -214,6 +214,12 @@ def test_a_new_key_is_sent_four_times(shop: Shop, times: int, told: str) -> None
     assert ("main@2" in shop.stage.creds()) is (told == "applied")
 
 
+def test_a_new_key_that_no_plan_says_where_to_find(shop: Shop) -> None:
+    step = Step(Call.NEW_CREDENTIAL, "credential main", None, {"name": "main@2"})
+    [told] = shop.stage.apply(instance(LOJA, [credential()], [step])).values()
+    assert told == "failed: the plan does not say where its key is"
+
+
 @pytest.mark.parametrize(("times", "told"), [(3, "applied"), (4, "failed: It is not known")])
 def test_settings_are_sent_four_times(shop: Shop, times: int, told: str) -> None:
     [found] = shop.stage.apply(shop.plan("settings"), faults=[GATEWAY] * times).values()
