@@ -584,3 +584,25 @@ def test_a_move_that_is_kept_otherwise_names_its_bot(shop: Shop) -> None:
         f'failed: bot {shop.ana["id"]}: the server accepted openaiCredsId but kept "{shop.main}" '
         f'(sent: "{shop.second}")'
     )
+
+
+def test_a_stamp_beside_a_failed_move_is_no_other_hands(shop: Shop) -> None:
+    """What notes what became of one bot is not seen as a change of it when the next one moves."""
+    stamped = "[gitops:ana]~01234567"
+    shop.world.change(LOJA, shop.ana, description=stamped)
+    bia = shop.stage.bot("bia", shop.main)
+
+    def edit(request: Request) -> bytes:
+        if request.method == "GET" or str(shop.ana["id"]) not in request.path:
+            return request.raw
+        return with_body(request, {**body_of(request.raw), "openaiCredsId": shop.main})
+
+    plan = _moves(shop, shop.ana, move(str(bia["id"]), shop.second))
+    told = only(shop.stage.apply(plan, edit=edit))
+    assert told == (
+        f'failed: bot {shop.ana["id"]}: the server accepted openaiCredsId but kept "{shop.main}" '
+        f'(sent: "{shop.second}")'
+    )
+    assert shop.named("bia")["openaiCredsId"] == shop.second
+    assert shop.named("ana")["description"].startswith("[gitops:ana]~0123")
+    assert shop.named("ana")["description"] != stamped

@@ -226,6 +226,32 @@ def test_settings_are_sent_four_times(shop: Shop, times: int, told: str) -> None
     assert found.startswith(told)
 
 
+def test_what_a_hand_changed_between_two_saves_stays(shop: Shop) -> None:
+    """Only what the server does not show is sent again as this run wrote it."""
+    saved = 0
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal saved
+        if request.method == "POST" and "/settings/" in request.path:
+            saved += 1
+        elif saved == 1 and "/fetchSettings/" in request.path:
+            saved = 2  # the read after the first save: the hand comes after it
+            shop.world.done(
+                "POST",
+                f"/openai/settings/{LOJA}",
+                {**_whole(shop), "openaiCredsId": shop.main, "expire": 90},
+            )
+        return raw
+
+    rotation = credential(LOJA, shop.main)
+    second = Step(Call.SETTINGS, rotation.label, None, {"openaiCredsId": shop.second})
+    saw = settings({**shop.row, "timePerChar": 50})
+    plan = instance(LOJA, [saw, rotation], [save({"expire": 60, "timePerChar": 7}), second])
+    assert shop.stage.apply(plan, tell=tell) == {SETTINGS: "applied", "credential main": "applied"}
+    row = shop.world.settings(LOJA)
+    assert (row["expire"], row["timePerChar"], row["openaiCredsId"]) == (90, 7, shop.second)
+
+
 # -- the fallback ------------------------------------------------------------------------------
 
 
