@@ -300,6 +300,19 @@ def test_what_the_server_keeps_otherwise_is_failed_and_noted_in_the_stamp(shop: 
     assert shop.stage.wrote == ["PUT update"] * 2
 
 
+def test_a_stamp_that_is_refused_changes_nothing_of_what_is_said(shop: Shop) -> None:
+    def edit(request: Request) -> bytes:
+        if request.method == "GET" or "expire" not in body_of(request.raw):
+            return request.raw
+        return with_body(request, {**body_of(request.raw), "expire": 7})
+
+    plan = shop.update(expire=5, description="[gitops:ana]~01234567")
+    for faults in ([PASS, REFUSED], [PASS, *[GATEWAY] * 20]):
+        told = only(shop.stage.apply(plan, edit=edit, faults=faults))
+        assert told == "failed: the server accepted expire but kept 7 (sent: 5)"
+        shop.world.change(LOJA, shop.named("ana"), expire=300, description="[gitops:ana]")
+
+
 # -- creates ------------------------------------------------------------------------------------
 
 
@@ -471,6 +484,37 @@ def test_a_create_that_is_said_and_not_done(shop: Shop) -> None:
     assert only(told) == "failed: the server answered that it is created, but it does not exist"
 
 
+def test_a_bot_that_came_in_the_same_moment_is_not_taken_for_ours(shop: Shop) -> None:
+    """It has no marker and the answer does not name it, so it is a person's."""
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method != "POST":
+            return raw
+        shop.stage.bot("zoe", shop.main, description="")
+        return answer(201, json.dumps({**shop.ana, "id": "made-up"}).encode())
+
+    told = shop.stage.apply(
+        shop.create(), edit=lambda request: b"" if request.method == "POST" else request.raw, tell=tell
+    )
+    assert only(told) == "failed: the server answered that it is made, but it is not there"
+    assert shop.named("zoe")["description"] in ("", None)
+
+
+def test_a_bot_whose_marker_is_lost_is_known_by_the_answer_or_by_all_else_it_has(shop: Shop) -> None:
+    """The answer names none, and of two bots that came only one is as it should be."""
+
+    def edit(request: Request) -> bytes:
+        if request.method != "POST" or body_of(request.raw).get("description") != "[gitops:caio]":
+            return request.raw
+        shop.stage.bot("zoe", shop.main, description="")
+        return with_body(request, {**body_of(request.raw), "description": ""})
+
+    told = only(shop.stage.apply(shop.create(), edit=edit, faults=[LOST]))
+    assert told == "applied: the server lost its description, which was written once more"
+    assert shop.named("caio")["description"] == "[gitops:caio]"
+    assert shop.named("zoe")["description"] in ("", None)
+
+
 def test_a_delete_that_is_said_and_not_done(shop: Shop) -> None:
     told = shop.stage.apply(
         shop.delete(),
@@ -544,3 +588,25 @@ def test_a_move_that_is_kept_otherwise_names_its_bot(shop: Shop) -> None:
         f'failed: bot {shop.ana["id"]}: the server accepted openaiCredsId but kept "{shop.main}" '
         f'(sent: "{shop.second}")'
     )
+
+
+def test_a_stamp_beside_a_failed_move_is_no_other_hands(shop: Shop) -> None:
+    """What notes what became of one bot is not seen as a change of it when the next one moves."""
+    stamped = "[gitops:ana]~01234567"
+    shop.world.change(LOJA, shop.ana, description=stamped)
+    bia = shop.stage.bot("bia", shop.main)
+
+    def edit(request: Request) -> bytes:
+        if request.method == "GET" or str(shop.ana["id"]) not in request.path:
+            return request.raw
+        return with_body(request, {**body_of(request.raw), "openaiCredsId": shop.main})
+
+    plan = _moves(shop, shop.ana, move(str(bia["id"]), shop.second))
+    told = only(shop.stage.apply(plan, edit=edit))
+    assert told == (
+        f'failed: bot {shop.ana["id"]}: the server accepted openaiCredsId but kept "{shop.main}" '
+        f'(sent: "{shop.second}")'
+    )
+    assert shop.named("bia")["openaiCredsId"] == shop.second
+    assert shop.named("ana")["description"].startswith("[gitops:ana]~0123")
+    assert shop.named("ana")["description"] != stamped

@@ -194,6 +194,7 @@ def test_the_pieces_of_a_drift() -> None:
         "ana",
         {
             "expire": 1,
+            "botType": "assistant",
             "triggerType": "all",
             "model": "m",
             "keepOpen": True,
@@ -205,7 +206,13 @@ def test_the_pieces_of_a_drift() -> None:
     )
     assert whole.keys == ("openaiCreds", *whole.fields, "fallback")
     empty = Drift("loja", "ana")
-    together: Fields = {"triggerType": "all", "model": "m", "enabled": False, "triggerValue": ""}
+    together: Fields = {
+        "botType": "assistant",
+        "triggerType": "all",
+        "model": "m",
+        "enabled": False,
+        "triggerValue": "",
+    }
     assert whole.parts() == [
         replace(empty, fields={"expire": 1}),
         replace(empty, fields={"keepOpen": True}),
