@@ -41,7 +41,9 @@ from typing import Any
 
 import pytest
 
-from reconciler import identity, model
+from reconciler.domain.plan import Call, Of, Verb
+from reconciler.domain.results import Outcome
+from reconciler.plan import matching
 
 SEED = 12
 MEMORY = 4 << 30
@@ -64,11 +66,11 @@ _OTHER_CALL = {"any": "all", "all": "any", "min": "max", "max": "min", "sorted":
 _OTHER_METHOD = {"startswith": "endswith", "endswith": "startswith"}
 _WITHOUT = {"strip", "rstrip", "lstrip", "lower"}
 _ENUMS: dict[str, type[Enum]] = {
-    "Outcome": model.Outcome,
-    "Verb": model.Verb,
-    "Call": model.Call,
-    "Of": model.Of,
-    "How": identity.How,
+    "Outcome": Outcome,
+    "Verb": Verb,
+    "Call": Call,
+    "Of": Of,
+    "How": matching.How,
 }
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from reconciler.model import Call, InstancePlan, Step
+from reconciler.domain.plan import Call, InstancePlan, Step
 from tests.apply.stage import (
     CAFE,
     LOJA,
@@ -29,7 +29,7 @@ from tests.worlds.faults import answer
 from tests.worlds.liars import body_of
 from tests.worlds.proxy import Fault, Request
 
-UNSEEN = "failed: the server answered that it is done, but it could not be seen: "
+UNSEEN = "failed: the server answered that it is done, but the result could not be read: "
 REFUSED = Fault("400", answer=answer(400, b'{"message": "no"}'), forward=False)
 LOST = Fault("dropped, done", answer=b"", cut=True)
 GATEWAY = Fault("502", answer=answer(502), forward=False)
@@ -112,7 +112,7 @@ def test_a_server_that_is_gone_ends_the_run(shop: Shop, call: str) -> None:
         assert told["bia"].startswith(UNSEEN)
         assert told["credential main"].startswith("not attempted: the run ended before: ")
     else:
-        assert told["bia"] == "not attempted: the run ended before: the server cannot be spoken with"
+        assert told["bia"] == "not attempted: the run ended early: the server cannot be reached"
 
 
 @pytest.mark.parametrize("call", ["create", "update", "new", "settings"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.load.writing import problems, read
+from tests.manifests.writing import problems, read
 
 D = "_defaults.yaml"
 BOT = "botType: assistant, assistantId: x, openaiCreds: c, triggerType: none"

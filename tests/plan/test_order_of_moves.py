@@ -291,7 +291,7 @@ def test_who_is_stuck_in_the_end_keeps_the_first_reason() -> None:
 
 def test_of_two_circles_the_first_by_name_is_broken_first() -> None:
     circles = {
-        name: Move(name, fields(name, f"equals:{mine}"), fields(name, f"equals:{other}"))
+        name: Transition(name, fields(name, f"equals:{mine}"), fields(name, f"equals:{other}"))
         for name, mine, other in (("ana", 1, 2), ("zeca", 3, 4), ("yara", 4, 3), ("bia", 2, 1))
     }
     assert calls(ordered(list(circles.values()))) == (
