@@ -496,7 +496,7 @@ def test_a_bot_that_came_in_the_same_moment_is_not_taken_for_ours(shop: Shop) ->
     told = shop.stage.apply(
         shop.create(), edit=lambda request: b"" if request.method == "POST" else request.raw, tell=tell
     )
-    assert only(told) == "failed: the server answered that it is made, but it is not there"
+    assert only(told) == "failed: the server answered that it is created, but it does not exist"
     assert shop.named("zoe")["description"] in ("", None)
 
 
@@ -510,7 +510,7 @@ def test_a_bot_whose_marker_is_lost_is_known_by_the_answer_or_by_all_else_it_has
         return with_body(request, {**body_of(request.raw), "description": ""})
 
     told = only(shop.stage.apply(shop.create(), edit=edit, faults=[LOST]))
-    assert told == "applied: the server lost its description, which was written once more"
+    assert told == "applied: the server lost its description, so it was written again"
     assert shop.named("caio")["description"] == "[gitops:caio]"
     assert shop.named("zoe")["description"] in ("", None)
 

@@ -110,7 +110,7 @@ def test_a_server_that_is_gone_ends_the_run(shop: Shop, call: str) -> None:
     told = shop.stage.apply(instance(LOJA, [*plan.changes, bia], steps), tell=Blind(answer(502)).tell)
     if late:  # the bot's own call was the first after which nothing is seen
         assert told["bia"].startswith(UNSEEN)
-        assert told["credential main"].startswith("not attempted: the run ended before: ")
+        assert told["credential main"].startswith("not attempted: the run ended early: ")
     else:
         assert told["bia"] == "not attempted: the run ended early: the server cannot be reached"
 
@@ -148,14 +148,14 @@ def test_an_old_key_that_is_gone_or_has_another_name(shop: Shop) -> None:
     assert told == f'stale: the credential {shop.third} is not "first" any more'
     shop.world.done("DELETE", f"/openai/creds/{shop.third}/{LOJA}")
     [told] = shop.stage.apply(_old(shop)).values()
-    assert told == "applied: it was gone already"
+    assert told == "applied: it was already gone"
     assert not shop.stage.sandbox.writes
 
 
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"OpenaiAssistant": [{"id": "b2"}, {"id": "b1"}]}, 'skipped: "third" is still used, by: b1, b2'),
+        ({"OpenaiAssistant": [{"id": "b2"}, {"id": "b1"}]}, 'skipped: "third" is still used by b1, b2'),
         ({"OpenaiAssistant": None}, 'skipped: the server does not say who uses "third"'),
         ({}, "applied"),
     ],
@@ -294,9 +294,9 @@ def test_a_fallback_that_saving_the_settings_lost_is_pointed_to_again(shop: Shop
     shop.row["expire"] = 60
     plan = instance(LOJA, [settings(shop.row)], [save({"expire": 70})])
     [told] = shop.stage.apply(plan, tell=loses(True)).values()  # type: ignore[arg-type]
-    assert told == f"failed: the fallback got lost on the way, point it to {ana} by hand"
+    assert told == f"failed: saving the settings lost the fallback: set it to {ana} by hand"
     shop.row["expire"] = 70
     plan = instance(LOJA, [settings(shop.row)], [save({"expire": 80})])
     refused = [Fault(), REFUSED, REFUSED]
     [told] = shop.stage.apply(plan, tell=loses(True), faults=refused).values()  # type: ignore[arg-type]
-    assert told.startswith(f"failed: the fallback got lost on the way, point it to {ana} by hand: Cannot")
+    assert told.startswith(f"failed: saving the settings lost the fallback: set it to {ana} by hand: Cannot")
