@@ -87,3 +87,14 @@ def test_the_drawing_shows_the_layers() -> None:
 
 def test_no_contract_has_an_exception() -> None:
     assert not [contract["name"] for contract in CONTRACTS if "ignore_imports" in contract]
+
+
+def test_a_function_fits_a_screen() -> None:
+    long = [
+        f"{path}: {node.name}"
+        for _, path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno >= 60
+    ]
+    assert not long

@@ -198,7 +198,7 @@ def _whole(shop: Shop) -> dict[str, Json]:
 @pytest.mark.parametrize(
     ("faults", "told"),
     [
-        ([LOST, *[GATEWAY] * 20], "applied: seen to be done, although: "),
+        ([LOST, *[GATEWAY] * 20], "applied: it took effect, although the call failed: "),
         ([GATEWAY] * 20, "failed: It is not known whether the server did this"),
     ],
 )
