@@ -309,7 +309,8 @@ def test_below_the_top_of_a_repository(run: Run, tmp_path: Path, place: str) -> 
     _begun("master")(tmp_path / "repo")
     result = run("init", f"repo/{place}")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert f"for the branch master, in {tmp_path / 'repo'}: GitHub reads none below" in result.stdout
+    assert "for the branch master." in result.stdout
+    assert f"They are in {tmp_path / 'repo'}: GitHub reads workflows only at the top" in result.stdout
     assert "+ ../../.github/workflows/apply.yml" in result.stdout.splitlines()
     top = _files(tmp_path / "repo")
     expected = [*(f"{place}/{name}" for name in _OFFLINE), *_GITHUB]
