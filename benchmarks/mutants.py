@@ -296,7 +296,9 @@ class _Finder:
                     for each in node.body:
                         self._walk(each, "function", where, each.lineno)
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) if not prefix:
-                    if not isinstance(value, ast.Subscript) and "re.compile" not in ast.unparse(value):
+                    text = ast.unparse(value)
+                    typing = name == "__all__" or isinstance(value, ast.Subscript) or "TypeVar(" in text
+                    if not typing and "re.compile(" not in text:
                         self._walk(value, "constant", name, node.lineno)
 
     def _defaults(self, node: ast.FunctionDef | ast.AsyncFunctionDef, where: str) -> None:
@@ -457,10 +459,11 @@ class Runner:
         ended = self._ended()
         todo = [m for m in mutants if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
         todo.sort(key=lambda mutant: (mutant.id in ended, mutant.chance))  # what was never run comes first
-        first, of = self.options.share
+        number, of = self.options.share
         gc.freeze()
-        for mutant in todo[first - 1 :: of]:
-            self._run(mutant, ended.get(mutant.id, {}).get("ran", []))
+        for mutant in todo:
+            if int(mutant.chance[:8], 16) % of == number - 1:
+                self._run(mutant, ended.get(mutant.id, {}).get("ran", []))
         self._report(mutants)
         return True
 

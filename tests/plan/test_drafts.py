@@ -6,7 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, UrlRef
+from reconciler.domain.desired import (
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    DesiredSettings,
+    SecretRef,
+    UrlRef,
+)
 from reconciler.domain.hidden import Hidden, of_ref
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
@@ -169,6 +177,8 @@ def test_an_orphan_in_the_way_is_named_and_one_that_goes_is_not() -> None:
         "if you renamed old, add `previously: [old]`"
     )
     assert (conflict.ids, orphan.verb) == (("i1",), Verb.ORPHAN)
+    beside = planned([bot("ana", "x"), bot("eva", "e")], [there, remote("i2", "e", "none", "[gitops:eva]")])
+    assert (len(beside.changes), beside.in_sync) == (2, 1)
     assert calls(planned([bot("ana", "x")], [there], prune=True, max_delete_share=100)) == [
         "delete old",
         "create ana",
@@ -343,6 +353,54 @@ def test_borrowers_alone_make_no_settings() -> None:
     ]
     [(verb, label, reason)] = told(shared_credentials([shared_creds("ana", "x")], {}, NONE))
     assert (verb, label) == ("conflict", "ana")
-    assert reason.startswith(f"{said}make a second key at OpenAI")
+    assert reason.startswith(f"{said}create a second key at OpenAI")
     assert reason.endswith("; the bots can go on using the shared one")
     assert calls(shared_credentials([shared_creds("ana", "x")], {}, ROW)) == ["create ana"]
+
+
+# -- credentials and settings ------------------------------------------------------------------
+
+REF = SecretRef("env", "OPENAI_KEY")
+MAIN = DesiredCredential("main", REF, AT)
+
+
+def keyed(there: dict[str, RemoteCredential], bots: list[RemoteBot], **options: object) -> InstancePlan:
+    """The plan of an instance that declares the credential `main`, which ana uses."""
+    desired = DesiredInstance("loja", (bot("ana", "x", creds="main"),), AT, (MAIN,))
+    seen = ObservedInstance("loja", tuple(bots), there, ROW)
+    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options(**options))  # type: ignore[arg-type]
+    return made.instances[0]
+
+
+def test_a_key_that_is_at_hand_is_made_now() -> None:
+    for needs in (True, False):
+        made = keyed({}, [], needs_keys=needs)
+        assert calls(made) == ["new credential credential main", "create ana"]
+        assert [change.verb for change in made.changes] == [Verb.CREATE, Verb.CREATE]
+        assert made.changes[0].fields == (FieldChange("apiKey", None, str(REF)),)
+        assert made.credentials == {"main": "missing"}
+
+
+def test_a_rotation_shows_where_a_key_comes_from_only_where_one_is_made() -> None:
+    old = RemoteCredential("c1", False, frozenset({"i1"}))
+    there = [remote("i1", "x", "none", MARK, openaiCredsId="c1")]
+    [change] = keyed({"main": old}, there).changes
+    assert (change.verb, change.fields) == (Verb.ROTATE, (FieldChange("apiKey", None, str(REF)),))
+    [change] = keyed({"main": old, "main@2": RemoteCredential("c2", True)}, there).changes
+    assert (change.verb, change.fields) == (Verb.ROTATE, ())
+
+
+def test_a_fallback_that_goes_to_another_bot_is_named_before_and_after() -> None:
+    there = [
+        remote("i1", "x", "none", MARK),
+        remote("i2", "y", "none", "[gitops:old]"),
+        remote("i3", "z", "none", "[gitops:bia]"),
+        remote("i4", "w"),
+    ]
+    bots = [bot("ana", "x"), bot("bia", "z")]
+    for id, name in (("i2", "old"), ("i3", "bia"), ("i4", "i4"), (None, None)):
+        made = planned(
+            bots, there, settings=DesiredSettings({}, AT, None, "ana"), row=replace(ROW, fallback=id)
+        )
+        assert made.changes[0].fields == (FieldChange("fallbackId", name, "ana"),)
+        assert [(step.call, step.body) for step in made.steps] == [(Call.FALLBACK, {"fallbackId": "i1"})]

@@ -105,6 +105,16 @@ def test_a_name_of_its_own_goes_before_one_that_another_had_before() -> None:
     assert list(found.found) == ["ana"]
 
 
+def test_a_conflict_about_a_name_is_its_own_bots() -> None:
+    """Of a name that another bot had before, too."""
+    for desired in (
+        [bot("ana", "x"), bot("bia", "y", previously=("ana",))],
+        [bot("bia", "y", previously=("ana",)), bot("ana", "x")],
+    ):
+        found = matched(desired, [remote("i1", "x", "none", f"{MARK} [other:eva]")])
+        assert list(found.conflicts) == ["ana"]
+
+
 def test_a_rename_says_what_it_was_named() -> None:
     found = matched([bot("bia", "y", previously=("old", "ana"))], [remote("i1", "y", "none", MARK)])
     assert (found.found["bia"].how, found.found["bia"].old_name) == (How.RENAME, "ana")
