@@ -298,7 +298,7 @@ class TestStrangers:
         assert ended(applied.merge(pull)) == "failure"
         assert applied.server.writes == []
         [comment] = applied.comments(pull)
-        assert "**Nothing was applied: no pull request with a plan" in comment
+        assert "**Nothing was applied: there is no reviewed plan" in comment
 
     def test_a_hostile_prompt_is_text(self, applied: Project, world: World) -> None:
         pull = applied.open("edit", add(HOSTILE))
