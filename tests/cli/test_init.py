@@ -94,7 +94,9 @@ def test_editors_find_the_schema(tmp_path: Path) -> None:
 def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: Path) -> None:
     init.scaffold(tmp_path)
     text = (tmp_path / "README.md").read_text()
-    for command in set(re.findall(r"reconciler ([a-z]+)\b", text)) - {"that"}:
+    commands = set(re.findall(r"(?:`|^ {4})reconciler ([a-z]+)\b", text, re.MULTILINE))
+    assert commands >= {"validate", "apply", "plan", "doctor", "import", "init"}
+    for command in commands:
         assert run(command, "--help").exit_code == 0
     for name in re.findall(r"`([a-z]+\.yml)`", text):
         assert (tmp_path / ".github/workflows" / name).exists()
@@ -309,7 +311,7 @@ def test_below_the_top_of_a_repository(run: Run, tmp_path: Path, place: str) -> 
     _begun("master")(tmp_path / "repo")
     result = run("init", f"repo/{place}")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "for the branch master." in result.stdout
+    assert "The workflows are for the branch master.\n" in result.stdout
     assert f"They are in {tmp_path / 'repo'}: GitHub reads workflows only at the top" in result.stdout
     assert "+ ../../.github/workflows/apply.yml" in result.stdout.splitlines()
     top = _files(tmp_path / "repo")
