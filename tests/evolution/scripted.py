@@ -147,7 +147,7 @@ async def _serve(
 def asked(
     call: Callable[[Client], Awaitable[object]],
     *acts: Act,
-    timeout: float = 0.5,
+    timeout: float = 30,
     retry_delay: float = 0.001,
     concurrency: int = 10,
     patience: float = 60.0,
