@@ -137,7 +137,7 @@ def test_a_saved_plan_is_not_applied_to_an_instance_that_was_made_again(
     server.calls.clear()
     applied = run("apply", "plan.json", "--yes")
     assert (applied.exit_code, server.writes) == (1, [])
-    assert applied.stdout.count("it holds rows of another instance") == 2
+    assert applied.stdout.count("it has rows of another instance") == 2
 
 
 def test_a_name_binds_a_plan_that_is_applied_as_it_is_too(run: Run, world: World, bots: Path) -> None:
