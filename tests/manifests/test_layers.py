@@ -17,9 +17,9 @@ def test_a_credential_whose_name_is_wrong_hides_no_other(tmp_path: Path) -> None
         "  x: {apiKey: !env D}\n"
     }
     first, second, third = problems(tmp_path, files)
-    assert "${no} is no variable" in first
-    assert "${nor} is no variable" in second
-    assert "the credential 'x' stands at" in third
+    assert "${no} is not a declared variable" in first
+    assert "${nor} is not a declared variable" in second
+    assert "the credential 'x' is already declared at" in third
 
 
 def test_variables_in_jids_that_are_added(tmp_path: Path) -> None:
