@@ -77,7 +77,7 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
 
 
 def _sealed(document: Doc) -> str:
-    """The document with all that it says of itself made anew, as somebody would who has read the source."""
+    """The document with all its digests recomputed, as somebody would who has read the source."""
     try:
         origin = {name: document[name] for name in ("tool", "created", "commit")}
         return encode.plan(decode.to_plan(document), origin)
@@ -180,7 +180,7 @@ _ALL = pytest.mark.slow
     [(True, 13), (False, 37), pytest.param(True, 1, marks=_ALL), pytest.param(False, 1, marks=_ALL)],
 )
 def test_whatever_is_altered_is_refused_or_shown(planned: Doc, tmp_path: Path, seal: bool, each: int) -> None:
-    """With its digests made anew or not: what is called differs only where what is shown does.
+    """With its digests recomputed or not: what is called differs only where what is shown does.
 
     each: of so many places one is altered.
     """

@@ -133,7 +133,7 @@ def done(results: Results) -> None:
 def same_conflicts(world: World, planned: Plan, last: Plan) -> None:
     """Nothing new is given up, but for what a lost bot leaves behind.
 
-    A bot that was to be made anew is gone while several carry names that it had: nobody can tell which it is.
+    A bot that was to be recreated is gone while several carry names that it had: nobody can tell which it is.
     """
     given_up = conflicts(last, world.instance)
     several = {
@@ -194,7 +194,7 @@ def honest(results: Results, rows: Rows, settings_before: Rows, settings: Rows) 
 
 
 def fallback_kept(plan: Plan, results: Results, before: Rows, after: Rows) -> None:
-    """The settings' fallback is the bot that it was, by its new id if that was made anew."""
+    """The settings' fallback is the bot that it was, by its new id if that was recreated."""
     new = {r.change.ids[0]: r.id for r in results.results if r.change.verb is Verb.REPLACE}
     gone = {c.ids[0] for c in plan.changes() if c.verb is Verb.DELETE}
     for id, row in before.items():

@@ -252,7 +252,7 @@ def test_a_lost_answer_is_looked_for_and_the_bot_not_made_twice(stage: Stage) ->
 
 
 def _anew(stage: Stage) -> Desired:
-    """A bot that is to be made anew and is the fallback, in settings that are older than some columns."""
+    """A bot that is to be recreated and is the fallback, in settings that are older than some columns."""
     loja = world({"ana": wanted("a1", "none", expire=5, onDrift="replace")}, row("ana", "a1", "none"))
     younger = dict.fromkeys(("debounceTime", "ignoreJids", "splitMessages", "timePerChar"))
     stored = {**DEFAULTS, **younger, "id": "settings", "openaiCredsId": creds_id(LOJA, "second")}

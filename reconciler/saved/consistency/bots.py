@@ -155,7 +155,7 @@ def _check_park(change: Change, step: Step, target: Fields, owner: str) -> None:
 
 
 def _is_aside(change: Change, name: str, value: Value, owner: str) -> bool:
-    """Whether parking (order.py) gives a field this value."""
+    """Whether parking (plan.parking) gives a field this value."""
     match name:
         case "maxTokens":
             return value != 0
