@@ -70,6 +70,8 @@ class Change:
     reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
     before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
+    unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
+    nothing but the reason.
     """
 
     instance: str
@@ -82,6 +84,7 @@ class Change:
     at: Position | None = None
     cause: Cause = ""
     of: Of = Of.BOT
+    unkept: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:
