@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler import saved
 from reconciler.apply import applier
-from reconciler.domain import files, markers, signals
+from reconciler.domain import files, markers, signals, versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.observed import Observed, RemoteBot
@@ -132,6 +132,9 @@ def plan(
             observed = await fetch(client, desired, settings, keys)
             options = _options(request, reviewed, observed, needs_keys=needs_keys)
             made = make(desired, observed, options)
+            if any(change.unkept for change in made.changes()):
+                observed = replace(observed, version=versions.recognized(await client.version() or ""))
+                made = make(desired, observed, options)
             if not (problems := await misplaced(client, made)):
                 return made
             return make(desired, observed.without(problems), options)

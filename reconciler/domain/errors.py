@@ -35,6 +35,17 @@ class Disabled(InstanceError):
     """The server runs without its OpenAI integration."""
 
 
+class Foreign(InstanceError):
+    """Something other than the server answered a read of this instance.
+
+    everywhere: the sentence of the ServerError for when every instance is answered so.
+    """
+
+    def __init__(self, sentence: str, everywhere: str) -> None:
+        super().__init__(sentence)
+        self.everywhere = everywhere
+
+
 class Refused(InstanceError):
     """The server refused the call; nothing was written.
 

@@ -106,11 +106,13 @@ class Observed:
 
     elsewhere: ids of credentials that the settings of another instance name, and that instance; looked for
     only when an old credential may go, and only among the instances that were not asked for.
+    version: the server's, "" where it was not asked for or is not known.
     """
 
     server: str
     instances: Mapping[str, ObservedInstance]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
 
     def without(self, problems: Mapping[str, str]) -> Observed:
         """The same, but for instances with a problem: why each could not be read, a sentence."""

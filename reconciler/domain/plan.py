@@ -102,6 +102,8 @@ class Change:
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
     other: of a move the instance that the bot leaves, of the delete that belongs to it the one to which it
     moves; else "".
+    unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
+    nothing but the reason.
     """
 
     instance: str
@@ -115,6 +117,7 @@ class Change:
     cause: Cause = ""
     of: Of = Of.BOT
     other: str = ""
+    unkept: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:

@@ -6,8 +6,7 @@ with one instance becomes its problem; what is wrong with the server ends the fe
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -21,6 +20,7 @@ from reconciler.evolution import problems
 from reconciler.evolution.belonging import with_confirmed_users
 from reconciler.evolution.clashes import New, clash, to_create
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.observing import NeedsSettings, Observer, Seen
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, declared
 
@@ -80,14 +80,14 @@ async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dic
         except InstanceError as error:
             seen[instance.name] = error
 
-    await _side_by_side(instances, observe, client.concurrency)
+    await side_by_side(instances, observe, client.concurrency)
     if mixed := [one for one in instances if one.name in client.belonging.mixed]:
         # One of two is right, and the server's list tells which.
         with suppress(ReconcilerError):
             client.belonging.settle((await client.listed()).ids)
         for one in mixed:
             observer.stored.forget(one.name)
-        await _side_by_side(mixed, observe, client.concurrency)
+        await side_by_side(mixed, observe, client.concurrency)
     return seen
 
 
@@ -139,7 +139,7 @@ async def _read_others(client: Client, stored: StoredCredentials) -> None:
     asked = stored.asked()
     with suppress(ReconcilerError):
         others = [name for name in await client.instances() if name not in asked]
-        await _side_by_side(others, read, client.concurrency)
+        await side_by_side(others, read, client.concurrency)
 
 
 async def _elsewhere(
@@ -175,23 +175,5 @@ async def _settings_of_others(client: Client, known: Collection[str]) -> dict[st
             if row.exists and isinstance(id_ := row.fields.get("openaiCredsId"), str):
                 found[id_] = name
 
-    await _side_by_side(others, read, client.concurrency)
+    await side_by_side(others, read, client.concurrency)
     return found
-
-
-async def _side_by_side(
-    items: Iterable[Item], work: Callable[[Item], Coroutine[None, None, None]], workers: int
-) -> None:
-    """Do the work for every item, so many at a time. The first error ends all of it."""
-    todo = iter(items)
-
-    async def worker() -> None:
-        for item in todo:
-            await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(worker())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from reconciler.domain import known_issues
 from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
@@ -45,6 +46,7 @@ def of_target(given: Inputs, target: Target) -> Change:
         before=target.remote,
         at=target.bot.at,
         cause=target.cause,
+        unkept=tuple(target.unkept),
     )
 
 
@@ -62,13 +64,13 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
         return Verb.UPDATE, f"it was named {found.old_name} before"
     if target.recreate:
         return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
-    return Verb.UPDATE, _update_reason(target, fields)
+    return Verb.UPDATE, _update_reason(target, fields, given.version)
 
 
 _OURS = "it becomes ours"
 
 
-def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
+def _update_reason(target: Target, fields: tuple[FieldChange, ...], version: str) -> str:
     if not fields:
         return "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
     if is_parked(target.start):
@@ -76,11 +78,17 @@ def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
     if [field.name for field in fields] == ["openaiCredsId"] and target.late:
         return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
-        return (
-            f"the server did not keep {', '.join(unkept)} when it was last applied, and nobody "
-            "edited it since: take it out of the manifest, or update the server"
-        )
+        return _unkept_reason(unkept, version)
     return _REASONS[target.cause]
+
+
+def _unkept_reason(fields: list[str], version: str) -> str:
+    server = f"Evolution API {version}" if version else "the server"
+    known = "".join(f"; known issue: {issue}" for issue in known_issues.of(fields, version))
+    return (
+        f"{server} did not keep {', '.join(fields)} when it was last applied, and nobody edited it since: "
+        f"take it out of the manifest, or update the server{known}"
+    )
 
 
 def of_impossible(

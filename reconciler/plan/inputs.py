@@ -19,7 +19,8 @@ from reconciler.plan.options import Options
 class Inputs:
     """One instance, declared and on the server, and what may be done.
 
-    blocked: the changes that nobody reviewed, by label; they are not made.
+    blocked: the changes that nobody reviewed, by label; they are not made. version: the server's, "" where it
+    is not known.
     """
 
     desired: DesiredInstance
@@ -29,6 +30,7 @@ class Inputs:
     options: Options
     kind: Kind
     blocked: Mapping[str, Change] = field(default_factory=dict)
+    version: str = ""
 
     @property
     def name(self) -> str:

@@ -44,7 +44,8 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
         seen, drafts[one.name] = observed.instances[one.name], None
         if seen.problem is None:
             matches = match(one, seen.bots, options.owner, kind)
-            drafts[one.name] = _reviewed(Inputs(one, seen, matches, credentials, options, kind))
+            given = Inputs(one, seen, matches, credentials, options, kind, version=observed.version)
+            drafts[one.name] = _reviewed(given)
     # A credential is deleted only when it is known of all instances who leaves it.
     planned = [draft for draft in drafts.values() if draft is not None]
     left = frozenset(id for draft in planned for id in draft.left)

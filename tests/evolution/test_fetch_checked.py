@@ -104,6 +104,36 @@ def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tup
     return asyncio.run(run())
 
 
+def test_where_nothing_is_listed_instances_are_confirmed_side_by_side() -> None:
+    """Each has an orphan that is deleted; the key may not list them."""
+    instances = tuple(DesiredInstance(f"i{number}", (), AT) for number in range(9))
+    running = peak = 0
+
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal running, peak
+        what, _, name = request.target.removeprefix("/openai/").partition("/")
+        if request.target.endswith("fetchInstances"):
+            await reply(403, REFUSED)(request, writer)
+        elif what == "find":
+            orphan = row(f"b-{name}", f"home-{name}", description="[gitops:gone]")
+            await reply(200, [orphan])(request, writer)
+        else:
+            running += 1
+            peak = max(peak, running)
+            await reply(200, SETTINGS if what == "fetchSettings" else [], slow=0.02)(request, writer)
+            running -= 1
+
+    async def run() -> dict[str, str]:
+        async with serving(act) as spy, Client(Server(spy.url, KEY, concurrency=4)) as client:
+            seen = await fetch(client, Desired(instances), lambda one, bots: False)
+            options = Options(prune=True, max_deletes=99, max_delete_share=100)
+            made = planner.make(Desired(instances), seen, options)
+            assert all(one.steps for one in made.instances)
+            return await misplaced(client, made)
+
+    assert (asyncio.run(run()), peak) == ({}, 4)
+
+
 REFUSED = {"status": 403, "error": "Forbidden", "response": {"message": "no"}}
 OTHERS = [row("b1", "home-b", description="[gitops:x]"), row("b2", "home-b", description="[gitops:gone]")]
 LISTED = [{"name": "a", "id": "home-a"}, {"name": "b", "id": "home-b"}]
