@@ -51,6 +51,11 @@ class Verb(StrEnum):
         """Whether calls are made for it."""
         return self not in _REPORTS
 
+    @property
+    def creates(self) -> bool:
+        """Whether what it is about is missing on its instance, and is created there."""
+        return self in {Verb.CREATE, Verb.MOVE}
+
 
 _REPORTS = frozenset(
     {
@@ -171,6 +176,11 @@ class Call(StrEnum):
         after it was created on the other instance.
         """
         return {Call.NEW_CREDENTIAL: 0, Call.LEAVE: 2, Call.OLD_CREDENTIAL: 3}.get(self, 1)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes a bot."""
+        return self in {Call.DELETE, Call.LEAVE}
 
 
 NEW_CREDENTIAL = "new credential "

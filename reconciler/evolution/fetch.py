@@ -6,17 +6,18 @@ with one instance becomes its problem; what is wrong with the server ends the fe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.errors import InstanceError, ReconcilerError
+from reconciler.domain.errors import InstanceError, Position, ReconcilerError
 from reconciler.domain.keys import Keys
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential
 from reconciler.evolution import problems
+from reconciler.evolution.answers import Listed
 from reconciler.evolution.belonging import with_confirmed_users
 from reconciler.evolution.clashes import New, clash, to_create
 from reconciler.evolution.client import Client
@@ -24,7 +25,9 @@ from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.observing import NeedsSettings, Observer, Seen
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, declared
 
-Item = TypeVar("Item")
+Others = Callable[[str], bool]
+"""Whether an instance is read that no manifest declares."""
+
 Owned = Mapping[str, Mapping[str, RemoteCredential]]
 """The credentials of instances, by instance and name."""
 
@@ -32,19 +35,38 @@ _NO_KEYS = Keys()
 
 
 async def fetch(
-    client: Client, desired: Desired, needs_settings: NeedsSettings, keys: Keys = _NO_KEYS
+    client: Client,
+    desired: Desired,
+    needs_settings: NeedsSettings,
+    keys: Keys = _NO_KEYS,
+    others: Others | None = None,
 ) -> Observed:
     """Read the bots of every desired instance, and of the rest only what the plan will look at.
 
-    Credentials where they are declared, a bot or the settings name one, or the settings do not exist yet;
-    settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
-    declared credentials, to compare. Raises ServerError.
+    Credentials where they are or were declared, a bot or the settings name one, or the settings do not exist
+    yet; settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
+    declared credentials, to compare. others: which of the server's other instances are read too; None for
+    none, and then the instances are not listed. Raises ServerError.
     """
     client.secrets.add(*keys.known())
     named = declared(desired, keys)
     stored = StoredCredentials(client)
+    needs_credentials = {name for name, former in desired.former.items() if former.credentials}
+    observer = Observer(client, stored, named, needs_settings, needs_credentials)
 
-    seen = await _read(Observer(client, stored, named, needs_settings), desired.instances)
+    listing = asyncio.ensure_future(_list(client, others))
+    try:
+        seen = await _read(observer, desired.instances)
+        listed, unlisted = await listing
+    finally:
+        listing.cancel()
+    known = {instance.name for instance in desired.instances}
+    more = [
+        DesiredInstance(name, (), Position("", 1, 1))
+        for name in sorted({*listed.ids, *desired.former} - known)
+        if (name in listed.ids and others is not None and others(name)) or name in needs_credentials
+    ]
+    seen |= await _read(observer, more)
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
@@ -65,8 +87,19 @@ async def fetch(
             clashes=clashes.get(name, {}),
         )
 
-    instances = {instance.name: complete(instance.name) for instance in desired.instances}
-    return Observed(client.url, instances, await _elsewhere(client, observed, owned, named))
+    instances = {instance.name: complete(instance.name) for instance in (*desired.instances, *more)}
+    elsewhere = await _elsewhere(client, observed, owned, named)
+    return Observed(client.url, instances, elsewhere, "", listed.created, unlisted)
+
+
+async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
+    """The server's instances, and why they cannot be listed."""
+    if others is None:
+        return Listed({}), ""
+    try:
+        return await client.listed(), ""
+    except ReconcilerError as error:
+        return Listed({}), f"only instances that manifests declare were read: {error}"
 
 
 async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dict[str, Seen | InstanceError]:
