@@ -213,9 +213,7 @@ class _Planner:
             before = make(base, observed, free)
             added = effect.of_plans(before, make(desired, observed, free))
             made = make(desired, observed, replace(options, review=added))
-            theirs = {one.name: one for one in base.instances}
-            same = frozenset(one.name for one in desired.instances if theirs.get(one.name) == one)
-            made = effect.marked(made, before, same)
+            made = effect.marked(made, before, effect.alike(base, desired))
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
     def _ours(self, observed: Observed) -> Callable[[str], bool]:

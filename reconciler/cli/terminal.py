@@ -100,7 +100,15 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
 
 def problems(made: Plan) -> None:
-    """Say how many problems the plan has, which may have gone to a file."""
+    """Say how many problems the plan has, which may have gone to a file, and which limits it exceeds."""
+    for limit in made.limits:
+        click.echo(f"Error: nothing is deleted: {safe.inert(safe.line(limit))}.", err=True)
+    if made.limits:
+        click.echo(
+            f"To delete them in this plan and no other, pass --allow-deletes {made.approval}, or in a pull "
+            f"request add the label allow-deletes-{made.approval}.",
+            err=True,
+        )
     if made.problems:
         click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 

@@ -312,8 +312,12 @@ class Plan:
         )
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
-        """How many changes of bots there are of each verb, or of what else."""
-        return Counter(change.verb for change in self.changes() if change.of is of)
+        """How many changes of bots there are of each verb, or of what else. A move is one change."""
+        return Counter(
+            change.verb
+            for change in self.changes()
+            if change.of is of and not (change.verb is Verb.DELETE and change.other)
+        )
 
 
 def _digest(*parts: object) -> str:

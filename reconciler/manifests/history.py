@@ -36,4 +36,4 @@ def named(directory: Path, names: Collection[str]) -> frozenset[str]:
 def _key(name: str) -> str:
     """An expression for a line that gives the key `instance` this name."""
     literal = re.sub(r"([^\w\s-])", r"\\\1", name)
-    return f"""instance["']?[[:space:]]*:[[:space:]]*["']?{literal}["']?[[:space:]]*[,}}#]?"""
+    return f"""instance["']?[[:space:]]*:[[:space:]]*["']?{literal}(["',}}[:space:]]|$)"""

@@ -80,6 +80,8 @@ def _with_base(wanted: Wanted, found: base.Base) -> Wanted:
     if found.invalid:
         note = f"the manifests of {found.commit[:12]} are invalid, so every change counts as this one's: "
         return replace(wanted, commit=found.commit, notes=(*wanted.notes, note + found.invalid))
+    if not found.desired.instances:  # of a repository that begins, everything is new
+        return replace(wanted, commit=found.commit)
     chosen = tuple(
         one
         for one in found.desired.instances

@@ -54,6 +54,22 @@ def _gone(base: DesiredBot, work: DesiredBot) -> frozenset[str]:
     return frozenset(base.fields.keys() - work.fields.keys() - {_BY_NAME})
 
 
+def alike(base: Desired, work: Desired) -> frozenset[str]:
+    """The instances that both declare in the same way, wherever it is written."""
+    theirs = {one.name: _bare(one) for one in base.instances}
+    return frozenset(one.name for one in work.instances if theirs.get(one.name) == _bare(one))
+
+
+def _bare(one: DesiredInstance) -> tuple[object, ...]:
+    """What an instance declares, without the places."""
+    settings = one.settings
+    return (
+        [(b.name, b.fields, b.creds, b.previously, b.on_drift, b.creds_owner) for b in one.bots],
+        [(credential.name, credential.key) for credential in one.credentials],
+        settings and (settings.fields, settings.creds, settings.fallback, settings.merge_jids),
+    )
+
+
 def of_reviewed(plans: Sequence[Plan], work: Desired) -> dict[str, Former]:
     """What reviewed plans take back because it is not declared any more, and still is not declared."""
     now = {one.name: one for one in work.instances}
