@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reconciler.sandbox.bots import Bots
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds.common import COPIED
 from reconciler.sandbox.credentials import Credentials
+from reconciler.sandbox.openai import OpenaiBots
 from reconciler.sandbox.refusals import RefusalError, failure
-from reconciler.sandbox.rows import COPIED, instance_id, own_fields
+from reconciler.sandbox.rows import LAST_RESORT, id_parameter, instance_id, is_falsy, own_fields
 from reconciler.sandbox.schema import Body, Call
 from reconciler.sandbox.settings import Settings
-from reconciler.sandbox.store import DatabaseError, Row
+from reconciler.sandbox.store import DatabaseError, Row, bots_of, settings_of
 
 _ALL_TAKEN = 'You already have a {} with an "All" trigger, you cannot have more bots while it is active'
 _NOTHING_SET: Row = {
@@ -37,7 +39,7 @@ _SHOWN = ("openaiCredsId", *COPIED, "speechToText", "openaiIdFallback")
 
 
 @dataclass(frozen=True, slots=True)
-class Bots22(Bots):
+class Bots22(OpenaiBots):
     """The controller of bots of 2.2.3."""
 
     async def create(self, call: Call) -> Row:
@@ -48,24 +50,23 @@ class Bots22(Bots):
         await self._check_keys(owner, data, None)
         await self._check_trigger(owner, data, None)
         try:
-            return await self.store.insert("bots", {**own_fields(data), "instanceId": owner})
+            return await self.store.insert(bots_of(OPENAI), {**own_fields(OPENAI, data), "instanceId": owner})
         except DatabaseError as error:
             raise failure("Error creating openai bot") from error
 
     async def _completed(self, call: Call, owner: str) -> Body:
         """The body with the settings' values; those are read, and made, only if something in it is falsy."""
         data = dict(call.body)
-        if not any(_is_falsy(data.get(name)) for name in ("openaiCredsId", *COPIED)):
+        if not any(is_falsy(data.get(name)) for name in ("openaiCredsId", *COPIED)):
             return data
-        settings = await self.store.first("settings", instanceId=owner)
-        without = {"splitMessages": False, "timePerChar": 0}
+        settings = await self.store.first(settings_of(OPENAI), instanceId=owner)
         for name in COPIED:
             if data.get(name) is not None:
                 continue
-            if settings is None and name not in without:
+            if settings is None and name not in LAST_RESORT:
                 raise failure(f"Cannot read properties of null (reading '{name}')")
             value = settings[name] if settings else None
-            data[name] = without.get(name) if value is None else value
+            data[name] = LAST_RESORT.get(name) if value is None else value
         if not data["openaiCredsId"]:
             raise failure("Openai Creds Id is required")
         if settings is None:
@@ -75,7 +76,7 @@ class Bots22(Bots):
         return data
 
     async def find(self, call: Call) -> list[Row] | None:
-        return await Bots.find(self, call) or None
+        return await OpenaiBots.find(self, call) or None
 
     async def fetch(self, call: Call) -> Row | None:
         return await self._own_bot(call, await instance_id(self.store, call), "Openai Bot not found")
@@ -88,17 +89,17 @@ class Bots22(Bots):
         await self._check_keys(owner, call.body, bot_id)
         await self._check_trigger(owner, call.body, bot_id)
         try:
-            return await self.store.update("bots", bot_id, own_fields(call.body))
+            return await self.store.update(bots_of(OPENAI), bot_id, own_fields(OPENAI, call.body))
         except DatabaseError as error:
             raise failure("Error updating openai bot") from error
 
     async def delete(self, call: Call) -> Row:
         bot = await self._own_bot(call, await instance_id(self.store, call), "Openai bot not found")
-        await self.store.delete("bots", bot["id"])
+        await self.store.delete(bots_of(OPENAI), bot["id"])
         return {"bot": {"id": bot["id"]}}
 
     async def _own_bot(self, call: Call, owner: str, missing: str) -> Row:
-        bot = await self.store.first("bots", id=call.params["openaiBotId"])
+        bot = await self.store.first(bots_of(OPENAI), id=call.params[id_parameter(OPENAI)])
         if bot is None or bot["instanceId"] != owner:
             raise failure(missing)
         return bot
@@ -108,7 +109,7 @@ class Bots22(Bots):
         key = self._key(body)
         if but is None:
             key["botType"] = body["botType"]
-        if await self.store.first("bots", but=but, instanceId=owner, **key):
+        if await self.store.first(bots_of(OPENAI), but=but, instanceId=owner, **key):
             raise failure("Openai Bot already exists")
 
     async def _check_all(self, owner: str, but: str | None) -> None:
@@ -123,12 +124,12 @@ class Settings22(Settings):
     async def save(self, call: Call) -> Row:
         try:
             owner = await instance_id(self.store, call)
-            existing = await self.store.first("settings", instanceId=owner)
+            existing = await self.store.first(settings_of(OPENAI), instanceId=owner)
             values = {name: call.body[name] for name in _SHOWN if name in call.body}
             if existing is None:
-                row = await self.store.insert("settings", {**values, "instanceId": owner})
+                row = await self.store.insert(settings_of(OPENAI), {**values, "instanceId": owner})
             else:
-                row = await self.store.update("settings", existing["id"], values)
+                row = await self.store.update(settings_of(OPENAI), existing["id"], values)
         except (DatabaseError, RefusalError) as error:
             raise failure("Error setting default settings") from error
         return {name: row[name] for name in _SHOWN}
@@ -152,8 +153,3 @@ class Credentials22(Credentials):
             return await self.store.insert("creds", row)
         except DatabaseError as error:
             raise failure("Error creating openai creds") from error
-
-
-def _is_falsy(value: object) -> bool:
-    """As in JavaScript, where an empty list is true."""
-    return not value and not isinstance(value, list)
