@@ -86,22 +86,29 @@ class Bots:
             raise failure(f"{self.kind.title} not found")
         return str(bot["id"])
 
+    def _key(self, body: Body, but: str | None) -> Body:
+        """What no other bot may have. What is left out, or an empty object, is no condition."""
+        return {name: body[name] for name in self.kind.key(body) if body.get(name, {}) != {}}
+
+    def _duplicate(self, but: str | None) -> str:
+        return f"{self.kind.title} already exists"
+
+    def _second_all(self, but: str | None) -> str:
+        """What there can be one of, in the message."""
+        return self.kind.title
+
     async def _check_keys(self, owner: str, body: Body, but: str | None) -> None:
-        """What is left out, or an empty object, is no condition: any other bot has that."""
-        key = {name: body[name] for name in self.kind.key(body) if body.get(name, {}) != {}}
+        key = self._key(body, but)
         if await self.store.first(bots_of(self.kind), but=but, instanceId=owner, **key):
-            raise failure(f"{self.kind.title} already exists")
+            raise failure(self._duplicate(but))
 
     async def _check_all(self, owner: str, but: str | None) -> None:
-        if await self._all_is_taken(owner, but):
+        taken = {"enabled": True, "triggerType": "all", "instanceId": owner}
+        if await self.store.first(bots_of(self.kind), but=but, **taken):
             raise failure(
-                f'You already have a {self.kind.title} with an "All" trigger, '
+                f'You already have a {self._second_all(but)} with an "All" trigger, '
                 "you cannot have more bots while it is active"
             )
-
-    async def _all_is_taken(self, owner: str, but: str | None) -> bool:
-        taken = {"enabled": True, "triggerType": "all", "instanceId": owner}
-        return await self.store.first(bots_of(self.kind), but=but, **taken) is not None
 
     async def _check_trigger(self, owner: str, body: Body, but: str | None) -> None:
         """Whatever the other bot's triggerType: parts that it no longer uses collide too."""

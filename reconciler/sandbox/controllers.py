@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from reconciler.domain.kinds import KINDS, OPENAI, Kind
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.sandbox.bots import Bots
 from reconciler.sandbox.credentials import Credentials
+from reconciler.sandbox.kinds_2_2 import KINDS_2_2
 from reconciler.sandbox.openai import Models, OpenaiBots, OpenaiSettings
 from reconciler.sandbox.sessions import Sessions
 from reconciler.sandbox.settings import Settings
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.version_2_2 import Bots22, Credentials22, Settings22
+from reconciler.sandbox.version_2_2 import Bots22, Credentials22, OpenaiBots22, Settings22, TypebotBots22
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +41,20 @@ class Controllers:
 
 
 def _of_2_3(store: Store) -> Controllers:
-    kinds = tuple(_kind_of_2_3(store, kind) for kind in KINDS.values())
+    own = {"openai": (OpenaiBots, OpenaiSettings)}
+    kinds = tuple(_of_kind(store, kind, *own.get(kind.path, (Bots, Settings))) for kind in KINDS.values())
     return Controllers(kinds, Credentials(store), Models(store))
 
 
-def _kind_of_2_3(store: Store, kind: Kind) -> OfKind:
-    own_bots, own_settings = _OWN.get(kind.path, (Bots, Settings))
-    settings = own_settings(store, kind)
-    return OfKind(kind, own_bots(store, kind, settings), settings, Sessions(store, kind))
-
-
-_OWN: Mapping[str, tuple[type[Bots], type[Settings]]] = {"openai": (OpenaiBots, OpenaiSettings)}
-"""The kinds that have controllers of their own."""
-
-
 def _of_2_2(store: Store) -> Controllers:
-    settings = Settings22(store, OPENAI)
-    openai = OfKind(OPENAI, Bots22(store, OPENAI, settings), settings, Sessions(store, OPENAI))
-    return Controllers((openai,), Credentials22(store), Models(store))
+    own = {"openai": OpenaiBots22, "typebot": TypebotBots22}
+    kinds = tuple(_of_kind(store, kind, own.get(kind.path, Bots22), Settings22) for kind in KINDS_2_2)
+    return Controllers(kinds, Credentials22(store), Models(store))
+
+
+def _of_kind(store: Store, kind: Kind, bots: type[Bots], settings: type[Settings]) -> OfKind:
+    of_kind = settings(store, kind)
+    return OfKind(kind, bots(store, kind, of_kind), of_kind, Sessions(store, kind))
 
 
 VERSIONS: Mapping[str, Callable[[Store], Controllers]] = {"2.3.6": _of_2_3, "2.2.3": _of_2_2}

@@ -13,7 +13,7 @@ from reconciler.sandbox.refusals import failure
 from reconciler.sandbox.rows import LAST_RESORT, WITHOUT_ROW, instance_id
 from reconciler.sandbox.schema import Body, Call
 from reconciler.sandbox.settings import Settings
-from reconciler.sandbox.store import Row, Store, bots_of, settings_of
+from reconciler.sandbox.store import Row, Store, settings_of
 
 _REQUIRED = {
     "assistantId": "Assistant ID is required",
@@ -33,18 +33,11 @@ class OpenaiBots(Bots):
             found = await self.store.first(settings_of(OPENAI), instanceId=owner)
         return {**call.body, **_inherited(call.body, found or {})}
 
-    def _key(self, body: Body) -> Body:
-        """What no other bot may have: the assistant, or the model together with the tokens."""
-        names = OPENAI.keys[body["botType"]]
-        for name in names:
-            if not body.get(name):
-                raise failure(_REQUIRED[name])
-        return {name: body[name] for name in names}
+    def _key(self, body: Body, but: str | None) -> Body:
+        return {**key_of(body), "botType": body["botType"]}
 
-    async def _check_keys(self, owner: str, body: Body, but: str | None) -> None:
-        key = {**self._key(body), "botType": body["botType"]}
-        if await self.store.first(bots_of(OPENAI), but=but, instanceId=owner, **key):
-            raise failure("Openai Bot already exists")
+    def _duplicate(self, but: str | None) -> str:
+        return "Openai Bot already exists"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +68,15 @@ class Models:
         if not creds_id and not await self.store.first(settings_of(OPENAI), instanceId=owner):
             raise failure("Settings not found")
         raise failure("Error fetching models")
+
+
+def key_of(body: Body) -> Body:
+    """The assistant, or the model together with the tokens. Raises RefusalError where one is missing."""
+    names = OPENAI.keys[body["botType"]]
+    for name in names:
+        if not body.get(name):
+            raise failure(_REQUIRED[name])
+    return {name: body[name] for name in names}
 
 
 def _first_settings(body: Body) -> Body:

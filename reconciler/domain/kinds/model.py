@@ -85,7 +85,7 @@ class Kind:
     path: of its routes, `/{path}/find/{instance}`. title: its name in the server's messages.
     since: the first version of the server that has it. switch: the server's environment variable that
     switches it on; None for a kind that is always on.
-    fields: in the order in which they are shown and sent.
+    fields: in the order in which they are shown and sent. fields_since: those that came with a later version.
     settings: those of an instance's settings: the fields that a create copies from them, and their own.
     credential: the field that names a credential of the instance, which bots and settings then need.
     keys: per botType ("" for a kind without), the fields that no two bots of one instance may share.
@@ -106,6 +106,7 @@ class Kind:
     schema: Schema
     fallback: str
     uses_fallback: bool = True
+    fields_since: Mapping[str, Version] = field(default_factory=dict)
     credential: str | None = None
     omitted_key: Literal["refused", "any"] = "any"
     keys_checked: frozenset[Write] = frozenset({"create", "update"})

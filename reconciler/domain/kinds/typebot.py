@@ -32,6 +32,7 @@ TYPEBOT = Kind(
         ),
     ),
     settings=settings(),
+    fields_since=dict.fromkeys(SPLIT, (2, 3, 0)),
     keys={"": ("url", "typebot")},
     keys_checked=frozenset({"update"}),
     trigger_parts=TRIGGER_PARTS,
