@@ -79,7 +79,7 @@ class Shop:
 
 @dataclass(slots=True)
 class Stall:
-    """The bots of one kind, in an instance of its own for one test. made: the instances that go when it ends."""
+    """The bots of one kind, in an instance of its own for one test. made: instances to remove at its end."""
 
     world: World
     kind: Kind

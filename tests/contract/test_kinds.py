@@ -1,4 +1,4 @@
-"""What the reconciler relies on the server for, of each kind beside OpenAI. Cases are made from the kinds' data."""
+"""What the reconciler relies on the server for, of each kind beside OpenAI, from the kinds' data."""
 
 from __future__ import annotations
 
@@ -78,7 +78,8 @@ def test_required_fields(stall: Stall) -> None:
 
 @each_field(checked=True)
 def test_null_is_refused(stall: Stall, field: Field) -> None:
-    status, ((first, *_),) = message(stall.create(**{field.name: None}))
+    null: dict[str, Any] = {field.name: None}
+    status, ((first, *_),) = message(stall.create(**null))
     assert (status, first) == (400, f"{field.name} is not of a type(s) {JSON_TYPES[field.type]}")
 
 
