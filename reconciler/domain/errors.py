@@ -32,7 +32,7 @@ class Unauthorized(InstanceError):
 
 
 class Disabled(InstanceError):
-    """The server runs without its OpenAI integration."""
+    """The server has this kind of bot switched off."""
 
 
 class Refused(InstanceError):

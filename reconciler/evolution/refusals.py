@@ -27,6 +27,7 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
+from reconciler.domain.kinds import KINDS
 from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
@@ -41,6 +42,9 @@ LONGEST_GIST = 80
 
 _NO_ROUTE = "Cannot "
 """How the server's own 404 for an unknown route begins, followed by method and path."""
+
+_DISABLED = {f"{kind.title} is disabled".casefold(): kind for kind in KINDS.values() if kind.switch}
+"""What the server says of a kind that is switched off."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -151,10 +155,10 @@ class Refusals:
                 f"Cannot {self._message(request)}: the key is refused (status 401). The global key opens "
                 "every instance, an instance's own token that instance only."
             )
-        if raw.casefold() == "openai is disabled":
+        if kind := _DISABLED.get(raw.casefold()):
             return Disabled(
-                f"The OpenAI integration of {self.url} is disabled: "
-                "set OPENAI_ENABLED=true in the server's environment and restart it."
+                f"The {kind.label} integration of {self.url} is disabled: "
+                f"set {kind.switch}=true in the server's environment and restart it."
             )
         return Refused(
             f"Cannot {self._message(request)}: the server refuses (status {status}): {words}", status, words

@@ -19,9 +19,12 @@ from reconciler.domain.kinds.n8n import N8N
 from reconciler.domain.kinds.openai import OPENAI
 from reconciler.domain.kinds.typebot import TYPEBOT
 
-__all__ = ["INT32_MAX", "KINDS", "OPENAI", "Field", "Kind", "Schema", "Type", "Value"]
+__all__ = ["DEFAULT", "INT32_MAX", "KINDS", "OPENAI", "Field", "Kind", "Schema", "Type", "Value"]
 
 KINDS: Mapping[str, Kind] = {
     kind.path: kind for kind in (OPENAI, TYPEBOT, DIFY, FLOWISE, N8N, EVOAI, EVOLUTION_BOT)
 }
 """Every kind, by its name in manifests, which is its path too."""
+
+DEFAULT = OPENAI
+"""The kind of a bot whose manifest names none."""

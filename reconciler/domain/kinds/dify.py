@@ -10,6 +10,7 @@ _TYPES = ("chatBot", "textGenerator", "agent", "workflow")
 DIFY = Kind(
     path="dify",
     title="Dify",
+    label="Dify",
     since=(2, 0, 4),
     switch="DIFY_ENABLED",
     fields=bot(

@@ -8,6 +8,8 @@ from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 EVOAI = Kind(
     path="evoai",
     title="Evoai",
+    label="Evo AI",
+    article="an",
     since=(2, 3, 0),
     switch="EVOAI_ENABLED",
     fields=bot(

@@ -8,6 +8,8 @@ from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 EVOLUTION_BOT = Kind(
     path="evolutionBot",
     title="EvolutionBot",
+    label="EvolutionBot",
+    article="an",
     since=(2, 1, 0),
     switch=None,
     fields=bot(

@@ -8,6 +8,7 @@ from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 FLOWISE = Kind(
     path="flowise",
     title="Flowise",
+    label="Flowise",
     since=(2, 1, 0),
     switch="FLOWISE_ENABLED",
     fields=bot(

@@ -78,11 +78,12 @@ class Schema:
     misnamed_settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Kind:
     """A kind of chatbot.
 
     path: of its routes, `/{path}/find/{instance}`. title: its name in the server's messages.
+    label: its name in ours. article: what stands before the label.
     since: the first version of the server that has it. switch: the server's environment variable that
     switches it on; None for a kind that is always on.
     fields: in the order in which they are shown and sent. fields_since: those that came with a later version.
@@ -92,11 +93,13 @@ class Kind:
     omitted_key: what a body without a part of its key is to the server: refused, or taken for any value.
     keys_checked: the writes that the server compares keys on.
     trigger_parts: per triggerType, the fields that must be given with it.
+    deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
     """
 
     path: str
     title: str
+    label: str
     since: Version
     switch: str | None
     fields: Mapping[str, Field]
@@ -105,11 +108,16 @@ class Kind:
     trigger_parts: Mapping[str, tuple[str, ...]]
     schema: Schema
     fallback: str
+    article: str = "a"
+    deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
     fields_since: Mapping[str, Version] = field(default_factory=dict)
     credential: str | None = None
     omitted_key: Literal["refused", "any"] = "any"
     keys_checked: frozenset[Write] = frozenset({"create", "update"})
+
+    def __repr__(self) -> str:
+        return f"Kind({self.path})"
 
     def key(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """The fields that make up the key of a bot with these fields: its botType's, and botType itself."""

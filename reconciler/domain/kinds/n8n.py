@@ -8,6 +8,8 @@ from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 N8N = Kind(
     path="n8n",
     title="N8n",
+    label="n8n",
+    article="an",
     since=(2, 3, 0),
     switch="N8N_ENABLED",
     fields=bot(

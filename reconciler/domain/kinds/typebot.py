@@ -12,6 +12,7 @@ from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 TYPEBOT = Kind(
     path="typebot",
     title="Typebot",
+    label="Typebot",
     since=(2, 0, 0),
     switch="TYPEBOT_ENABLED",
     fields=bot(
@@ -36,6 +37,7 @@ TYPEBOT = Kind(
     keys={"": ("url", "typebot")},
     keys_checked=frozenset({"update"}),
     trigger_parts=TRIGGER_PARTS,
+    deleted=("bot", "typebot"),
     fallback="typebotIdFallback",
     schema=Schema(
         required=("enabled", "url", "typebot", "triggerType"),
