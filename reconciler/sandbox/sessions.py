@@ -1,4 +1,7 @@
-"""The sessions of a kind's bots in 2.3.6. Nobody writes to a sandbox, so there are none."""
+"""The sessions of a kind's bots in 2.3.6. Nobody writes to a sandbox, so there are none.
+
+Typebot's route `start`, which calls the Typebot, is not served.
+"""
 
 from __future__ import annotations
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.sandbox import Sandbox
+from reconciler.sandbox.store import bots_of, settings_of
 from tests.support import Json, World
 
 SIBLINGS = [kind for kind in KINDS.values() if not kind.credential]
@@ -145,6 +149,24 @@ def test_an_empty_object_is_no_condition(shop: World) -> None:
     assert message(shop.call("POST", "/n8n/create/shop", empty)) == (500, "Error creating N8n")
     shop.done("POST", "/n8n/create/shop", {**N8N, "basicAuthPass": "x"})
     assert message(shop.call("POST", "/n8n/create/shop", empty)) == (500, "N8n already exists")
+
+
+# -- databases on disk ----------------------------------------------------------------------------
+
+
+def test_a_database_from_before_the_other_kinds(tmp_path: Path) -> None:
+    db = tmp_path / "sandbox.db"
+    with Sandbox(db) as server, World(server.url, server.api_key) as world:
+        bot = world.bot("shop", world.instance("shop", "main")["main"])
+    with closing(sqlite3.connect(db)) as opened:
+        for kind in SIBLINGS:
+            opened.execute(f"DROP TABLE {settings_of(kind)}")
+            opened.execute(f"DROP TABLE {bots_of(kind)}")
+        tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {"server", "instances", "creds", "bots", "settings"}
+    with Sandbox(db) as server, World(server.url, server.api_key) as world:
+        assert world.bots("shop") == [bot]
+        assert world.call("POST", "/dify/create/shop", body(KINDS["dify"]))[0] == 201
 
 
 # -- 2.2.3 ----------------------------------------------------------------------------------------

@@ -141,6 +141,12 @@ COPIED = tuple(each.name for each in _COPIED)
 SPLIT = frozenset({"splitMessages", "timePerChar"})
 """Those of them that not every schema of the server checks."""
 
+UNUSED = frozenset({"expire", "unknownMessage", "keepOpen"})
+"""The fields that 2.3.6 stores and never reads where a kind has no code of its own for sessions.
+
+So keywordFinish ends the session and mutes the contact for good, whatever keepOpen says.
+"""
+
 
 def bot(*own: Field) -> dict[str, Field]:
     """The fields of a kind's bots. own: those that only this kind has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 _TYPES = ("chatBot", "textGenerator", "agent", "workflow")
@@ -35,6 +35,8 @@ DIFY = Kind(
     trigger_parts=TRIGGER_PARTS,
     fallback="difyIdFallback",
     uses_fallback=False,
+    unused=UNUSED,
+    passes_key="instance",
     schema=Schema(
         required=("enabled", "botType", "triggerType"),
         required_settings=COPIED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 EVOAI = Kind(
@@ -27,6 +27,8 @@ EVOAI = Kind(
     keys={"": ("agentUrl", "apiKey")},
     trigger_parts=TRIGGER_PARTS,
     fallback="evoaiIdFallback",
+    unused=UNUSED,
+    passes_key="instance",
     schema=Schema(
         required=("enabled", "agentUrl", "triggerType"),
         required_settings=COPIED,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 EVOLUTION_BOT = Kind(
@@ -28,6 +28,8 @@ EVOLUTION_BOT = Kind(
     keys_checked=frozenset({"update"}),
     trigger_parts=TRIGGER_PARTS,
     fallback="botIdFallback",
+    unused=UNUSED,
+    passes_key="instance",
     schema=Schema(
         required=("enabled", "apiUrl", "triggerType"),
         required_settings=COPIED,

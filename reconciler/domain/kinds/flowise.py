@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, SPLIT, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, SPLIT, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 FLOWISE = Kind(
@@ -26,6 +26,8 @@ FLOWISE = Kind(
     keys={"": ("apiUrl", "apiKey")},
     trigger_parts=TRIGGER_PARTS,
     fallback="flowiseIdFallback",
+    unused=UNUSED,
+    passes_key="instance",
     schema=Schema(
         required=("enabled", "apiUrl", "triggerType"),
         required_settings=tuple(name for name in COPIED if name not in SPLIT),

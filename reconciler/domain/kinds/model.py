@@ -95,6 +95,8 @@ class Kind:
     trigger_parts: per triggerType, the fields that must be given with it.
     deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
+    unused: fields that 2.3.6 stores and never reads, by its source.
+    passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source.
     """
 
     path: str
@@ -111,6 +113,8 @@ class Kind:
     article: str = "a"
     deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
+    unused: frozenset[str] = frozenset()
+    passes_key: Literal["", "instance", "global"] = ""
     fields_since: Mapping[str, Version] = field(default_factory=dict)
     credential: str | None = None
     omitted_key: Literal["refused", "any"] = "any"

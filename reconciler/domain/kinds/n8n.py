@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 N8N = Kind(
@@ -36,6 +36,8 @@ N8N = Kind(
     trigger_parts=TRIGGER_PARTS,
     fallback="n8nIdFallback",
     uses_fallback=False,
+    unused=UNUSED,
+    passes_key="instance",
     schema=Schema(
         required=("enabled", "webhookUrl", "triggerType"),
         required_settings=COPIED,

@@ -77,6 +77,7 @@ OPENAI = Kind(
     omitted_key="refused",
     trigger_parts=TRIGGER_PARTS,
     fallback="openaiIdFallback",
+    unused=frozenset({"expire", "unknownMessage"}),
     schema=Schema(
         required=("enabled", "openaiCredsId", "botType", "triggerType"),
         required_settings=("openaiCredsId", *(name for name in COPIED if name not in SPLIT)),
