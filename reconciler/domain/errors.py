@@ -35,6 +35,10 @@ class Disabled(InstanceError):
     """The server has this kind of bot switched off."""
 
 
+class Absent(InstanceError):
+    """The server's version does not have this kind of bot yet."""
+
+
 class Refused(InstanceError):
     """The server refused the call; nothing was written.
 

@@ -3,7 +3,7 @@
 What a method raises:
 
 - ServerError: nothing can go on, whatever the instance. From a writing call: nothing was written.
-- Missing, Unauthorized, Disabled, Refused: the server answered and did not do it.
+- Missing, Unauthorized, Absent, Disabled, Refused: the server answered and did not do it.
 - Unclear, from writing calls only: it may have been done or not. Read the instance again.
 
 The server's key is sent in a header and nowhere else. Instance tokens, which the server returns in plain
@@ -27,11 +27,11 @@ from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import OLDEST, Calls
+from reconciler.evolution.calls import Calls
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
-from reconciler.evolution.refusals import Refusals
+from reconciler.evolution.refusals import OLDEST, Refusals
 from reconciler.evolution.routes import Request, named, one, route
 from reconciler.evolution.transport import Connections
 

@@ -6,6 +6,7 @@ Pure: a request and its answer go in, an error comes out. The cases:
     nothing, or half an answer                  ServerError               Unclear
     a redirect, no licence, no such route       ServerError               ServerError
     the server's own JSON, 401, 404             Unauthorized, Missing     the same
+    ... 404 for a kind that 2.2 does not have   Absent                    the same
     the server's own JSON, any other refusal    Disabled, Refused         the same
     429, 502, 503, 504                          ServerError               Unclear
     a page or JSON that is not the API's: 4xx   ServerError               Refused
@@ -18,6 +19,7 @@ import json
 from dataclasses import dataclass, field
 
 from reconciler.domain.errors import (
+    Absent,
     Disabled,
     InstanceError,
     Missing,
@@ -27,12 +29,15 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
-from reconciler.domain.kinds import KINDS
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.routes import Request
 from reconciler.evolution.transport import Answer, NoAnswer
+
+OLDEST = (2, 2)
+"""The oldest version that is supported."""
 
 BUSY = frozenset({429, 502, 503, 504})
 """What a proxy answers while it, or the server behind it, is not available."""
@@ -137,15 +142,8 @@ class Refusals:
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
         """An error for a refusal by the server itself."""
         words = self.secrets.clean(raw)
-        if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
-            return Refused(
-                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
-                f"path ({words}). Configure it to pass the path on unchanged.",
-                status,
-                words,
-            )
         if status == 404 and raw.startswith(_NO_ROUTE):
-            return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
+            return self._no_route(request, words)
         if status == 404 and request.instance is not None:
             return Missing(
                 f"The instance {self.secrets.shown(request.instance)} does not exist on {self.url}."
@@ -164,11 +162,32 @@ class Refusals:
             f"Cannot {self._message(request)}: the server refuses (status {status}): {words}", status, words
         )
 
+    def _no_route(self, request: Request, words: str) -> ReconcilerError:
+        """An error for the server's own 404 for a path that it does not know."""
+        if "%" in request.path:
+            return Refused(
+                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
+                f"path ({words}). Configure it to pass the path on unchanged.",
+                404,
+                words,
+            )
+        if request.kind and is_young(request.kind):
+            since = ".".join(map(str, request.kind.since))
+            return Absent(
+                f"The server at {self.url} has no {request.kind.label} bots: they came with version {since}."
+            )
+        return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
+
     def _message(self, request: Request) -> str:
         """What the request was for, and the instance."""
         if request.instance is None:
             return request.task
         return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
+
+
+def is_young(kind: Kind) -> bool:
+    """Whether a server that is supported may be too old for the kind."""
+    return kind.since[:2] > OLDEST
 
 
 def lacks_route(answer: Answer) -> bool:

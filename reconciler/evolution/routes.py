@@ -13,13 +13,14 @@ from reconciler.domain.kinds import DEFAULT, Kind
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
+    """One request to a route. task: what it is for, completing "Cannot …". instance, kind: None for none."""
 
     method: str
     path: str
     task: str
     instance: str | None = None
     body: bytes | None = field(default=None, repr=False)
+    kind: Kind | None = None
 
     @property
     def reads(self) -> bool:
@@ -40,7 +41,7 @@ def route(
     parts = [kind.path, action, *([] if id is None else [segment(id)]), segment(instance)]
     # Escaped to ASCII: whatever a text holds can be sent.
     data = None if body is None else json.dumps(hidden.body(body)).encode()
-    return Request(method, "/" + "/".join(parts), task, instance, data)
+    return Request(method, "/" + "/".join(parts), task, instance, data, kind)
 
 
 def named(kind: Kind, noun: str) -> str:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.errors import Disabled, Refused
+from reconciler.domain.errors import Absent, Disabled, Refused
 from reconciler.domain.hidden import KEY as COVERED
 from reconciler.domain.hidden import MASK, Hidden, hide
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
@@ -122,6 +122,15 @@ def test_a_kind_that_is_switched_off(sandbox: Sandbox, world: World, kind: Kind)
     sandbox.options.disabled = frozenset({kind.path})
     with pytest.raises(Disabled, match=f"^The {kind.label} integration of .*: set {kind.switch}=true in"):
         done(sandbox, lambda client: client.find("loja", kind))
+
+
+@pytest.mark.parametrize("kind", [KINDS["n8n"], KINDS["evoai"]], ids=_path)
+def test_a_kind_that_the_server_is_too_old_for(kind: Kind) -> None:
+    with Sandbox(version="2.2.3") as server, World(server.url, server.api_key) as world:
+        world.instance("loja")
+        words = f"^The server at {server.url} has no {kind.label} bots: they came with version 2.3.0.$"
+        with pytest.raises(Absent, match=words):
+            done(server, lambda client: client.find("loja", kind))
 
 
 @pytest.mark.parametrize(
