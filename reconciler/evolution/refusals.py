@@ -164,17 +164,17 @@ class Refusals:
 
     def _no_route(self, request: Request, words: str) -> ReconcilerError:
         """An error for the server's own 404 for a path that it does not know."""
+        if request.kind and is_young(request.kind):
+            since = ".".join(map(str, request.kind.since))
+            return Absent(
+                f"The server at {self.url} has no {request.kind.label} bots: they came with version {since}."
+            )
         if "%" in request.path:
             return Refused(
                 f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
                 f"path ({words}). Configure it to pass the path on unchanged.",
                 404,
                 words,
-            )
-        if request.kind and is_young(request.kind):
-            since = ".".join(map(str, request.kind.since))
-            return Absent(
-                f"The server at {self.url} has no {request.kind.label} bots: they came with version {since}."
             )
         return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
 
