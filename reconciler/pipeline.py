@@ -9,25 +9,27 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler import saved
 from reconciler.apply import applier
-from reconciler.domain import files, markers, signals
+from reconciler.domain import files, markers, signals, versions
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.observed import Observed, RemoteBot
-from reconciler.domain.plan import Plan
+from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.results import Result, Results
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import fetch
-from reconciler.manifests import changed, git, secrets
-from reconciler.manifests.load import load, select
-from reconciler.plan import matching
-from reconciler.plan.limits import check_deletes
+from reconciler.manifests import git, secrets
+from reconciler.manifests import wanted as manifests
+from reconciler.manifests.load import matches
+from reconciler.manifests.wanted import Wanted, both
+from reconciler.plan import effect, matching
+from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.saved import binding
@@ -37,6 +39,9 @@ SANDBOX_FILE = Path(".reconciler/sandbox.db")
 
 SALT_FILE = SANDBOX_FILE.with_suffix(".salt")
 """Random bytes of this machine, from which the placeholders are made that are stored for real keys."""
+
+ALL, DECLARED = SCOPES = ("all", "declared")
+"""Which instances of the server are looked at."""
 
 _SALT_BYTES = 32
 
@@ -61,29 +66,31 @@ class Request:
     timeout: float
     server_name: str = ""
     replace: bool = False
-    prune: bool = False
+    prune: str = Prune.REVIEWED.value
+    scope: str = "all"
+    known_instance: tuple[str, ...] = ()
     max_deletes: int = 0
     max_delete_share: int = 0
+    allow_deletes: tuple[str, ...] = ()
     format: str = "text"
     out: str | None = None
 
 
-def desired(request: Request, changed_since: str | None = None) -> Desired:
-    """What the selected manifests declare. Raises ReconcilerError."""
+def wanted(request: Request, changed_since: str | None = None, base: str | None = None) -> Wanted:
+    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError."""
     check_owner(request)
     saved.key()  # signs the plan at the end: a bad key is an error now
-    every = load(Path(request.bots), origins=False)
-    selected = select(every, request.instance)
-    if changed_since is not None:
-        selected = changed.since(changed_since, Path(request.bots), selected)
-    return _with_creds_owners(selected, every)
+    found = manifests.read(Path(request.bots), request.instance, changed_since, base)
+    if request.scope == DECLARED:
+        found.check(())
+    return found
 
 
-def _with_creds_owners(selected: Desired, every: Desired) -> Desired:
-    """The selected instances, and with them the owning instances of the credentials that they share."""
-    names = {instance.name for instance in selected.instances}
-    owners = {bot.creds_owner for instance in selected.instances for bot in instance.bots} - names
-    return replace(selected, creds_owners=tuple(one for one in every.instances if one.name in owners))
+def desired(request: Request) -> Desired:
+    """What the selected manifests declare. Raises ReconcilerError."""
+    found = wanted(request)
+    found.check(())
+    return found.desired
 
 
 @contextmanager
@@ -110,31 +117,32 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 def plan(
     request: Request,
     server: Server,
-    desired: Desired,
+    wanted: Wanted,
     reviewed: Sequence[Plan] = (),
     *,
-    needs_keys: bool = False,
+    applies: bool = False,
 ) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
-    reviewed: plans; where there are any, only their changes may be made. needs_keys: whether the plan is to
-    be applied, which takes the keys of credentials.
+    With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
+    changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
     """
-
-    def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
-        return matching.needs_settings(instance, bots, request.owner, replace=request.replace)
-
-    keys = secrets.keys(desired, _keys_of(request))
-    desired = secrets.filled(desired, _keys_of(request))
+    keys = secrets.keys(wanted.desired, _keys_of(request))
+    planner = _Planner(request, _filled(request, wanted, reviewed), reviewed, applies=applies)
+    others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
         async with Client(server) as client:
-            observed = await fetch(client, desired, settings, keys)
-            options = _options(request, reviewed, observed, needs_keys=needs_keys)
-            made = make(desired, observed, options)
+            observed = await fetch(client, planner.read, planner.needs_settings, keys, others)
+            wanted.check(observed.instances.keys())
+            made = planner.make(observed)
+            if any(change.unkept for change in made.changes()):
+                version = versions.recognized(await client.version() or "")
+                observed = replace(observed, version=version)
+                made = planner.make(observed)
             if not (problems := await misplaced(client, made)):
                 return made
-            return make(desired, observed.without(problems), options)
+            return planner.make(observed.without(problems))
 
     made = signals.run(run())
     made = replace(made, server=_address(request, server), server_name=_server_name(request))
@@ -144,26 +152,83 @@ def plan(
     return made
 
 
-def _options(request: Request, reviewed: Sequence[Plan], observed: Observed, *, needs_keys: bool) -> Options:
-    """What the plan may do. A review does not count for an instance that was recreated since."""
-    ids = {name: instance.id for name, instance in observed.instances.items()}
-    again = [binding.recreated(each, ids) for each in reviewed]
-    digests = {
-        change.digest
-        for each, names in zip(reviewed, again, strict=True)
-        for change in each.changes()
-        if change.instance not in names
-    }
-    return Options(
-        owner=request.owner,
-        replace=request.replace,
-        prune=request.prune,
-        max_deletes=request.max_deletes,
-        max_delete_share=request.max_delete_share,
-        reviewed=frozenset(digests) if reviewed else None,
-        made_again=frozenset.intersection(*again) if again else frozenset(),
-        needs_keys=needs_keys,
-    )
+def _filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted:
+    """The manifests with the secret values of bots' fields, and with what they do not declare any more."""
+    read = _keys_of(request)
+    desired = secrets.filled(wanted.desired, read)
+    if wanted.base is None:
+        former = effect.of_reviewed(reviewed, desired)
+        return replace(wanted, desired=replace(desired, former=former))
+    former = effect.former(wanted.base, desired)
+    with suppress(ManifestError):  # the base's key may be wrong: that is not this change's
+        wanted = replace(wanted, base=secrets.filled(wanted.base, read))
+    return replace(wanted, desired=replace(desired, former=former))
+
+
+class _Planner:
+    """Makes the plan of what was read; of a pull request its effect."""
+
+    def __init__(self, request: Request, wanted: Wanted, reviewed: Sequence[Plan], *, applies: bool) -> None:
+        self._wanted, self._request, self._reviewed = wanted, request, reviewed
+        self._options = Options(
+            owner=request.owner,
+            replace=request.replace,
+            prune=Prune(request.prune),
+            unseen=applies and not reviewed,
+            fleet=wanted.fleet,
+            max_deletes=request.max_deletes,
+            max_delete_share=request.max_delete_share,
+            allowed=frozenset(request.allow_deletes),
+            needs_keys=applies,
+        )
+        self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
+        self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
+
+    @property
+    def read(self) -> Desired:
+        """What is to be read."""
+        return (
+            self._declared[0] if self._wanted.base is None else both(self._wanted.base, self._wanted.desired)
+        )
+
+    def needs_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
+        """Whether an instance's settings are read."""
+        if instance.name in self._wanted.desired.former:
+            return True
+        owner, replaces = self._request.owner, self._request.replace
+        mine = [each[instance.name] for each in self._by_name if instance.name in each]
+        return any(matching.needs_settings(one, bots, owner, replace=replaces) for one in mine)
+
+    def make(self, observed: Observed) -> Plan:
+        """The plan. Raises ReconcilerError."""
+        desired, base, options = self._wanted.desired, self._wanted.base, self._options
+        options = replace(options, ours=self._ours(observed))
+        if self._reviewed:
+            ids = {name: instance.id for name, instance in observed.instances.items()}
+            options = replace(options, review=effect.review(self._reviewed, ids))
+        if base is None:
+            made = make(desired, observed, options)
+        else:
+            free = replace(options, max_deletes=None)
+            before = make(base, observed, free)
+            added = effect.of_plans(before, make(desired, observed, free))
+            made = make(desired, observed, replace(options, review=added))
+            theirs = {one.name: one for one in base.instances}
+            same = frozenset(one.name for one in desired.instances if theirs.get(one.name) == one)
+            made = effect.marked(made, before, same)
+        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+
+    def _ours(self, observed: Observed) -> Callable[[str], bool]:
+        """Whether an undeclared instance is this repository's. Looks only for those that have our bots."""
+        owner = self._request.owner
+        found = {
+            name
+            for name, one in observed.instances.items()
+            if any(markers.name_of(str(bot.fields.get("description", "")), owner) for bot in one.bots)
+        }
+        known = self._wanted.named(found)
+        globs = self._request.known_instance
+        return lambda name: name in known or (bool(globs) and matches(name, globs))
 
 
 @contextmanager
@@ -173,21 +238,44 @@ def planned(
     """The plan to apply, and its server: made now, or read from a file."""
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        wanted = desired(request)
-        with server(request, wanted) as running:
-            yield running, plan(request, running, wanted, seen, needs_keys=True)
+        found = wanted(request)
+        with server(request, found.desired) as running:
+            yield running, plan(request, running, found, seen, applies=True)
         return
-    if reviewed or request.instance or request.replace or request.prune:
+    if reviewed or request.instance or request.replace:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --replace and --prune."
+            "a saved plan is applied as it is: remove --reviewed, --instance and --replace."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
-    check_deletes(made.instances, request.max_deletes, request.max_delete_share)
+    _check_deletes(request, made)
     secrets.check(made, _keys_of(request))
     with server(request, Desired(())) as running:
         binding.check_server(made, _address(request, running), _server_name(request))
         yield running, made
+
+
+def _check_deletes(request: Request, made: Plan) -> None:
+    """Raises ReconcilerError when a saved plan deletes what may not be deleted."""
+    gone = list(deletes(made))
+    if gone and request.prune == Prune.NEVER:
+        raise ReconcilerError(
+            f"nothing was done: prune is `never`, and the plan deletes {len(gone)}: plan again, or pass "
+            "--prune reviewed."
+        )
+    if made.approved:
+        return
+    # An instance with nothing but deletes may be one that no manifest declares: there the share is of all
+    # bots, which a plan does not say.
+    declared = {
+        one.name
+        for one in made.instances
+        if one.in_sync or any(c.verb is not Verb.DELETE for c in one.changes)
+    }
+    fleet = 100 * len(gone)
+    found = exceeded(made.instances, declared, fleet, request.max_deletes, request.max_delete_share)
+    if found:
+        raise ReconcilerError("nothing was done: " + "; ".join(found) + ".")
 
 
 def apply(

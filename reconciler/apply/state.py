@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -102,22 +101,6 @@ class Shared:
             if isinstance(unread, ServerError):
                 self.stop.lost()
             raise NotAppliedError(Outcome.FAILED, str(error) if error else f"{UNSEEN}{unread}") from None
-
-
-async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]], workers: int) -> None:
-    """Do the work for every part, so many at a time. The first error ends all of it."""
-    queue = iter(parts)
-
-    async def take() -> None:
-        for part in queue:
-            await work(part)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(workers, len(parts))):
-                group.create_task(take())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
@@ -196,27 +196,37 @@ def _instance_id(row: Mapping[Any, object]) -> str:
     return found if isinstance(found, str) else ""
 
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,20}Z?", re.ASCII)
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The instances of a server, their ids by name. unread: the number of rows that are not understood."""
+    """The instances of a server, their ids by name. unread: the number of rows that are not understood.
+
+    created: the server's createdAt, by name, where it is a time.
+    """
 
     ids: Mapping[str, str]
     unread: int = 0
+    created: Mapping[str, str] = field(default_factory=dict)
 
 
 def instances(data: object) -> Listed:
     """The instances. The tokens that come with them are dropped here."""
     rows = as_list(data, "the list of instances")
     found: dict[str, str] = {}
+    created: dict[str, str] = {}
     for one in rows:
         match one:
             case {"name": str(name), **rest} if name and not _SURROGATE.search(name):
                 ident = rest.get("id")
                 found[name] = ident if isinstance(ident, str) else ""
+                if isinstance(at := rest.get("createdAt"), str) and _TIME.fullmatch(at):
+                    created[name] = at
     names = [one.get("name") for one in rows if isinstance(one, dict)]
     if len(found) < len([name for name in names if name in found]):
         raise NotUnderstood("it holds one instance twice")
-    return Listed(found, len(rows) - len(found))
+    return Listed(found, len(rows) - len(found), created)
 
 
 def tokens(data: object) -> tuple[str, ...]:

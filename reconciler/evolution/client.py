@@ -4,6 +4,7 @@ What a method raises:
 
 - ServerError: nothing can go on, whatever the instance. From a writing call: nothing was written.
 - Missing, Unauthorized, Absent, Disabled, Refused: the server answered and did not do it.
+- Foreign, from reads of an instance only: something other than the server answered.
 - Unclear, from writing calls only: it may have been done or not. Read the instance again.
 
 The server's key is sent in a header and nowhere else. Instance tokens, which the server returns in plain

@@ -9,8 +9,11 @@ Pure: a request and its answer go in, an error comes out. The cases:
     ... 404 for a kind that 2.2 does not have   Absent                    the same
     the server's own JSON, any other refusal    Disabled, Refused         the same
     429, 502, 503, 504                          ServerError               Unclear
-    a page or JSON that is not the API's: 4xx   ServerError               Refused
-    ... any other status                        ServerError               Unclear
+    a page or JSON that is not the API's: 4xx   Foreign, ServerError      Refused
+    ... status 500 and above                    ServerError               Unclear
+    ... any other status                        Foreign, ServerError      Unclear
+
+A Foreign answer is one to the read of an instance.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 from reconciler.domain.errors import (
     Absent,
     Disabled,
+    Foreign,
     InstanceError,
     Missing,
     ReconcilerError,
@@ -130,10 +134,13 @@ class Refusals:
                 "Try again later, or with fewer requests at a time (--concurrency)."
             )
         if request.reads:
-            return ServerError(
+            sentence = (
                 f"{self.url} does not answer with the API's JSON ({what}). "
                 "Check the URL, and what is in front of the server, such as a proxy."
             )
+            if request.instance is None or not 200 <= answer.status < 500:
+                return ServerError(sentence)
+            return Foreign(f"Cannot {self._message(request)}: {sentence}", sentence)
         if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
             sentence = f"Cannot {self._message(request)}: something in front of the server refuses ({what})."
             return Refused(sentence, answer.status, words)

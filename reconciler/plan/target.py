@@ -22,7 +22,9 @@ class Target:
     versions: of the credential that it names. start: the bot as it is, {} for nothing: without the stamp,
     which no manifest declares, and with the credential to which a rotation moves it. fields: the bot as it is
     to become. recreate: it is deleted and created. late: a rotation cannot move it as it is, since the server
-    refuses any change to it; its own update moves it, where that is possible.
+    refuses any change to it; its own update moves it, where that is possible. undeclared: fields that the
+    manifest does not declare any more, which go back to what a create gives them. stuck: those of them that
+    stay, as a create gives them nothing and no update clears them.
     """
 
     bot: DesiredBot
@@ -33,6 +35,8 @@ class Target:
     fields: Mapping[str, Value]
     recreate: bool = False
     late: bool = False
+    undeclared: frozenset[str] = frozenset()
+    stuck: tuple[str, ...] = ()
 
     @property
     def remote(self) -> RemoteBot | None:
@@ -87,14 +91,21 @@ def target_of(
     recreate: bool,
     late: bool,
     kind: Kind = OPENAI,
+    former: frozenset[str] = frozenset(),
 ) -> Target:
-    """The target of a bot. settings: those that a create copies. recreate: instead of an update."""
+    """The target of a bot.
+
+    settings: those that a create copies. recreate: instead of an update. former: fields that were declared.
+    """
     remote = found.remote if found else None
     start = _start(remote, None if late else versions, owner) if remote else {}
     creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
     if found is not None and remote is not None:
-        fields = differ.update_target(bot, creds_id, owner, remote, kind)
-        target = Target(bot, owner, found, versions, start, fields, late=late)
+        undeclared = former - bot.fields.keys()
+        fresh = differ.create_target(bot, creds_id, owner, settings, None, kind) if undeclared else {}
+        fields = differ.update_target(bot, creds_id, owner, remote, kind, undeclared, fresh)
+        stuck = tuple(n for n in kind.fields if n in undeclared - fresh.keys() and fields.get(n))
+        target = Target(bot, owner, found, versions, start, fields, False, late, undeclared, stuck)
         # Only a bot with our marker is ever deleted to be replaced.
         if not (recreate and found.how is How.MARKER and target.differs):
             return target

@@ -19,6 +19,7 @@ from reconciler.render.values import Paint, count, plain
 
 _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.CREATE: ("+", "green"),
+    Verb.MOVE: ("+", "yellow"),
     Verb.UPDATE: ("~", "yellow"),
     Verb.ADOPT: (">", "yellow"),
     Verb.REPLACE: ("-/+", "red"),
@@ -27,6 +28,10 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.BLOCKED: ("!", "yellow"),
     Verb.CONFLICT: ("!", "red"),
     Verb.ORPHAN: ("?", "cyan"),
+    Verb.FORGET: ("?", "cyan"),
+    Verb.SWITCHED_OFF: ("!", "yellow"),
+    Verb.BEFORE: ("=", None),
+    Verb.WITHDRAWN: ("?", "cyan"),
     Verb.UNMANAGED: ("?", None),
 }
 _OUTCOMES = {

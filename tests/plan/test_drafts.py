@@ -19,9 +19,8 @@ from reconciler.domain.hidden import Hidden, of_ref
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import NEW_BOT, Call, Change, FieldChange, InstancePlan, Of, Verb
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, plan, remote
+from tests.plan.builders import AT, bot, options_of, plan, remote
 
 MARK = "[gitops:ana]"
 URL = of_ref(UrlRef("env", "URL"), "URL is not set")
@@ -41,7 +40,7 @@ def planned(
     """The plan of one instance, loja."""
     seen = ObservedInstance("loja", tuple(there), credentials, row, unread=unread)
     desired = DesiredInstance("loja", tuple(bots), AT, settings=settings)
-    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options(**options))  # type: ignore[arg-type]
+    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 
@@ -159,7 +158,7 @@ def test_a_name_in_conflict_that_nothing_declares() -> None:
 def test_an_orphan_is_deleted_only_when_asked_and_shows_what_it_was() -> None:
     there = remote("i1", "x", "none", "[gitops:old]")
     kept = planned([], [there])
-    assert told(kept) == [("orphan", "old", "nothing declares it any more; --prune deletes it")]
+    assert told(kept) == [("orphan", "old", "nothing declares it any more; it is kept, as prune is `never`")]
     assert (kept.changes[0].fields, kept.changes[0].ids, kept.changes[0].before) == ((), ("i1",), there)
     gone = planned([], [there], prune=True, max_delete_share=100)
     assert told(gone) == [("delete", "old", "nothing declares it any more")]
@@ -318,7 +317,7 @@ def shared_credentials(bots: list[DesiredBot], own: dict[str, str], row: RemoteS
         {"matriz": {"main": RemoteCredential("c9")}},
     )
     desired = Desired((DesiredInstance("loja", tuple(bots), AT),))
-    return make(desired, Observed("http://s", {"loja": seen}), Options()).instances[0]
+    return make(desired, Observed("http://s", {"loja": seen}), options_of()).instances[0]
 
 
 NONE = RemoteSettings(False, {})
@@ -368,7 +367,7 @@ def keyed(there: dict[str, RemoteCredential], bots: list[RemoteBot], **options: 
     """The plan of an instance that declares the credential `main`, which ana uses."""
     desired = DesiredInstance("loja", (bot("ana", "x", creds="main"),), AT, (MAIN,))
     seen = ObservedInstance("loja", tuple(bots), there, ROW)
-    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options(**options))  # type: ignore[arg-type]
+    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 

@@ -18,10 +18,8 @@ from reconciler.domain.desired import (
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Step, Verb
-from reconciler.plan.limits import LimitError
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, remote
+from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED
 
 Row = dict[str, Value]
@@ -60,7 +58,8 @@ def planned(
     secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
     desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
     seen = ObservedInstance("loja", tuple(remotes), credentials, there, shared_creds or {})
-    made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), Options(reviewed=reviewed, **options))  # type: ignore[arg-type]  # by name
+    options = {**options, "reviewed": reviewed}
+    made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 
@@ -391,5 +390,8 @@ def test_settings_do_not_count_as_bots_that_may_be_deleted() -> None:
     orphan = remote("i5", "a5", "none", "[gitops:eva]")
     plan = planned(wants({"expire": 60}), row(), TWO[:1], [ANA, orphan], prune=True)
     assert plan.in_sync == 1
-    with pytest.raises(LimitError, match="1 of 1 bots"):
-        planned(wants({"expire": 60}), row(), [], [orphan], prune=True)
+    [kept] = [c for c in planned(wants({"expire": 60}), row(), [], [orphan], prune=True).changes if c.bot]
+    assert (kept.verb, kept.reason) == (
+        Verb.ORPHAN,
+        "nothing declares it any more; it is kept, as the plan would delete too much",
+    )
