@@ -111,12 +111,12 @@ def _property(field: Field) -> Property:
 
 
 def bot(kind: Kind) -> Schema:
-    """The schema of a kind's bots. A name that the server has mistaken stands where the right one would."""
-    mistaken = {kept: name for name, kept in kind.schema.misnamed.items()}
+    """The schema of a kind's bots. A misnamed property stands in the place of the field that it means."""
+    misnamed = {kept: name for name, kept in kind.schema.misnamed.items()}
     properties = {
-        mistaken.get(name, name): _property(field)
+        misnamed.get(name, name): _property(field)
         for name, field in kind.fields.items()
-        if name in mistaken or name not in kind.schema.unchecked
+        if name in misnamed or name not in kind.schema.unchecked
     }
     return _object(properties, required=kind.schema.required)
 
