@@ -32,7 +32,11 @@ class Unauthorized(InstanceError):
 
 
 class Disabled(InstanceError):
-    """The server runs without its OpenAI integration."""
+    """The server has this kind of bot switched off."""
+
+
+class Absent(InstanceError):
+    """The server's version does not have this kind of bot yet."""
 
 
 class Foreign(InstanceError):

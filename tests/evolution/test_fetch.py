@@ -149,7 +149,7 @@ def test_key_that_opens_nothing_is_one_error(sandbox: Sandbox, world: World) -> 
 
 def test_disabled_integration_is_one_error(sandbox: Sandbox, world: World) -> None:
     world.instance("loja")
-    sandbox.options.openai_enabled = False
+    sandbox.options.disabled = frozenset({"openai"})
     with pytest.raises(ServerError, match="OPENAI_ENABLED=true"):
         fetched(at(sandbox), instance("loja"), instance("gone"))
 
