@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler.cli.config import find, keys
-from reconciler.domain.errors import ReconcilerError
+from reconciler.cli.config import keys
 
 if TYPE_CHECKING:
     from reconciler.cli.config.envfile import Variables
@@ -60,7 +58,7 @@ class Command(click.Command):
         try:
             if help is None or not typed.get(str(help.name)):
                 self._configure(ctx, typed)
-        except ReconcilerError:
+        except Exception:
             if not ctx.resilient_parsing:  # completion offers what it can
                 raise
         try:
@@ -151,6 +149,8 @@ def _config(ctx: click.Context, asked: Mapping[str, Any]) -> Config | None:
         raise click.UsageError("--config and --no-config cannot be combined.", ctx)
     if _NO_CONFIG in asked:
         return None
+    from reconciler.cli.config import find
+
     source = find.named(asked[_CONFIG]) if asked else find.search()
     if source is None:
         return None
@@ -181,6 +181,10 @@ def _check_apart(ctx: click.Context) -> None:
     state = _state(ctx)
     if state.config is None and not state.env_files:
         return
+    from pathlib import Path
+
+    from reconciler.cli.config import find
+
     bots = set() if state.config is None else state.config.source.bots()
     named = ctx.params.get("bots") or (None if bots else "bots")
     if named:
@@ -189,4 +193,4 @@ def _check_apart(ctx: click.Context) -> None:
     for file in files:
         for directory in bots:
             if Path(file).resolve().is_relative_to(directory):
-                raise ReconcilerError(find.among_manifests(file))
+                raise find.among_manifests(file)

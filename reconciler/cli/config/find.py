@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.domain.errors import ReconcilerError
-
 if TYPE_CHECKING:
     from reconciler.cli.config.source import Source
+    from reconciler.domain.errors import ReconcilerError
 
 FILES = ("reconciler.toml", "pyproject.toml")
 """In one directory the first of them counts."""
@@ -43,7 +42,7 @@ def named(path: str) -> Source | None:
     if Path(path).is_dir():
         found = _in(Path(path), path)
     elif (found := source.load(path)) is None:
-        raise ReconcilerError(f"{path} has no configuration: write a table [tool.reconciler].")
+        raise _error(f"{path} has no configuration: write a table [tool.reconciler].")
     if found is not None:
         _check_is_none_of_the_data(found.path)
     return found
@@ -53,16 +52,22 @@ def _check_is_none_of_the_data(path: str) -> None:
     above: Source | None = None
     for directory in _down(Path(path).resolve().parent):
         if _is_data(directory, above):
-            raise ReconcilerError(among_manifests(path))
+            raise among_manifests(path)
         above = _in(directory, str(directory)) or above
 
 
-def among_manifests(path: str) -> str:
-    """Why a file is not read that is in a directory of manifests."""
-    return (
+def among_manifests(path: str) -> ReconcilerError:
+    """The error about a file that is in a directory of manifests."""
+    return _error(
         f"{path} is not read: it is in the directory of the manifests, whose content may come from a pull "
         "request. Move it out of there."
     )
+
+
+def _error(message: str) -> ReconcilerError:
+    from reconciler.domain.errors import ReconcilerError
+
+    return ReconcilerError(message)
 
 
 def _down(here: Path) -> Iterator[Path]:

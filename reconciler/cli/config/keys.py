@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import click
 
@@ -21,8 +21,7 @@ NOT_IN_FILE = frozenset({"api-key", "config", "no-config"})
 """Options that a file cannot set: a secret, and which file is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One option of one command. table: of its key, "" for the top of the file."""
 
     command: str
