@@ -33,7 +33,9 @@ def _blocks(language: str) -> list[str]:
 def test_every_option_is_named(command: str, option: click.Option) -> None:
     rows = [line for line in _README.splitlines() if line.startswith(f"| `{option.opts[0]}")]
     cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows]
-    [(named, about)] = [(named, about) for named, of, about in cells if {command, "every"} & set(of.strip().split(", "))]
+    [(named, about)] = [
+        (named, about) for named, of, about in cells if {command, "every"} & set(of.strip().split(", "))
+    ]
     assert named.strip() == " ".join(filter(None, [f"`{option.opts[0]}", _metavar(option)])) + "`"
     if option.show_envvar:  # docs/configuration.md has the others
         assert f"`{option.envvar}`" in about
