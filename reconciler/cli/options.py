@@ -5,7 +5,7 @@ Imports click alone, so that `--help` stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from functools import wraps
 from typing import Any
 
@@ -155,17 +155,17 @@ PLANNING = (
 )
 
 
-def unless_configured(names: Iterable[str]) -> dict[str, Any]:
+def unless_configured(names: Container[str | None]) -> dict[str, Any]:
     """The built-in defaults of those of the current command's options that only the configuration sets."""
     context = click.get_current_context()
     configured = click.core.ParameterSource.DEFAULT_MAP
-    options = {option.name: option for option in context.command.params}
     context.default_map = None
-    return {
-        name: options[name].type_cast_value(context, options[name].get_default(context))
-        for name in names
-        if context.get_parameter_source(name) is configured
-    }
+    found: dict[str, Any] = {}
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(str(option.name)) is configured:
+            default = () if option.multiple else option.get_default(context)
+            found[str(option.name)] = option.type_cast_value(context, default)
+    return found
 
 
 # -- options as one value ------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def shown(run: Run, *args: str, **env: str) -> dict[str, Any]:
 
 
 def examples(option: click.Option) -> list[Any]:
-    """Three values for an option, each unlike the next: for the file, the environment and the command line."""
+    """Three values of an option, each unlike the next: of the file, the environment, the command line."""
     if option.is_flag:
         return [True, False, True]
     if isinstance(option.type, click.Choice):
@@ -81,7 +82,7 @@ def got(setting: Setting, *args: str) -> Any:
         if isinstance(each, click.Argument) and each.required
     ]
     port = ["--port", "1"] if setting.command == "sandbox" and setting.key != "port" else []
-    parent = click.Context(main)
+    parent = click.Context(main, **main.context_settings)
     with command.make_context(setting.command, [*args, *port, *needed], parent=parent) as context:
         option = next(each for each in command.params if each.name == setting.option.name)
         if option.expose_value:
@@ -109,10 +110,6 @@ def test_option_over_environment_over_file_over_default(
     table = f"[{setting.table}]\n" if setting.table else ""
     wrote(tmp_path, f"{table}{setting.key} = {json.dumps(in_file)}\n")
     assert got(setting) == in_file
-    wrote(tmp_path, f"{setting.key} = 0\n[{setting.command}]\n{setting.key} = {json.dumps(in_file)}\n")
-    if not setting.table and in_file not in (1, 1.5):  # a command's table may hold a shared key
-        with pytest.raises(Exception, match=f"'{setting.key}' must be|belongs to a command"):
-            got(setting)
     wrote(tmp_path, f"[{setting.command}]\n{setting.key} = {json.dumps(in_file)}\n")
     assert got(setting) == in_file
     separator = os.pathsep if isinstance(setting.option.type, click.Path) else " "
@@ -172,7 +169,7 @@ def test_a_value_of_another_type_is_an_error(setting: Setting, run: Run, tmp_pat
         ("concurrency = 1.0", "1:1: 'concurrency' must be a whole number, not a number"),
         ("format = 'yml'", "1:1: 'format' is not valid: 'yml' is not one of 'text', 'json', 'markdown'"),
         ("[validate]\nformat = 'json'", "2:1: 'format' is not valid: 'json' is not one of 'text', 'github'"),
-        ("instance = 'a'", "1:1: 'instance' must be an array, not a string"),
+        ("instance = 'a'", "1:1: 'instance' must be an array, as the option may be repeated"),
         ("instance = ['a',\n  3]", "2:3: an item of 'instance' must be a string, not a whole number"),
         ("bots = ''", "1:1: 'bots' is empty: name a path"),
         ('bots = "a\\u0000"', "1:1: 'bots' contains a control character: remove it"),
@@ -192,7 +189,7 @@ def test_a_value_of_another_type_is_an_error(setting: Setting, run: Run, tmp_pat
         ),
         ("a = ", "1:5: not valid TOML: invalid value"),
         ("owner = 'a'\nowner = 'b'", "2:12: not valid TOML: cannot overwrite a value"),
-        ("owner = 'a", '1:11: not valid TOML: expected "\'"'),
+        ("owner = 'a", '2:1: not valid TOML: expected "\'"'),
         ("a = " + "[" * 5000, "2:1: not valid TOML: it is nested too deeply"),
         ("a = " + "9" * 5000, "2:1: not valid TOML: a number is too long"),
     ],
@@ -204,10 +201,9 @@ def test_an_error_has_its_place(run: Run, tmp_path: Path, text: str, said: str) 
     [first, count] = result.stderr.splitlines()
     assert first.startswith(f"reconciler.toml:{said}")
     assert count == "1 error in the configuration."
-    if "no rule" in said or "also ignored" in said:  # needs all rules, which take a while to import
-        assert "rule" in run("validate").stderr
-    else:
-        assert run("plan").stderr == result.stderr
+    # The ids of rules are read by `validate` alone: to import the rules takes a while.
+    of_rules = "no rule" in said or "also ignored" in said
+    assert run("validate" if of_rules else "plan").stderr == result.stderr
 
 
 def test_all_errors_at_once(run: Run, tmp_path: Path) -> None:
@@ -254,7 +250,10 @@ def _linked(path: Path) -> None:
             lambda path: path.write_bytes("owner = 'é'".encode("utf-16")),
             "reconciler.toml:1:1: it is not UTF-8",
         ),
-        (lambda path: path.write_bytes(b"owner = 'a\0'\n"), "reconciler.toml:1:11: not valid TOML: illegal"),
+        (
+            lambda path: path.write_bytes(b"owner = 'a\0'\n"),
+            "reconciler.toml:1:11: not valid TOML: found invalid",
+        ),
     ],
 )
 def test_a_hostile_file(run: Run, tmp_path: Path, make: Any, said: str) -> None:
@@ -298,7 +297,7 @@ def test_help_needs_no_configuration(run: Run, tmp_path: Path) -> None:
             "instance = ['sk-proj-abcdefghijklmnop1234']",
             "an item of 'instance' contains what looks like a key",
         ),
-        ("sk-proj-abcdefghijklmnop1234 = 1", "unknown key 'sk-…'"),
+        ("AIzaabcdefghijklmnop1234 = 1", "unknown key 'AIza…'"),
         (f"api-key = '{KEY}", 'not valid TOML: expected "\'"'),
         (f"api-key = {KEY}", "not valid TOML: invalid value"),
         (f"prune = '{KEY}'", "'prune' must be true or false, not a string"),
@@ -527,9 +526,9 @@ def test_completion_reads_it(run: Run, bots: Path, tmp_path: Path) -> None:
     bots.rename(tmp_path / "zap")
     wrote(tmp_path, "bots = 'zap'\n")
     words = {"_RECONCILER_COMPLETE": "bash_complete", "COMP_LINE": "reconciler explain u"}
-    assert "um@loja" in run(env=words).stdout
+    assert "um@loja" in CliRunner().invoke(main, [], prog_name="reconciler", env=words).stdout
     wrote(tmp_path, "nonsense")
-    assert run(env=words).stderr == ""
+    assert CliRunner().invoke(main, [], prog_name="reconciler", env=words).stderr == ""
 
 
 # -- env files ---------------------------------------------------------------------------------
@@ -578,15 +577,17 @@ def test_keys_of_manifests_come_from_it(run: Run, world: World, server: Sandbox,
     wrote(
         tmp_path,
         "credentials: {main: {apiKey: !env OPENAI_KEY_LOJA}}\n"
-        "bots: {um: {openaiCreds: main, botType: chatCompletion, model: gpt-4o, maxTokens: 9, triggerType: all}}\n",
+        "defaults: {openaiCreds: main, botType: chatCompletion, model: gpt-4o, triggerType: all}\n"
+        "bots: {um: {maxTokens: 9}}\n",
         "bots/loja.yaml",
     )
-    text = f"EVOLUTION_API_URL={server.url}\nEVOLUTION_API_KEY={KEY}\nOPENAI_KEY_LOJA=sk-proj-canary-of-loja-1234\n"
-    wrote(tmp_path, text, ".env")
+    key = "sk-proj-canary-of-loja-1234"
+    lines = (f"EVOLUTION_API_URL={server.url}", f"EVOLUTION_API_KEY={KEY}", f"OPENAI_KEY_LOJA={key}")
+    wrote(tmp_path, "\n".join(lines), ".env")
     unset = {"EVOLUTION_API_URL": None, "EVOLUTION_API_KEY": None}
     assert run("apply", "--yes", "--env-file", ".env", env=unset).exit_code == 0
     [creds] = world.done("GET", "/openai/creds/loja")
-    assert creds["apiKey"] == "sk-proj-canary-of-loja-1234"
+    assert creds["apiKey"] == key
     assert "OPENAI_KEY_LOJA" not in os.environ
     assert "not compared" not in run("plan", "--env-file", ".env", env=unset).stdout
 
@@ -597,7 +598,7 @@ def test_keys_of_manifests_come_from_it(run: Run, world: World, server: Sandbox,
         (f"A=“{KEY}”", "1:1: the value of A cannot be used: it has quotes around it"),
         (f"A={KEY}'", "1:1: the value of A cannot be used: it has quotes around it"),
         (f"A='{KEY}", "1:1: the quotes are not balanced, or the line is not KEY=value"),
-        (f'A="{KEY}\nB=1\nC="x"\n', "1:1: the quotes around the value of A are not closed"),
+        (f'A="{KEY}\nB=1\nC=x"\n', "1:1: the quotes around the value of A are not closed"),
         (f'A="{KEY}"{KEY}', "1:1: the quotes are not balanced, or the line is not KEY=value"),
         (f"{KEY}", "1:1: the line is not KEY=value"),
         (f"export {KEY}", "1:1: the line is not KEY=value"),
@@ -688,7 +689,7 @@ def test_what_is_shown(run: Run, tmp_path: Path) -> None:
         tmp_path,
         "owner = 'shop'\ninstance = ['a-*', 'b']\n[plan]\nowner = 'other'\n[lint]\nignore = ['catch-all']\n",
     )
-    result = run("config", env={"EVOLUTION_API_URL": f"https://x.example/{KEY}"})
+    result = run("config", env={"EVOLUTION_API_URL": f"https://x.example/{KEY}-1"})
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
     assert lines[0] == ["key", "value", "from"]
     assert ["owner", "shop", "reconciler.toml:1"] in lines
@@ -703,7 +704,6 @@ def test_what_is_shown(run: Run, tmp_path: Path) -> None:
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
     assert ["owner", "typed", "option"] in lines
     assert ["apply.yes", "true", "option"] in lines
-    assert "not" in [line for line in lines if line[0] == "api-key"][0] or "set" in result.stdout
 
 
 def test_values_are_safe_to_show(run: Run, tmp_path: Path) -> None:
@@ -729,8 +729,11 @@ def flat(value: Any, path: tuple[str | int, ...] = ()) -> set[tuple[str | int, .
 
 
 _SCALARS = st.sampled_from(
-    ["1", "-1.5e3", "true", "inf", '"a = [1] # x"', "'b\"'", '"""m\n[x]\ny = 1"""', "'''q''\n'''", '""', "''"]
-    + ['"\\"\\\\"', '""""x""""', "1979-05-27 07:32:00Z", "07:32:00", "0x_ff".replace("_", "0"), "'é # 🛒'"]
+    (
+        *("1", "-1.5e3", "true", "inf", "0xff", "1979-05-27 07:32:00Z", "07:32:00"),
+        *('""', "''", '"a = [1] # x"', "'b\"'", '"\\"\\\\"', "'é # 🛒'"),
+        *('"""m\n[x]\ny = 1"""', "'''q''\n'''", '""""x"""""'),
+    )
 )
 _VALUES = st.recursive(
     _SCALARS,

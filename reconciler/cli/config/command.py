@@ -63,8 +63,10 @@ class Command(click.Command):
                 raise
         try:
             return super().parse_args(ctx, args)
-        except BaseException:
+        except BaseException as error:
             ctx.close()  # click does not: it has not entered it yet
+            if isinstance(error, click.BadParameter):
+                name_variable(ctx, error)
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -170,10 +172,26 @@ def _read_variables(ctx: click.Context, files: Sequence[str]) -> None:
     state = _state(ctx)
     state.env_files = list(files)
     found = envfile.read(files)
+    _forget(state)
     state.variables = {name: each for name, each in found.items() if name not in os.environ}
     # The one place that writes it: whatever reads the environment gets them without knowing of files.
     os.environ.update({name: each.value for name, each in state.variables.items()})
-    ctx.call_on_close(lambda: [os.environ.pop(name, None) for name in state.variables])
+    ctx.call_on_close(lambda: _forget(state))
+
+
+def _forget(state: State) -> None:
+    for name in state.variables:
+        os.environ.pop(name, None)
+    state.variables = {}
+
+
+def name_variable(ctx: click.Context, error: click.BadParameter) -> None:
+    """Let an error about a value from the environment name the variable, as nobody typed the option."""
+    option = error.param
+    if isinstance(option, click.Option) and isinstance(option.envvar, str):
+        source = ctx.get_parameter_source(str(option.name))
+        if source is click.core.ParameterSource.ENVIRONMENT:
+            error.param_hint = f"'{option.envvar}'"
 
 
 def _check_apart(ctx: click.Context) -> None:

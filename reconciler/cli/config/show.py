@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -57,7 +59,7 @@ def shown(ctx: click.Context, name: str | None, args: Sequence[str], format: str
 def _of_command(ctx: click.Context, main: click.Group, name: str, args: Sequence[str]) -> list[Row]:
     settings = list(keys.of(main, name).values())
     probe = _probe(main.commands[name], settings)
-    with probe.make_context(name, list(args), parent=ctx.parent) as made:
+    with _parsed(probe, name, args, ctx) as made:
         rows = list(_rows(made, settings, command.of(ctx)))
     return rows + (_rules(command.of(ctx)) if name == "validate" else [])
 
@@ -70,7 +72,7 @@ def _overview(ctx: click.Context, main: click.Group) -> list[Row]:
         for key, value in (state.config.top if state.config else {}).items()
     }
     probe = _probe(click.Command("top"), list(shared.values()))
-    with probe.make_context("top", [], parent=ctx.parent, default_map=top) as made:
+    with _parsed(probe, "top", (), ctx, default_map=top) as made:
         rows = list(_rows(made, list(shared.values()), state, top=True))
     for name, each in main.commands.items():
         if not isinstance(each, command.Command):
@@ -80,7 +82,7 @@ def _overview(ctx: click.Context, main: click.Group) -> list[Row]:
             for setting in keys.of(main, name).values()
             if setting.table or (state.config and setting.key in state.config.tables.get(name, {}))
         ]
-        with _probe(each, settings).make_context(name, [], parent=ctx.parent) as made:
+        with _parsed(_probe(each, settings), name, (), ctx) as made:
             rows += [row for row in _rows(made, settings, state) if row.source != "default"]
     return rows + _rules(state)
 
@@ -92,6 +94,22 @@ def _probe(of: click.Command, settings: Sequence[Setting]) -> click.Command:
     for option in probe.params:
         option.required, option.expose_value = False, True
     return probe
+
+
+@contextmanager
+def _parsed(
+    probe: click.Command, name: str, args: Sequence[str], ctx: click.Context, **given: Any
+) -> Iterator[click.Context]:
+    """The context that the command would have."""
+    try:
+        made = probe.make_context(name, list(args), parent=ctx.parent, **given)
+    except click.UsageError as error:
+        if isinstance(error, click.BadParameter) and error.ctx is not None:
+            command.name_variable(error.ctx, error)
+        error.ctx = ctx
+        raise
+    with made:
+        yield made
 
 
 def _rows(
