@@ -569,6 +569,12 @@ def test_the_configuration_may_ask_for_one(run: Run, tmp_path: Path) -> None:
     assert shown(run, "--env-file", "../test.env")["server-name"]["value"] == "test"
     assert shown(run, "plan", "--env-file", "../test.env")["server-name"]["value"] == "test"
     assert shown(run, EVOLUTION_RECONCILER_ENV_FILE="../test.env")["server-name"]["value"] == "test"
+    wrote(tmp_path, "env-file = ['.env']\n[plan]\nenv-file = ['test.env']\n")
+    assert shown(run)["server-name"]["value"] == "prod"
+    assert shown(run, "plan")["server-name"]["value"] == "test"
+    assert shown(run, "apply")["server-name"]["value"] == "prod"
+    assert shown(run, "plan", "--env-file", "../.env")["server-name"]["value"] == "prod"
+    assert "EVOLUTION_SERVER_NAME" not in os.environ
     assert shown(run, EVOLUTION_SERVER_NAME="real")["server-name"]["value"] == "real"
 
 

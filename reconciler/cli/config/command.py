@@ -86,10 +86,9 @@ class Command(click.Command):
         option = next((each for each in self.params if each.name == _ENV_FILE), None)
         if option is None or ctx.resilient_parsing:
             return
-        named = typed.get(_ENV_FILE)
-        if named or not state.variables:
-            files = named or option.value_from_envvar(ctx) or ctx.lookup_default(_ENV_FILE) or ()
-            _read_variables(ctx, files)
+        state.asked_env_files = typed.get(_ENV_FILE) or state.asked_env_files
+        files = option.value_from_envvar(ctx) or ctx.lookup_default(_ENV_FILE) or ()
+        _read_variables(ctx, list(state.asked_env_files or files))
 
 
 class State:
@@ -100,7 +99,8 @@ class State:
         self.looked = False
         self.config: Config | None = None
         self.variables: Variables = {}
-        self.env_files: list[str] = []
+        self.asked_env_files: Sequence[str] = ()  # those on the command line
+        self.env_files: Sequence[str] = ()  # those that were read
 
 
 def of(ctx: click.Context) -> State:
@@ -165,14 +165,14 @@ def _config(ctx: click.Context, asked: Mapping[str, Any]) -> Config | None:
 
 def _read_variables(ctx: click.Context, files: Sequence[str]) -> None:
     """Set the environment variables of env files for as long as the command runs."""
-    if not files:
+    state = _state(ctx)
+    if files == state.env_files or not (files or state.env_files):
         return
     from reconciler.cli.config import envfile
 
-    state = _state(ctx)
-    state.env_files = list(files)
     found = envfile.read(files)
     _forget(state)
+    state.env_files = files
     state.variables = {name: each for name, each in found.items() if name not in os.environ}
     # The one place that writes it: whatever reads the environment gets them without knowing of files.
     os.environ.update({name: each.value for name, each in state.variables.items()})
@@ -182,7 +182,7 @@ def _read_variables(ctx: click.Context, files: Sequence[str]) -> None:
 def _forget(state: State) -> None:
     for name in state.variables:
         os.environ.pop(name, None)
-    state.variables = {}
+    state.variables, state.env_files = {}, ()
 
 
 def name_variable(ctx: click.Context, error: click.BadParameter) -> None:
