@@ -5,7 +5,7 @@ Imports click alone, so that `--help` stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import wraps
 from typing import Any
 
@@ -41,6 +41,15 @@ FORMAT = click.option(
     default="text",
     show_default=True,
     help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
+)
+
+ENV_FILE = click.option(
+    "--env-file",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    expose_value=False,
+    metavar="FILE",
+    help="Set environment variables from this file, unless they are set. May be repeated.",
 )
 
 # -- where and how to call the server ------------------------------------------------------------
@@ -96,6 +105,7 @@ SERVER = (
         metavar="SECONDS",
         help="The longest that one request may take.",
     ),
+    ENV_FILE,
 )
 
 # -- what plan and apply share -------------------------------------------------------------------
@@ -166,6 +176,19 @@ PLANNING = (
         help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
     ),
 )
+
+
+def unless_configured(names: Container[str | None]) -> dict[str, Any]:
+    """The built-in defaults of those of the current command's options that only the configuration sets."""
+    context = click.get_current_context()
+    configured = click.core.ParameterSource.DEFAULT_MAP
+    context.default_map = None
+    found: dict[str, Any] = {}
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(str(option.name)) is configured:
+            default = () if option.multiple else option.get_default(context)
+            found[str(option.name)] = option.type_cast_value(context, default)
+    return found
 
 
 # -- options as one value ------------------------------------------------------------------------

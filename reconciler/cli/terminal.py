@@ -49,7 +49,10 @@ def warnings(found: Sequence[Warning], format: str) -> None:
         for warning in found:
             click.echo(safe.inert(safe.line(str(warning))), err=True)
     if found:
-        click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
+        levels = ("error", "warning")
+        counts = [(sum(warning.level == level for warning in found), level) for level in levels]
+        counted = " and ".join(values.count(number, level) for number, level in counts if number)
+        click.echo(f"{counted} in the manifests.", err=True)
 
 
 def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:

@@ -88,7 +88,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One error of a manifest. message is a sentence that ends with what to do."""
+    """One error in a file. message is a sentence that ends with what to do."""
 
     at: Position
     message: str
@@ -97,9 +97,23 @@ class Problem:
         return f"{self.at}: {self.message}"
 
 
-class ManifestError(ReconcilerError):
-    """The manifests have errors; all of them are here, in the order of files and lines."""
+class FileError(ReconcilerError):
+    """Files have errors; all of them are here, in the order of files and lines. about: "the manifests"."""
+
+    about: str
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ManifestError(FileError):
+    """The manifests have errors."""
+
+    about = "the manifests"
+
+
+class ConfigError(FileError):
+    """The configuration has errors: reconciler.toml, or a file of environment variables."""
+
+    about = "the configuration"

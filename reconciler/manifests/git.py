@@ -108,6 +108,13 @@ def is_shallow(root: Path) -> bool:
     return run(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
+def name(top: Path) -> str:
+    """The name of a repository: of its remote `origin`, else of its directory."""
+    url = next(iter(_ask(top, "config", "--get", "remote.origin.url")), "") if (top / ".git").exists() else ""
+    last = re.split(r"[/:\\]", url.rstrip("/"))[-1].removesuffix(".git")
+    return last if re.fullmatch(r"[\w.-]+", last) else top.name  # with an @ it may be a secret
+
+
 def branch(top: Path) -> str:
     """The default branch of a repository, also of one that does not exist yet; `main` in doubt."""
     at = top if (top / ".git").exists() else Path(top.anchor)
