@@ -55,10 +55,12 @@ def _manifests(draw: st.DrawFn) -> dict[str, Any]:
         bots = {f"b{n}": draw(_bot(n, instance)) for n in sorted(numbers)}
         # The settings of both, so that what a create copies from them is declared on every step of the chain.
         declared = {"openaiCreds": f"{instance}-key", "expire": draw(st.integers(0, 9))}
-        if draw(st.booleans()):
+        more: bool = draw(st.booleans())
+        if more:
             declared["delayMessage"] = draw(st.integers(1, 9))
-        if bots and draw(st.booleans()):
-            declared["fallback"] = draw(st.sampled_from(sorted(bots)))
+        fallback: str | None = draw(st.sampled_from([None, *sorted(bots)]))
+        if fallback is not None:
+            declared["fallback"] = fallback
         found[instance] = {
             "instance": instance,
             "settings": declared,
