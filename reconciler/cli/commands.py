@@ -161,7 +161,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
     terminal.problems(made)
     if made.problems:
         return 1
-    return 2 if detailed_exitcode and made.writes else 0
+    return 2 if detailed_exitcode and made.pending else 0
 
 
 @main.command()
