@@ -62,10 +62,15 @@ class Bots:
     async def delete(self, call: Call) -> Row:
         try:
             bot_id = await self._bot_id(call, await instance_id(self.store, call))
-            await self.store.delete("bots", bot_id)
+            await self._delete(bot_id)
         except (DatabaseError, RefusalError) as error:
             raise failure("Error deleting Openai bot") from error
         return {"bot": {"id": bot_id}}
+
+    async def _delete(self, bot_id: str) -> None:
+        for session in await self.store.all("sessions", botId=bot_id):
+            await self.store.delete("sessions", session["id"])
+        await self.store.delete("bots", bot_id)
 
     async def _bot_id(self, call: Call, owner: str) -> str:
         bot = await self.store.first("bots", id=call.params["openaiBotId"])

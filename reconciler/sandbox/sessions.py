@@ -1,6 +1,6 @@
 """The sessions of bots and the models of OpenAI, in 2.3.6.
 
-Nobody writes to a sandbox, so there are no sessions; and OpenAI is never called.
+Nobody writes to a sandbox, so its only sessions are those of Sandbox.open_session. OpenAI is never called.
 """
 
 from __future__ import annotations
@@ -20,16 +20,27 @@ class Sessions:
     store: Store
 
     async def change_status(self, call: Call) -> Row:
+        """`delete` and `closed` end a contact's sessions on every instance, `paused` and `opened` on one."""
         try:
-            await instance_id(self.store, call)
+            owner = await instance_id(self.store, call)
+            settings = await self.store.first("settings", instanceId=owner)
         except (DatabaseError, RefusalError) as error:
             raise failure("Error changing Openai status") from error
         changed = {"remoteJid": call.body["remoteJid"], "status": call.body["status"]}
+        keeps = call.body["status"] == "closed" and settings is not None and settings["keepOpen"]
+        ends = call.body["status"] in {"delete", "closed"}
+        where = {} if ends else {"instanceId": owner}
+        found = await self.store.all("sessions", remoteJid=call.body["remoteJid"], **where)
+        for session in found:
+            if ends and not keeps:
+                await self.store.delete("sessions", session["id"])
+            else:
+                await self.store.update("sessions", session["id"], {"status": call.body["status"]})
         if call.body["status"] == "delete":
             return {"bot": changed}
         if call.body["status"] == "closed":
             return {"bot": {**call.params, "bot": changed}}
-        return {"bot": {**call.params, "bot": {**changed, "session": {"count": 0}}}}
+        return {"bot": {**call.params, "bot": {**changed, "session": {"count": len(found)}}}}
 
     async def fetch(self, call: Call) -> list[Row]:
         try:
@@ -39,7 +50,8 @@ class Sessions:
                 raise failure("Openai not found")
         except (DatabaseError, RefusalError) as error:
             raise failure("Error fetching sessions") from error
-        return []
+        of_bot = {} if bot is None else {"botId": bot["id"]}
+        return await self.store.all("sessions", instanceId=owner, **of_bot)
 
     async def models(self, call: Call) -> Row:
         """OpenAI is never called, so there is no way for this call to succeed."""

@@ -1,4 +1,4 @@
-"""The sandbox's database: instances, credentials, bots and settings in SQLite.
+"""The sandbox's database: instances, credentials, bots, settings and sessions in SQLite.
 
 Takes the place of the real server's Prisma on PostgreSQL, and refuses what those refuse: texts over their
 column's length, integers beyond 32 bits, NUL characters, broken references. It knows no rule of the server
@@ -116,6 +116,20 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         _text("openaiIdFallback", 100, "REFERENCES bots(id) ON DELETE SET NULL"),
         _text("instanceId", sql=f"NOT NULL UNIQUE {_OF_INSTANCE}"),
     ),
+    "sessions": (
+        _ID,
+        _text("sessionId", 255),
+        _text("remoteJid", 100),
+        _text("pushName"),
+        _text("status"),
+        _bool("awaitUser"),
+        *_TIMES,
+        _text("instanceId", sql=f"NOT NULL {_OF_INSTANCE}"),
+        _text("parameters"),
+        _text("context"),
+        _text("botId"),
+        _text("type", 100),
+    ),
 }
 
 # Names of credentials are unique in the whole database, except for those that Sandbox.seed makes: manifests
@@ -162,7 +176,7 @@ class Store:
 
     def clear(self) -> None:
         """Empties every table of the API's."""
-        for table in ("settings", "bots", "creds", "instances"):
+        for table in ("sessions", "settings", "bots", "creds", "instances"):
             self._db.execute(f"DELETE FROM {table}")
 
     async def first(self, table: str, *, but: str | None = None, **where: Any) -> Row | None:

@@ -94,7 +94,7 @@ class Bots22(Bots):
 
     async def delete(self, call: Call) -> Row:
         bot = await self._own_bot(call, await instance_id(self.store, call), "Openai bot not found")
-        await self.store.delete("bots", bot["id"])
+        await self._delete(bot["id"])
         return {"bot": {"id": bot["id"]}}
 
     async def _own_bot(self, call: Call, owner: str, missing: str) -> Row:
