@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.options import BOTS, FORMAT, PLANNING, SERVER, gathered, offered
+from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
@@ -342,3 +343,7 @@ def completion(shell: str) -> int:
 
     click.echo(script(shell, main), nl=False)
     return 0
+
+
+main.add_command(disable)
+main.add_command(enable)

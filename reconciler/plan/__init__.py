@@ -8,6 +8,17 @@ differ      what differs, field by field
 order       writes in an order that the server accepts; by a simulation, with cycles, claims and parking
 changes     what the plan says, and steps: what it calls
 settings, credentials, rotations, limits: their part of a plan
+switch      the plan of `disable` and `enable`, which know no manifest
 """
 
-__all__ = ["credentials", "differ", "limits", "matching", "options", "parking", "planner", "settings"]
+__all__ = [
+    "credentials",
+    "differ",
+    "limits",
+    "matching",
+    "options",
+    "parking",
+    "planner",
+    "settings",
+    "switch",
+]
