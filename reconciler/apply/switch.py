@@ -13,9 +13,10 @@ from typing import NoReturn
 
 from reconciler.apply import applier
 from reconciler.apply.state import Stop, side_by_side
+from reconciler.domain import markers
 from reconciler.domain.desired import Desired, DesiredInstance, SecretRef
 from reconciler.domain.errors import InstanceError, Position, ReconcilerError, ServerError
-from reconciler.domain.observed import Observed
+from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan
 from reconciler.domain.reports import Switched, SwitchReport
 from reconciler.domain.results import Outcome, Result
@@ -87,7 +88,7 @@ def _chosen(client: Client, observed: Observed, addresses: Sequence[Address], sw
         bots += found
         problems += wrong
         plans.append(planning.plan(seen, found, switch))
-    problems += [] if problems else planning.unmatched(addresses, bots, switch)
+    problems += [] if problems else planning.unmatched(addresses, observed.instances, bots, switch)
     return Chosen(switch, tuple(bots), Plan(client.url, switch.owner, tuple(plans)), tuple(problems))
 
 
@@ -115,8 +116,8 @@ async def run(
     return replace(report, signal=stop.signal)
 
 
-def _switched(chosen: Chosen, one: Choice, result: Result | None, seen: Mapping[str, bool]) -> Switched:
-    """How a bot ended. seen: whether bots are on whose calls were not applied, by id."""
+def _switched(chosen: Chosen, one: Choice, result: Result | None, seen: Mapping[str, RemoteBot]) -> Switched:
+    """How a bot ended. seen: the bots whose calls were not applied as they are now, by id."""
     if result is None:
         return Switched(one.instance, one.label, one.bot.fields.get("enabled") is True, note=one.why)
     if result.outcome is Outcome.APPLIED:
@@ -124,13 +125,19 @@ def _switched(chosen: Chosen, one: Choice, result: Result | None, seen: Mapping[
         if not one.ours and not chosen.switch.on:
             note = "; ".join(filter(None, [note, "it has no marker of ours, so no mark was left"]))
         return Switched(one.instance, one.label, chosen.switch.on, result.outcome, note)
-    return Switched(one.instance, one.label, seen.get(one.bot.id), result.outcome, result.detail)
+    if (now := seen.get(one.bot.id)) is None:
+        return Switched(one.instance, one.label, None, result.outcome, result.detail)
+    on, note = now.fields.get("enabled") is True, result.detail
+    text = str(now.fields.get("description", ""))
+    if not (on or chosen.switch.on) and one.ours and not markers.switched_off(text, chosen.switch.owner):
+        note += "; it is off, but without its mark an apply may switch it on again"
+    return Switched(one.instance, one.label, on, result.outcome, note)
 
 
-async def _seen(client: Client, results: Iterable[Result]) -> dict[str, bool]:
-    """Whether the bots are on whose calls were not applied, by id, where that can be read."""
+async def _seen(client: Client, results: Iterable[Result]) -> dict[str, RemoteBot]:
+    """The bots of the instances where a call was not applied, by id, where they can be read."""
     wanted = {one.change.instance for one in results if one.outcome in {Outcome.FAILED, Outcome.STALE}}
-    found: dict[str, bool] = {}
+    found: dict[str, RemoteBot] = {}
     for instance in sorted(wanted):
         try:
             bots = await client.find(instance)
@@ -138,7 +145,7 @@ async def _seen(client: Client, results: Iterable[Result]) -> dict[str, bool]:
             break
         except InstanceError:
             continue
-        found |= {bot.id: bot.fields["enabled"] is True for bot in bots if "enabled" in bot.fields}
+        found |= {bot.id: bot for bot in bots if "enabled" in bot.fields}
     return found
 
 
@@ -162,6 +169,10 @@ async def _what_goes_on(
 
     async def look(instance: str) -> None:
         nonlocal closed
+        if stop.asked:
+            why = f"the run ended early: {stop.reason}"
+            found.update({id: replace(found[id], unread=why) for id in instances[instance]})
+            return
         fallback = await _fallback(client, instance)
         for id in instances[instance]:
             one = replace(found[id], fallback=fallback == id)

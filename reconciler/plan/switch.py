@@ -17,8 +17,9 @@ from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import ObservedInstance, RemoteBot, not_understood
 from reconciler.domain.plan import Call, Change, InstancePlan, Step, Verb
 from reconciler.domain.text import quoted
+from reconciler.domain.uniqueness import describe, holds, takes
 from reconciler.plan import differ
-from reconciler.plan.matching import Matches, match
+from reconciler.plan.matching import Matches, called, match
 
 _ID = "id:"
 _NOWHERE = Position("", 1, 1)
@@ -105,15 +106,37 @@ def choose(
             known = found.get(choice.bot.id)
             if known is None or known.why:
                 found[choice.bot.id] = choice
-    return sorted(found.values(), key=lambda choice: choice.label), list(problems)
+    refused = {id: why for id, one in found.items() if (why := _refused(one, observed.bots, switch))}
+    possible = [one for id, one in found.items() if id not in refused]
+    return sorted(possible, key=lambda choice: choice.label), [*problems, *refused.values()]
 
 
-def unmatched(addresses: Iterable[Address], chosen: Sequence[Choice], switch: Switch) -> list[str]:
-    """A sentence for each address with a glob that matches no bot."""
+def _refused(choice: Choice, bots: Iterable[RemoteBot], switch: Switch) -> str:
+    """Why the server would refuse to switch a bot, a sentence; "" where it would not."""
+    if choice.why:
+        return ""
+    wanted = takes(OPENAI, _target(choice, switch))
+    for bot in bots:
+        if bot.id != choice.bot.id and (claims := holds(OPENAI, bot.fields) & wanted):
+            return (
+                f"{choice.label}@{choice.instance} cannot be switched {'on' if switch.on else 'off'}: "
+                f"{called(bot)} has {' and '.join(describe(claim) for claim in sorted(claims))} too, and the "
+                "server refuses a change of either; delete one of them, or change it in the manager"
+            )
+    return ""
+
+
+def unmatched(
+    addresses: Iterable[Address], instances: Iterable[str], chosen: Sequence[Choice], switch: Switch
+) -> list[str]:
+    """A sentence for each address with a glob that matches none of the bots of these instances."""
+    names = list(instances)
     return [
         f"no bot with the marker of {switch.owner} matches {quoted(str(each))}"
         for each in addresses
-        if not each.exact and not any(_matches(each, choice) for choice in chosen)
+        if not each.exact
+        and any(matches(name, each.instance) for name in names)
+        and not any(_matches(each, choice) for choice in chosen)
     ]
 
 
