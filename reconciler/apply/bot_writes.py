@@ -125,8 +125,9 @@ async def verify_written(
 
 
 def _without_stamp(fields: Whole, owner: str) -> dict[str, Value | None]:
-    """Fields without the stamp, which nobody declares."""
-    return {**fields, "description": markers.unstamped(str(fields.get("description") or ""), owner)}
+    """Fields without the stamp, which nobody declares. The mark of a bot that is switched off stays."""
+    text = markers.unstamped(str(fields.get("description") or ""), owner, marked=True)
+    return {**fields, "description": text}
 
 
 def _refuse_side_effects(state: State, before: Mapping[str, RemoteBot], own: str, made: str = "") -> None:

@@ -26,6 +26,7 @@ from reconciler.cli.options import (
     offered,
     unless_configured,
 )
+from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
@@ -398,4 +399,6 @@ def completion(shell: str) -> int:
     return 0
 
 
+main.add_command(disable)
+main.add_command(enable)
 keys.bind(main)

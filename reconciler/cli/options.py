@@ -195,7 +195,10 @@ def unless_configured(names: Container[str | None]) -> dict[str, Any]:
 
 
 def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command these options. It gets those that a Request has as one Request."""
+    """Give a command these options. It gets those that a Request has as one Request.
+
+    A command without --bots reads no manifests.
+    """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @wraps(command)
@@ -205,7 +208,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from reconciler.pipeline import Request
 
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**asked), **given)
+            return command(Request(**{"bots": "", **asked}), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

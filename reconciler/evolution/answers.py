@@ -199,6 +199,26 @@ def _instance_id(row: Mapping[Any, object]) -> str:
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,20}Z?", re.ASCII)
 
 
+def open_sessions(data: object, bot: str) -> tuple[str, ...]:
+    """The contacts (JIDs) whose sessions with a bot are open, which it answers even when it is disabled.
+
+    The server lists every bot's sessions when it does not know the bot.
+    """
+    found: list[str] = []
+    for row in as_list(data, "the list of sessions"):
+        match row:
+            case {"botId": str(of), "remoteJid": str(contact), "status": str(status)} if contact:
+                if of == bot and status not in _NOT_ANSWERED:
+                    found.append(contact)
+            case _:
+                raise NotUnderstood("a session lacks its bot, contact or status")
+    return tuple(dict.fromkeys(found))
+
+
+_NOT_ANSWERED = frozenset({"closed", "paused"})
+"""The states of sessions in which the server answers nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """The instances of a server, their ids by name. unread: the number of rows that are not understood.

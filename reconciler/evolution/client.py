@@ -171,6 +171,18 @@ class Client:
         )
         await self._calls.make(request, lambda data: answers.deleted(data, kind.deleted, id))
 
+    async def open_sessions(self, instance: str, id: str) -> tuple[str, ...]:
+        """The contacts (JIDs) with an open session of a bot. They are personal data: for no output."""
+        request = route("GET", "fetchSessions", instance, f"read the sessions of the bot {id}", id=id)
+        read = self.belonging.checked(instance, lambda data: answers.open_sessions(data, id))
+        return await self._calls.make(request, read)
+
+    async def end_sessions(self, instance: str, contact: str) -> None:
+        """Delete a contact's sessions: with every bot, on every instance, as the server has no other way."""
+        body = {"remoteJid": contact, "status": "delete"}
+        request = route("POST", "changeStatus", instance, "end a session", body=body)
+        await self._calls.make(request, lambda data: None)
+
     # -- settings -----------------------------------------------------------------------------
 
     async def settings(self, instance: str, kind: Kind = DEFAULT) -> RemoteSettings:

@@ -10,6 +10,7 @@ changes     what the plan says, and steps: what it calls
 removal     what nothing declares any more, and moves: what appears on another instance
 effect      what a pull request changes, apart from what is to be done without it
 settings, credentials, rotations, limits: their part of a plan
+switch      the plan of `disable` and `enable`, which know no manifest
 """
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "parking",
     "planner",
     "settings",
+    "switch",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -125,6 +126,20 @@ def of_impossible(
     renamed = [name for name, bot in given.matches.orphans if bot.id in ids and target.found is None]
     hint = f"; if you renamed {renamed[0]}, add `previously: [{renamed[0]}]`" if renamed else ""
     return conflict(given.name, target.bot, f"the server would refuse it: {why.reason}{hint}", tuple(ids))
+
+
+def switched_off(given: Inputs, targets: Targets) -> Iterator[Change]:
+    """The bots that `reconciler disable` switched off. They stay off, whatever else is written."""
+    for name, target in targets.items():
+        if target.remote is None or not (day := target.off):
+            continue
+        address = shlex.quote(f"{name}@{given.name}")
+        reason = (
+            f"switched off by hand on {day} with `reconciler disable`: it stays off until you run "
+            f"`reconciler enable {address}`; to make that permanent, set `enabled: false` in its manifest"
+        )
+        ids = (target.remote.id,)
+        yield Change(given.name, name, Verb.SWITCHED_OFF, reason, ids, before=target.remote, at=target.bot.at)
 
 
 # -- what nothing declares --------------------------------------------------------------------

@@ -41,6 +41,7 @@ def draft(given: Inputs) -> Draft:
             *blocked,
             *conflicts,
             *_bot_changes(given, wanted, ordered, obstacles),
+            *changes.switched_off(given, wanted),
             *changes.reports(given, wanted, settings_problem=bool(settings_draft.problem)),
         ),
         settings_part.before,
@@ -50,7 +51,7 @@ def draft(given: Inputs) -> Draft:
         tuple(removal.old_credentials(given)),
         _left(given, possible, written, moves),
         frozenset(str(target.fields["openaiCredsId"]) for target in possible.values()),
-        sum(name not in written for name in possible),
+        sum(name not in written and not target.off for name, target in possible.items()),
     )
 
 

@@ -49,6 +49,11 @@ class Target:
         return self.found is None or self.recreate or not differ.equal(self.start, self.fields)
 
     @property
+    def off(self) -> str:
+        """The day on which `reconciler disable` switched the bot off, which it stays; "" for none."""
+        return "" if self.remote is None else differ.switched_off(self.bot, self.remote.fields, self.owner)
+
+    @property
     def cause(self) -> Cause:
         """Who moved since the last apply, where the bot was applied before."""
         start = {**self.start, "openaiCredsId": self.fields["openaiCredsId"]} if self.late else self.start
@@ -115,9 +120,7 @@ def target_of(
 
 def _start(remote: RemoteBot, versions: CredentialVersions | None, owner: str) -> Fields:
     """A bot as it is compared."""
-    fields = remote.fields
-    if "description" in fields:
-        fields = {**fields, "description": markers.unstamped(str(fields["description"]), owner)}
+    fields = differ.bare(remote.fields, owner)
     if versions is not None and versions.old:
         fields = {**fields, "openaiCredsId": versions.seen(str(fields.get("openaiCredsId", "")))}
     return fields

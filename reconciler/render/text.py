@@ -74,6 +74,7 @@ def counts(plan: Plan) -> str:
         (sum(each.get(Verb.BLOCKED, 0) for each in (number, keys, settings)), "change", " blocked"),
         (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
+        (number.get(Verb.SWITCHED_OFF, 0), "bot", " switched off"),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
         (keys.get(Verb.UNMANAGED, 0) - unread[Of.CREDENTIAL], "old credential", " kept"),
         (unread.total(), "row", " not understood"),

@@ -33,7 +33,7 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-_WORDS = {Verb.BLOCKED: "blocked", Verb.SWITCHED_OFF: "switched off"}
+_WORDS = {Verb.BLOCKED: "blocked"}
 
 
 def word(verb: Verb) -> str:

@@ -59,10 +59,15 @@ class Bots:
     async def delete(self, call: Call) -> Row:
         try:
             bot_id = await self._bot_id(call, await instance_id(self.store, call))
-            await self.store.delete(bots_of(self.kind), bot_id)
+            await self._delete(bot_id)
         except (DatabaseError, RefusalError) as error:
             raise failure(f"Error deleting {self.kind.title} bot") from error
         return {"bot": {"id": bot_id}}
+
+    async def _delete(self, bot_id: str) -> None:
+        for session in await self.store.all("sessions", botId=bot_id):
+            await self.store.delete("sessions", session["id"])
+        await self.store.delete(bots_of(self.kind), bot_id)
 
     async def _completed(self, call: Call, owner: str) -> Body:
         """The body with the settings' values. They are read, and made, only if something in it is falsy."""

@@ -123,6 +123,13 @@ class Sandbox:
         """
         self._run(lambda store: _seed(store, instances))
 
+    def open_session(self, instance: str, bot: str, contact: str, status: str = "opened") -> None:
+        """Makes a session of the bot with this id, as a message of a contact does on the real server.
+
+        contact: its JID. Raises ReconcilerError if there is no such instance.
+        """
+        self._run(lambda store: _open_session(store, instance, bot, contact, status))
+
     def clear(self) -> None:
         """Empties the database and forgets the calls, as a new sandbox would be."""
         self._run(_clear)
@@ -242,6 +249,20 @@ async def _seed_instance(store: Store, name: str, creds: Iterable[str]) -> None:
         if not await store.first("creds", name=creds_name, instanceId=instance["id"]):
             key = SEEDED_KEY + new_id()
             await store.insert("creds", {"name": creds_name, "apiKey": key, "instanceId": instance["id"]})
+
+
+async def _open_session(store: Store, instance: str, bot: str, contact: str, status: str) -> None:
+    row = await store.first("instances", name=instance)
+    if row is None:
+        raise ReconcilerError(f"The sandbox has no instance {instance!r}.")
+    values = {
+        "sessionId": contact,
+        "remoteJid": contact,
+        "status": status,
+        "awaitUser": True,
+        "type": "openai",
+    }
+    await store.insert("sessions", {**values, "botId": bot, "instanceId": row["id"]})
 
 
 async def _clear(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The sandbox's database: instances, credentials, and each kind's bots and settings, in SQLite.
+"""The sandbox's database: instances, credentials, each kind's bots and settings, and sessions, in SQLite.
 
 Takes the place of the real server's Prisma on PostgreSQL, and refuses what those refuse: texts over their
 column's length, integers beyond 32 bits, NUL characters, broken references. It knows no rule of the server
@@ -139,6 +139,20 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
     ),
     **{bots_of(kind): _bots(kind) for kind in KINDS.values()},
     **{settings_of(kind): _settings(kind) for kind in KINDS.values()},
+    "sessions": (
+        _ID,
+        _text("sessionId", 255),
+        _text("remoteJid", 100),
+        _text("pushName"),
+        _text("status"),
+        _bool("awaitUser"),
+        *_TIMES,
+        _text("instanceId", sql=f"NOT NULL {_OF_INSTANCE}"),
+        _text("parameters"),
+        _text("context"),
+        _text("botId"),
+        _text("type", 100),
+    ),
 }
 
 # Names of credentials are unique in the whole database, except for those that Sandbox.seed makes: manifests

@@ -85,7 +85,7 @@ class Bots22(Bots):
 
     async def delete(self, call: Call) -> Row:
         bot = await self._own_bot(call, self._words.missing[1])
-        await self.store.delete(bots_of(self.kind), bot["id"])
+        await self._delete(bot["id"])
         return {self._words.deleted: {"id": bot["id"]}}
 
     async def _own_bot(self, call: Call, missing: str) -> Row:

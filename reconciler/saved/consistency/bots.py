@@ -10,7 +10,7 @@ from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import Kind, Value
 from reconciler.domain.plan import NEW_BOT, Call, Change, Step, Verb
 from reconciler.domain.text import is_id
-from reconciler.plan.differ import same, update_body
+from reconciler.plan.differ import bare, same, update_body
 from reconciler.plan.parking import parked_trigger
 from reconciler.saved.consistency import fields, settings
 from reconciler.saved.consistency.contradiction import refuse_change
@@ -91,9 +91,7 @@ def _check_bodies(change: Change, steps: Sequence[Step], owner: str, kind: Kind)
 
 def _target(change: Change, owner: str) -> dict[str, Value]:
     """The bot as the change says that it will be."""
-    target = {} if change.before is None else dict(change.before.fields)
-    if "description" in target:
-        target["description"] = markers.unstamped(str(target["description"]), owner)
+    target = {} if change.before is None else dict(bare(change.before.fields, owner))
     for field in change.fields:
         if field.after is None:
             target.pop(field.name, None)
@@ -112,11 +110,7 @@ def _check_step(change: Change, step: Step, now: Fields, owner: str, kind: Kind)
             if step.body:
                 refuse_change(change, f"the call {step.call.value!r} sends something")
         case Call.UPDATE | Call.PARK:
-            before = dict(now)
-            if step.call is Call.UPDATE:
-                before["description"] = ""
-            elif "description" in before:
-                before["description"] = markers.unstamped(str(before["description"]), owner)
+            before = {**bare(now, owner), **({"description": ""} if step.call is Call.UPDATE else {})}
             after = {**before, **step.body}
             known = after.get("botType") in kind.keys and after.get("triggerType") in kind.trigger_parts
             if not known or update_body(before, after, kind).keys() != step.body.keys():

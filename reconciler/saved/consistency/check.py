@@ -97,7 +97,8 @@ def _check_places(instance: InstancePlan) -> None:
 def _checked_writes(instance: InstancePlan) -> Mapping[str, Change]:
     """The changes that write, by label. Each bot, credential and row of settings has one at most.
 
-    What is written is not reported as well, and each call belongs to a change that writes.
+    What is written is not reported as well, but for a bot that is switched off and stays so; and each call
+    belongs to a change that writes.
     """
     where = f"the instance {instance.name!r}"
     writes = {change.label: change for change in instance.changes if change.verb.writes}
@@ -105,6 +106,9 @@ def _checked_writes(instance: InstancePlan) -> Mapping[str, Change]:
     ids = {id for change in writes.values() if change.of is Of.BOT for id in change.ids}
     for change in instance.changes:
         if change.verb.writes or change.of is not Of.BOT:
+            continue
+        if change.verb is Verb.SWITCHED_OFF:
+            _check_switched_off(change, writes.get(change.label))
             continue
         if change.label in writes and writes[change.label].of is Of.BOT:
             refuse_change(change, f"it is written, and reported as {change.verb.value}")
@@ -114,6 +118,22 @@ def _checked_writes(instance: InstancePlan) -> Mapping[str, Change]:
         if step.bot not in writes:
             refuse(f"{step.bot} on {instance.name!r}", f"no change needs the call {step.call.value!r}")
     return writes
+
+
+def _check_switched_off(change: Change, write: Change | None) -> None:
+    """It is off, and what else is written to it leaves it off."""
+    if change.before is None or change.ids != (change.before.id,):
+        refuse_change(change, "it does not say which bot is switched off")
+    if change.before.fields.get("enabled") is not False:
+        refuse_change(change, "it is reported as switched off, and is on")
+    if write is None:
+        return
+    if write.ids != change.ids or write.verb is Verb.DELETE:
+        refuse_change(
+            change, f"it is reported as switched off, and another bot or its {write.verb.value} is written"
+        )
+    if any(field.name == "enabled" and field.after is not False for field in write.fields):
+        refuse_change(change, "it is reported as switched off, and switched on")
 
 
 def _check_change(
