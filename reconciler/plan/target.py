@@ -73,8 +73,8 @@ class Target:
     @property
     def leaves_credential(self) -> bool:
         """Whether the bot is to use another credential than it does now, by whatever step."""
-        now = self.remote and self.remote.fields.get("openaiCredsId")
-        return now is not None and now != self.fields["openaiCredsId"]
+        wanted = self.fields["openaiCredsId"]
+        return self.remote is not None and self.remote.fields.get("openaiCredsId") != wanted
 
 
 def target_of(
@@ -89,16 +89,17 @@ def target_of(
     kind: Kind = OPENAI,
 ) -> Target:
     """The target of a bot. settings: those that a create copies. recreate: instead of an update."""
-    remote = found.remote if found else None
-    start = _start(remote, None if late else versions, owner) if remote else {}
+    start = _start(found.remote, None if late else versions, owner) if found else {}
     creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
-    if found is not None and remote is not None:
-        fields = differ.update_target(bot, creds_id, owner, remote, kind)
+    there = None
+    if found is not None:
+        there = found.remote.fields
+        fields = differ.update_target(bot, creds_id, owner, found.remote, kind)
         target = Target(bot, owner, found, versions, start, fields, late=late)
         # Only a bot with our marker is ever deleted to be replaced.
         if not (recreate and found.how is How.MARKER and target.differs):
             return target
-    fields = differ.create_target(bot, creds_id, owner, settings, remote.fields if remote else None, kind)
+    fields = differ.create_target(bot, creds_id, owner, settings, there, kind)
     return Target(bot, owner, found, versions, start, fields, found is not None, late)
 
 

@@ -402,7 +402,7 @@ def test_a_bot_whose_credential_is_not_shown_may_use_the_old_key(shop: Shop) -> 
 
 @pytest.mark.parametrize("key", ["", "sk-...abcd", None])
 def test_a_server_that_shows_no_keys_is_not_taken_for_one_with_others(stage: Stage, key: str | None) -> None:
-    stage.world.instance(LOJA)
+    stage.world.instance(LOJA, "another")
 
     def tell(request: Request, raw: bytes) -> bytes:
         if request.method != "GET" or not request.path.startswith("/openai/creds/"):

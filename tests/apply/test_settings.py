@@ -264,6 +264,7 @@ def _edited(request: Request, **fields: Json) -> bytes:
             "echo",
             "failed: the server changed keepOpen, which was not sent, from true to false",
         ),
+        ({"ignoreJids": ["late@g.us", "@g.us"]}, "echo", "applied"),  # the server adds JIDs at run time
         ({}, None, "applied"),
         ({}, {"error": True}, "applied"),
         ({}, "echo", "applied"),
@@ -318,6 +319,20 @@ def test_the_fallback_is_pointed_to_a_bot_that_is_there(shop: Shop, faults: list
     assert shop.stage.apply(shop.points(shop.bia), faults=faults) == {SETTINGS: "applied"}
     assert shop.fallback == shop.bia
     _same(before, shop.row(), "openaiIdFallback", "fallbackId")
+
+
+def test_the_older_way_to_set_the_fallback_knows_no_newer_one(shop: Shop) -> None:
+    bodies: list[Json] = []
+
+    def edit(request: Request) -> bytes:
+        if request.method == "POST":
+            bodies.append(body_of(request.raw))
+        return request.raw
+
+    assert shop.stage.apply(shop.points(shop.bia), edit=edit) == {SETTINGS: "applied"}
+    ways = [{n: v for n, v in body.items() if "allback" in n} for body in bodies]
+    older = shop.stage.sandbox.options.version.startswith("2.2")
+    assert ways == [{"fallbackId": shop.bia}, {"openaiIdFallback": shop.bia}][: 2 if older else 1]
 
 
 def test_the_fallback_is_pointed_to_a_bot_that_is_made_in_the_same_run(shop: Shop) -> None:

@@ -154,6 +154,12 @@ def test_settings_are_not_made_for_nothing() -> None:
         assert planned(settings, NONE).changes == ()
 
 
+def test_a_fallback_alone_makes_the_settings() -> None:
+    plan = planned(wants(fallback="ana"), NONE, [bot("ana", "a1", creds="main")], [])
+    assert bodies(plan) == [ROW]
+    assert bodies(plan, Call.FALLBACK) == [{"fallbackId": "new bot ana"}]
+
+
 SECOND = (
     "create a second key at OpenAI, which costs nothing in the same project, and write "
     "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
@@ -213,6 +219,12 @@ def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> N
     plan = planned(wants({"expire": 60}, "main"), there, [bot("ana", "a1")])
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE]
     assert plan.steps[1].body["expire"] == 60
+
+
+def test_bots_copy_the_jids_that_are_merged() -> None:
+    wanted = wants({"ignoreJids": ("a",)}, merge=True)
+    plan = planned(wanted, row(ignoreJids=("b",)), [bot("ana", "a1")])
+    assert plan.steps[1].body["ignoreJids"] == ("b", "a")
 
 
 def sharing(name: str, key: str) -> DesiredBot:
