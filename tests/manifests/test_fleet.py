@@ -360,6 +360,10 @@ BROKEN: dict[str, tuple[dict[str, str], list[str]]] = {
         {D: f"bots: {{promo: {{{BOT.replace('x', 'p')}}}}}", "loja.yaml": "bots: {‸prmo: false}"},
         ["no folder's file above has a bot 'prmo'", "did you mean 'promo'?", "remove this line"],
     ),
+    "opted out of nothing, in a folder and below it": (
+        {D: "bots: {‸b: false}", "loja.yaml": "bots: {b: false}"},
+        ["no folder's file above has a bot 'b'"],
+    ),
     "opted out of its own": ({"loja.yaml": "bots: {‸a: false}"}, ["no folder's file above"]),
     "opted out of nothing in a folder": ({D: "bots: {‸b: false}"}, ["no folder's file above has a bot 'b'"]),
     "opted out quoted": ({"loja.yaml": "bots: {a: ‸'false'}"}, ["bot 'a' must be a mapping"]),

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.hidden import KEY, Hidden
+from reconciler.domain.desired import DesiredBot, Fields, UrlRef
+from reconciler.domain.hidden import KEY, Hidden, of_ref
 from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import FieldChange
@@ -16,6 +16,7 @@ from reconciler.plan import differ
 from tests.plan.builders import DEFAULTS, bot, remote
 
 OWNER = "gitops"
+UNKNOWN = of_ref(UrlRef("env", "URL"), "URL is not set")
 SECRET, OTHER = Hidden("https://e.x/?token=***", "s1"), Hidden("https://e.x/?token=***", "s2")
 
 
@@ -48,10 +49,12 @@ SECRET, OTHER = Hidden("https://e.x/?token=***", "s1"), Hidden("https://e.x/?tok
         ((SECRET,), (OTHER,), False),
         (SECRET, "https://e.x/?token=***", True),
         ((SECRET,), ("https://e.x/?token=***",), True),
+        (UNKNOWN, None, False),
+        (UNKNOWN, 5, False),
     ],
 )
 def test_what_means_the_same(one: Value | None, other: Value | None, same: bool) -> None:
-    """The last two: what a saved plan has, which holds no secret."""
+    """A saved plan holds no secret; a value that is not available is no value that is not there."""
     assert differ.same(one, other) is same
     assert differ.same(other, one) is same
 
