@@ -591,7 +591,7 @@ class Runner:
             for item, after in zip(items, [*items[1:], None], strict=False):
                 os.write(writer, f"{item.nodeid}\n".encode())
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.setitimer(signal.ITIMER_REAL, 30 + 30 * self.passed[item.nodeid].seconds)
+                signal.setitimer(signal.ITIMER_REAL, 10 + 20 * self.passed[item.nodeid].seconds)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self.session.testsfailed:
                     os._exit(1)
