@@ -13,6 +13,8 @@ from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import FieldChange
 from reconciler.plan import differ
+from reconciler.plan.matching import Found, How
+from reconciler.plan.target import target_of
 from tests.plan.builders import DEFAULTS, bot, remote
 
 OWNER = "gitops"
@@ -342,3 +344,16 @@ def test_what_has_no_stamp_or_cannot_be_written_gets_none(edits: Fields) -> None
 def test_what_is_no_whole_bot_gets_no_stamp(name: str) -> None:
     fields = {**remote("i1", "x").fields, "description": "[gitops:ana]~01234567"}
     assert differ.restamped({n: v for n, v in fields.items() if n != name}, OWNER) is None
+
+
+def test_who_moved_is_said_only_of_a_bot_that_differs() -> None:
+    """A bot that is moved aside for another is written, and as it should be all the same."""
+    there = applied(bot("ana", "x"), expire=300)
+    for expire, cause in ((300, ""), (5, "pending")):
+        declared = bot("ana", "x", expire=expire)
+        found = Found(there, How.MARKER)
+        target = target_of(
+            declared, found, None, RemoteSettings(False, {}), OWNER, recreate=False, late=False
+        )
+        assert differ.cause(declared, there, OWNER) == "pending"
+        assert (target.cause, target.differs) == (cause, bool(cause))
