@@ -134,6 +134,14 @@ def test_two_steps_of_one_bot_start_from_what_the_first_left(shop: Shop) -> None
     assert shop.named("ana")["expire"] == 6
 
 
+def test_only_the_last_step_of_a_bot_has_a_note(shop: Shop) -> None:
+    change, first = updated("ana", shop.ana, {"expire": 5})
+    second = Step(Call.UPDATE, "ana", first.id, {**first.body, "expire": 6})
+    plan = instance(LOJA, [change], [first, second])
+    assert only(shop.stage.apply(plan, faults=[LOST, *[GATEWAY] * 3])) == "applied"
+    assert shop.named("ana")["expire"] == 6
+
+
 def test_what_is_left_parked_says_so(shop: Shop) -> None:
     change, step = updated("ana", shop.ana, {"triggerType": "keyword", "triggerOperator": "regex"})
     park = Step(Call.PARK, "ana", step.id, {**step.body, "triggerValue": "(?!)parked by gitops: ana"})

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply import applier
 from reconciler.domain.plan import InstancePlan
 from tests.apply.stage import (
     BOT,
@@ -296,9 +297,45 @@ def test_a_row_that_is_not_understood_is_not_written_over(shop: Shop, field: str
             return raw
         return answer(200, json.dumps({**body_of(raw), field: "seven"}).encode())
 
-    [told] = shop.stage.apply(shop.plan({"expire": 60}), tell=tell).values()
-    assert told.startswith(f"failed: its row is not understood: {field} is not of type")
+    for plan in (shop.plan({"expire": 60}), shop.points(shop.bia)):
+        [told] = shop.stage.apply(plan, tell=tell).values()
+        assert told.startswith(f"failed: its row is not understood: {field} is not of type")
     assert shop.row() == before
+
+
+def test_a_row_that_is_not_understood_after_a_call_is_not_seen(shop: Shop) -> None:
+    wrote = False
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal wrote
+        wrote = wrote or request.writes
+        if not wrote or "/fetchSettings/" not in request.path:
+            return raw
+        row = {name: value for name, value in body_of(raw).items() if "allback" not in name}
+        return answer(200, json.dumps({**row, "expire": "never"}).encode())
+
+    for plan in (shop.plan({"expire": 60}), shop.points(shop.bia)):
+        wrote = False
+        [told] = shop.stage.apply(plan, tell=tell).values()
+        unseen = "failed: the server answered that it is done, but the result could not be read: its row is"
+        assert told.startswith(unseen)
+
+
+def test_a_run_that_is_stopped_saves_no_second_time(shop: Shop) -> None:
+    stop = applier.Stop()
+    sent = 0
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal sent
+        if not request.writes:
+            return raw
+        stop.reason = "it was interrupted"
+        sent += 1
+        return answer(502)
+
+    told = shop.stage.apply(shop.plan({"expire": 60}), tell=tell, stop=stop)[SETTINGS]
+    assert told.startswith("failed: It is not known whether the server did this: save the settings")
+    assert sent == 1
 
 
 # -- the fallback -------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from reconciler.domain.plan import FieldChange
 from reconciler.plan import differ
 from reconciler.plan.matching import Found, How
 from reconciler.plan.target import target_of
-from tests.plan.builders import DEFAULTS, bot, remote
+from tests.plan.builders import AT, DEFAULTS, bot, remote
 
 OWNER = "gitops"
 UNKNOWN = of_ref(UrlRef("env", "URL"), "URL is not set")
@@ -84,6 +84,7 @@ def test_which_bots_are_equal(one: Fields, other: Fields, equal: bool) -> None:
         (("a", "b", "c"), ("a", "x", "c"), [("[1]", "b", "x")]),
         (("a", "b"), ("a", "b", "c", "d"), [("[2]", None, "c"), ("[3]", None, "d")]),
         (("a", "b", "c"), ("a",), [("[1]", "b", None), ("[2]", "c", None)]),
+        (("a", "b"), ("b", "a", "a"), [("[0]", None, "b"), ("[1]", "b", "a")]),
         (("a",), None, [("[0]", "a", None)]),
         (None, ("a",), [("[0]", None, "a")]),
         (None, None, None),
@@ -357,3 +358,20 @@ def test_who_moved_is_said_only_of_a_bot_that_differs() -> None:
         )
         assert differ.cause(declared, there, OWNER) == "pending"
         assert (target.cause, target.differs) == (cause, bool(cause))
+
+
+@pytest.mark.parametrize(
+    ("declared", "trigger", "value"),
+    [
+        ({}, "keyword", "oi"),
+        ({}, "advanced", "oi"),
+        ({}, "all", ""),
+        ({"triggerValue": "mine"}, "all", "oi"),
+    ],
+)
+def test_which_value_a_trigger_leaves_behind(declared: Fields, trigger: str, value: str) -> None:
+    desired = DesiredBot("ana", declared, None, AT)
+    target = {"triggerType": trigger, "triggerOperator": "equals", "triggerValue": "oi"}
+    assert differ.without_stale_trigger(desired, target) == {**target, "triggerValue": value}
+    del target["triggerValue"]
+    assert differ.without_stale_trigger(desired, target) == target

@@ -336,6 +336,12 @@ def test_2_2_takes_another_bot_as_the_fallback(fallback: str, calls: list[Call])
     assert [step.call for step in plan.steps] == calls
 
 
+def test_what_2_2_does_not_show_is_sent_with_the_fallback_too() -> None:
+    wanted = wants({"debounceTime": 5}, fallback="bia")
+    plan = planned(wanted, row("i1", ["debounceTime"], debounceTime=None), TWO, [ANA, BIA])
+    assert bodies(plan, Call.FALLBACK) == [{"debounceTime": 5, "fallbackId": "i2"}]
+
+
 def test_settings_and_fallback_stand_around_the_bots() -> None:
     plan = planned(wants({"expire": 60}, "main", "ana"), NONE, TWO)
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE, Call.CREATE, Call.FALLBACK]
