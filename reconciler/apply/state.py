@@ -111,6 +111,7 @@ class State:
     the ids of what was created, by label. expected: what each bot should look like before its next step, by
     id: as planned, then as we wrote it. halfway: what a change leaves behind if it ends now, by label.
     fallbacks: the labels of the changes that set the fallback. saved: the settings that this run saved.
+    looked_again: whether the bots were read twice after a call because the first read did not show it.
     """
 
     shared: Shared
@@ -124,6 +125,7 @@ class State:
     halfway: dict[str, str] = field(init=False, default_factory=dict)
     fallbacks: frozenset[str] = field(init=False)
     saved: Fields = field(init=False, default_factory=dict)
+    looked_again: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, self.kind)

@@ -68,6 +68,7 @@ class Client:
     """One server. An async context manager; its methods may be called side by side.
 
     url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
+    cache_delay: seconds after which another read may show what a cache in front of the server did not.
     belonging: which instance each row belongs to, from all that was read.
     """
 
@@ -78,12 +79,14 @@ class Client:
         self.url, self._whole = address.shown(url) or "", url
         self.concurrency = server.concurrency
         self.retry_delay = server.retry_delay
+        self.cache_delay = min(4 * server.retry_delay, server.timeout)
         self.secrets = server.secrets
         self.secrets.add(key)
         self.belonging = Belonging()
         headers = {
             "accept": "application/json",
             "accept-encoding": "gzip",
+            "cache-control": "no-cache",
             "user-agent": f"evolution-reconciler/{__version__}",
         }
         try:

@@ -46,7 +46,7 @@ class Target:
     @property
     def differs(self) -> bool:
         """Whether the bot is to be written."""
-        return self.found is None or self.recreate or not differ.equal(self.start, self.fields)
+        return self.found is None or not differ.equal(self.start, self.fields)
 
     @property
     def off(self) -> str:
@@ -82,8 +82,8 @@ class Target:
     @property
     def leaves_credential(self) -> bool:
         """Whether the bot is to use another credential than it does now, by whatever step."""
-        now = self.remote and self.remote.fields.get("openaiCredsId")
-        return now is not None and now != self.fields["openaiCredsId"]
+        wanted = self.fields["openaiCredsId"]
+        return self.remote is not None and self.remote.fields.get("openaiCredsId") != wanted
 
 
 def target_of(
@@ -102,19 +102,20 @@ def target_of(
 
     settings: those that a create copies. recreate: instead of an update. former: fields that were declared.
     """
-    remote = found.remote if found else None
-    start = _start(remote, None if late else versions, owner) if remote else {}
+    start = _start(found.remote, None if late else versions, owner) if found else {}
     creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
-    if found is not None and remote is not None:
+    there = None
+    if found is not None:
+        there = found.remote.fields
         undeclared = former - bot.fields.keys()
         fresh = differ.create_target(bot, creds_id, owner, settings, None, kind) if undeclared else {}
-        fields = differ.update_target(bot, creds_id, owner, remote, kind, undeclared, fresh)
+        fields = differ.update_target(bot, creds_id, owner, found.remote, kind, undeclared, fresh)
         stuck = tuple(n for n in kind.fields if n in undeclared - fresh.keys() and fields.get(n))
         target = Target(bot, owner, found, versions, start, fields, False, late, undeclared, stuck)
         # Only a bot with our marker is ever deleted to be replaced.
         if not (recreate and found.how is How.MARKER and target.differs):
             return target
-    fields = differ.create_target(bot, creds_id, owner, settings, remote.fields if remote else None, kind)
+    fields = differ.create_target(bot, creds_id, owner, settings, there, kind)
     return Target(bot, owner, found, versions, start, fields, found is not None, late)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import SecretStr
 
+from reconciler.apply.outcomes import Outcomes
 from reconciler.apply.state import NotAppliedError, Shared, State, Stop, explained
 from reconciler.domain.desired import Fields, SecretRef, UrlRef
 from reconciler.domain.errors import ReconcilerError
@@ -163,3 +164,13 @@ def test_a_stop_is_checked_and_the_first_reason_stays() -> None:
 )
 def test_two_sentences(said: str, whole: str) -> None:
     assert explained(ReconcilerError(said), "So it is") == whole
+
+
+def test_a_crash_keeps_the_old_credentials_of_its_instance() -> None:
+    found = state(change("main", Verb.ROTATE, "c1", of=Of.CREDENTIAL), change("ana", Verb.UPDATE, "i1"))
+    Outcomes(found).crashed(KeyError("x"), "ana")
+    assert found.shared.kept == {"c1"}
+    assert {label: result.outcome for label, result in found.results.items()} == {
+        "credential main": Outcome.NOT_ATTEMPTED,
+        "ana": Outcome.FAILED,
+    }

@@ -284,6 +284,7 @@ def test_a_bot_whose_duplicate_goes_first_is_moved_by_its_own_update() -> None:
         ("ana", "it gets the new credential as soon as the server accepts a change to it"),
         ("bia", "it differs, and it gets the new credential"),
     ]
+    assert [[field.name for field in c.fields] for c in update] == [["openaiCredsId"], ["assistantId"]]
     assert calls_of(made)[-3:] == [
         "matriz: update b-bia new credential main@2",
         "matriz: update b-ana new credential main@2",

@@ -350,6 +350,9 @@ def test_borrowers_alone_make_no_settings() -> None:
     assert told(shared_credentials([shared_creds("ana", "x")], {"own@2": "c1"}, NONE)) == [
         ("conflict", "ana", f"{said}name one in its settings, `settings: {{openaiCreds: own}}`")
     ]
+    lost = bot("bia", "y", creds="nope")
+    both = told(shared_credentials([lost, shared_creds("ana", "x")], {"own": "c1"}, NONE))
+    assert [label for _, label, _ in both] == ["bia", "ana"]
     [(verb, label, reason)] = told(shared_credentials([shared_creds("ana", "x")], {}, NONE))
     assert (verb, label) == ("conflict", "ana")
     assert reason.startswith(f"{said}create a second key at OpenAI")
@@ -387,6 +390,26 @@ def test_a_rotation_shows_where_a_key_comes_from_only_where_one_is_made() -> Non
     assert (change.verb, change.fields) == (Verb.ROTATE, (FieldChange("apiKey", None, str(REF)),))
     [change] = keyed({"main": old, "main@2": RemoteCredential("c2", True)}, there).changes
     assert (change.verb, change.fields) == (Verb.ROTATE, ())
+
+
+def test_settings_that_a_bot_makes_move_after_it_though_another_rotation_has_none() -> None:
+    """Both credentials rotate; the new bot makes the settings with the old version of one of them."""
+    old = {name: RemoteCredential(f"c-{name}", same=False, users=frozenset()) for name in ("main", "spare")}
+    desired = DesiredInstance(
+        "loja",
+        (bot("ana", "x", openaiCredsId="c-main"),),
+        AT,
+        (MAIN, DesiredCredential("spare", REF, AT)),
+    )
+    seen = ObservedInstance("loja", (), old, RemoteSettings(False, {}))
+    [made] = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options()).instances
+    assert calls(made) == [
+        "new credential credential main",
+        "new credential credential spare",
+        "create ana",
+        "settings credential main",
+        "old credential credential spare",
+    ]
 
 
 def test_a_fallback_that_goes_to_another_bot_is_named_before_and_after() -> None:

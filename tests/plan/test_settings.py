@@ -153,6 +153,12 @@ def test_settings_are_not_made_for_nothing() -> None:
         assert planned(settings, NONE).changes == ()
 
 
+def test_a_fallback_alone_makes_the_settings() -> None:
+    plan = planned(wants(fallback="ana"), NONE, [bot("ana", "a1", creds="main")], [])
+    assert bodies(plan) == [ROW]
+    assert bodies(plan, Call.FALLBACK) == [{"fallbackId": "new bot ana"}]
+
+
 SECOND = (
     "create a second key at OpenAI, which costs nothing in the same project, and write "
     "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
@@ -212,6 +218,12 @@ def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> N
     plan = planned(wants({"expire": 60}, "main"), there, [bot("ana", "a1")])
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE]
     assert plan.steps[1].body["expire"] == 60
+
+
+def test_bots_copy_the_jids_that_are_merged() -> None:
+    wanted = wants({"ignoreJids": ("a",)}, merge=True)
+    plan = planned(wanted, row(ignoreJids=("b",)), [bot("ana", "a1")])
+    assert plan.steps[1].body["ignoreJids"] == ("b", "a")
 
 
 def sharing(name: str, key: str) -> DesiredBot:
@@ -321,6 +333,12 @@ def test_a_bot_that_is_deleted_takes_the_fallback_with_it(bots: list[DesiredBot]
 def test_2_2_takes_another_bot_as_the_fallback(fallback: str, calls: list[Call]) -> None:
     plan = planned(wants(fallback=fallback), row("i1", ["debounceTime"]), TWO, [ANA, BIA])
     assert [step.call for step in plan.steps] == calls
+
+
+def test_what_2_2_does_not_show_is_sent_with_the_fallback_too() -> None:
+    wanted = wants({"debounceTime": 5}, fallback="bia")
+    plan = planned(wanted, row("i1", ["debounceTime"], debounceTime=None), TWO, [ANA, BIA])
+    assert bodies(plan, Call.FALLBACK) == [{"debounceTime": 5, "fallbackId": "i2"}]
 
 
 def test_settings_and_fallback_stand_around_the_bots() -> None:
