@@ -402,7 +402,7 @@ def test_settings_that_a_bot_makes_move_after_it_though_another_rotation_has_non
         (MAIN, DesiredCredential("spare", REF, AT)),
     )
     seen = ObservedInstance("loja", (), old, RemoteSettings(False, {}))
-    [made] = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options()).instances
+    [made] = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of()).instances
     assert calls(made) == [
         "new credential credential main",
         "new credential credential spare",
