@@ -1,6 +1,6 @@
 """Mutation testing: the code is changed in one small place at a time, and a test must notice.
 
-    CI=true python -m benchmarks.mutants [--sample N] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
+    CI=true python -m benchmarks.mutants [--sample SHARE] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
 
 MODULE is a file below reconciler/. The tests are collected once. First they run on functions that note every
 statement they pass. Then each mutant gets a process of its own, forked after the collection, in which the
@@ -454,7 +454,8 @@ class Runner:
         mutants = [
             mutant
             for path, tree in self.trees.items()
-            for mutant in sorted(_Finder(path, tree).find(), key=lambda m: m.chance)[: self.options.sample]
+            for mutant in _Finder(path, tree).find()
+            if int(mutant.chance[:8], 16) < self.options.sample * 16**8
         ]
         ended = self._ended()
         todo = [m for m in mutants if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
@@ -484,6 +485,8 @@ class Runner:
             for mutant in sorted(own, key=lambda mutant: mutant.line):
                 if ended.get(mutant.id, {"end": ""})["end"] == "survived":
                     print(f"  {mutant.line} {mutant.where}: {mutant.said}")
+        every = Counter(ended.get(mutant.id, {"end": "not run"})["end"] for mutant in mutants)
+        print(f"all: {len(mutants)} mutants, {', '.join(f'{n} {end}' for end, n in every.most_common())}")
 
     # -- which tests pass where ---------------------------------------------------------------
 
@@ -588,7 +591,7 @@ class Runner:
             for item, after in zip(items, [*items[1:], None], strict=False):
                 os.write(writer, f"{item.nodeid}\n".encode())
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.setitimer(signal.ITIMER_REAL, 30 + 30 * self.passed[item.nodeid].seconds)
+                signal.setitimer(signal.ITIMER_REAL, 10 + 20 * self.passed[item.nodeid].seconds)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self.session.testsfailed:
                     os._exit(1)
@@ -628,7 +631,9 @@ def main() -> int:
     )
     parser.add_argument("modules", nargs="+", help="files below reconciler/")
     parser.add_argument("--results", type=Path, default=Path("mutants"), help="where they are kept")
-    parser.add_argument("--sample", type=int, help="so many mutants of each module, by chance")
+    parser.add_argument(
+        "--sample", type=float, default=1.0, help="the share of the mutants that is run, by chance: 0.25"
+    )
     parser.add_argument("--share", type=_share, default=(1, 1), help="1/2 and 2/2: one of two processes")
     parser.add_argument(
         "--longest", type=float, default=60.0, help="seconds of tests for one mutant, at most"

@@ -26,6 +26,7 @@ from reconciler.cli.options import (
     offered,
     unless_configured,
 )
+from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
@@ -164,15 +165,20 @@ def schema(defaults: bool) -> int:
     metavar="REF",
     help="Only instances whose files changed since HEAD left this git branch or commit.",
 )
-def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -> int:
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Only what changes compared with the manifests where HEAD left this git branch or commit.",
+)
+def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler import pipeline
     from reconciler.cli import terminal
 
     with pipeline.out(request) as save:
-        desired = pipeline.desired(request, changed_since)
-        with pipeline.server(request, desired) as server:
-            made = pipeline.plan(request, server, desired)
+        wanted = pipeline.wanted(request, changed_since, base)
+        with pipeline.server(request, wanted.desired) as server:
+            made = pipeline.plan(request, server, wanted)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -180,7 +186,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
     terminal.problems(made)
     if made.problems:
         return 1
-    return 2 if detailed_exitcode and made.writes else 0
+    return 2 if detailed_exitcode and made.pending else 0
 
 
 @main.command()
@@ -393,4 +399,6 @@ def completion(shell: str) -> int:
     return 0
 
 
+main.add_command(disable)
+main.add_command(enable)
 keys.bind(main)

@@ -127,7 +127,24 @@ PLANNING = (
         help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",
     ),
     click.option(
-        "--prune", is_flag=True, help="Delete bots with our marker that no manifest declares any more."
+        "--prune",
+        type=click.Choice(["never", "reviewed", "always"]),
+        default="reviewed",
+        show_default=True,
+        help="When to delete what no manifest declares any more: by a saved or reviewed plan, or by any.",
+    ),
+    click.option(
+        "--scope",
+        type=click.Choice(["all", "declared"]),
+        default="all",
+        show_default=True,
+        help="Which instances to read: all of the server, or only those that manifests declare.",
+    ),
+    click.option(
+        "--known-instance",
+        multiple=True,
+        metavar="GLOB",
+        help="Instances that were yours, although no manifest or commit names them. May be repeated.",
     ),
     click.option(
         "--max-deletes",
@@ -135,7 +152,7 @@ PLANNING = (
         default=5,
         show_default=True,
         metavar="N",
-        help="Refuse to prune more bots than this in one run.",
+        help="Delete nothing when a plan would delete more bots than this.",
     ),
     click.option(
         "--max-delete-share",
@@ -143,7 +160,13 @@ PLANNING = (
         default=50,
         show_default=True,
         metavar="PERCENT",
-        help="Refuse to prune a larger share of an instance's bots than this.",
+        help="Delete nothing when a plan would delete a larger share of an instance's or of all bots.",
+    ),
+    click.option(
+        "--allow-deletes",
+        multiple=True,
+        metavar="CODE",
+        help="Delete beyond the limits, in the plan that shows this code and no other. May be repeated.",
     ),
     FORMAT,
     click.option(
@@ -172,7 +195,10 @@ def unless_configured(names: Container[str | None]) -> dict[str, Any]:
 
 
 def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
-    """Give a command these options. It gets those that a Request has as one Request."""
+    """Give a command these options. It gets those that a Request has as one Request.
+
+    A command without --bots reads no manifests.
+    """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @wraps(command)
@@ -182,7 +208,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from reconciler.pipeline import Request
 
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**asked), **given)
+            return command(Request(**{"bots": "", **asked}), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.domain.findings import Warning
-    from reconciler.domain.reports import ImportReport, UpdateReport
+    from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
 
@@ -103,7 +103,15 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
 
 def problems(made: Plan) -> None:
-    """Say how many problems the plan has, which may have gone to a file."""
+    """Say how many problems the plan has, which may have gone to a file, and which limits it exceeds."""
+    for limit in made.limits:
+        click.echo(f"Error: nothing is deleted: {safe.inert(safe.line(limit))}.", err=True)
+    if made.limits:
+        click.echo(
+            f"To delete them in this plan and no other, pass --allow-deletes {made.approval}, or in a pull "
+            f"request add the label allow-deletes-{made.approval}.",
+            err=True,
+        )
     if made.problems:
         click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 
@@ -154,10 +162,38 @@ def agree(made: Plan, format: str) -> None:
     """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
     if format != "text":
         raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
+    _ask(
+        f"\nApply these changes to {safe.inert(safe.line(made.server))}?",
+        "nothing was applied",
+        "apply changes",
+    )
+
+
+def agree_to_switch(dry: SwitchReport, server: str) -> None:
+    """Ask whether to switch these bots. Raises ReconcilerError as `agree` does."""
+    bots = [one for one in dry.bots if not one.note]
+    if not bots:
+        return
+    instances = values.count(len({one.instance for one in bots}), "instance")
+    way = "on" if dry.on else "off"
+    where = f"on {instances} of {safe.inert(safe.line(server))}"
+    _ask(f"Switch {way} {values.count(len(bots), 'bot')} {where}?", "nothing was switched", "switch bots")
+
+
+def _ask(question: str, not_done: str, task: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ReconcilerError("nothing was applied: pass --yes to apply changes without a terminal.")
-    if not click.confirm(f"\nApply these changes to {safe.inert(safe.line(made.server))}?", err=True):
-        raise ReconcilerError("nothing was applied.")
+        raise ReconcilerError(f"{not_done}: pass --yes to {task} without a terminal.")
+    if not click.confirm(question, err=True):
+        raise ReconcilerError(f"{not_done}.")
+
+
+def switched(report: SwitchReport) -> None:
+    """Show how a `disable` or an `enable` ended; what could not be switched goes to stderr."""
+    from reconciler.render import switched
+
+    click.echo(switched.text(report, paint=_paint()), nl=False, color=_color())
+    for problem in report.problems:
+        click.echo(f"Error: {safe.inert(safe.line(problem))}", err=True)
 
 
 @contextmanager

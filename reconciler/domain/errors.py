@@ -32,7 +32,22 @@ class Unauthorized(InstanceError):
 
 
 class Disabled(InstanceError):
-    """The server runs without its OpenAI integration."""
+    """The server has this kind of bot switched off."""
+
+
+class Absent(InstanceError):
+    """The server's version does not have this kind of bot yet."""
+
+
+class Foreign(InstanceError):
+    """Something other than the server answered a read of this instance.
+
+    everywhere: the sentence of the ServerError for when every instance is answered so.
+    """
+
+    def __init__(self, sentence: str, everywhere: str) -> None:
+        super().__init__(sentence)
+        self.everywhere = everywhere
 
 
 class Refused(InstanceError):

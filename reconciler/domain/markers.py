@@ -1,7 +1,8 @@
-"""Ownership markers in descriptions: `Front desk [gitops:atendimento]~9d1f03ab`.
+"""Ownership markers in descriptions: `Front desk [gitops:atendimento]~9d1f03ab~off20261128`.
 
 A bot on the server has no name, only a description of at most 255 characters. The marker in it says
-whose the bot is and what its manifest calls it, and the stamp behind it what the last apply wrote.
+whose the bot is and what its manifest calls it, the stamp behind it what the last apply wrote, and the mark
+behind that when `reconciler disable` switched the bot off.
 """
 
 from __future__ import annotations
@@ -14,8 +15,14 @@ from functools import cache
 OWNER = re.compile(r"(?=[0-9_.-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_.-]{0,31}")
 """What an owner may be called: not digits alone, so that `[8:18]` is a time of day."""
 
+_OFF = r"[ \t]*~[ \t]*off[ _-]?([0-9]{4})-?(0[1-9]|1[0-2])-?(0[1-9]|[12][0-9]|3[01])\b"
+"""The mark, as a person may have left it. We write `~off20261128`, a form that earlier versions, which do not
+know it, take for the end of a description."""
+
 _ANY = re.compile(
-    r"\[\s*([a-z0-9][a-z0-9_.-]{0,31})\s*:\s*([a-z0-9][a-z0-9-]*)\s*\](~[0-9a-f]{8}\b)?", re.IGNORECASE
+    r"\[\s*([a-z0-9][a-z0-9_.-]{0,31})\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]"
+    rf"(~[0-9a-f]{{8}}\b(?:{_OFF})?|{_OFF})?",
+    re.IGNORECASE,
 )
 
 _AT_THE_END = re.compile(r"(?:~\w*)?[\s.,;:!?)…]*")
@@ -30,11 +37,15 @@ STAMP_LENGTH = len("~") + 8
 
 _STAMP = r"(?:~([0-9a-f]{4})([0-9a-f]{4})\b)?"
 
+_MARK = rf"(?:{_OFF})?"
+
 
 @cache
 def pattern(owner: str) -> re.Pattern[str]:
     """Our own marker is found even where a person has changed its case or spacing."""
-    return re.compile(rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]{_STAMP}", re.IGNORECASE)
+    return re.compile(
+        rf"\[\s*{re.escape(owner)}\s*:\s*([a-z0-9][a-z0-9-]*)\s*\]{_STAMP}{_MARK}", re.IGNORECASE
+    )
 
 
 def owners(description: str) -> set[str]:
@@ -66,27 +77,52 @@ def claimed(text: str) -> str:
     return ""
 
 
-def describe(text: str, owner: str, name: str) -> str:
+def describe(text: str, owner: str, name: str, off: str = "", stamp: str = "") -> str:
     """The description to be stored: the human's text, then the marker. What is too long costs the text.
 
-    There is always room left for a stamp, which comes with the next write.
+    There is always room left for a stamp, which comes with the next write. off: the day since which the bot
+    is switched off, which is marked.
     """
-    marker = f"[{owner}:{name}]"
+    marker, mark = f"[{owner}:{name}]", _mark(off)
     text = text.rstrip()
     if not text:
-        return marker
-    room = LIMIT - STAMP_LENGTH - len(marker) - 1
+        return marker + stamp + mark
+    room = LIMIT - STAMP_LENGTH - len(marker) - len(mark) - 1
     if len(text) > room:
         text = text[: room - 1].rstrip() + "…"
-    return f"{text} {marker}"
+    return f"{text} {marker}{stamp}{mark}"
 
 
 def with_stamp(description: str, owner: str, name: str, stamp: str) -> str:
     """The description with a stamp behind our marker, in the place of the one that may be there."""
-    stamped = pattern(owner).sub(lambda _: f"[{owner}:{name}]{stamp}", description)
-    if len(stamped) <= LIMIT:
-        return stamped
-    return describe(human_text(description, owner), owner, name) + stamp
+    return _written(description, owner, name, switched_off(description, owner), stamp)
+
+
+def with_mark(description: str, owner: str, name: str, off: str) -> str:
+    """The description with a mark that the bot is switched off since a day (2026-11-28); "" takes it away."""
+    return _written(description, owner, name, off, stamped(description, owner))
+
+
+def _written(description: str, owner: str, name: str, off: str, stamp: str) -> str:
+    written = pattern(owner).sub(lambda _: f"[{owner}:{name}]{stamp}{_mark(off)}", description)
+    if len(written) <= LIMIT:
+        return written
+    return describe(human_text(description, owner), owner, name, off, stamp)
+
+
+def switched_off(description: str, owner: str) -> str:
+    """The day in the mark of a bot that `reconciler disable` switched off, as in 2026-11-28; "" for none."""
+    found = pattern(owner).search(description)
+    return _day(found) if found else ""
+
+
+def _day(found: re.Match[str]) -> str:
+    return "-".join(found.group(4, 5, 6)) if found[4] else ""
+
+
+def _mark(off: str) -> str:
+    """What is noted behind the stamp of a bot that is switched off since this day."""
+    return f"~off{off.replace('-', '')}" if off else ""
 
 
 def human_text(description: str, owner: str) -> str:
@@ -107,9 +143,16 @@ def marked(description: str, owner: str, name: str) -> bool:
     return len(pattern(owner).findall(description)) == 1 and f"[{owner}:{name}]" in description
 
 
-def unstamped(description: str, owner: str) -> str:
-    """The description without the stamp after our marker."""
-    return pattern(owner).sub(lambda found: found[0].partition("~")[0], description)
+def unstamped(description: str, owner: str, *, marked: bool = False) -> str:
+    """The description without the stamp after our marker, and without the mark.
+
+    marked: the mark stays, in the form that we write.
+    """
+
+    def bare(found: re.Match[str]) -> str:
+        return found[0].partition("~")[0].rstrip() + (_mark(_day(found)) if marked else "")
+
+    return pattern(owner).sub(bare, description)
 
 
 def stamp(declared: object, state: object) -> str:

@@ -28,9 +28,10 @@ class Of(StrEnum):
 
 
 class Verb(StrEnum):
-    """What a plan does with a bot. The last four are reports: no call is made."""
+    """What a plan does with a bot. From `held` on they are reports: no call is made."""
 
     CREATE = "create"
+    MOVE = "move"  # created here, and then deleted on the instance that it leaves
     UPDATE = "update"
     ADOPT = "adopt"
     REPLACE = "replace"
@@ -38,7 +39,11 @@ class Verb(StrEnum):
     DELETE = "delete"
     BLOCKED = "held"  # not made, as nobody reviewed it
     CONFLICT = "conflict"
-    ORPHAN = "orphan"
+    ORPHAN = "orphan"  # no longer declared, and kept
+    FORGET = "forget"  # no longer declared, and not managed from now on
+    SWITCHED_OFF = "off"  # switched off by hand, and left so
+    BEFORE = "before"  # also planned without this pull request, and not made
+    WITHDRAWN = "withdrawn"  # planned without this pull request, and not any more with it
     UNMANAGED = "unmanaged"
 
     @property
@@ -46,8 +51,37 @@ class Verb(StrEnum):
         """Whether calls are made for it."""
         return self not in _REPORTS
 
+    @property
+    def creates(self) -> bool:
+        """Whether what it is about is missing on its instance, and is created there."""
+        return self in {Verb.CREATE, Verb.MOVE}
 
-_REPORTS = frozenset({Verb.BLOCKED, Verb.CONFLICT, Verb.ORPHAN, Verb.UNMANAGED})
+
+_REPORTS = frozenset(
+    {
+        Verb.BLOCKED,
+        Verb.CONFLICT,
+        Verb.ORPHAN,
+        Verb.FORGET,
+        Verb.SWITCHED_OFF,
+        Verb.BEFORE,
+        Verb.WITHDRAWN,
+        Verb.UNMANAGED,
+    }
+)
+
+
+class Prune(StrEnum):
+    """When bots and credentials that nothing declares any more are deleted."""
+
+    NEVER = "never"
+    REVIEWED = "reviewed"  # by a saved or a reviewed plan that shows it
+    ALWAYS = "always"  # by a plain apply too
+
+
+Note = Literal["", "undeclared", "edited"]
+"""Of a field that changes. undeclared: its manifest declared it before, so it goes back to what a create
+gives it. edited: somebody changed it on the server since the last apply, which is overwritten."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +91,7 @@ class FieldChange:
     name: str
     before: Value | None
     after: Value | None
+    note: Note = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +105,10 @@ class Change:
     reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
     before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
+    other: of a move the instance that the bot leaves, of the delete that belongs to it the one to which it
+    moves; else "".
+    unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
+    nothing but the reason.
     """
 
     instance: str
@@ -82,6 +121,8 @@ class Change:
     at: Position | None = None
     cause: Cause = ""
     of: Of = Of.BOT
+    other: str = ""
+    unkept: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:
@@ -97,7 +138,7 @@ class Change:
             if self.of is Of.BOT
             else [],
         )
-        return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before)
+        return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before, self.other)
 
     @property
     def label(self) -> str:
@@ -124,15 +165,22 @@ class Call(StrEnum):
     MOVE = "move"  # an update of nothing but the credential that a bot uses
     SETTINGS = "settings"
     FALLBACK = "fallback"  # points the settings' fallback to a bot, or to none
+    LEAVE = "leave"  # deletes a bot that was created on another instance
 
     @property
     def phase(self) -> int:
         """Every instance's steps of one phase are done before any instance begins with the next.
 
         Credentials are made before anybody uses them, and go after everybody has left them: bots of other
-        instances may use them too, and deleting a credential deletes its bots.
+        instances may use them too, and deleting a credential deletes its bots. A bot that moves is deleted
+        after it was created on the other instance.
         """
-        return {Call.NEW_CREDENTIAL: 0, Call.OLD_CREDENTIAL: 2}.get(self, 1)
+        return {Call.NEW_CREDENTIAL: 0, Call.LEAVE: 2, Call.OLD_CREDENTIAL: 3}.get(self, 1)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes a bot."""
+        return self in {Call.DELETE, Call.LEAVE}
 
 
 NEW_CREDENTIAL = "new credential "
@@ -196,13 +244,21 @@ class Plan:
     """What differs between the manifests and the server, and what apply would do about it.
 
     server: its address. server_name: what its users call it, "" where they gave it no name; one server may be
-    reached by several addresses.
+    reached by several addresses. base: the commit whose manifests were planned too; then the changes are
+    those that it does not need. "" for a plan of everything. limits: why the deletes are not made, a sentence
+    for each limit that they exceed. approval: what approves them, of a plan that exceeds a limit; approved:
+    whether somebody did. notes: sentences about what was not looked at.
     """
 
     server: str
     owner: str
     instances: tuple[InstancePlan, ...]
     server_name: str = ""
+    base: str = ""
+    limits: tuple[str, ...] = ()
+    approval: str = ""
+    approved: bool = False
+    notes: tuple[str, ...] = ()
 
     def changes(self) -> Iterator[Change]:
         """Every change of every instance, reports included."""
@@ -221,9 +277,15 @@ class Plan:
 
     @property
     def problems(self) -> int:
-        """How many instances could not be planned, and how many changes are in conflict or blocked."""
+        """How many instances have no plan, changes are in conflict or blocked, and limits exceeded."""
         stuck = sum(change.verb in {Verb.CONFLICT, Verb.BLOCKED} for change in self.changes())
-        return stuck + sum(instance.problem is not None for instance in self.instances)
+        return stuck + sum(instance.problem is not None for instance in self.instances) + len(self.limits)
+
+    @property
+    def pending(self) -> bool:
+        """Whether the server is not as the manifests say: something is to be written, or was kept."""
+        kept = {Verb.ORPHAN, Verb.SWITCHED_OFF}
+        return self.writes or any(change.verb in kept for change in self.changes())
 
     @property
     def digest(self) -> str:
@@ -232,6 +294,10 @@ class Plan:
             self.server,
             self.server_name,
             self.owner,
+            self.base,
+            self.limits,
+            self.approved,
+            self.notes,
             [
                 (
                     [i.name, i.id, i.problem, i.in_sync],
@@ -246,8 +312,12 @@ class Plan:
         )
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
-        """How many changes of bots there are of each verb, or of what else."""
-        return Counter(change.verb for change in self.changes() if change.of is of)
+        """How many changes of bots there are of each verb, or of what else. A move is one change."""
+        return Counter(
+            change.verb
+            for change in self.changes()
+            if change.of is of and not (change.verb is Verb.DELETE and change.other)
+        )
 
 
 def _digest(*parts: object) -> str:

@@ -1,9 +1,11 @@
-"""How an import and an update of the manifests ended, for a renderer to show. Frozen values."""
+"""How an import, an update of the manifests and a switch ended, for a renderer to show. Frozen values."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+from reconciler.domain.results import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,3 +76,47 @@ class UpdateReport:
     files: tuple[Path, ...]
     failed: tuple[Note, ...]
     said: tuple[Note, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Switched:
+    """A bot that `reconciler disable` or `enable` was to switch.
+
+    bot: its name, or the id of one that is not ours. on: whether it is on, as it was seen last; None where
+    that is not known. outcome: how its call ended; None where there was nothing to do, or for a dry run.
+    note: a sentence. sessions: how many it goes on answering; None where that was not asked or not answered,
+    then unread says why. fallback: whether the instance's settings start it where no other bot answers.
+    """
+
+    instance: str
+    bot: str
+    on: bool | None
+    outcome: Outcome | None = None
+    note: str = ""
+    sessions: int | None = None
+    unread: str = ""
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchReport:
+    """How a `disable` or an `enable` ended.
+
+    on: what was asked for. closed: how many sessions were ended. problems: what could not be read or
+    switched, a sentence each. left: whether sessions that were to be ended are open. dry: nothing was
+    written. signal: the number of the signal that ended it early.
+    """
+
+    on: bool
+    bots: tuple[Switched, ...]
+    problems: tuple[str, ...] = ()
+    closed: int = 0
+    left: bool = False
+    dry: bool = False
+    signal: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything that was named is as it was to be."""
+        ended = all(bot.outcome in {None, Outcome.APPLIED} for bot in self.bots)
+        return ended and not self.problems and not self.left and self.signal is None

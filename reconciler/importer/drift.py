@@ -173,9 +173,10 @@ def _bot(
 
 def _description(bot: DesiredBot, stored: str, owner: str) -> str | None:
     """The human's text on the server; None where the manifest declares it already."""
+    off = markers.switched_off(stored, owner)  # its mark may have cost some of the text
     stored = markers.unstamped(stored, owner)
     text = markers.human_text(stored, owner)
-    described = markers.describe(str(bot.fields["description"]), owner, bot.name)
+    described = markers.describe(str(bot.fields["description"]), owner, bot.name, off)
     if text == markers.human_text(described, owner):
         return None
     exact = stored.removesuffix(f" [{owner}:{bot.name}]")

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,8 +147,46 @@ def tree(root: Path, commit: str) -> dict[str, Entry]:
     return found
 
 
-def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
-    """The output of one git command at the top of a checkout. timeout: in seconds. Raises GitError."""
+def contents(root: Path, ids: Iterable[str]) -> dict[str, bytes]:
+    """The contents of files in the history, by their ids. Raises GitError."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    answer = run(root, "cat-file", "--batch", given="".join(f"{id}\n" for id in wanted).encode())
+    found, at = {}, 0
+    for id in wanted:
+        head = answer[at : at + 100].partition(b"\n")[0]
+        parts = head.split(b" ")
+        if len(parts) != 3 or parts[1] != b"blob":
+            raise GitError(f"the clone lacks the file {id[:12]}")
+        start = at + len(head) + 1
+        at = start + int(parts[2])
+        found[id] = answer[start:at]
+        at += 1
+    return found
+
+
+def paths(root: Path, folder: str) -> set[str]:
+    """Every path below a folder that any commit of the history changed, from the top. Raises GitError."""
+    how = ("--format=", "--name-only", "--no-renames", "-z")
+    listed = run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}")
+    return {os.fsdecode(path).strip("\n") for path in listed.split(b"\0")} - {""}
+
+
+def mentions(root: Path, folder: str, pattern: str) -> bool:
+    """Whether a commit of the history added or removed a line below a folder that matches. Raises GitError.
+
+    pattern: a POSIX extended regular expression.
+    """
+    how = ("-1", "--format=%H", "--text", "--no-textconv", "--no-ext-diff", "--no-renames", f"-G{pattern}")
+    return bool(run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}"))
+
+
+def run(root: Path, *arguments: str, timeout: float = TIMEOUT, given: bytes = b"") -> bytes:
+    """The output of one git command at the top of a checkout. Raises GitError.
+
+    timeout: in seconds. given: its input.
+    """
     env = _environment(root)
     git = shutil.which("git", path=env["PATH"])
     if git is None or not Path(git).is_absolute():
@@ -157,7 +196,7 @@ def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
             [git, *_OPTIONS, *arguments],
             cwd=root,
             env=env,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             check=False,
             timeout=timeout,

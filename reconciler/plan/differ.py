@@ -7,15 +7,17 @@ API's documented defaults, so that the plan shows the whole body and every versi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from reconciler.domain import hidden, markers
 from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import OPENAI, Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause, FieldChange
 
 _NO_SETTINGS = RemoteSettings(exists=False, fields={})
+_NOTHING: Fields = {}
+_EMPTY: Mapping[Type, Value] = {Type.TEXT: "", Type.TEXTS: ()}
 
 
 def same(before: Value | None, after: Value | None) -> bool:
@@ -36,6 +38,27 @@ def equal(before: Fields, after: Fields) -> bool:
     )
 
 
+def bare(fields: Fields, owner: str) -> Fields:
+    """A bot as it is compared: without the stamp, and with the mark only while that means something.
+
+    Of a bot that was switched off by hand and on again the mark means nothing.
+    """
+    if "description" not in fields:
+        return fields
+    text = str(fields["description"])
+    return {**fields, "description": markers.unstamped(text, owner, marked=fields.get("enabled") is False)}
+
+
+def switched_off(bot: DesiredBot, fields: Fields, owner: str) -> str:
+    """The day on which `reconciler disable` switched a bot off that its manifest has on; "" for none.
+
+    Such a bot stays off. fields: as the server has them.
+    """
+    if fields.get("enabled") is not False or bot.fields.get("enabled") is False:
+        return ""
+    return markers.switched_off(str(fields.get("description", "")), owner)
+
+
 def create_target(
     bot: DesiredBot,
     creds_id: str,
@@ -50,13 +73,14 @@ def create_target(
     the bot that is recreated, which keeps what the manifest leaves out.
     """
     settings, old = settings or _NO_SETTINGS, old or {}
-    declared = _declared(bot, creds_id)
+    off = switched_off(bot, old, owner)
+    declared = _declared(bot, creds_id, off)
     target: dict[str, Value] = {}
     for name, field in kind.fields.items():
         value = declared.get(name)
         if name == "description":
             text = markers.human_text(str(old.get(name, "")), owner) if value is None else str(value)
-            value = markers.describe(text, owner, bot.name)
+            value = markers.describe(text, owner, bot.name, off)
         elif value is None and field.applies(declared["botType"], declared["triggerType"]):
             stored = settings.fields.get(name) if field.from_settings and settings.exists else None
             value = next((v for v in (old.get(name), stored, field.default) if v is not None), None)
@@ -66,27 +90,50 @@ def create_target(
 
 
 def update_target(
-    bot: DesiredBot, creds_id: str, owner: str, remote: RemoteBot, kind: Kind = OPENAI
+    bot: DesiredBot,
+    creds_id: str,
+    owner: str,
+    remote: RemoteBot,
+    kind: Kind = OPENAI,
+    undeclared: Collection[str] = (),
+    fresh: Fields = _NOTHING,
 ) -> dict[str, Value]:
     """Every field of the bot as it should be after an update: the declared ones over what is stored.
 
     A human's text in the description is kept where none is declared. A value that a change of the
     triggerType leaves behind without a meaning is cleared, as others would still collide with it.
+    undeclared: fields that are not declared any more; they go back to what a create gives them (fresh).
     """
-    declared = _declared(bot, creds_id)
+    off = switched_off(bot, remote.fields, owner)
+    declared = {**_undeclared(remote.fields, undeclared, fresh, kind), **_declared(bot, creds_id, off)}
     if remote.unseen:  # what the server does not show is not compared
         declared = {name: value for name, value in declared.items() if name not in remote.unseen}
     target = {**remote.fields, **declared}
     stored = str(remote.fields.get("description", ""))
     if "description" in declared:
-        target["description"] = markers.describe(str(declared["description"]), owner, bot.name)
+        target["description"] = markers.describe(str(declared["description"]), owner, bot.name, off)
     elif markers.marked(stored, owner, bot.name):
-        target["description"] = markers.unstamped(stored, owner)
+        target["description"] = markers.unstamped(stored, owner, marked=bool(off))
     else:
-        target["description"] = markers.describe(markers.human_text(stored, owner), owner, bot.name)
+        target["description"] = markers.describe(markers.human_text(stored, owner), owner, bot.name, off)
     if target["triggerType"] != remote.fields.get("triggerType"):
         target = without_stale_trigger(bot, target, kind)
     return target
+
+
+def _undeclared(
+    stored: Fields, undeclared: Collection[str], fresh: Fields, kind: Kind
+) -> Mapping[str, Value]:
+    """What becomes of fields that are not declared any more. An update clears only texts and lists."""
+    found: dict[str, Value] = {}
+    for name in undeclared:
+        if name == "description":
+            found[name] = ""  # the marker comes to it
+        elif name in fresh:
+            found[name] = fresh[name]
+        elif name in stored and (empty := _EMPTY.get(kind.fields[name].type)) is not None:
+            found[name] = empty
+    return found
 
 
 def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> str:
@@ -142,9 +189,13 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
 def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
     """What a bot is: no marker, no credential's id, no empty fields, none without a meaning for its types.
 
-    Also without what may be secret: what is shown of that depends on where it is read.
+    Also without what may be secret: what is shown of that depends on where it is read. A bot that
+    `reconciler disable` switched off counts as on, since the mark says that it is off.
     """
-    known = {**fields, "description": markers.human_text(str(fields.get("description", "")), owner)}
+    text = str(fields.get("description", ""))
+    known = {**fields, "description": markers.human_text(text, owner)}
+    if markers.switched_off(text, owner):
+        known["enabled"] = True
     return [
         (name, known[name])
         for name, field in kind.fields.items()
@@ -212,6 +263,11 @@ def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | 
     return [(f"[{place}]", was, now) for place, was, now in sorted(found, key=lambda item: item[0])]
 
 
-def _declared(bot: DesiredBot, creds_id: str) -> Mapping[str, Value]:
-    """What the manifest declares, the credential by its id."""
-    return bot.fields if bot.creds is None else {**bot.fields, "openaiCredsId": creds_id}
+def _declared(bot: DesiredBot, creds_id: str, off: str) -> Mapping[str, Value]:
+    """What the manifest declares, the credential by its id. off: the bot is switched off and stays so."""
+    declared = dict(bot.fields)
+    if bot.creds is not None:
+        declared["openaiCredsId"] = creds_id
+    if off:
+        declared["enabled"] = False
+    return declared

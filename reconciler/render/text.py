@@ -19,6 +19,7 @@ from reconciler.render.values import Paint, count, plain
 
 _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.CREATE: ("+", "green"),
+    Verb.MOVE: ("+", "yellow"),
     Verb.UPDATE: ("~", "yellow"),
     Verb.ADOPT: (">", "yellow"),
     Verb.REPLACE: ("-/+", "red"),
@@ -27,6 +28,10 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.BLOCKED: ("!", "yellow"),
     Verb.CONFLICT: ("!", "red"),
     Verb.ORPHAN: ("?", "cyan"),
+    Verb.FORGET: ("?", "cyan"),
+    Verb.SWITCHED_OFF: ("!", "yellow"),
+    Verb.BEFORE: ("=", None),
+    Verb.WITHDRAWN: ("?", "cyan"),
     Verb.UNMANAGED: ("?", None),
 }
 _OUTCOMES = {
@@ -69,6 +74,7 @@ def counts(plan: Plan) -> str:
         (sum(each.get(Verb.BLOCKED, 0) for each in (number, keys, settings)), "change", " blocked"),
         (sum(each.get(Verb.CONFLICT, 0) for each in (number, keys, settings)), "conflict", ""),
         (number.get(Verb.ORPHAN, 0), "orphan", ""),
+        (number.get(Verb.SWITCHED_OFF, 0), "bot", " switched off"),
         (number.get(Verb.UNMANAGED, 0), "unmanaged bot", ""),
         (keys.get(Verb.UNMANAGED, 0) - unread[Of.CREDENTIAL], "old credential", " kept"),
         (unread.total(), "row", " not understood"),

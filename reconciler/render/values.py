@@ -33,9 +33,12 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+_WORDS = {Verb.BLOCKED: "blocked"}
+
+
 def word(verb: Verb) -> str:
-    """What people read for a verb: the JSON value, but for a change that nobody reviewed."""
-    return "blocked" if verb is Verb.BLOCKED else verb.value
+    """What people read for a verb: the JSON value, where that is a plain word."""
+    return _WORDS.get(verb, verb.value)
 
 
 def clip(text: str, room: int) -> str:

@@ -44,11 +44,11 @@ class Sandbox:
         port: int = 0,
         api_key: str | None = None,
         version: str = "2.3.6",
-        openai_enabled: bool = True,
+        disabled: frozenset[str] = frozenset(),
         latency: float = 0.0,
         pause: float = 0.0,
     ) -> None:
-        self.options = Options(api_key or "", version, openai_enabled, latency, pause)
+        self.options = Options(api_key or "", version, disabled, latency, pause)
         self.calls: list[Served] = []
         self._db = db
         self._port = port
@@ -122,6 +122,13 @@ class Sandbox:
         Raises ReconcilerError for a name that no instance or credential can have.
         """
         self._run(lambda store: _seed(store, instances))
+
+    def open_session(self, instance: str, bot: str, contact: str, status: str = "opened") -> None:
+        """Makes a session of the bot with this id, as a message of a contact does on the real server.
+
+        contact: its JID. Raises ReconcilerError if there is no such instance.
+        """
+        self._run(lambda store: _open_session(store, instance, bot, contact, status))
 
     def clear(self) -> None:
         """Empties the database and forgets the calls, as a new sandbox would be."""
@@ -242,6 +249,20 @@ async def _seed_instance(store: Store, name: str, creds: Iterable[str]) -> None:
         if not await store.first("creds", name=creds_name, instanceId=instance["id"]):
             key = SEEDED_KEY + new_id()
             await store.insert("creds", {"name": creds_name, "apiKey": key, "instanceId": instance["id"]})
+
+
+async def _open_session(store: Store, instance: str, bot: str, contact: str, status: str) -> None:
+    row = await store.first("instances", name=instance)
+    if row is None:
+        raise ReconcilerError(f"The sandbox has no instance {instance!r}.")
+    values = {
+        "sessionId": contact,
+        "remoteJid": contact,
+        "status": status,
+        "awaitUser": True,
+        "type": "openai",
+    }
+    await store.insert("sessions", {**values, "botId": bot, "instanceId": row["id"]})
 
 
 async def _clear(store: Store) -> None:

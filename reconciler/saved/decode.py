@@ -203,7 +203,10 @@ def to_plan(document: Document) -> Plan:
         {
             "name": instance["name"],
             "id": instance["id"] or "",
-            "changes": [{**change, "instance": instance["name"]} for change in instance["changes"]],
+            "changes": [
+                {**change, "instance": instance["name"], "other": change["other"] or ""}
+                for change in instance["changes"]
+            ],
             "steps": instance["steps"],
             "in_sync": instance["inSync"],
             "problem": instance["problem"],
@@ -217,6 +220,11 @@ def to_plan(document: Document) -> Plan:
             "server": document["server"],
             "server_name": document["serverName"] or "",
             "owner": document["owner"],
+            "base": document["base"] or "",
+            "limits": document["limits"],
+            "approval": document["approval"] or "",
+            "approved": document["approved"],
+            "notes": document["notes"],
             "instances": instances,
         }
     )

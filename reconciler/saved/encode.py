@@ -18,7 +18,7 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
 
-VERSION = 1
+VERSION = 2
 FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
 
 Origin = Mapping[str, str | None]
@@ -115,8 +115,14 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         "server": plan.server,
         "serverName": plan.server_name or None,
         "owner": plan.owner,
+        "base": plan.base or None,
+        "limits": plan.limits,
+        "approval": plan.approval or None,
+        "approved": plan.approved,
+        "notes": plan.notes,
         "digest": plan.digest,
         "writes": plan.writes,
+        "pending": plan.pending,
         "summary": {verb.value: counts.get(verb, 0) for verb in Verb if verb is not Verb.ROTATE}
         | {of.value: _writes(plan, of) for of in (Of.CREDENTIAL, Of.SETTINGS)}
         | {"inSync": plan.in_sync, "problems": plan.problems},
@@ -150,9 +156,10 @@ def _change(change: Change) -> Mapping[str, object]:
         "cause": change.cause,
         "digest": change.digest,
         "ids": change.ids,
-        "fields": [{"name": one.name, "before": one.before, "after": one.after} for one in change.fields],
+        "fields": [asdict(one) for one in change.fields],
         "before": None if change.before is None else _remote(change.before),
         "at": None if change.at is None else asdict(change.at),
+        "other": change.other or None,
     }
 
 

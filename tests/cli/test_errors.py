@@ -95,7 +95,7 @@ def test_an_instance_that_does_not_exist(run: Run, world: World, bots: Path) -> 
 
 def test_a_disabled_integration(run: Run, server: Sandbox, world: World, bots: Path) -> None:
     world.instance("loja", "main")
-    server.options.openai_enabled = False
+    server.options.disabled = frozenset({"openai"})
     result = run("plan", "--bots", bots)
     assert result.exit_code == 1
     assert "OPENAI_ENABLED=true" in result.stderr

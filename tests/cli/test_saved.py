@@ -131,7 +131,7 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"version": 2}, "version 2 of the format"),
+        ({"version": 1}, "version 1 of the format"),
         ({"format": "other"}, "it is JSON of another kind"),
         ({"owner": "eve"}, "was altered after it was written"),
         ({"server": "https://other.example.com"}, "was altered after it was written"),

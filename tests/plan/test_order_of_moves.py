@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import INT32_MAX, Value
+from reconciler.domain.kinds import INT32_MAX, OPENAI, Value
+from reconciler.plan import cycles
 from reconciler.plan.order import Order, order
 from reconciler.plan.parking import is_parked, parked_trigger
-from reconciler.plan.simulation import Transition, Write
+from reconciler.plan.simulation import Simulation, Transition, Write
 from tests.plan.builders import key, trigger
 
 
@@ -65,6 +66,18 @@ def test_what_is_made_anew_is_deleted_and_made_and_what_is_not_there_is_made() -
     ]
     assert ordered([Transition("ana", None, target, recreate=True)]).writes == [Write("ana", None, target)]
     assert ordered([Transition("ana", start, None)]).writes == [Write("ana", start, None)]
+
+
+def test_who_waits_for_a_cycle_is_not_in_it() -> None:
+    """ana waits for bia, who swaps with caio."""
+    moves = [
+        Transition("ana", None, fields("x", "equals:9")),
+        Transition("bia", fields("x", "equals:1"), fields("w", "equals:2")),
+        Transition("caio", fields("y", "equals:2"), fields("y", "equals:1")),
+    ]
+    now = Simulation({move.label: move for move in moves}, {}, {}, OPENAI)
+    assert cycles.find(now) == [cycles.Edge("bia", "caio"), cycles.Edge("caio", "bia")]
+    assert calls(ordered(moves)) == "park bia, create ana, update caio, update bia"
 
 
 # -- who is parked, and where ------------------------------------------------------------------

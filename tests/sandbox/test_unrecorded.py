@@ -61,6 +61,42 @@ def test_fetch_sessions(ids: dict[str, str], world: World, instance: str, answer
     assert world.call("GET", f"/openai/fetchSessions/{ids['bot']}/{instance}") == answer
 
 
+@pytest.mark.parametrize(
+    ("status", "kept", "left"),
+    [
+        ("delete", False, {"shop": ["6@x"], "other": []}),
+        ("closed", False, {"shop": ["6@x"], "other": []}),
+        ("closed", True, {"shop": ["5@x closed", "6@x"], "other": ["5@x closed"]}),
+        ("paused", False, {"shop": ["5@x paused", "6@x"], "other": ["5@x"]}),
+    ],
+)
+def test_sessions_of_a_contact_end_on_every_instance_and_pause_on_one(
+    ids: dict[str, str], sandbox: Sandbox, world: World, status: str, kept: bool, left: Json
+) -> None:
+    bots = {"shop": ids["bot"], "other": world.bot("other", world.instance("other", "its")["its"])["id"]}
+    row = world.settings("shop")
+    asked = {
+        name: row[name] for name in row if name not in {"fallback", "fallbackId"} and row[name] is not None
+    }
+    world.done("POST", "/openai/settings/shop", {**asked, "keepOpen": kept})
+    for instance, contact in (("shop", "5@x"), ("shop", "6@x"), ("other", "5@x")):
+        sandbox.open_session(instance, bots[instance], contact)
+    world.done("POST", "/openai/changeStatus/shop", {"remoteJid": "5@x", "status": status})
+    for instance, id_ in bots.items():
+        found = world.done("GET", f"/openai/fetchSessions/{id_}/{instance}")
+        assert all(one["botId"] == id_ for one in found)
+        shown = [f"{one['remoteJid']} {one['status']}".removesuffix(" opened") for one in found]
+        assert sorted(shown) == left[instance]
+
+
+def test_the_sessions_of_a_bot_go_with_it(ids: dict[str, str], sandbox: Sandbox, world: World) -> None:
+    sandbox.open_session("shop", ids["bot"], "5@x")
+    assert len(world.done("GET", f"/openai/fetchSessions/{ids['bot']}/shop")) == 1
+    assert len(world.done("GET", "/openai/fetchSessions/unknown/shop")) == 1  # then all of the instance
+    world.done("DELETE", f"/openai/delete/{ids['bot']}/shop")
+    assert world.done("GET", "/openai/fetchSessions/unknown/shop") == []
+
+
 def test_ignore_jid(ids: dict[str, str], world: World) -> None:
     def ignore(action: str, jid: str) -> Json:
         body = {"remoteJid": jid, "action": action}

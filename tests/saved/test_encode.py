@@ -143,7 +143,7 @@ def test_a_saved_document_says_where_it_comes_from() -> None:
 
 def test_the_schema_is_one() -> None:
     Draft202012Validator.check_schema(_SCHEMA)
-    assert not _VALIDATOR.is_valid({"format": "evolution-reconciler/plan", "version": 2})
+    assert not _VALIDATOR.is_valid({"format": "evolution-reconciler/plan", "version": 3})
     assert not _VALIDATOR.is_valid(json.loads(encode.plan(plan())) | {"apiKey": "secret"})
 
 
@@ -175,6 +175,12 @@ def _read(document: dict[str, Any]) -> Plan:
             )
             for instance in document["instances"]
         ),
+        document["serverName"] or "",
+        document["base"] or "",
+        tuple(document["limits"]),
+        document["approval"] or "",
+        document["approved"],
+        tuple(document["notes"]),
     )
 
 
@@ -186,11 +192,14 @@ def _read_change(instance: str, each: dict[str, Any]) -> Change:
         Verb(each["verb"]),
         each["reason"],
         tuple(each["ids"]),
-        tuple(FieldChange(f["name"], _value(f["before"]), _value(f["after"])) for f in each["fields"]),
+        tuple(
+            FieldChange(f["name"], _value(f["before"]), _value(f["after"]), f["note"]) for f in each["fields"]
+        ),
         before and RemoteBot(before["id"], _body(before["fields"]), before["created"]),
         at and Position(at["file"], at["line"], at["column"]),
         each["cause"],
         Of(each["of"]),
+        each["other"] or "",
     )
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from reconciler.domain import markers
 from reconciler.domain.kinds import INT32_MAX, Field, Kind, Type, Value
 from reconciler.domain.plan import Call, Change, Of, Step, Verb
-from reconciler.plan.differ import same
+from reconciler.plan.differ import bare, same
 from reconciler.saved.consistency.contradiction import refuse_change, refuse_duplicates
 
 CREDS = "openaiCredsId"
@@ -57,8 +56,8 @@ def settings_table(kind: Kind) -> Mapping[str, Field]:
 def _was(change: Change, steps: Iterable[Step], name: str, before: Value | None, owner: str) -> bool:
     """Whether a field was, when the plan saw it, what the change shows."""
     was = None if change.before is None else change.before.fields.get(name)
-    if change.of is Of.BOT and name == "description" and change.verb is not Verb.DELETE:
-        was = markers.unstamped(str(was or ""), owner)
+    if change.of is Of.BOT and change.before and name == "description" and change.verb is not Verb.DELETE:
+        was = bare(change.before.fields, owner).get(name)
     if change.of is Of.SETTINGS and name == FALLBACK:
         return bool(before) == bool(was)  # it is shown by the bot's name
     if change.of is Of.SETTINGS and name == "ignoreJids" and any(step.merge for step in steps):
