@@ -146,6 +146,20 @@ def test_a_recreated_bot_stays_off(run: Run, there: World, applied: Path) -> Non
     assert verbs(run) == [("um", "off")]
 
 
+def test_a_plan_that_was_saved_before_does_not_switch_it_on(
+    run: Run, on: Sandbox, there: World, applied: Path
+) -> None:
+    edited(applied, '["Sim."]', '["Claro."]')
+    run("plan", "--out", "before.json")
+    run("disable", "um@loja")
+    wrote(on)
+    late = run("apply", "before.json", "--yes")
+    assert (late.exit_code, wrote(on), enabled(there)["um"]) == (1, 0, False)
+    assert "it changed since the plan was made: enabled, description" in late.stdout
+    blocked = run("apply", "--reviewed", "before.json", "--yes")
+    assert (blocked.exit_code, wrote(on), enabled(there)["um"]) == (1, 0, False)
+
+
 @pytest.mark.parametrize("manifest", ["bots: [", "bots: {um: {maxTokens: viel}}", None])
 def test_no_manifest_is_read(run: Run, there: World, applied: Path, manifest: str | None) -> None:
     if manifest is None:
