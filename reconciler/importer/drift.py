@@ -151,6 +151,8 @@ def _bot(
     result = _Compared()
     used = str(remote.fields.get("openaiCredsId", ""))
     target = differ.update_target(bot, used, owner, remote, kind)
+    if "enabled" in bot.fields:  # a plan leaves off what was switched off by hand, and here that is a value
+        target["enabled"] = bot.fields["enabled"]
     for change in differ.changes(remote.fields, target, kind):
         if change.name not in bot.fields:
             continue

@@ -129,18 +129,21 @@ def of_impossible(
     return conflict(given.name, target.bot, f"the server would refuse it: {why.reason}{hint}", tuple(ids))
 
 
-def switched_off(given: Inputs, targets: Targets) -> Iterator[Change]:
+def switched_off(given: Inputs) -> Iterator[Change]:
     """The bots that `reconciler disable` switched off. They stay off, whatever else is written."""
-    for name, target in targets.items():
-        if target.remote is None or not (day := target.off):
+    for bot in given.desired.bots:
+        found = given.matches.found.get(bot.name)
+        if found is None:
             continue
-        address = shlex.quote(f"{name}@{given.name}")
+        if not (day := differ.switched_off(bot, found.remote.fields, given.options.owner)):
+            continue
+        address = shlex.quote(f"{bot.name}@{given.name}")
         reason = (
             f"switched off by hand on {day} with `reconciler disable`: it stays off until you run "
             f"`reconciler enable {address}`; to make that permanent, set `enabled: false` in its manifest"
         )
-        ids = (target.remote.id,)
-        yield Change(given.name, name, Verb.SWITCHED_OFF, reason, ids, before=target.remote, at=target.bot.at)
+        ids = (found.remote.id,)
+        yield Change(given.name, bot.name, Verb.SWITCHED_OFF, reason, ids, before=found.remote, at=bot.at)
 
 
 # -- what nothing declares --------------------------------------------------------------------
