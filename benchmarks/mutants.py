@@ -15,7 +15,7 @@ left out; a constant or a member of an enum made another; a result made None. Le
 annotations, imports, texts with a space (what is said to a person), the fields of classes, regular
 expressions, and how long a wait is.
 
-Mutants that change nothing that a test can see are listed in EQUIVALENT, each with the reason; they are not run.
+Mutants that change nothing that a test can see are listed in EQUIVALENT, each with the reason, and not run.
 """
 
 from __future__ import annotations
