@@ -129,6 +129,8 @@ PLANNING = (
     click.option(
         "--prune",
         type=click.Choice(["never", "reviewed", "always"]),
+        is_flag=False,
+        flag_value="always",
         default="reviewed",
         show_default=True,
         help="When to delete what no manifest declares any more: by a saved or reviewed plan, or by any.",

@@ -88,7 +88,7 @@ async def fetch(
         )
 
     instances = {instance.name: complete(instance.name) for instance in (*desired.instances, *more)}
-    elsewhere = await _elsewhere(client, observed, owned, named)
+    elsewhere = await _elsewhere(client, observed, owned, named, known)
     return Observed(client.url, instances, elsewhere, "", listed.created, unlisted)
 
 
@@ -176,9 +176,13 @@ async def _read_others(client: Client, stored: StoredCredentials) -> None:
 
 
 async def _elsewhere(
-    client: Client, observed: Mapping[str, ObservedInstance], owned: Owned, declared: Declared
+    client: Client,
+    observed: Mapping[str, ObservedInstance],
+    owned: Owned,
+    declared: Declared,
+    known: Collection[str],
 ) -> dict[str, str]:
-    """Which instance's settings name a credential, by its id, among the server's other instances.
+    """Which instance's settings name a credential, by its id, among the server's other instances than known.
 
     They are read only when an old credential, which no other bot uses, would be deleted.
     """
@@ -187,7 +191,7 @@ async def _elsewhere(
         old for name, there in owned.items() for old in credential_versions.outdated(declared.of(name), there)
     ]
     if any(old.users is not None and old.users <= bots for old in leaving):
-        return await _settings_of_others(client, observed.keys())
+        return await _settings_of_others(client, known)
     return {}
 
 
