@@ -21,6 +21,7 @@ from reconciler.cli.options import (
     ENV_FILE,
     FORMAT,
     PLANNING,
+    RESTORING,
     SERVER,
     gathered,
     offered,
@@ -213,10 +214,38 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "replace", "prune", "reviewed"))
+        given = unless_configured(("instance", "replace", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
+        if request.format == "text":
+            terminal.plan(made, request.format)
+        if made.writes and not yes:
+            terminal.agree(made, request.format)
+        with stopping() as stop:
+            with terminal.progress(made) as on_result:
+                results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+            return terminal.ended(made, results, request.format, save)
+
+
+@main.command()
+@gathered(*RESTORING)
+@click.option("--yes", is_flag=True, help="Do not ask before applying.")
+@click.argument(
+    "instances", nargs=-1, required=True, metavar="INSTANCE...", shell_complete=offered("instances")
+)
+def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
+    """Put back what instances lost when they were recreated on the server.
+
+    Shows the plan of these instances, asks, and makes it: credentials, settings and bots, as the manifests
+    declare them. Deletes nothing. Does nothing for an instance that lacks no bot.
+    """
+    from reconciler import pipeline
+    from reconciler.cli import failure, terminal
+    from reconciler.cli.stopping import stopping
+
+    streams.check()
+    with pipeline.out(request) as save, pipeline.restored(request, instances) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format)
         if made.writes and not yes:

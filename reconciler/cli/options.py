@@ -54,14 +54,15 @@ ENV_FILE = click.option(
 
 # -- where and how to call the server ------------------------------------------------------------
 
-SERVER = (
-    click.option(
-        "--instance",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=offered("instances"),
-        help="Only instances whose names match, such as 'loja-*'. May be repeated.",
-    ),
+_INSTANCE = click.option(
+    "--instance",
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=offered("instances"),
+    help="Only instances whose names match, such as 'loja-*'. May be repeated.",
+)
+
+_CALLING = (
     click.option(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
     ),
@@ -108,19 +109,30 @@ SERVER = (
     ENV_FILE,
 )
 
+SERVER = (_INSTANCE, *_CALLING)
+
 # -- what plan and apply share -------------------------------------------------------------------
+
+_SERVER_NAME = click.option(
+    "--server-name",
+    envvar="EVOLUTION_SERVER_NAME",
+    show_envvar=True,
+    default="",
+    metavar="NAME",
+    help="A name for the server in plans, for a server with more than one address.",
+)
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
+)
 
 PLANNING = (
     BOTS,
     *SERVER,
-    click.option(
-        "--server-name",
-        envvar="EVOLUTION_SERVER_NAME",
-        show_envvar=True,
-        default="",
-        metavar="NAME",
-        help="A name for the server in plans, for a server with more than one address.",
-    ),
+    _SERVER_NAME,
     click.option(
         "--replace",
         is_flag=True,
@@ -171,13 +183,10 @@ PLANNING = (
         help="Delete beyond the limits, in the plan that shows this code and no other. May be repeated.",
     ),
     FORMAT,
-    click.option(
-        "--out",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
-    ),
+    _OUT,
 )
+
+RESTORING = (BOTS, *_CALLING, _SERVER_NAME, FORMAT, _OUT)
 
 
 def unless_configured(names: Container[str | None]) -> dict[str, Any]:
@@ -199,7 +208,7 @@ def unless_configured(names: Container[str | None]) -> dict[str, Any]:
 def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Give a command these options. It gets those that a Request has as one Request.
 
-    A command without --bots reads no manifests.
+    A command without --bots reads no manifests, one without --instance has no globs.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
@@ -210,7 +219,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from reconciler.pipeline import Request
 
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**{"bots": "", **asked}), **given)
+            return command(Request(**{"bots": "", "instance": (), **asked}), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

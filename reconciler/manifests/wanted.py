@@ -30,6 +30,11 @@ class Wanted:
     only: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
 
+    def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
+        """The same, of these instances alone."""
+        names = frozenset(one.name for one in instances)
+        return replace(self, desired=_with_creds_owners(Desired(instances), self.every), only=names)
+
     def looks_at(self, instance: str) -> bool:
         """Whether an instance of the server is looked at that no manifest declares."""
         if any(one.name == instance for one in self.every.instances):

@@ -11,7 +11,7 @@ embedded    the server of --sandbox
 from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
 from reconciler.pipeline.planning import desired, plan, wanted
 from reconciler.pipeline.request import Request, check_owner
-from reconciler.pipeline.stages import apply, log_nothing, out, planned, server
+from reconciler.pipeline.stages import apply, log_nothing, out, planned, restored, server
 
 __all__ = [
     "SANDBOX_FILE",
@@ -23,6 +23,7 @@ __all__ = [
     "out",
     "plan",
     "planned",
+    "restored",
     "seeds",
     "server",
     "wanted",

@@ -143,9 +143,12 @@ class _Planner:
         else:
             free = replace(options, max_deletes=None)
             before = make(base, observed, free)
-            added = effect.of_plans(before, make(desired, observed, free))
+            whole = make(desired, observed, free)
+            added = effect.of_plans(before, whole)
             made = make(desired, observed, replace(options, review=added))
-            made = effect.marked(made, before, effect.alike(base, desired))
+            if (more := effect.needed(made, whole, added)) is not added:
+                made = make(desired, observed, replace(options, review=more))
+            made = effect.marked(made, before, whole, effect.alike(base, desired))
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
     def _foreign(self, observed: Observed) -> Callable[[str], str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from reconciler import saved
@@ -12,8 +13,9 @@ from reconciler.apply import applier
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
-from reconciler.domain.plan import Plan
+from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
+from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import git, secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
@@ -64,6 +66,28 @@ def planned(
     secrets.check(made, keys_of(request))
     with server(request, Desired(())) as running:
         binding.check_server(made, address(request, running), server_name(request))
+        yield running, made
+
+
+@contextmanager
+def restored(request: Request, instances: Sequence[str]) -> Iterator[tuple[Server, Plan]]:
+    """The plan that puts back what these instances lost, and its server. Raises ReconcilerError."""
+    request = replace(request, prune=Prune.NEVER)
+    found = wanted(request)
+    declared = {one.name: one for one in found.every.instances}
+    for name in instances:
+        if name not in declared:
+            raise ReconcilerError(f"no manifest declares the instance {quoted(name)}{near(name, declared)}.")
+    chosen = tuple(declared[name] for name in dict.fromkeys(instances))
+    found = found.only_these(chosen)
+    with server(request, found.desired) as running:
+        made = plan(request, running, found, applies=True)
+        lost = {change.instance for change in made.changes() if change.of is Of.BOT and change.verb.creates}
+        whole = [one.name for one in made.instances if one.problem is None and one.name not in lost]
+        if whole:
+            raise ReconcilerError(
+                f"{', '.join(map(quoted, whole))} lacks no bot: `reconciler plan` shows what else differs."
+            )
         yield running, made
 
 

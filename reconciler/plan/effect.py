@@ -97,14 +97,36 @@ def of_plans(base: Plan, work: Plan) -> Effect:
     return Effect(frozenset(added))
 
 
-def marked(made: Plan, base: Plan, same: frozenset[str]) -> Plan:
+def needed(made: Plan, work: Plan, added: Effect) -> Effect:
+    """The effect with what it cannot do without, although there is that without it too.
+
+    made: the plan of the effect alone. Where a change of it became a conflict, something that it needs was
+    left out: a credential to be created, or the place that another bot still holds.
+    """
+    wanted = {_place(c) for c in work.changes() if c.verb.writes and c.digest in added.digests}
+    stuck = {c.instance for c in made.changes() if c.verb is Verb.CONFLICT and _place(c) in wanted}
+    if not stuck:
+        return added
+    more = {
+        change.digest
+        for change in work.changes()
+        if change.instance in stuck or (change.of is Of.CREDENTIAL and change.verb is Verb.CREATE)
+    }
+    return Effect(added.digests | more)
+
+
+def marked(made: Plan, base: Plan, work: Plan, same: frozenset[str]) -> Plan:
     """The plan of the effect: what it overwrites, what it takes back, and what was so before.
 
-    same: the instances that the base and the work tree declare alike.
+    base, work: the plans of all that differs. same: the instances that both declare alike.
     """
+    both = {change.digest for change in work.changes()}
     there = {_place(change): change for change in base.changes()}
+    alike = {place for place, change in there.items() if change.digest in both}
     instances = [
-        _instance(one, there) for one in made.instances if not (one.problem is not None and one.name in same)
+        _instance(one, there, alike)
+        for one in made.instances
+        if not (one.problem is not None and one.name in same)
     ]
     unread = [one.name for one in made.instances if one.problem is not None and one.name in same]
     notes = made.notes
@@ -124,13 +146,18 @@ def _place(change: Change) -> Place:
     return change.instance, change.label
 
 
-def _instance(made: InstancePlan, before: Mapping[Place, Change]) -> InstancePlan:
-    """The instance with what was so before as a report, and notes at what is overwritten."""
+def _instance(made: InstancePlan, before: Mapping[Place, Change], alike: set[Place]) -> InstancePlan:
+    """The instance with what was so before as a report, and notes at what is overwritten.
+
+    alike: what both plans change in the same way.
+    """
     changes = []
     dropped: set[str] = set()
     for change in made.changes:
         old = before.get(_place(change))
-        if old is not None and old.digest == change.digest and _is_theirs(change, made):
+        if old is not None and change.verb is Verb.CONFLICT and _place(change) in alike:
+            changes.append(replace(Effect(frozenset()).not_made(old), at=change.at))
+        elif old is not None and old.digest == change.digest and _is_theirs(change, made):
             if change.verb.writes:
                 dropped.add(change.label)
             changes.append(Effect(frozenset()).not_made(change))
@@ -145,7 +172,7 @@ def _instance(made: InstancePlan, before: Mapping[Place, Change]) -> InstancePla
 
 def _is_theirs(change: Change, made: InstancePlan) -> bool:
     """Whether a change that the base has too can be left out: conflicts, rotations nothing needs."""
-    if change.verb in {Verb.CONFLICT, Verb.ORPHAN}:
+    if change.verb is Verb.ORPHAN:
         return True
     if change.verb not in {Verb.ROTATE, Verb.DELETE, Verb.CREATE} or change.of is not Of.CREDENTIAL:
         return False
