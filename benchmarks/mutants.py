@@ -14,6 +14,8 @@ A mutant: a comparison, an operator or a condition turned round; an operand, a s
 left out; a constant or a member of an enum made another; a result made None. Left alone: docstrings,
 annotations, imports, texts with a space (what is said to a person), the fields of classes, regular
 expressions, and how long a wait is.
+
+Mutants that change nothing that a test can see are listed in EQUIVALENT, each with the reason, and not run.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ from reconciler.plan import matching
 
 SEED = 12
 MEMORY = 4 << 30
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+"""A line for each such mutant, as it is called in the results, and below it the reason, indented."""
 
 Change = Callable[[], None]
 
@@ -458,7 +462,9 @@ class Runner:
             if int(mutant.chance[:8], 16) < self.options.sample * 16**8
         ]
         ended = self._ended()
-        todo = [m for m in mutants if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
+        equivalent = _equivalent()
+        todo = [m for m in mutants if m.id not in equivalent]
+        todo = [m for m in todo if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
         todo.sort(key=lambda mutant: (mutant.id in ended, mutant.chance))  # what was never run comes first
         number, of = self.options.share
         gc.freeze()
@@ -475,7 +481,7 @@ class Runner:
         return {row["id"]: row for row in map(json.loads, lines)}
 
     def _report(self, mutants: list[Mutant]) -> None:
-        ended = self._ended()
+        ended = self._ended() | {id: {"end": "equivalent"} for id in _equivalent()}
         by: dict[str, list[Mutant]] = defaultdict(list)
         for mutant in mutants:
             by[mutant.path].append(mutant)
@@ -487,6 +493,9 @@ class Runner:
                     print(f"  {mutant.line} {mutant.where}: {mutant.said}")
         every = Counter(ended.get(mutant.id, {"end": "not run"})["end"] for mutant in mutants)
         print(f"all: {len(mutants)} mutants, {', '.join(f'{n} {end}' for end, n in every.most_common())}")
+        caught = every["killed"] + every["timeout"] + every["broken"]
+        if judged := caught + every["survived"]:
+            print(f"caught, of those that are not equivalent: {100 * caught / judged:.1f} %")
 
     # -- which tests pass where ---------------------------------------------------------------
 
@@ -616,6 +625,11 @@ def _plain(item: pytest.Item, examples: int | None) -> None:
             phases=(Phase.explicit, Phase.generate),
             suppress_health_check=list(HealthCheck),
         )
+
+
+def _equivalent() -> set[str]:
+    lines = EQUIVALENT.read_text("utf-8").splitlines() if EQUIVALENT.exists() else []
+    return {line for line in lines if line and not line.startswith((" ", "#"))}
 
 
 def _share(text: str) -> tuple[int, int]:

@@ -31,7 +31,7 @@ def _blocks(language: str) -> list[str]:
 
 @pytest.mark.parametrize(("command", "option"), _OPTIONS, ids=lambda value: getattr(value, "name", value))
 def test_every_option_is_named(command: str, option: click.Option) -> None:
-    rows = [line for line in _README.splitlines() if line.startswith(f"| `{option.opts[0]}")]
+    rows = [line for line in _README.splitlines() if re.match(rf"\| `{option.opts[0]}[ `]", line)]
     cells = [re.split(r"(?<!\\)\|", row)[1:-1] for row in rows]
     [(named, about)] = [
         (named, about) for named, of, about in cells if {command, "every"} & set(of.strip().split(", "))

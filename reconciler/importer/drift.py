@@ -151,6 +151,8 @@ def _bot(
     result = _Compared()
     used = str(remote.fields.get("openaiCredsId", ""))
     target = differ.update_target(bot, used, owner, remote, kind)
+    if "enabled" in bot.fields:  # a plan leaves off what was switched off by hand, and here that is a value
+        target["enabled"] = bot.fields["enabled"]
     for change in differ.changes(remote.fields, target, kind):
         if change.name not in bot.fields:
             continue
@@ -214,7 +216,7 @@ def _settings(
     def own(name: str) -> CredentialVersions | str:
         return index.versions(instance.name, name)
 
-    draft = settings.draft(instance, row, seen.credentials or {}, own, kind)
+    draft = settings.draft(instance, row, {}, own, kind)
     for change in draft.fields:
         if change.name != "openaiCredsId":
             _field(result, change.name, change.before, kind.settings[change.name].type)

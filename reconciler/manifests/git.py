@@ -166,11 +166,21 @@ def contents(root: Path, ids: Iterable[str]) -> dict[str, bytes]:
     return found
 
 
-def paths(root: Path, folder: str) -> set[str]:
-    """Every path below a folder that any commit of the history changed, from the top. Raises GitError."""
-    how = ("--format=", "--name-only", "--no-renames", "-z")
-    listed = run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}")
-    return {os.fsdecode(path).strip("\n") for path in listed.split(b"\0")} - {""}
+def last_changes(root: Path, folder: str, most: int) -> dict[str, str]:
+    """The last commit, abbreviated, that changed each path below a folder, also of those that are gone.
+
+    Looks at so many commits of the folder at most. The paths are from the top. Raises GitError.
+    """
+    how = (f"--max-count={most}", "--format=%x01%h", "--name-only", "--no-renames", "-z")
+    found: dict[str, str] = {}
+    commit = ""
+    for part in run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}").split(b"\0"):
+        text = os.fsdecode(part).strip("\n")
+        if text.startswith("\x01"):
+            commit = text[1:]
+        elif text:
+            found.setdefault(text, commit)
+    return found
 
 
 def mentions(root: Path, folder: str, pattern: str) -> bool:

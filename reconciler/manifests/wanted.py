@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.manifests import base, changed, history
+from reconciler.manifests import base, changed
+from reconciler.manifests.history import History
 from reconciler.manifests.load import check_globs, load, matches
 
 
@@ -39,11 +40,15 @@ class Wanted:
         """Raises ReconcilerError for a glob that matches nothing. others: instances that were read."""
         check_globs(self.every, self.globs, others)
 
-    def named(self, instances: Collection[str]) -> frozenset[str]:
-        """Those instances that these manifests, the base or the history ever named."""
+    @property
+    def history(self) -> History:
+        """What git knows of these manifests."""
+        return History(self.directory, self.every)
+
+    def declares(self, instance: str) -> bool:
+        """Whether these manifests or the base's declare an instance."""
         declared = [*self.every.instances, *(self.base.instances if self.base else ())]
-        known = {one.name for one in declared} & set(instances)
-        return frozenset(known) | history.named(self.directory, set(instances) - known)
+        return any(one.name == instance for one in declared)
 
     @property
     def fleet(self) -> int:

@@ -101,6 +101,7 @@ class _Planner:
 
     def __init__(self, request: Request, wanted: Wanted, reviewed: Sequence[Plan], *, applies: bool) -> None:
         self._wanted, self._request, self._reviewed = wanted, request, reviewed
+        self._history = wanted.history
         self._options = Options(
             owner=request.owner,
             replace=request.replace,
@@ -133,7 +134,7 @@ class _Planner:
     def make(self, observed: Observed) -> Plan:
         """The plan. Raises ReconcilerError."""
         desired, base, options = self._wanted.desired, self._wanted.base, self._options
-        options = replace(options, ours=self._ours(observed))
+        options = replace(options, foreign=self._foreign(observed), commit=self._history.commit)
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
@@ -147,17 +148,29 @@ class _Planner:
             made = effect.marked(made, before, effect.alike(base, desired))
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
-    def _ours(self, observed: Observed) -> Callable[[str], bool]:
-        """Whether an undeclared instance is this repository's. Looks only for those that have our bots."""
-        owner = self._request.owner
-        found = {
+    def _foreign(self, observed: Observed) -> Callable[[str], str]:
+        """Why an undeclared instance may be another repository's. Looks only at those that have our bots."""
+        request, history = self._request, self._history
+        reviewed = {c.instance for plan in self._reviewed for c in plan.changes() if c.verb is Verb.DELETE}
+        unknown = {
             name
             for name, one in observed.instances.items()
-            if any(markers.name_of(str(bot.fields.get("description", "")), owner) for bot in one.bots)
+            if any(markers.name_of(str(bot.fields.get("description", "")), request.owner) for bot in one.bots)
+            and not self._wanted.declares(name)
+            and name not in reviewed
+            and not (request.known_instance and matches(name, request.known_instance))
         }
-        known = self._wanted.named(found)
-        globs = self._request.known_instance
-        return lambda name: name in known or (bool(globs) and matches(name, globs))
+        unknown -= history.named(unknown)
+        why = (
+            "no manifest or commit of this repository names the instance: another repository may use the "
+            f"owner {request.owner} too. Give each repository an owner of its own, or pass --known-instance"
+        )
+        if history.is_shallow:
+            why = (
+                "no manifest names the instance, and in a shallow clone nobody knows whether a commit did: "
+                "fetch all commits, with fetch-depth: 0 at actions/checkout, or pass --known-instance"
+            )
+        return lambda name: why if name in unknown else ""
 
 
 def check_deletes(request: Request, made: Plan) -> None:

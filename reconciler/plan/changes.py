@@ -16,7 +16,7 @@ from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import How
 from reconciler.plan.order import Impossible
 from reconciler.plan.parking import is_parked
-from reconciler.plan.removal import UNDECLARED
+from reconciler.plan.removal import undeclared
 from reconciler.plan.target import Target
 from reconciler.plan.targets import Targets, conflict
 
@@ -73,7 +73,7 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
         return Verb.UPDATE, f"it was named {found.old_name} before"
     if target.recreate:
         return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
-    return Verb.UPDATE, _update_reason(target, fields, given.version)
+    return Verb.UPDATE, _update_reason(given, target, fields)
 
 
 def _created(given: Inputs, name: str) -> tuple[Verb, str]:
@@ -92,7 +92,7 @@ def _created(given: Inputs, name: str) -> tuple[Verb, str]:
 _OURS = "it becomes ours"
 
 
-def _update_reason(target: Target, fields: tuple[FieldChange, ...], version: str) -> str:
+def _update_reason(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> str:
     if not fields:
         return "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
     if is_parked(target.start):
@@ -100,8 +100,9 @@ def _update_reason(target: Target, fields: tuple[FieldChange, ...], version: str
     if [field.name for field in fields] == ["openaiCredsId"] and target.late:
         return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
-        return _unkept_reason(unkept, version)
-    return _REASONS[target.cause]
+        return _unkept_reason(unkept, given.version)
+    commit = given.options.commit(given.name) if target.cause in {"pending", "both"} else ""
+    return _REASONS[target.cause] + (f" (commit {commit})" if commit else "")
 
 
 def _unkept_reason(fields: list[str], version: str) -> str:
@@ -128,18 +129,21 @@ def of_impossible(
     return conflict(given.name, target.bot, f"the server would refuse it: {why.reason}{hint}", tuple(ids))
 
 
-def switched_off(given: Inputs, targets: Targets) -> Iterator[Change]:
+def switched_off(given: Inputs) -> Iterator[Change]:
     """The bots that `reconciler disable` switched off. They stay off, whatever else is written."""
-    for name, target in targets.items():
-        if target.remote is None or not (day := target.off):
+    for bot in given.desired.bots:
+        found = given.matches.found.get(bot.name)
+        if found is None:
             continue
-        address = shlex.quote(f"{name}@{given.name}")
+        if not (day := differ.switched_off(bot, found.remote.fields, given.options.owner)):
+            continue
+        address = shlex.quote(f"{bot.name}@{given.name}")
         reason = (
             f"switched off by hand on {day} with `reconciler disable`: it stays off until you run "
             f"`reconciler enable {address}`; to make that permanent, set `enabled: false` in its manifest"
         )
-        ids = (target.remote.id,)
-        yield Change(given.name, name, Verb.SWITCHED_OFF, reason, ids, before=target.remote, at=target.bot.at)
+        ids = (found.remote.id,)
+        yield Change(given.name, bot.name, Verb.SWITCHED_OFF, reason, ids, before=found.remote, at=bot.at)
 
 
 # -- what nothing declares --------------------------------------------------------------------
@@ -164,11 +168,13 @@ def _orphans(given: Inputs) -> Iterator[Change]:
         if name in given.blocked:
             continue
         if given.kept:
-            reason = f"{UNDECLARED}; it is kept, as {given.kept}"
+            reason = f"{undeclared(given.options, given.name)}; it is kept, as {given.kept}"
             yield Change(given.name, name, Verb.ORPHAN, reason, (bot.id,), before=bot)
             continue
         fields, other = differ.changes(bot.fields, {}, given.kind), given.moves.leaving.get(name, "")
-        reason = f"it moves to {other}, and goes when it was created there" if other else UNDECLARED
+        reason = undeclared(given.options, given.name)
+        if other:
+            reason = f"it moves to {other}, and goes when it was created there"
         yield Change(given.name, name, Verb.DELETE, reason, (bot.id,), fields, before=bot, other=other)
 
 

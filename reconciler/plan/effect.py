@@ -145,7 +145,7 @@ def _instance(made: InstancePlan, before: Mapping[Place, Change]) -> InstancePla
 
 def _is_theirs(change: Change, made: InstancePlan) -> bool:
     """Whether a change that the base has too can be left out: conflicts, rotations nothing needs."""
-    if change.verb is Verb.CONFLICT:
+    if change.verb in {Verb.CONFLICT, Verb.ORPHAN}:
         return True
     if change.verb not in {Verb.ROTATE, Verb.DELETE, Verb.CREATE} or change.of is not Of.CREDENTIAL:
         return False
@@ -184,7 +184,7 @@ def review(plans: Sequence[Plan], ids: Mapping[str, str]) -> Review:
         for change in each.changes():
             if change.verb.writes:
                 changed.add(_place(change))
-            elif change.verb in {Verb.BEFORE, Verb.ORPHAN}:
+            elif change.verb is Verb.BEFORE or (change.verb is Verb.ORPHAN and not each.limits):
                 before.add(_place(change))
             if change.instance not in names:
                 allowed.add(change.digest)

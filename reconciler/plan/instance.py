@@ -41,7 +41,7 @@ def draft(given: Inputs) -> Draft:
             *blocked,
             *conflicts,
             *_bot_changes(given, wanted, ordered, obstacles),
-            *changes.switched_off(given, wanted),
+            *changes.switched_off(given),
             *changes.reports(given, wanted, settings_problem=bool(settings_draft.problem)),
         ),
         settings_part.before,

@@ -43,9 +43,9 @@ class Effect(Review):
         return replace(change, verb=Verb.BEFORE, reason=f"{change.verb}: {change.reason}")
 
 
-def everything_is_ours(instance: str) -> bool:
-    """Of an instance that no manifest declares: whether one of this repository did before."""
-    return True
+def unknown(instance: str) -> str:
+    """What is said of an instance where nobody looks into the history."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,9 @@ class Options:
     """What a plan may do. replace: recreate bots that differ.
 
     prune: when bots that nothing declares any more are deleted. unseen: the plan is applied right away, so
-    nobody looks at its deletes first. ours: whether an instance that no manifest declares was this
-    repository's; the bots of another one are not deleted.
+    nobody looks at its deletes first. foreign: why an instance that no manifest declares may be another
+    repository's, whose bots are not deleted; "" where it was this one's. commit: the last commit that changed
+    what an instance declares, "" where that is not known.
     fleet: how many bots all manifests declare, None for those that are planned.
     max_deletes: in the whole plan, None for no limits. max_delete_share: percent of the bots that are ours.
     allowed: what approves deletes beyond the limits (Plan.approval).
@@ -66,7 +67,8 @@ class Options:
     replace: bool = False
     prune: Prune = Prune.NEVER
     unseen: bool = False
-    ours: Callable[[str], bool] = everything_is_ours
+    foreign: Callable[[str], str] = unknown
+    commit: Callable[[str], str] = unknown
     fleet: int | None = None
     max_deletes: int | None = 5
     max_delete_share: int = 50

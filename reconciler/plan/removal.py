@@ -16,6 +16,13 @@ from reconciler.plan.options import Options
 
 UNDECLARED = "nothing declares it any more"
 
+
+def undeclared(options: Options, instance: str) -> str:
+    """Why a bot is deleted, or kept, with the commit that is behind it."""
+    commit = options.commit(instance)
+    return f"{UNDECLARED} (commit {commit})" if commit else UNDECLARED
+
+
 TOO_MUCH = "the plan would delete too much"
 """Why all is kept when a limit is exceeded."""
 
@@ -24,11 +31,8 @@ def kept(options: Options, instance: str, *, declared: bool) -> str:
     """Completes "it is kept, as …"; "" where it is deleted. declared: whether a manifest has the instance."""
     if options.prune is Prune.NEVER:
         return "prune is `never`"
-    if not (declared or options.ours(instance)):
-        return (
-            "no manifest or commit of this repository names the instance: another repository may use the "
-            f"owner {options.owner} too. Give each repository an owner of its own, or pass --known-instance"
-        )
+    if not declared and (why := options.foreign(instance)):
+        return why
     if options.prune is Prune.REVIEWED and options.unseen:
         return "prune is `reviewed`: save a plan with --out and apply that, or pass --prune always"
     return ""

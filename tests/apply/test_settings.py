@@ -265,6 +265,11 @@ def _edited(request: Request, **fields: Json) -> bytes:
             "echo",
             "failed: the server changed keepOpen, which was not sent, from true to false",
         ),
+        (
+            {"expire": 61, "keepOpen": False},
+            "echo",
+            "failed: the server accepted expire but kept 61 (sent: 60); the server changed keepOpen",
+        ),
         ({"ignoreJids": ["late@g.us", "@g.us"]}, "echo", "applied"),  # the server adds JIDs at run time
         ({}, None, "applied"),
         ({}, {"error": True}, "applied"),

@@ -204,6 +204,17 @@ def test_whose_credential_new_settings_get(
         assert bodies(plan)[0]["openaiCredsId"] == expected
 
 
+def test_a_new_credential_of_new_settings_is_shown_by_its_name() -> None:
+    plan = planned(wants(creds="fresh"), NONE, credentials={}, declared=["fresh"])
+    assert of_settings(plan).fields[0] == FieldChange("openaiCredsId", None, "credential fresh")
+    assert bodies(plan)[0]["openaiCredsId"] == "new credential fresh"
+
+
+def test_settings_without_a_credential_get_one() -> None:
+    plan = planned(wants(creds="spare"), row(openaiCredsId=None))
+    assert of_settings(plan).fields == (FieldChange("openaiCredsId", None, "c2"),)
+
+
 def test_a_credential_that_is_nowhere() -> None:
     change = of_settings(planned(wants({"expire": 1}, "nope"), row()))
     assert (change.verb, change.fields) == (Verb.CONFLICT, ())
@@ -377,6 +388,7 @@ def test_a_fallback_to_a_bot_that_is_not_written_waits(more: Row) -> None:
     assert conflict.verb is Verb.CONFLICT
     assert [change.reason for change in update] == (["they differ"] if more else [])
     assert not planned(wants(fallback="ana"), row("i1"), bots, [ANA, BIA]).steps
+    assert [change.of for change in planned(wants(fallback="ana"), row(), bots, [BIA]).changes] == [Of.BOT]
 
 
 # -- reviews ----------------------------------------------------------------------------------

@@ -87,6 +87,14 @@ def test_other_fields_are_written_and_the_bot_stays_off() -> None:
     )
 
 
+def test_a_change_that_nobody_reviewed_is_blocked_and_the_bot_is_off() -> None:
+    desired = bot("ana", "m/1", "equals:1", enabled=True, expire=6)
+    made = plan([desired], [OFF], reviewed=frozenset())
+    assert [verb for verb, *_ in said(made)] == ["held", "off"]
+    assert (made.writes, made.in_sync) == (False, 0)
+    assert _read_again(made) == made.instances
+
+
 def test_an_edit_on_the_server_is_drift_and_the_switch_is_not() -> None:
     assert said(plan([ANA], [disabled(ON, expire=7)])) == [("update", "drift", ["expire"]), ("off", "", [])]
 
