@@ -479,7 +479,8 @@ def test_a_saved_plan_is_applied_as_it_is(run: Run, bots: Path, world: World, tm
     assert run("plan", "--out", "p.json").exit_code == 0
     wrote(
         tmp_path,
-        "prune = 'always'\nscope = 'declared'\nreplace = true\ninstance = ['x']\n[apply]\nreviewed = ['y.json']\nyes = true\n",
+        "prune = 'always'\nscope = 'declared'\nreplace = true\ninstance = ['x']\n"
+        "[apply]\nreviewed = ['y.json']\nyes = true\n",
     )
     assert run("apply", "p.json", "--replace").exit_code == 1
     assert run("apply", "p.json").exit_code == 0
