@@ -56,7 +56,8 @@ def examples(option: click.Option) -> list[Any]:
     if option.is_flag:
         return [True, False, True]
     if isinstance(option.type, click.Choice):
-        return [option.type.choices[1], option.type.choices[0], option.type.choices[1]]
+        other, *rest = (each for each in option.type.choices if each != option.default)
+        return [other, *(rest or [option.default])[:1], other]
     if isinstance(option.type, click.IntRange):
         return [(option.type.min or 0) + n for n in (1, 2, 3)]
     if isinstance(option.type, click.FloatRange):
@@ -300,7 +301,7 @@ def test_help_needs_no_configuration(run: Run, tmp_path: Path) -> None:
         ("AIzaabcdefghijklmnop1234 = 1", "unknown key 'AIza…'"),
         (f"api-key = '{KEY}", 'not valid TOML: expected "\'"'),
         (f"api-key = {KEY}", "not valid TOML: invalid value"),
-        (f"prune = '{KEY}'", "'prune' must be true or false, not a string"),
+        (f"replace = '{KEY}'", "'replace' must be true or false, not a string"),
     ],
 )
 def test_no_secret_may_stand_in_it(run: Run, tmp_path: Path, text: str, said: str) -> None:
@@ -478,9 +479,10 @@ def test_a_saved_plan_is_applied_as_it_is(run: Run, bots: Path, world: World, tm
     assert run("plan", "--out", "p.json").exit_code == 0
     wrote(
         tmp_path,
-        "prune = true\nreplace = true\ninstance = ['x']\n[apply]\nreviewed = ['y.json']\nyes = true\n",
+        "prune = 'always'\nscope = 'declared'\nreplace = true\ninstance = ['x']\n"
+        "[apply]\nreviewed = ['y.json']\nyes = true\n",
     )
-    assert run("apply", "p.json", "--prune").exit_code == 1
+    assert run("apply", "p.json", "--replace").exit_code == 1
     assert run("apply", "p.json").exit_code == 0
     assert len(world.bots("loja")) == 2
 
