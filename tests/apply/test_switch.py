@@ -263,6 +263,17 @@ def test_sessions_that_cannot_be_read_are_not_none(shop: Stage, body: bytes) -> 
     assert not flip(shop, "ana@loja", close_sessions=True, tell=tell).ok
 
 
+def test_sessions_of_other_bots_are_not_counted(shop: Stage) -> None:
+    """The server lists all sessions of the instance where it does not know the bot."""
+    _with_sessions(shop)
+    every = json.dumps(shop.world.done("GET", "/openai/fetchSessions/unknown/loja")).encode()
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        return answer(200, every) if "fetchSessions" in request.path else raw
+
+    assert only(flip(shop, "bia@loja", tell=tell)).sessions == 1
+
+
 def test_the_fallback_is_started_although_it_is_off(shop: Stage) -> None:
     ana = row(shop, "ana")
     old = shop.sandbox.options.version.startswith("2.2")
@@ -334,6 +345,17 @@ def test_a_server_that_stores_no_description_loses_the_mark_and_that_is_said(sho
     assert (said(report), report.ok) == ([(LOJA, "ana", False, "failed")], False)
     assert "the server accepted description but kept" in only(report).note
     assert "without its mark an apply may switch it on again" in only(report).note
+
+
+def test_another_instances_bots_are_not_written(shop: Stage) -> None:
+    theirs = json.dumps(shop.world.bots(CAFE)).encode()
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        return answer(200, theirs) if request.path.startswith("/openai/find/loja") else raw
+
+    report = flip(shop, "ana@loja", tell=tell)
+    assert (report.bots, report.ok, shop.wrote) == ((), False, [])
+    assert 'these rows belong to the instance "café/2"' in report.problems[0]
 
 
 def test_the_other_instances_go_on(shop: Stage) -> None:

@@ -217,8 +217,17 @@ def _with(*changes: Change) -> Plan:
     return replace(_EDITED, instances=(replace(_EDITED.instances[0], changes=changes),))
 
 
-@pytest.mark.parametrize("case", ["on", "another bot", "deleted", "no bot", "switched on"])
-def test_a_saved_plan_must_not_contradict_itself(case: str) -> None:
+@pytest.mark.parametrize(
+    ("case", "why"),
+    [
+        ("on", "it is reported as switched off, and is on"),
+        ("another bot", "another bot or its update is written"),
+        ("deleted", "another bot or its delete is written"),
+        ("no bot", "it does not say which bot is switched off"),
+        ("switched on", "it is reported as switched off, and switched on"),
+    ],
+)
+def test_a_saved_plan_must_not_contradict_itself(case: str, why: str) -> None:
     write, off = _EDITED.instances[0].changes
     assert off.before is not None
     on = RemoteBot("i1", {**off.before.fields, "enabled": True})
@@ -231,5 +240,5 @@ def test_a_saved_plan_must_not_contradict_itself(case: str) -> None:
         "switched on": (replace(write, fields=(enables, *write.fields)), off),
     }
     check.check(_with(write, off))
-    with pytest.raises(ContradictionError):
+    with pytest.raises(ContradictionError, match=why):
         check.check(_with(*wrong[case]))
