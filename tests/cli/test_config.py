@@ -711,7 +711,7 @@ def test_what_is_shown(run: Run, tmp_path: Path) -> None:
     result = run("config", "apply", "--owner", "typed", "--yes")
     lines = [line.split(maxsplit=2) for line in result.stdout.splitlines()]
     assert ["owner", "typed", "option"] in lines
-    assert ["apply.yes", "true", "option"] in lines
+    assert ["yes", "true", "option"] in lines
 
 
 def test_values_are_safe_to_show(run: Run, tmp_path: Path) -> None:
