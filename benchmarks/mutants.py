@@ -1,6 +1,6 @@
 """Mutation testing: the code is changed in one small place at a time, and a test must notice.
 
-    CI=true python -m benchmarks.mutants [--sample N] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
+    CI=true python -m benchmarks.mutants [--sample SHARE] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
 
 MODULE is a file below reconciler/. The tests are collected once. First they run on functions that note every
 statement they pass. Then each mutant gets a process of its own, forked after the collection, in which the
@@ -14,6 +14,8 @@ A mutant: a comparison, an operator or a condition turned round; an operand, a s
 left out; a constant or a member of an enum made another; a result made None. Left alone: docstrings,
 annotations, imports, texts with a space (what is said to a person), the fields of classes, regular
 expressions, and how long a wait is.
+
+Mutants that change nothing that a test can see are listed in EQUIVALENT, each with the reason, and not run.
 """
 
 from __future__ import annotations
@@ -47,6 +49,8 @@ from reconciler.plan import matching
 
 SEED = 12
 MEMORY = 4 << 30
+EQUIVALENT = Path(__file__).with_name("equivalent.txt")
+"""A line for each such mutant, as it is called in the results, and below it the reason, indented."""
 
 Change = Callable[[], None]
 
@@ -454,10 +458,13 @@ class Runner:
         mutants = [
             mutant
             for path, tree in self.trees.items()
-            for mutant in sorted(_Finder(path, tree).find(), key=lambda m: m.chance)[: self.options.sample]
+            for mutant in _Finder(path, tree).find()
+            if int(mutant.chance[:8], 16) < self.options.sample * 16**8
         ]
         ended = self._ended()
-        todo = [m for m in mutants if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
+        equivalent = _equivalent()
+        todo = [m for m in mutants if m.id not in equivalent]
+        todo = [m for m in todo if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
         todo.sort(key=lambda mutant: (mutant.id in ended, mutant.chance))  # what was never run comes first
         number, of = self.options.share
         gc.freeze()
@@ -474,7 +481,7 @@ class Runner:
         return {row["id"]: row for row in map(json.loads, lines)}
 
     def _report(self, mutants: list[Mutant]) -> None:
-        ended = self._ended()
+        ended = self._ended() | {id: {"end": "equivalent"} for id in _equivalent()}
         by: dict[str, list[Mutant]] = defaultdict(list)
         for mutant in mutants:
             by[mutant.path].append(mutant)
@@ -484,6 +491,11 @@ class Runner:
             for mutant in sorted(own, key=lambda mutant: mutant.line):
                 if ended.get(mutant.id, {"end": ""})["end"] == "survived":
                     print(f"  {mutant.line} {mutant.where}: {mutant.said}")
+        every = Counter(ended.get(mutant.id, {"end": "not run"})["end"] for mutant in mutants)
+        print(f"all: {len(mutants)} mutants, {', '.join(f'{n} {end}' for end, n in every.most_common())}")
+        caught = every["killed"] + every["timeout"] + every["broken"]
+        if judged := caught + every["survived"]:
+            print(f"caught, of those that are not equivalent: {100 * caught / judged:.1f} %")
 
     # -- which tests pass where ---------------------------------------------------------------
 
@@ -588,7 +600,7 @@ class Runner:
             for item, after in zip(items, [*items[1:], None], strict=False):
                 os.write(writer, f"{item.nodeid}\n".encode())
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.setitimer(signal.ITIMER_REAL, 30 + 30 * self.passed[item.nodeid].seconds)
+                signal.setitimer(signal.ITIMER_REAL, 10 + 20 * self.passed[item.nodeid].seconds)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
                 if self.session.testsfailed:
                     os._exit(1)
@@ -615,6 +627,11 @@ def _plain(item: pytest.Item, examples: int | None) -> None:
         )
 
 
+def _equivalent() -> set[str]:
+    lines = EQUIVALENT.read_text("utf-8").splitlines() if EQUIVALENT.exists() else []
+    return {line for line in lines if line and not line.startswith((" ", "#"))}
+
+
 def _share(text: str) -> tuple[int, int]:
     first, _, of = text.partition("/")
     return int(first), int(of)
@@ -628,7 +645,9 @@ def main() -> int:
     )
     parser.add_argument("modules", nargs="+", help="files below reconciler/")
     parser.add_argument("--results", type=Path, default=Path("mutants"), help="where they are kept")
-    parser.add_argument("--sample", type=int, help="so many mutants of each module, by chance")
+    parser.add_argument(
+        "--sample", type=float, default=1.0, help="the share of the mutants that is run, by chance: 0.25"
+    )
     parser.add_argument("--share", type=_share, default=(1, 1), help="1/2 and 2/2: one of two processes")
     parser.add_argument(
         "--longest", type=float, default=60.0, help="seconds of tests for one mutant, at most"

@@ -34,7 +34,7 @@ def sandbox(_server: Sandbox) -> Sandbox:
     One server serves all tests of a process in turn, since starting one takes longer than most tests.
     """
     options = _server.options
-    options.openai_enabled, options.latency, options.pause = True, 0.0, 0.0
+    options.disabled, options.latency, options.pause = frozenset(), 0.0, 0.0
     _server.clear()
     return _server
 

@@ -23,12 +23,13 @@ from contextlib import suppress
 from reconciler.apply import bot_steps, credentials, fallback, settings
 from reconciler.apply.bot_writes import reread
 from reconciler.apply.outcomes import Outcomes
-from reconciler.apply.state import NotAppliedError, ReadKey, Shared, State, Stop, side_by_side
+from reconciler.apply.state import NotAppliedError, ReadKey, Shared, State, Stop
 from reconciler.apply.users import Users
 from reconciler.domain.errors import InstanceError, ServerError
 from reconciler.domain.plan import Call, InstancePlan, Plan, Step
 from reconciler.domain.results import Outcome, Result, Results
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 
 __all__ = ["Stop", "apply"]
 

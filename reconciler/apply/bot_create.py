@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
+from functools import partial
 
 from reconciler.apply import bot_writes, verify
 from reconciler.apply.collisions import refuse_collision
@@ -50,8 +51,10 @@ async def _create_once(state: State, label: str, body: Fields) -> tuple[RemoteBo
     for attempt in range(1, CREATE_TRIES + 1):
         answered: list[str] = []
         wait = delay * 2**attempt if attempt < CREATE_TRIES else 0.0
-        doubt = await bot_writes.attempt(state, _post(state, body, answered), wait)
-        if (found := _created(state, label, body, before, answered)) is not None:
+        created = partial(_created, state, label, body, before, answered)
+        post = _post(state, body, answered)
+        doubt = await bot_writes.attempt(state, post, created, wait)
+        if (found := created()) is not None:
             return found, despite(doubt)
         if doubt is None:
             raise NotAppliedError(
@@ -100,6 +103,4 @@ async def _settle(state: State, label: str, mine: RemoteBot, duplicates: list[Re
         if len(duplicates) < 2:
             return mine
     await bot_writes.delete(state, mine)
-    if kept := state.bots.marked(label):
-        return kept[0]
-    raise NotAppliedError(Outcome.FAILED, "another run made it at the same time and removed it; apply again")
+    return next(iter(state.bots.marked(label)), mine)

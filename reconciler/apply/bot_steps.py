@@ -22,6 +22,8 @@ async def make(state: State, step: Step) -> str:
     state.shared.stop.check()
     if step.call is Call.CREATE:
         return await create(state, step)
+    if step.call is Call.LEAVE:
+        _refuse_early(state, step)
     own = state.bots.rows.get(step.id or "")
     if step.call is Call.MOVE:
         return await _move(state, step, own)
@@ -30,7 +32,7 @@ async def make(state: State, step: Step) -> str:
     if _is_done(state, step, own):
         _wrote(state, step)
         return "it was already as planned"
-    if step.call is Call.DELETE:
+    if step.call.deletes:
         return await _delete(state, step, own)
     refuse_collision(state, {**own.fields, **step.body}, own.id)
     note = await bot_writes.update(state, own, step.body)
@@ -38,9 +40,18 @@ async def make(state: State, step: Step) -> str:
     return note
 
 
+def _refuse_early(state: State, step: Step) -> None:
+    """Raises NotAppliedError if a bot that moves was not created on the other instance."""
+    other = state.changes[step.bot].other
+    there = state.shared.states.get(other)
+    result = None if there is None else there.results.get(step.bot)
+    if result is None or result.outcome is not Outcome.APPLIED:
+        raise NotAppliedError(Outcome.SKIPPED, f"it was not created on {other}, so it stays here")
+
+
 async def _missing(state: State, step: Step) -> str:
     """The bot does not exist, which suits a delete only."""
-    if step.call is not Call.DELETE:
+    if not step.call.deletes:
         raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
     await _refuse_hidden(state, step.id or "")
     if others := state.bots.marked(step.bot):
@@ -56,7 +67,7 @@ def _is_done(state: State, step: Step, own: RemoteBot) -> bool:
         return False
     moved = [change.name for change in differ.changes(expected, own.fields, state.kind)]
     done = differ.equal(own.fields, {**own.fields, **step.body}) and step.body.keys() >= set(moved)
-    if step.call is Call.DELETE or not done:
+    if step.call.deletes or not done:
         raise NotAppliedError(Outcome.STALE, f"it changed since the plan was made: {', '.join(moved)}")
     return True
 

@@ -7,7 +7,7 @@ answer of a write is not trusted.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 
 from reconciler.apply import verify
@@ -22,9 +22,13 @@ from reconciler.domain.results import Outcome
 from reconciler.plan import differ
 
 
-async def attempt(state: State, call: Awaitable[object], wait: float = 0.0) -> Refused | Unclear | None:
+async def attempt(
+    state: State, call: Awaitable[object], shows: Callable[[], object], wait: float = 0.0
+) -> Refused | Unclear | None:
     """Make a writing call and read the bots after it. Returns the error of a call that may not be done.
 
+    shows: whether the bots that were read show what the call did. If they do not although the server answered
+    that it is done, they are read once more, once per instance: the first answer may be a cache's.
     wait: seconds to give a call that may still arrive, if the server does not say how many.
     """
     state.bots.fresh = False
@@ -36,27 +40,38 @@ async def attempt(state: State, call: Awaitable[object], wait: float = 0.0) -> R
         if wait and isinstance(error, Unclear):
             await asyncio.sleep(error.retry_after or wait)
     await state.shared.read_after(state.bots.read(), doubt)
+    if doubt is None and not state.looked_again and not shows():
+        state.looked_again = True
+        await asyncio.sleep(state.shared.client.cache_delay)
+        await state.shared.read_after(state.bots.read(), None)
     return doubt
 
 
 async def update(state: State, own: RemoteBot, body: Fields) -> str:
     """Update a bot. Returns a note. Raises NotAppliedError, or the call's error, if it is not as written."""
     table, before, after = state.bots, state.bots.rows, {**own.fields, **body}
-    doubt = await attempt(state, table.client.update(table.instance, own.id, body))
+    whole = {**dict.fromkeys(state.kind.fields), **after}
+
+    def shows() -> bool:
+        return not _differences(state, own.id, body, whole)
+
+    doubt = await attempt(state, table.client.update(table.instance, own.id, body), shows)
     row, note = table.rows.get(own.id), despite(doubt)
     if doubt is not None:
         if row is None or not differ.equal(row.fields, after):
             raise doubt
     elif row is not None and _lost_its_marker(row, after, table.owner):
         note = await restore_marker(state, row, after)
-    await verify_written(state, before, own.id, body, {**dict.fromkeys(state.kind.fields), **after})
+    await verify_written(state, before, own.id, body, whole)
     return note
 
 
 async def delete(state: State, own: RemoteBot) -> str:
     """Delete a bot. Returns a note. Raises NotAppliedError, or the call's error, if it still exists."""
     table, before = state.bots, state.bots.rows
-    doubt = await attempt(state, table.client.delete(table.instance, own.id))
+    doubt = await attempt(
+        state, table.client.delete(table.instance, own.id), lambda: own.id not in table.rows
+    )
     if own.id in table.rows:
         raise doubt or NotAppliedError(
             Outcome.FAILED, "the server answered that it is deleted, but it still exists"
@@ -72,7 +87,7 @@ async def restore_marker(state: State, row: RemoteBot, whole: Fields) -> str:
     """Write a description again that the server lost, and with it the marker. Returns a note."""
     after = {**whole, **row.fields, "description": whole["description"]}
     body = differ.update_body(row.fields, after)
-    await attempt(state, state.bots.client.update(state.name, row.id, body))
+    await attempt(state, state.bots.client.update(state.name, row.id, body), lambda: True)
     return "the server lost its description, so it was written again"
 
 
@@ -105,23 +120,28 @@ async def verify_written(
     before: the bots before the call. sent: what the call wrote. whole: what the bot should be then.
     made: the name of the bot, if the call created it.
     """
+    if wrong := _differences(state, id, sent, whole):
+        if (row := state.bots.rows.get(id)) is not None and not row.unread:
+            await _stamp(state, row)
+        raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
+    _refuse_side_effects(state, before, id, made)
+
+
+def _differences(state: State, id: str, sent: Fields, whole: Whole) -> list[str]:
+    """Why the bot that was written, as it was read, is not as it should be: a sentence each."""
     row, owner = state.bots.rows.get(id), state.shared.owner
     if row is None:
-        raise NotAppliedError(Outcome.FAILED, "the server answered that it is done, but it is gone")
+        return ["the server answered that it is done, but it is gone"]
     if row.unread:
-        raise NotAppliedError(Outcome.FAILED, f"{UNSEEN}{not_understood(row.unread)}")
+        return [f"{UNSEEN}{not_understood(row.unread)}"]
     seen = {name: value for name, value in whole.items() if name not in row.unseen}
-    wrong = verify.differences(
+    return verify.differences(
         sent,
         _without_stamp(seen, owner),
         _without_stamp(row.fields, owner),
         state.shared.client.secrets,
         state.kind,
     )
-    if wrong:
-        await _stamp(state, row)
-        raise NotAppliedError(Outcome.FAILED, "; ".join(wrong))
-    _refuse_side_effects(state, before, id, made)
 
 
 def _without_stamp(fields: Whole, owner: str) -> dict[str, Value | None]:

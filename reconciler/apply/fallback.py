@@ -12,7 +12,7 @@ from reconciler.apply.state import UNSEEN, NotAppliedError, State, explained
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import Refused, Unclear
 from reconciler.domain.observed import RemoteSettings
-from reconciler.domain.plan import Call, Of, Step
+from reconciler.domain.plan import Of, Step
 from reconciler.domain.results import Outcome
 
 _NO_WAY_TO_NONE = "Evolution API 2.2.x clears the fallback only when its bot is deleted"
@@ -76,6 +76,6 @@ def _refuse_changed(state: State, step: Step, now: RemoteSettings) -> None:
             Outcome.STALE, f"bot {now.fallback} has become the fallback since the plan was made"
         )
     # Deleting a bot clears the fallback that points to it.
-    deleted = {other.id for other in state.instance.steps if other.call is Call.DELETE}
+    deleted = {other.id for other in state.instance.steps if other.call.deletes}
     if now.fallback is None and change.of is Of.SETTINGS and was and was not in deleted:
         raise NotAppliedError(Outcome.STALE, "the fallback was cleared since the plan was made")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -104,22 +103,6 @@ class Shared:
             raise NotAppliedError(Outcome.FAILED, str(error) if error else f"{UNSEEN}{unread}") from None
 
 
-async def side_by_side(parts: Sequence[T], work: Callable[[T], Awaitable[None]], workers: int) -> None:
-    """Do the work for every part, so many at a time. The first error ends all of it."""
-    queue = iter(parts)
-
-    async def take() -> None:
-        for part in queue:
-            await work(part)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(workers, len(parts))):
-                group.create_task(take())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-
-
 @dataclass(slots=True)
 class State:
     """How far one instance is.
@@ -128,6 +111,7 @@ class State:
     the ids of what was created, by label. expected: what each bot should look like before its next step, by
     id: as planned, then as we wrote it. halfway: what a change leaves behind if it ends now, by label.
     fallbacks: the labels of the changes that set the fallback. saved: the settings that this run saved.
+    looked_again: whether the bots were read twice after a call because the first read did not show it.
     """
 
     shared: Shared
@@ -141,6 +125,7 @@ class State:
     halfway: dict[str, str] = field(init=False, default_factory=dict)
     fallbacks: frozenset[str] = field(init=False)
     saved: Fields = field(init=False, default_factory=dict)
+    looked_again: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, self.kind)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from reconciler.apply import applier
-from reconciler.apply.state import Stop, side_by_side
+from reconciler.apply.state import Stop
 from reconciler.domain import markers
 from reconciler.domain.desired import Desired, DesiredInstance, SecretRef
 from reconciler.domain.errors import InstanceError, Position, ReconcilerError, ServerError
@@ -22,6 +22,7 @@ from reconciler.domain.reports import Switched, SwitchReport
 from reconciler.domain.results import Outcome, Result
 from reconciler.domain.text import quoted
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import fetch
 from reconciler.plan import switch as planning

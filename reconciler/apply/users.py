@@ -12,9 +12,10 @@ import asyncio
 from contextlib import suppress
 
 from reconciler.apply.bot_writes import reread
-from reconciler.apply.state import Shared, side_by_side
+from reconciler.apply.state import Shared
 from reconciler.domain.errors import InstanceError, Missing, ReconcilerError
 from reconciler.domain.plan import Of
+from reconciler.evolution.concurrent import side_by_side
 
 _ANY = "any"
 """The credential of a bot whose row does not show it; not a possible id."""

@@ -15,7 +15,18 @@ import click
 
 from reconciler import __version__
 from reconciler.cli import streams
-from reconciler.cli.options import BOTS, FORMAT, PLANNING, SERVER, gathered, offered
+from reconciler.cli.config import command, keys
+from reconciler.cli.options import (
+    BOTS,
+    ENV_FILE,
+    FORMAT,
+    PLANNING,
+    RESTORING,
+    SERVER,
+    gathered,
+    offered,
+    unless_configured,
+)
 from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 
@@ -25,6 +36,8 @@ if TYPE_CHECKING:
 
 class _Main(click.Group):
     """Ends every command with one of the exit codes above, and every error with a message on stderr."""
+
+    command_class = command.Command
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         streams.prepare()
@@ -66,7 +79,13 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 @click.group(cls=_Main, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="reconciler")
 def main() -> None:
-    """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them."""
+    """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
+
+    Every option can be set in reconciler.toml or by an environment variable: docs/configuration.md.
+    """
+
+
+main.params += command.main_options()
 
 
 @main.command()
@@ -101,6 +120,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
         server = lint.version(server_version) if server_version else lint.NEWEST
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server-version") from None
+    rules = command.rules(click.get_current_context())
     try:
         desired = load(Path(bots))
     except ManifestError as error:
@@ -108,10 +128,10 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
             raise
         terminal.invalid(error)
         return 1
-    warnings = lint.lint(desired, server)
+    warnings = lint.lint(desired, server, rules)
     terminal.warnings(warnings, format)
     terminal.valid(desired)
-    return 1 if strict and warnings else 0
+    return 1 if any(strict or warning.error for warning in warnings) else 0
 
 
 @main.command()
@@ -146,15 +166,20 @@ def schema(defaults: bool) -> int:
     metavar="REF",
     help="Only instances whose files changed since HEAD left this git branch or commit.",
 )
-def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -> int:
+@click.option(
+    "--base",
+    metavar="REF",
+    help="Only what changes compared with the manifests where HEAD left this git branch or commit.",
+)
+def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler import pipeline
     from reconciler.cli import terminal
 
     with pipeline.out(request) as save:
-        desired = pipeline.desired(request, changed_since)
-        with pipeline.server(request, desired) as server:
-            made = pipeline.plan(request, server, desired)
+        wanted = pipeline.wanted(request, changed_since, base)
+        with pipeline.server(request, wanted.desired) as server:
+            made = pipeline.plan(request, server, wanted)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -181,12 +206,46 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     With a FILE from `plan --out`, make exactly the calls of that plan. The manifests are not read.
     """
+    from dataclasses import replace
+
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
 
     streams.check()
+    if saved is not None:  # it is applied as it is, whatever the configuration says about planning
+        given = unless_configured(("instance", "replace", "reviewed"))
+        reviewed = given.pop("reviewed", reviewed)
+        request = replace(request, **given)
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
+        if request.format == "text":
+            terminal.plan(made, request.format)
+        if made.writes and not yes:
+            terminal.agree(made, request.format)
+        with stopping() as stop:
+            with terminal.progress(made) as on_result:
+                results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+            return terminal.ended(made, results, request.format, save)
+
+
+@main.command()
+@gathered(*RESTORING)
+@click.option("--yes", is_flag=True, help="Do not ask before applying.")
+@click.argument(
+    "instances", nargs=-1, required=True, metavar="INSTANCE...", shell_complete=offered("instances")
+)
+def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
+    """Put back what instances lost when they were recreated on the server.
+
+    Shows the plan of these instances, asks, and makes it: credentials, settings and bots, as the manifests
+    declare them. Deletes nothing. Does nothing for an instance that lacks no bot.
+    """
+    from reconciler import pipeline
+    from reconciler.cli import failure, terminal
+    from reconciler.cli.stopping import stopping
+
+    streams.check()
+    with pipeline.out(request) as save, pipeline.restored(request, instances) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format)
         if made.writes and not yes:
@@ -241,6 +300,7 @@ def import_(request: Request, full: bool, update: bool) -> int:
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False), metavar="FILE")
 @FORMAT
+@ENV_FILE
 @click.option(
     "--max-chars",
     type=click.IntRange(min=8192),
@@ -335,7 +395,30 @@ def doctor(request: Request) -> int:
     return 1 if any(finding.mark == "bad" for finding in found) else 0
 
 
-@main.command()
+@main.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Print a table, or JSON for programs.",
+)
+@ENV_FILE
+@click.argument("name", metavar="[COMMAND]", required=False)
+@click.argument("args", metavar="[OPTIONS OF IT]...", nargs=-1, type=click.UNPROCESSED)
+def config(format: str, name: str | None, args: tuple[str, ...]) -> int:
+    """Show the configuration, and where each value comes from.
+
+    Without a COMMAND, show the shared options and all others that are set. With one, show all its options, as
+    they are when it is run like this.
+    """
+    from reconciler.cli.config import show
+
+    click.echo(show.shown(click.get_current_context(), name, args, format), nl=False)
+    return 0
+
+
+@main.command(cls=click.Command)  # without a configuration: it runs whenever a shell starts
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]), metavar="bash|zsh|fish")
 def completion(shell: str) -> int:
     """Print a script that completes commands, options and names."""
@@ -347,3 +430,4 @@ def completion(shell: str) -> int:
 
 main.add_command(disable)
 main.add_command(enable)
+keys.bind(main)

@@ -16,7 +16,7 @@ from traceback import walk_tb
 import click
 
 from reconciler.domain import safe
-from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.errors import FileError, ReconcilerError
 
 FRAMES = 40
 """The most places that are shown of one error, the innermost."""
@@ -48,11 +48,11 @@ def tell(error: BaseException, signal: int = 0) -> int:
 def _say(error: BaseException) -> None:
     if isinstance(error, click.ClickException):
         error.show()
-    elif isinstance(error, ManifestError):
+    elif isinstance(error, FileError):
         for problem in error.problems:
             click.echo(safe.inert(safe.line(str(problem))), err=True)
         errors = "1 error" if len(error.problems) == 1 else f"{len(error.problems)} errors"
-        click.echo(f"{errors} in the manifests.", err=True)
+        click.echo(f"{errors} in {error.about}.", err=True)
     elif isinstance(error, ReconcilerError):
         click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
     elif isinstance(error, MemoryError):

@@ -5,7 +5,7 @@ Imports click alone, so that `--help` stays fast.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import wraps
 from typing import Any
 
@@ -43,16 +43,26 @@ FORMAT = click.option(
     help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
 )
 
+ENV_FILE = click.option(
+    "--env-file",
+    multiple=True,
+    type=click.Path(dir_okay=False),
+    expose_value=False,
+    metavar="FILE",
+    help="Set environment variables from this file, unless they are set. May be repeated.",
+)
+
 # -- where and how to call the server ------------------------------------------------------------
 
-SERVER = (
-    click.option(
-        "--instance",
-        multiple=True,
-        metavar="GLOB",
-        shell_complete=offered("instances"),
-        help="Only instances whose names match, such as 'loja-*'. May be repeated.",
-    ),
+_INSTANCE = click.option(
+    "--instance",
+    multiple=True,
+    metavar="GLOB",
+    shell_complete=offered("instances"),
+    help="Only instances whose names match, such as 'loja-*'. May be repeated.",
+)
+
+_CALLING = (
     click.option(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
     ),
@@ -96,28 +106,59 @@ SERVER = (
         metavar="SECONDS",
         help="The longest that one request may take.",
     ),
+    ENV_FILE,
 )
 
+SERVER = (_INSTANCE, *_CALLING)
+
 # -- what plan and apply share -------------------------------------------------------------------
+
+_SERVER_NAME = click.option(
+    "--server-name",
+    envvar="EVOLUTION_SERVER_NAME",
+    show_envvar=True,
+    default="",
+    metavar="NAME",
+    help="A name for the server in plans, for a server with more than one address.",
+)
+
+_OUT = click.option(
+    "--out",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
+)
 
 PLANNING = (
     BOTS,
     *SERVER,
-    click.option(
-        "--server-name",
-        envvar="EVOLUTION_SERVER_NAME",
-        show_envvar=True,
-        default="",
-        metavar="NAME",
-        help="A name for the server in plans, for a server with more than one address.",
-    ),
+    _SERVER_NAME,
     click.option(
         "--replace",
         is_flag=True,
         help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",
     ),
     click.option(
-        "--prune", is_flag=True, help="Delete bots with our marker that no manifest declares any more."
+        "--prune",
+        type=click.Choice(["never", "reviewed", "always"]),
+        is_flag=False,
+        flag_value="always",
+        default="reviewed",
+        show_default=True,
+        help="When to delete what no manifest declares any more: by a saved or reviewed plan, or by any.",
+    ),
+    click.option(
+        "--scope",
+        type=click.Choice(["all", "declared"]),
+        default="all",
+        show_default=True,
+        help="Which instances to read: all of the server, or only those that manifests declare.",
+    ),
+    click.option(
+        "--known-instance",
+        multiple=True,
+        metavar="GLOB",
+        help="Instances that were yours, although no manifest or commit names them. May be repeated.",
     ),
     click.option(
         "--max-deletes",
@@ -125,7 +166,7 @@ PLANNING = (
         default=5,
         show_default=True,
         metavar="N",
-        help="Refuse to prune more bots than this in one run.",
+        help="Delete nothing when a plan would delete more bots than this.",
     ),
     click.option(
         "--max-delete-share",
@@ -133,16 +174,32 @@ PLANNING = (
         default=50,
         show_default=True,
         metavar="PERCENT",
-        help="Refuse to prune a larger share of an instance's bots than this.",
+        help="Delete nothing when a plan would delete a larger share of an instance's or of all bots.",
+    ),
+    click.option(
+        "--allow-deletes",
+        multiple=True,
+        metavar="CODE",
+        help="Delete beyond the limits, in the plan that shows this code and no other. May be repeated.",
     ),
     FORMAT,
-    click.option(
-        "--out",
-        type=click.Path(dir_okay=False),
-        metavar="FILE",
-        help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
-    ),
+    _OUT,
 )
+
+RESTORING = (BOTS, *_CALLING, _SERVER_NAME, FORMAT, _OUT)
+
+
+def unless_configured(names: Container[str | None]) -> dict[str, Any]:
+    """The built-in defaults of those of the current command's options that only the configuration sets."""
+    context = click.get_current_context()
+    configured = click.core.ParameterSource.DEFAULT_MAP
+    context.default_map = None
+    found: dict[str, Any] = {}
+    for option in context.command.params:
+        if option.name in names and context.get_parameter_source(str(option.name)) is configured:
+            default = () if option.multiple else option.get_default(context)
+            found[str(option.name)] = option.type_cast_value(context, default)
+    return found
 
 
 # -- options as one value ------------------------------------------------------------------------
@@ -151,7 +208,7 @@ PLANNING = (
 def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Give a command these options. It gets those that a Request has as one Request.
 
-    A command without --bots reads no manifests.
+    A command without --bots reads no manifests, one without --instance has no globs.
     """
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
@@ -162,7 +219,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from reconciler.pipeline import Request
 
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**{"bots": "", **asked}), **given)
+            return command(Request(**{"bots": "", "instance": (), **asked}), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import streams
+from reconciler.cli.config.command import Command
 from reconciler.cli.options import SERVER, gathered, offered
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def _named(command: Callable[..., int]) -> Callable[..., int]:
     return gathered(*_NAMED)(command)
 
 
-@click.command()
+@click.command(cls=Command)
 @_named
 @click.option(
     "--close-sessions",
@@ -49,7 +50,7 @@ def disable(
     return _run(named, request, every, yes, dry_run, on=False, close_sessions=close_sessions)
 
 
-@click.command()
+@click.command(cls=Command)
 @_named
 def enable(request: Request, named: tuple[str, ...], every: bool, yes: bool, dry_run: bool) -> int:
     """Switch bots on that `disable` switched off. Reads no manifest.

@@ -49,7 +49,10 @@ def warnings(found: Sequence[Warning], format: str) -> None:
         for warning in found:
             click.echo(safe.inert(safe.line(str(warning))), err=True)
     if found:
-        click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
+        levels = ("error", "warning")
+        counts = [(sum(warning.level == level for warning in found), level) for level in levels]
+        counted = " and ".join(values.count(number, level) for number, level in counts if number)
+        click.echo(f"{counted} in the manifests.", err=True)
 
 
 def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
@@ -100,7 +103,15 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
 
 def problems(made: Plan) -> None:
-    """Say how many problems the plan has, which may have gone to a file."""
+    """Say how many problems the plan has, which may have gone to a file, and which limits it exceeds."""
+    for limit in made.limits:
+        click.echo(f"Error: nothing is deleted: {safe.inert(safe.line(limit))}.", err=True)
+    if made.limits:
+        click.echo(
+            f"To delete them in this plan and no other, pass --allow-deletes {made.approval}, or in a pull "
+            f"request add the label allow-deletes-{made.approval}.",
+            err=True,
+        )
     if made.problems:
         click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 

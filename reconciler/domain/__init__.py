@@ -13,6 +13,7 @@ __all__ = [
     "hidden",
     "keys",
     "kinds",
+    "known_issues",
     "markers",
     "observed",
     "origins",

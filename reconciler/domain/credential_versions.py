@@ -99,7 +99,7 @@ def declared(name: str, there: Mapping[str, RemoteCredential], *, makes: bool) -
     if not versions:
         return CredentialVersions(name, NEW_CREDENTIAL + name, name, standing="missing") if makes else None
     same = [number for number, credential in versions.items() if credential.same]
-    different = not same and all(credential.same is False for credential in versions.values())
+    different = all(credential.same is False for credential in versions.values())
     standing: Standing = "present" if same else "different" if different else "not compared"
     if different and makes:
         new = named(name, max(versions) + 1)

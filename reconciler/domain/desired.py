@@ -108,12 +108,28 @@ class DesiredInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class Former:
+    """What an instance's manifest declared before and does not declare any more.
+
+    bots: the fields of bots that are still declared, by the bot's name. settings: the fields of settings that
+    are still declared, and `fallbackId`. block: whether the settings are not declared any more at all.
+    credentials: their names.
+    """
+
+    bots: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settings: frozenset[str] = frozenset()
+    block: bool = False
+    credentials: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Desired:
     """All manifests, one instance each, by the instance's name.
 
     creds_owners: instances that were not selected, but own a credential that a selected one uses; nothing of
-    them is planned.
+    them is planned. former: what is not declared any more, by the instance's name, as far as it is known.
     """
 
     instances: tuple[DesiredInstance, ...]
     creds_owners: tuple[DesiredInstance, ...] = ()
+    former: Mapping[str, Former] = field(default_factory=dict)

@@ -32,7 +32,22 @@ class Unauthorized(InstanceError):
 
 
 class Disabled(InstanceError):
-    """The server runs without its OpenAI integration."""
+    """The server has this kind of bot switched off."""
+
+
+class Absent(InstanceError):
+    """The server's version does not have this kind of bot yet."""
+
+
+class Foreign(InstanceError):
+    """Something other than the server answered a read of this instance.
+
+    everywhere: the sentence of the ServerError for when every instance is answered so.
+    """
+
+    def __init__(self, sentence: str, everywhere: str) -> None:
+        super().__init__(sentence)
+        self.everywhere = everywhere
 
 
 class Refused(InstanceError):
@@ -73,7 +88,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One error of a manifest. message is a sentence that ends with what to do."""
+    """One error in a file. message is a sentence that ends with what to do."""
 
     at: Position
     message: str
@@ -82,9 +97,23 @@ class Problem:
         return f"{self.at}: {self.message}"
 
 
-class ManifestError(ReconcilerError):
-    """The manifests have errors; all of them are here, in the order of files and lines."""
+class FileError(ReconcilerError):
+    """Files have errors; all of them are here, in the order of files and lines. about: "the manifests"."""
+
+    about: str
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ManifestError(FileError):
+    """The manifests have errors."""
+
+    about = "the manifests"
+
+
+class ConfigError(FileError):
+    """The configuration has errors: reconciler.toml, or a file of environment variables."""
+
+    about = "the configuration"

@@ -28,11 +28,20 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Warning:
-    """What one rule says of one place. text: a sentence with whom it is about and what to do."""
+    """What one rule says of one place. text: a sentence with whom it is about and what to do.
+
+    error: the repository made the rule an error.
+    """
 
     at: Position
     rule: str
     text: str
+    error: bool = False
+
+    @property
+    def level(self) -> str:
+        """As it is shown: `warning` or `error`."""
+        return "error" if self.error else "warning"
 
     def __str__(self) -> str:
-        return f"{self.at}: warning: {self.text} [{self.rule}]"
+        return f"{self.at}: {self.level}: {self.text} [{self.rule}]"

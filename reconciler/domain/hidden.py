@@ -15,7 +15,7 @@ from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
 from reconciler.domain.desired import Fields, SecretRef, UrlRef
-from reconciler.domain.kinds import OPENAI, Field, Value
+from reconciler.domain.kinds import KINDS, Field, Value
 
 MASK = "***"
 KEY = "[a key, not shown]"
@@ -226,7 +226,14 @@ def secrets(values: Mapping[str, object]) -> list[str]:
     return found
 
 
-_SECRET = tuple(field.name for field in (*OPENAI.fields.values(), *OPENAI.settings.values()) if field.hides)
+_SECRET = tuple(
+    {
+        field.name: None
+        for kind in KINDS.values()
+        for field in (*kind.fields.values(), *kind.settings.values())
+        if field.hides
+    }
+)
 
 
 # -- URLs -------------------------------------------------------------------------------------

@@ -102,15 +102,21 @@ class ObservedInstance:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The instances that were asked for, by name. server: its URL, without credentials.
+    """The instances that were read, by name, declared or not. server: its URL, without credentials.
 
     elsewhere: ids of credentials that the settings of another instance name, and that instance; looked for
     only when an old credential may go, and only among the instances that were not asked for.
+    version: the server's, "" where it was not asked for or is not known.
+    created: when the server created an instance, by name, as far as its list of instances says it.
+    unlisted: why the server's other instances were not read, a sentence; "" where they were, or need not be.
     """
 
     server: str
     instances: Mapping[str, ObservedInstance]
     elsewhere: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    created: Mapping[str, str] = field(default_factory=dict)
+    unlisted: str = ""
 
     def without(self, problems: Mapping[str, str]) -> Observed:
         """The same, but for instances with a problem: why each could not be read, a sentence."""

@@ -51,6 +51,11 @@ class Verb(StrEnum):
         """Whether calls are made for it."""
         return self not in _REPORTS
 
+    @property
+    def creates(self) -> bool:
+        """Whether what it is about is missing on its instance, and is created there."""
+        return self in {Verb.CREATE, Verb.MOVE}
+
 
 _REPORTS = frozenset(
     {
@@ -102,6 +107,8 @@ class Change:
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
     other: of a move the instance that the bot leaves, of the delete that belongs to it the one to which it
     moves; else "".
+    unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
+    nothing but the reason.
     """
 
     instance: str
@@ -115,6 +122,7 @@ class Change:
     cause: Cause = ""
     of: Of = Of.BOT
     other: str = ""
+    unkept: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:
@@ -168,6 +176,11 @@ class Call(StrEnum):
         after it was created on the other instance.
         """
         return {Call.NEW_CREDENTIAL: 0, Call.LEAVE: 2, Call.OLD_CREDENTIAL: 3}.get(self, 1)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether it deletes a bot."""
+        return self in {Call.DELETE, Call.LEAVE}
 
 
 NEW_CREDENTIAL = "new credential "
@@ -299,8 +312,12 @@ class Plan:
         )
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
-        """How many changes of bots there are of each verb, or of what else."""
-        return Counter(change.verb for change in self.changes() if change.of is of)
+        """How many changes of bots there are of each verb, or of what else. A move is one change."""
+        return Counter(
+            change.verb
+            for change in self.changes()
+            if change.of is of and not (change.verb is Verb.DELETE and change.other)
+        )
 
 
 def _digest(*parts: object) -> str:

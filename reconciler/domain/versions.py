@@ -18,3 +18,8 @@ def version(text: str) -> Version:
     if not match:
         raise ValueError(f"{text!r} is no version such as 2.3.6")
     return int(match[1]), int(match[2]), int(match[3] or 0)
+
+
+def recognized(text: str) -> str:
+    """The text if it is a version, else ""."""
+    return text if _VERSION.fullmatch(text) else ""

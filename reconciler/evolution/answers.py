@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import SecretStr
 
 from reconciler.domain import hidden
-from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type, Value
+from reconciler.domain.kinds import DEFAULT, INT32_MAX, KINDS, Field, Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings, Unread
 from reconciler.domain.text import is_id
 from reconciler.evolution.parsing import NotUnderstood, as_dict, as_list
@@ -32,38 +32,43 @@ def homes(data: object) -> list[tuple[object, object]]:
     return [(row.get("id"), row.get("instanceId")) for row in rows if isinstance(row, dict)]
 
 
-def bots(data: object) -> tuple[RemoteBot, ...]:
+def bots(data: object, kind: Kind = DEFAULT) -> tuple[RemoteBot, ...]:
     """The bots of a find; 2.2.x answers null when there are none. Each has what of it is not understood."""
     if data is None:
         return ()
-    return tuple([_bot(one) for one in as_list(data, "the list of bots")])
+    table = _TABLES[kind.path]
+    return tuple([_bot(one, table) for one in as_list(data, "the list of bots")])
 
 
-def bot(data: object) -> RemoteBot:
+def bot(data: object, kind: Kind = DEFAULT) -> RemoteBot:
     """A bot, as create and update answer. Fields may be missing, and the next read shows them."""
-    one = _bot(as_dict(data, "a bot"))
+    one = _bot(as_dict(data, "a bot"), _TABLES[kind.path])
     for name, why in one.unread:
         if name == "id" or why not in (_MISSING, _NULL):
             raise NotUnderstood(f"{name} of the bot {why}")
     return one
 
 
-def _bot(data: object) -> RemoteBot:
+def _bot(data: object, table: _Table) -> RemoteBot:
     if not isinstance(data, dict):
         return RemoteBot("", {}, unread=(("it", "is not an object"),))
-    fields, unread = _fields(data, _OF_BOT)
+    fields, unread = _fields(data, table.bot)
     ident, created = data.get("id"), data.get("createdAt")
     if not is_id(ident):
         ident, unread = "", NO_ID + unread
     unseen = _ABSENT
-    if not data.keys() >= _NAMES:
-        unseen = _NAMES - data.keys()
-        unread += tuple((name, _MISSING) for name in _SHOWN if name in unseen)
-    if not fields.keys() >= _REQUIRED:
+    if not data.keys() >= table.names:
+        unseen = table.names - data.keys()
+        unread += tuple((name, _MISSING) for name in table.shown if name in unseen)
+    if not fields.keys() >= table.required:
         known = {name for name, _ in unread}
-        unread += tuple((name, _NULL) for name in _SHOWN if name not in fields and name in _REQUIRED - known)
+        unread += tuple(
+            (name, _NULL) for name in table.shown if name not in fields and name in table.required - known
+        )
     created = created if isinstance(created, str) else ""
-    return RemoteBot(ident, hidden.fields(OPENAI.fields, fields), created, _instance_id(data), unread, unseen)
+    return RemoteBot(
+        ident, hidden.fields(table.kind.fields, fields), created, _instance_id(data), unread, unseen
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +149,25 @@ def credential(data: object) -> str:
     raise NotUnderstood("a credential has no id")
 
 
-def deleted(data: object, what: str, ident: str) -> None:
-    """Raises NotUnderstood if the answer does not say that this was deleted. what: bot or openaiCreds."""
-    match data:
-        case dict() if isinstance(row := data.get(what), dict) and row.get("id") == ident:
-            return
+def deleted(data: object, names: tuple[str, ...], ident: str) -> None:
+    """Raises NotUnderstood if the answer does not say that this was deleted. names: it may have there."""
+    for name in names:
+        match data:
+            case dict() if isinstance(row := data.get(name), dict) and row.get("id") == ident:
+                return
     raise NotUnderstood("it does not say that it is deleted")
 
 
-def settings(data: object, *, saved: bool = False) -> RemoteSettings:
+def settings(data: object, kind: Kind = DEFAULT, *, saved: bool = False) -> RemoteSettings:
     """An instance's settings. saved: the answer to a call that wrote them, so there is a row.
 
     Without a row, 2.3.x leaves out the id, and 2.2.x, which never shows one, answers zeros and empty texts.
     """
     row = as_dict(data, "the settings")
-    if not OPENAI.settings.keys() & row.keys():
+    if not kind.settings.keys() & row.keys():
         raise NotUnderstood("the settings have none of their fields")
-    fallback = row["fallbackId"] if "fallbackId" in row else row.get("openaiIdFallback")
-    fields, unread = _fields(row, _OF_SETTINGS)
+    fallback = row["fallbackId"] if "fallbackId" in row else row.get(kind.fallback)
+    fields, unread = _fields(row, _TABLES[kind.path].settings)
     if fallback not in (None, "") and not is_id(fallback):
         fallback, unread = None, (*unread, ("fallbackId", "is not an id"))
     if "id" in row and not is_id(row["id"]):
@@ -173,10 +179,10 @@ def settings(data: object, *, saved: bool = False) -> RemoteSettings:
         raise NotUnderstood(f"{unread[0][0]} of the settings {unread[0][1]}")
     exists = saved or "id" in row or ("fallbackId" not in row and any(fields.values()))
     # 2.2.x shows no debounceTime, and has one all the same.
-    unseen = frozenset(OPENAI.settings.keys() - row.keys()) if exists else frozenset()
+    unseen = frozenset(kind.settings.keys() - row.keys()) if exists else frozenset()
     return RemoteSettings(
         exists,
-        hidden.fields(OPENAI.settings, fields),
+        hidden.fields(kind.settings, fields),
         str(fallback) if fallback else None,
         unseen,
         _instance_id(row),
@@ -188,6 +194,9 @@ def _instance_id(row: Mapping[Any, object]) -> str:
     """The id of the instance that a row belongs to; "" where it does not say one."""
     found = row.get("instanceId")
     return found if isinstance(found, str) else ""
+
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[0-9:.]{5,20}Z?", re.ASCII)
 
 
 def open_sessions(data: object, bot: str) -> tuple[str, ...]:
@@ -212,25 +221,32 @@ _NOT_ANSWERED = frozenset({"closed", "paused"})
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """The instances of a server, their ids by name. unread: the number of rows that are not understood."""
+    """The instances of a server, their ids by name. unread: the number of rows that are not understood.
+
+    created: the server's createdAt, by name, where it is a time.
+    """
 
     ids: Mapping[str, str]
     unread: int = 0
+    created: Mapping[str, str] = field(default_factory=dict)
 
 
 def instances(data: object) -> Listed:
     """The instances. The tokens that come with them are dropped here."""
     rows = as_list(data, "the list of instances")
     found: dict[str, str] = {}
+    created: dict[str, str] = {}
     for one in rows:
         match one:
             case {"name": str(name), **rest} if name and not _SURROGATE.search(name):
                 ident = rest.get("id")
                 found[name] = ident if isinstance(ident, str) else ""
+                if isinstance(at := rest.get("createdAt"), str) and _TIME.fullmatch(at):
+                    created[name] = at
     names = [one.get("name") for one in rows if isinstance(one, dict)]
     if len(found) < len([name for name in names if name in found]):
         raise NotUnderstood("it holds one instance twice")
-    return Listed(found, len(rows) - len(found))
+    return Listed(found, len(rows) - len(found), created)
 
 
 def tokens(data: object) -> tuple[str, ...]:
@@ -262,15 +278,42 @@ def _expected(fields: Iterable[Field]) -> _Expected:
     return tuple((field.name, _JSON[field.type], frozenset(field.choices) or None) for field in fields)
 
 
-_TYPES = {field.name: field.type for field in (*OPENAI.fields.values(), *OPENAI.settings.values())}
-_OF_BOT = _expected(OPENAI.fields.values())
-_OF_SETTINGS = _expected([OPENAI.fields["openaiCredsId"], *OPENAI.settings.values()])
-
-_SHOWN = ("description", "enabled", "openaiCredsId", "botType", "triggerType")
-"""The fields that a bot's row must have. Only the first may be null."""
-_REQUIRED = frozenset(_SHOWN[1:])
-_NAMES = frozenset(OPENAI.fields)
+_TYPES = {
+    field.name: field.type
+    for kind in KINDS.values()
+    for field in (*kind.fields.values(), *kind.settings.values())
+}
 _ABSENT: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """What the rows of a kind are like.
+
+    names: every field of a bot. shown: those that its row must have; required: and that may not be null.
+    """
+
+    kind: Kind
+    bot: _Expected
+    settings: _Expected
+    names: frozenset[str]
+    shown: tuple[str, ...]
+    required: frozenset[str]
+
+
+def _table(kind: Kind) -> _Table:
+    credential = [kind.fields[kind.credential]] if kind.credential else []
+    return _Table(
+        kind,
+        bot=_expected(kind.fields.values()),
+        settings=_expected([*credential, *kind.settings.values()]),
+        names=frozenset(kind.fields),
+        shown=("description", *kind.schema.required),
+        required=frozenset(kind.schema.required),
+    )
+
+
+_TABLES = {kind.path: _table(kind) for kind in KINDS.values()}
 
 
 def _fields(row: Mapping[str, Any], table: _Expected) -> tuple[dict[str, Value], Unread]:

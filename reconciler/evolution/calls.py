@@ -16,12 +16,9 @@ from typing import TypeVar
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
 from reconciler.evolution.parsing import NotUnderstood, parse
-from reconciler.evolution.refusals import BUSY, Refusals, lacks_route
+from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
 from reconciler.evolution.transport import Answer, Connections, NoAnswer
-
-OLDEST = (2, 2)
-"""The oldest version that is supported."""
 
 LONGEST_VERSION = 40
 """Characters of a version that are shown."""
@@ -55,7 +52,7 @@ class Calls:
         """
         answer, seen = await self._answer(request)
         if answer.status not in SUCCESS:
-            if lacks_route(answer):
+            if lacks_route(answer) and not (request.kind and is_young(request.kind)):
                 await self._check_version()
             raise self.refusals.refusal(request, answer, seen=seen)
         try:

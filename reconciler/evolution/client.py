@@ -3,7 +3,8 @@
 What a method raises:
 
 - ServerError: nothing can go on, whatever the instance. From a writing call: nothing was written.
-- Missing, Unauthorized, Disabled, Refused: the server answered and did not do it.
+- Missing, Unauthorized, Absent, Disabled, Refused: the server answered and did not do it.
+- Foreign, from reads of an instance only: something other than the server answered.
 - Unclear, from writing calls only: it may have been done or not. Read the instance again.
 
 The server's key is sent in a header and nowhere else. Instance tokens, which the server returns in plain
@@ -23,15 +24,16 @@ from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import OLDEST, Calls
-from reconciler.evolution.covering import cover_bots, cover_settings
+from reconciler.evolution.calls import Calls
+from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
-from reconciler.evolution.refusals import Refusals
-from reconciler.evolution.routes import Request, route
+from reconciler.evolution.refusals import OLDEST, Refusals
+from reconciler.evolution.routes import Request, named, one, route
 from reconciler.evolution.transport import Connections
 
 __all__ = ["OLDEST", "Client", "Server"]
@@ -66,6 +68,7 @@ class Client:
     """One server. An async context manager; its methods may be called side by side.
 
     url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
+    cache_delay: seconds after which another read may show what a cache in front of the server did not.
     belonging: which instance each row belongs to, from all that was read.
     """
 
@@ -76,12 +79,14 @@ class Client:
         self.url, self._whole = address.shown(url) or "", url
         self.concurrency = server.concurrency
         self.retry_delay = server.retry_delay
+        self.cache_delay = min(4 * server.retry_delay, server.timeout)
         self.secrets = server.secrets
         self.secrets.add(key)
         self.belonging = Belonging()
         headers = {
             "accept": "application/json",
             "accept-encoding": "gzip",
+            "cache-control": "no-cache",
             "user-agent": f"evolution-reconciler/{__version__}",
         }
         try:
@@ -140,28 +145,34 @@ class Client:
 
     # -- bots ---------------------------------------------------------------------------------
 
-    async def find(self, instance: str) -> tuple[RemoteBot, ...]:
-        """All bots of an instance, in no order."""
-        request = route("GET", "find", instance, "read the bots")
-        found = await self._calls.make(request, self.belonging.checked(instance, answers.bots))
+    async def find(self, instance: str, kind: Kind = DEFAULT) -> tuple[RemoteBot, ...]:
+        """All bots of a kind in an instance, in no order."""
+        request = route("GET", "find", instance, f"read the {named(kind, 'bots')}", kind=kind)
+
+        read = self.belonging.checked(instance, lambda data: answers.bots(data, kind))
+        found = await self._calls.make(request, read)
+        self.secrets.add_long(*secrets_of(found, kind))
         return cover_bots(found, self.secrets)
 
-    async def create(self, instance: str, body: Fields) -> RemoteBot:
+    async def create(self, instance: str, body: Fields, kind: Kind = DEFAULT) -> RemoteBot:
         """Create a bot. Returns it as the server stored it."""
         self.secrets.add(*hidden.secrets(body))
-        request = route("POST", "create", instance, "create a bot", body=body)
-        return await self._calls.make(request, answers.bot)
+        request = route("POST", "create", instance, f"create {one(kind)}", body=body, kind=kind)
+        return await self._calls.make(request, lambda data: answers.bot(data, kind))
 
-    async def update(self, instance: str, id: str, body: Fields) -> RemoteBot:
+    async def update(self, instance: str, id: str, body: Fields, kind: Kind = DEFAULT) -> RemoteBot:
         """Change the fields of a bot that body has. Returns it as the server stored it."""
         self.secrets.add(*hidden.secrets(body))
-        request = route("PUT", "update", instance, f"update the bot {id}", id=id, body=body)
-        return await self._calls.make(request, answers.bot)
+        task = f"update the {named(kind, 'bot')} {id}"
+        request = route("PUT", "update", instance, task, id=id, body=body, kind=kind)
+        return await self._calls.make(request, lambda data: answers.bot(data, kind))
 
-    async def delete(self, instance: str, id: str) -> None:
+    async def delete(self, instance: str, id: str, kind: Kind = DEFAULT) -> None:
         """Delete a bot and its sessions."""
-        request = route("DELETE", "delete", instance, f"delete the bot {id}", id=id)
-        await self._calls.make(request, lambda data: answers.deleted(data, "bot", id))
+        request = route(
+            "DELETE", "delete", instance, f"delete the {named(kind, 'bot')} {id}", id=id, kind=kind
+        )
+        await self._calls.make(request, lambda data: answers.deleted(data, kind.deleted, id))
 
     async def open_sessions(self, instance: str, id: str) -> tuple[str, ...]:
         """The contacts (JIDs) with an open session of a bot. They are personal data: for no output."""
@@ -177,16 +188,19 @@ class Client:
 
     # -- settings -----------------------------------------------------------------------------
 
-    async def settings(self, instance: str) -> RemoteSettings:
-        """The settings of an instance. A create takes from them what it leaves out."""
-        request = route("GET", "fetchSettings", instance, "read the settings")
-        found = await self._calls.make(request, self.belonging.checked(instance, answers.settings))
-        return cover_settings(found, self.secrets)
+    async def settings(self, instance: str, kind: Kind = DEFAULT) -> RemoteSettings:
+        """The settings of an instance for a kind. A create takes from them what it leaves out."""
+        request = route("GET", "fetchSettings", instance, f"read the {named(kind, 'settings')}", kind=kind)
+        read = self.belonging.checked(instance, lambda data: answers.settings(data, kind))
+        return cover_settings(await self._calls.make(request, read), self.secrets)
 
-    async def save_settings(self, instance: str, body: Mapping[str, object]) -> RemoteSettings:
-        """Write the settings of an instance. Returns them as the server stored them."""
-        request = route("POST", "settings", instance, "save the settings", body=body)
-        return await self._calls.make(request, lambda data: answers.settings(data, saved=True))
+    async def save_settings(
+        self, instance: str, body: Mapping[str, object], kind: Kind = DEFAULT
+    ) -> RemoteSettings:
+        """Write the settings of an instance for a kind. Returns them as the server stored them."""
+        task = f"save the {named(kind, 'settings')}"
+        request = route("POST", "settings", instance, task, body=body, kind=kind)
+        return await self._calls.make(request, lambda data: answers.settings(data, kind, saved=True))
 
     # -- credentials --------------------------------------------------------------------------
 
@@ -210,7 +224,7 @@ class Client:
     async def delete_credential(self, instance: str, id: str) -> None:
         """Delete a credential, and with it every bot that uses it."""
         request = route("DELETE", "creds", instance, f"delete the credential {id}", id=id)
-        await self._calls.make(request, lambda data: answers.deleted(data, "openaiCreds", id))
+        await self._calls.make(request, lambda data: answers.deleted(data, ("openaiCreds",), id))
 
 
 def _usable_key(key: str) -> str:

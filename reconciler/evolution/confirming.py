@@ -13,6 +13,7 @@ from contextlib import suppress
 from reconciler.domain.errors import Disabled, InstanceError, Missing, ReconcilerError, Refused, Unauthorized
 from reconciler.domain.plan import Plan
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 
 
 async def misplaced(client: Client, plan: Plan) -> dict[str, str]:
@@ -28,13 +29,16 @@ async def misplaced(client: Client, plan: Plan) -> dict[str, str]:
     with suppress(ReconcilerError):  # not every key may, nor does every proxy let it through
         listed = (await client.listed()).ids
     found: dict[str, str] = {}
-    for name, id_ in ids.items():
+
+    async def confirm(name: str) -> None:
         if real := listed.get(name):
-            if real != id_:
+            if real != (id_ := ids[name]):
                 owner = next((other for other, ident in listed.items() if ident == id_), None)
                 found[name] = _sentence(client, name, owner)
         elif why := await _contradiction(client, name):
             found[name] = why
+
+    await side_by_side(list(ids), confirm, client.concurrency)
     return found
 
 

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from reconciler.domain import hidden
+from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution.answers import NO_ID
 from reconciler.evolution.masking import Secrets
+
+
+def secrets_of(bots: Sequence[RemoteBot], kind: Kind) -> list[str]:
+    """What the server shows in the fields that are secrets, such as a Dify bot's apiKey."""
+    names = [name for name, field in kind.fields.items() if field.hides == "whole"]
+    values = (bot.fields.get(name) for bot in bots for name in names)
+    return [value.real for value in values if isinstance(value, hidden.Hidden) and value.real]
 
 
 def cover_bots(bots: Sequence[RemoteBot], secrets: Secrets) -> tuple[RemoteBot, ...]:

@@ -7,24 +7,27 @@ with one instance becomes its problem; what is wrong with the server ends the fe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.errors import InstanceError, ReconcilerError
+from reconciler.domain.errors import InstanceError, Position, ReconcilerError
 from reconciler.domain.keys import Keys
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential
 from reconciler.evolution import problems
+from reconciler.evolution.answers import Listed
 from reconciler.evolution.belonging import with_confirmed_users
 from reconciler.evolution.clashes import New, clash, to_create
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.observing import NeedsSettings, Observer, Seen
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, declared
 
-Item = TypeVar("Item")
+Others = Callable[[str], bool]
+"""Whether an instance is read that no manifest declares."""
+
 Owned = Mapping[str, Mapping[str, RemoteCredential]]
 """The credentials of instances, by instance and name."""
 
@@ -32,19 +35,38 @@ _NO_KEYS = Keys()
 
 
 async def fetch(
-    client: Client, desired: Desired, needs_settings: NeedsSettings, keys: Keys = _NO_KEYS
+    client: Client,
+    desired: Desired,
+    needs_settings: NeedsSettings,
+    keys: Keys = _NO_KEYS,
+    others: Others | None = None,
 ) -> Observed:
     """Read the bots of every desired instance, and of the rest only what the plan will look at.
 
-    Credentials where they are declared, a bot or the settings name one, or the settings do not exist yet;
-    settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
-    declared credentials, to compare. Raises ServerError.
+    Credentials where they are or were declared, a bot or the settings name one, or the settings do not exist
+    yet; settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
+    declared credentials, to compare. others: which of the server's other instances are read too; None for
+    none, and then the instances are not listed. Raises ServerError.
     """
     client.secrets.add(*keys.known())
     named = declared(desired, keys)
     stored = StoredCredentials(client)
+    needs_credentials = {name for name, former in desired.former.items() if former.credentials}
+    observer = Observer(client, stored, named, needs_settings, needs_credentials)
 
-    seen = await _read(Observer(client, stored, named, needs_settings), desired.instances)
+    listing = asyncio.ensure_future(_list(client, others))
+    try:
+        seen = await _read(observer, desired.instances)
+        listed, unlisted = await listing
+    finally:
+        listing.cancel()
+    known = {instance.name for instance in desired.instances}
+    more = [
+        DesiredInstance(name, (), Position("", 1, 1))
+        for name in sorted({*listed.ids, *desired.former} - known)
+        if (name in listed.ids and others is not None and others(name)) or name in needs_credentials
+    ]
+    seen |= await _read(observer, more)
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
@@ -65,8 +87,19 @@ async def fetch(
             clashes=clashes.get(name, {}),
         )
 
-    instances = {instance.name: complete(instance.name) for instance in desired.instances}
-    return Observed(client.url, instances, await _elsewhere(client, observed, owned, named))
+    instances = {instance.name: complete(instance.name) for instance in (*desired.instances, *more)}
+    elsewhere = await _elsewhere(client, observed, owned, named, known)
+    return Observed(client.url, instances, elsewhere, "", listed.created, unlisted)
+
+
+async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
+    """The server's instances, and why they cannot be listed."""
+    if others is None:
+        return Listed({}), ""
+    try:
+        return await client.listed(), ""
+    except ReconcilerError as error:
+        return Listed({}), f"only instances that manifests declare were read: {error}"
 
 
 async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dict[str, Seen | InstanceError]:
@@ -80,14 +113,14 @@ async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dic
         except InstanceError as error:
             seen[instance.name] = error
 
-    await _side_by_side(instances, observe, client.concurrency)
+    await side_by_side(instances, observe, client.concurrency)
     if mixed := [one for one in instances if one.name in client.belonging.mixed]:
         # One of two is right, and the server's list tells which.
         with suppress(ReconcilerError):
             client.belonging.settle((await client.listed()).ids)
         for one in mixed:
             observer.stored.forget(one.name)
-        await _side_by_side(mixed, observe, client.concurrency)
+        await side_by_side(mixed, observe, client.concurrency)
     return seen
 
 
@@ -139,13 +172,17 @@ async def _read_others(client: Client, stored: StoredCredentials) -> None:
     asked = stored.asked()
     with suppress(ReconcilerError):
         others = [name for name in await client.instances() if name not in asked]
-        await _side_by_side(others, read, client.concurrency)
+        await side_by_side(others, read, client.concurrency)
 
 
 async def _elsewhere(
-    client: Client, observed: Mapping[str, ObservedInstance], owned: Owned, declared: Declared
+    client: Client,
+    observed: Mapping[str, ObservedInstance],
+    owned: Owned,
+    declared: Declared,
+    known: Collection[str],
 ) -> dict[str, str]:
-    """Which instance's settings name a credential, by its id, among the server's other instances.
+    """Which instance's settings name a credential, by its id, among the server's other instances than known.
 
     They are read only when an old credential, which no other bot uses, would be deleted.
     """
@@ -154,7 +191,7 @@ async def _elsewhere(
         old for name, there in owned.items() for old in credential_versions.outdated(declared.of(name), there)
     ]
     if any(old.users is not None and old.users <= bots for old in leaving):
-        return await _settings_of_others(client, observed.keys())
+        return await _settings_of_others(client, known)
     return {}
 
 
@@ -175,23 +212,5 @@ async def _settings_of_others(client: Client, known: Collection[str]) -> dict[st
             if row.exists and isinstance(id_ := row.fields.get("openaiCredsId"), str):
                 found[id_] = name
 
-    await _side_by_side(others, read, client.concurrency)
+    await side_by_side(others, read, client.concurrency)
     return found
-
-
-async def _side_by_side(
-    items: Iterable[Item], work: Callable[[Item], Coroutine[None, None, None]], workers: int
-) -> None:
-    """Do the work for every item, so many at a time. The first error ends all of it."""
-    todo = iter(items)
-
-    async def worker() -> None:
-        for item in todo:
-            await work(item)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(worker())
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

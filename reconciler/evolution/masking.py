@@ -61,6 +61,10 @@ class Secrets:
             self._values.add(text)
             self._needles.add(text)
 
+    def add_long(self, *values: str) -> None:
+        """Add those secrets that are no word of any text: with SHORTEST letters and digits or more."""
+        self.add(*(value for value in values if sum(map(str.isalnum, value)) >= SHORTEST))
+
     def mask(self, text: str, mask: str = MASK) -> str:
         """The text with a mask in the place of every secret; the first LOOKED_AT characters of it."""
         cut = text[:LOOKED_AT]

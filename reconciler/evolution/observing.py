@@ -5,7 +5,7 @@ Reads only, one call after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 
 from reconciler.domain import credential_versions
@@ -30,18 +30,20 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Reads instances for one fetch."""
+    """Reads instances for one fetch. needs_credentials: the instances of which they are read in any case."""
 
     client: Client
     stored: StoredCredentials
     declared: Declared
     needs_settings: NeedsSettings
+    needs_credentials: Container[str] = ()
 
     async def observe(self, instance: DesiredInstance) -> Seen:
         """Read an instance. Raises what the client does."""
         client, name = self.client, instance.name
         bots = await client.find(name)
-        stored = await self.stored.read(name) if _names_own(instance) else None
+        named = _names_own(instance) or name in self.needs_credentials
+        stored = await self.stored.read(name) if named else None
         bots = await self._all_bots(name, bots)
         shared, unreadable = await self._shared(instance)
         settings = None

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.domain.errors import (
     Disabled,
+    Foreign,
     InstanceError,
     Missing,
     ReconcilerError,
@@ -34,6 +35,9 @@ def raise_if_common(client: Client, problems: Collection[InstanceError]) -> None
     for problem in problems:
         if isinstance(problem, Disabled):
             raise ServerError(str(problem))
+    foreign = [problem.everywhere for problem in problems if isinstance(problem, Foreign)]
+    if foreign and len(foreign) == len(problems):
+        raise ServerError(foreign[0])
 
 
 async def sentences(client: Client, problems: Mapping[str, InstanceError]) -> dict[str, str]:

@@ -6,10 +6,14 @@ Pure: a request and its answer go in, an error comes out. The cases:
     nothing, or half an answer                  ServerError               Unclear
     a redirect, no licence, no such route       ServerError               ServerError
     the server's own JSON, 401, 404             Unauthorized, Missing     the same
+    ... 404 for a kind that 2.2 does not have   Absent                    the same
     the server's own JSON, any other refusal    Disabled, Refused         the same
     429, 502, 503, 504                          ServerError               Unclear
-    a page or JSON that is not the API's: 4xx   ServerError               Refused
-    ... any other status                        ServerError               Unclear
+    a page or JSON that is not the API's: 4xx   Foreign, ServerError      Refused
+    ... status 500 and above                    ServerError               Unclear
+    ... any other status                        Foreign, ServerError      Unclear
+
+A Foreign answer is one to the read of an instance.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ import json
 from dataclasses import dataclass, field
 
 from reconciler.domain.errors import (
+    Absent,
     Disabled,
+    Foreign,
     InstanceError,
     Missing,
     ReconcilerError,
@@ -27,11 +33,15 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.evolution import address, failures
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.routes import Request
 from reconciler.evolution.transport import Answer, NoAnswer
+
+OLDEST = (2, 2)
+"""The oldest version that is supported."""
 
 BUSY = frozenset({429, 502, 503, 504})
 """What a proxy answers while it, or the server behind it, is not available."""
@@ -41,6 +51,9 @@ LONGEST_GIST = 80
 
 _NO_ROUTE = "Cannot "
 """How the server's own 404 for an unknown route begins, followed by method and path."""
+
+_DISABLED = {f"{kind.title} is disabled".casefold(): kind for kind in KINDS.values() if kind.switch}
+"""What the server says of a kind that is switched off."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
@@ -121,10 +134,13 @@ class Refusals:
                 "Try again later, or with fewer requests at a time (--concurrency)."
             )
         if request.reads:
-            return ServerError(
+            sentence = (
                 f"{self.url} does not answer with the API's JSON ({what}). "
                 "Check the URL, and what is in front of the server, such as a proxy."
             )
+            if request.instance is None or not 200 <= answer.status < 500:
+                return ServerError(sentence)
+            return Foreign(f"Cannot {self._message(request)}: {sentence}", sentence)
         if 400 <= answer.status < 500 and answer.status not in _MAYBE_DONE:
             sentence = f"Cannot {self._message(request)}: something in front of the server refuses ({what})."
             return Refused(sentence, answer.status, words)
@@ -133,15 +149,8 @@ class Refusals:
     def _own(self, request: Request, status: int, raw: str) -> ReconcilerError:
         """An error for a refusal by the server itself."""
         words = self.secrets.clean(raw)
-        if status == 404 and raw.startswith(_NO_ROUTE) and "%" in request.path:
-            return Refused(
-                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
-                f"path ({words}). Configure it to pass the path on unchanged.",
-                status,
-                words,
-            )
         if status == 404 and raw.startswith(_NO_ROUTE):
-            return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
+            return self._no_route(request, words)
         if status == 404 and request.instance is not None:
             return Missing(
                 f"The instance {self.secrets.shown(request.instance)} does not exist on {self.url}."
@@ -151,20 +160,41 @@ class Refusals:
                 f"Cannot {self._message(request)}: the key is refused (status 401). The global key opens "
                 "every instance, an instance's own token that instance only."
             )
-        if raw.casefold() == "openai is disabled":
+        if kind := _DISABLED.get(raw.casefold()):
             return Disabled(
-                f"The OpenAI integration of {self.url} is disabled: "
-                "set OPENAI_ENABLED=true in the server's environment and restart it."
+                f"The {kind.label} integration of {self.url} is disabled: "
+                f"set {kind.switch}=true in the server's environment and restart it."
             )
         return Refused(
             f"Cannot {self._message(request)}: the server refuses (status {status}): {words}", status, words
         )
+
+    def _no_route(self, request: Request, words: str) -> ReconcilerError:
+        """An error for the server's own 404 for a path that it does not know."""
+        if request.kind and is_young(request.kind):
+            since = ".".join(map(str, request.kind.since))
+            return Absent(
+                f"The server at {self.url} has no {request.kind.label} bots: they came with version {since}."
+            )
+        if "%" in request.path:
+            return Refused(
+                f"Cannot {self._message(request)}: a proxy in front of the server seems to decode the "
+                f"path ({words}). Configure it to pass the path on unchanged.",
+                404,
+                words,
+            )
+        return ServerError(f"{self.url} has no such route ({words}). Check the path in the server's URL.")
 
     def _message(self, request: Request) -> str:
         """What the request was for, and the instance."""
         if request.instance is None:
             return request.task
         return f"{request.task} of the instance {self.secrets.shown(request.instance)}"
+
+
+def is_young(kind: Kind) -> bool:
+    """Whether a server that is supported may be too old for the kind."""
+    return kind.since[:2] > OLDEST
 
 
 def lacks_route(answer: Answer) -> bool:

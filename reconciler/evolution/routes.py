@@ -8,18 +8,19 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from reconciler.domain import hidden
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import DEFAULT, Kind
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request to a route. task: what it is for, completing "Cannot …". instance: None for none."""
+    """One request to a route. task: what it is for, completing "Cannot …". instance, kind: None for none."""
 
     method: str
     path: str
     task: str
     instance: str | None = None
     body: bytes | None = field(default=None, repr=False)
+    kind: Kind | None = None
 
     @property
     def reads(self) -> bool:
@@ -34,12 +35,23 @@ def route(
     *,
     id: str | None = None,
     body: Mapping[str, object] | None = None,
+    kind: Kind = DEFAULT,
 ) -> Request:
-    """A request to a route of bots: METHOD /openai/ACTION[/ID]/INSTANCE. task: as in Request."""
-    parts = [OPENAI.path, action, *([] if id is None else [segment(id)]), segment(instance)]
+    """A request to a route of a kind's bots: METHOD /KIND/ACTION[/ID]/INSTANCE. task: as in Request."""
+    parts = [kind.path, action, *([] if id is None else [segment(id)]), segment(instance)]
     # Escaped to ASCII: whatever a text holds can be sent.
     data = None if body is None else json.dumps(hidden.body(body)).encode()
-    return Request(method, "/" + "/".join(parts), task, instance, data)
+    return Request(method, "/" + "/".join(parts), task, instance, data, kind)
+
+
+def named(kind: Kind, noun: str) -> str:
+    """A noun for a sentence, with the kind before it where that must be said: bots, Dify bots."""
+    return noun if kind is DEFAULT else f"{kind.label} {noun}"
+
+
+def one(kind: Kind) -> str:
+    """A bot of the kind for a sentence: a bot, an n8n bot."""
+    return "a bot" if kind is DEFAULT else f"{kind.article} {kind.label} bot"
 
 
 def segment(name: str) -> str:

@@ -216,7 +216,7 @@ def _settings(
     def own(name: str) -> CredentialVersions | str:
         return index.versions(instance.name, name)
 
-    draft = settings.draft(instance, row, seen.credentials or {}, own, kind)
+    draft = settings.draft(instance, row, {}, own, kind)
     for change in draft.fields:
         if change.name != "openaiCredsId":
             _field(result, change.name, change.before, kind.settings[change.name].type)

@@ -2,6 +2,6 @@
 
 from reconciler.domain.versions import NEWEST, Version, version
 from reconciler.lint.rules import RULES
-from reconciler.lint.run import lint, unread
+from reconciler.lint.run import Policy, lint, unread
 
-__all__ = ["NEWEST", "RULES", "Version", "lint", "unread", "version"]
+__all__ = ["NEWEST", "RULES", "Policy", "Version", "lint", "unread", "version"]

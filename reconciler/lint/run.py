@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
@@ -24,14 +25,22 @@ _NAMED = 2
 """How many bots a warning names before it only counts them."""
 
 
-def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a repository says about rules, by their ids: those that are ignored, and those that are errors."""
+
+    ignored: frozenset[str] = frozenset()
+    errors: frozenset[str] = frozenset()
+
+
+def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) -> list[Warning]:
     """All warnings about the manifests, in the order of their places. server: its version."""
     useful = _useful(desired)
     places: dict[tuple[Position, str, int], list[tuple[DesiredInstance, Remark]]] = {}
     for instance in desired.instances:
         context = Context(instance, server, useful)
         for rule in RULES:
-            if not rule.check or not rule.holds(server) or rule.id in instance.ignored:
+            if not rule.check or not rule.holds(server) or rule.id in instance.ignored | policy.ignored:
                 continue
             seen = Counter[tuple[Position, int]]()
             for remark in rule.check(context):
@@ -45,7 +54,11 @@ def lint(desired: Desired, server: Version = NEWEST) -> list[Warning]:
         Warning(at, rule, f"{_whose(at, remarks)}: {remarks[0][1].text}")
         for (at, rule, _), remarks in places.items()
     ]
-    return sorted([*warnings, *_unknown(desired)])
+    return [
+        replace(warning, error=warning.rule in policy.errors)
+        for warning in sorted([*warnings, *_unknown(desired)])
+        if warning.rule not in policy.ignored
+    ]
 
 
 def unread(server: Version) -> frozenset[str]:

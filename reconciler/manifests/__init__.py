@@ -4,4 +4,14 @@ Also their schema, the git commit that they are at, and the secrets that they re
 data: nothing in them is run, and no path or link in them is followed out of the directory. Asks no server.
 """
 
-__all__ = ["changed", "confined", "git", "load", "model", "schema", "secrets", "variables"]
+__all__ = [
+    "confined",
+    "git",
+    "key_format",
+    "load",
+    "model",
+    "schema",
+    "secrets",
+    "variables",
+    "wanted",
+]

@@ -73,14 +73,10 @@ def _layers(scope: Scope, name: str) -> Iterator[tuple[Source, Node, Part]]:
 
 def left_out(scope: Scope) -> Iterator[Error]:
     """Bots that are `false`, and that no folder's file above declares."""
-    gone: set[str] = set()
     for number, layer in enumerate(scope.layers):
         above = {other for farther in scope.layers[number + 1 :] for other in farther.bots or {}}
         for name, (key, part) in (layer.bots or {}).items():
-            if part is not None or name in gone:
-                continue
-            gone.add(name)
-            if name not in above:
+            if part is None and name not in above:
                 message = f"no folder's file above has a bot {quoted(name)}{near(name, above)} to leave out"
                 yield layer.source, key, f"{message}: remove this line"
 

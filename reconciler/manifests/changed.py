@@ -15,6 +15,7 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import git
+from reconciler.manifests.base import start
 from reconciler.manifests.discovery import is_defaults
 
 
@@ -52,23 +53,11 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
 
 def _before(top: Path, ref: str) -> dict[str, git.Entry]:
     """The files in the merge base of HEAD and ref. Raises ReconcilerError."""
+    commit = start(top, ref, "--changed-since")
     try:
-        return git.tree(top, git.merge_base(top, git.resolve(top, "HEAD"), git.resolve(top, ref)))
+        return git.tree(top, commit)
     except git.GitError as error:
-        why = error.words or "the two have no common commit"
-    if _is_shallow(top):
-        why += (
-            ". The clone is shallow, so the commit may be missing: fetch all commits, with fetch-depth: 0 "
-            "at actions/checkout, or with git fetch --unshallow"
-        )
-    raise ReconcilerError(f"--changed-since: git cannot tell what changed: {why}.")
-
-
-def _is_shallow(top: Path) -> bool:
-    try:
-        return git.is_shallow(top)
-    except git.GitError:
-        return False
+        raise ReconcilerError(f"--changed-since: git cannot tell what changed: {error.words}.") from None
 
 
 def _differs(place: Path, before: git.Entry | None) -> bool:

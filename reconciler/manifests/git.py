@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,6 +108,13 @@ def is_shallow(root: Path) -> bool:
     return run(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
+def name(top: Path) -> str:
+    """The name of a repository: of its remote `origin`, else of its directory."""
+    url = next(iter(_ask(top, "config", "--get", "remote.origin.url")), "") if (top / ".git").exists() else ""
+    last = re.split(r"[/:\\]", url.rstrip("/"))[-1].removesuffix(".git")
+    return last if re.fullmatch(r"[\w.-]+", last) else top.name  # with an @ it may be a secret
+
+
 def branch(top: Path) -> str:
     """The default branch of a repository, also of one that does not exist yet; `main` in doubt."""
     at = top if (top / ".git").exists() else Path(top.anchor)
@@ -139,8 +147,56 @@ def tree(root: Path, commit: str) -> dict[str, Entry]:
     return found
 
 
-def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
-    """The output of one git command at the top of a checkout. timeout: in seconds. Raises GitError."""
+def contents(root: Path, ids: Iterable[str]) -> dict[str, bytes]:
+    """The contents of files in the history, by their ids. Raises GitError."""
+    wanted = list(dict.fromkeys(ids))
+    if not wanted:
+        return {}
+    answer = run(root, "cat-file", "--batch", given="".join(f"{id}\n" for id in wanted).encode())
+    found, at = {}, 0
+    for id in wanted:
+        head = answer[at : at + 100].partition(b"\n")[0]
+        parts = head.split(b" ")
+        if len(parts) != 3 or parts[1] != b"blob":
+            raise GitError(f"the clone lacks the file {id[:12]}")
+        start = at + len(head) + 1
+        at = start + int(parts[2])
+        found[id] = answer[start:at]
+        at += 1
+    return found
+
+
+def last_changes(root: Path, folder: str, most: int) -> dict[str, str]:
+    """The last commit, abbreviated, that changed each path below a folder, also of those that are gone.
+
+    Looks at so many commits of the folder at most. The paths are from the top. Raises GitError.
+    """
+    how = (f"--max-count={most}", "--format=%x01%h", "--name-only", "--no-renames", "-z")
+    found: dict[str, str] = {}
+    commit = ""
+    for part in run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}").split(b"\0"):
+        text = os.fsdecode(part).strip("\n")
+        if text.startswith("\x01"):
+            commit = text[1:]
+        elif text:
+            found.setdefault(text, commit)
+    return found
+
+
+def mentions(root: Path, folder: str, pattern: str) -> bool:
+    """Whether a commit of the history added or removed a line below a folder that matches. Raises GitError.
+
+    pattern: a POSIX extended regular expression.
+    """
+    how = ("-1", "--format=%H", "--text", "--no-textconv", "--no-ext-diff", "--no-renames", f"-G{pattern}")
+    return bool(run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}"))
+
+
+def run(root: Path, *arguments: str, timeout: float = TIMEOUT, given: bytes = b"") -> bytes:
+    """The output of one git command at the top of a checkout. Raises GitError.
+
+    timeout: in seconds. given: its input.
+    """
     env = _environment(root)
     git = shutil.which("git", path=env["PATH"])
     if git is None or not Path(git).is_absolute():
@@ -150,7 +206,7 @@ def run(root: Path, *arguments: str, timeout: float = TIMEOUT) -> bytes:
             [git, *_OPTIONS, *arguments],
             cwd=root,
             env=env,
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             check=False,
             timeout=timeout,

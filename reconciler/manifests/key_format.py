@@ -134,6 +134,26 @@ def url_fault(text: str) -> str:
     return message
 
 
+def placeholder(name: str, text: str) -> str:
+    """Why a variable's value is no value, like `fault`; "" when it may be one. For variables of all kinds.
+
+    name: of the variable. Words such as "changeme" are placeholders only for the name of a secret.
+    """
+    if not text:
+        return ""
+    secret = re.search(r"KEY|TOKEN|SECRET|PASSW", name, re.IGNORECASE)
+    message = _quotes(text)
+    if re.fullmatch(r"<[^<>]*>", text):
+        message = message or "it is a placeholder in brackets: nothing put the value in its place"
+    elif re.search(r"\*{3,}|[•●…]", text):
+        message = message or "it is masked: take the whole value"
+    elif secret or re.fullmatch(
+        r"(?i)(?:change|replace)[ _-]?(?:me|it|this)|(?:your|my)[_-][a-z_-]+[_-]here", text
+    ):
+        message = message or _placeholder(text)
+    return message
+
+
 def _quotes(text: str) -> str:
     if text[0] in _QUOTES or text[-1] in _QUOTES:
         return "it has quotes around it (an env file that docker reads keeps them): leave them out"

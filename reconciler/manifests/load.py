@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -22,6 +22,10 @@ from reconciler.manifests.model import MANIFEST
 from reconciler.manifests.read import read
 from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
 from reconciler.yaml import MalformedError, MappingNode, compose, compose_json
+
+
+class NoManifestsError(ReconcilerError):
+    """There is no manifest in the directory, which never means that everything is to be deleted."""
 
 
 def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
@@ -55,7 +59,7 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     if problems:
         raise ManifestError(sorted(problems))
     if not paths:
-        raise ReconcilerError(
+        raise NoManifestsError(
             f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
         )
     return Desired(tuple(instances[name] for name in sorted(instances)))
@@ -69,25 +73,28 @@ def folder(directory: Path) -> Layer | None:
 
 
 def select(desired: Desired, globs: Sequence[str]) -> Desired:
-    """The instances that any of the globs matches, case-sensitively; all of them when there is no glob."""
+    """The instances that any of the globs matches, case-sensitively; all of them when there is no glob.
+
+    Raises ReconcilerError for a glob that matches none.
+    """
+    check_globs(desired, globs)
+    return Desired(tuple(one for one in desired.instances if matches(one.name, globs)))
+
+
+def check_globs(desired: Desired, globs: Sequence[str], others: Collection[str] = ()) -> None:
+    """Raises ReconcilerError for a glob that matches no declared instance, nor any of the others."""
     names = [instance.name for instance in desired.instances]
     for glob in globs:
-        if not any(_matches(name, glob) for name in names):
+        if not any(matches(name, [glob]) for name in (*names, *others)):
             known = ", ".join(quoted(name) for name in names[:10]) + (", …" if len(names) > 10 else "")
             raise ReconcilerError(
                 f"no instance matches {quoted(glob)}{near(glob, names)}: the manifests declare {known}"
             )
-    return Desired(
-        tuple(
-            instance
-            for instance in desired.instances
-            if not globs or any(_matches(instance.name, glob) for glob in globs)
-        )
-    )
 
 
-def _matches(name: str, glob: str) -> bool:
-    return name == glob or fnmatchcase(name, glob)  # a name may itself hold a [
+def matches(name: str, globs: Sequence[str]) -> bool:
+    """Whether any of the globs matches; every name matches when there is no glob."""
+    return not globs or any(name == glob or fnmatchcase(name, glob) for glob in globs)  # a [ may be in a name
 
 
 @dataclass(frozen=True, slots=True)

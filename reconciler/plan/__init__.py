@@ -7,6 +7,8 @@ targets     what each declared bot is to become, and what cannot be planned
 differ      what differs, field by field
 order       writes in an order that the server accepts; by a simulation, with cycles, claims and parking
 changes     what the plan says, and steps: what it calls
+removal     what nothing declares any more, and moves: what appears on another instance
+effect      what a pull request changes, apart from what is to be done without it
 settings, credentials, rotations, limits: their part of a plan
 switch      the plan of `disable` and `enable`, which know no manifest
 """
@@ -14,6 +16,7 @@ switch      the plan of `disable` and `enable`, which know no manifest
 __all__ = [
     "credentials",
     "differ",
+    "effect",
     "limits",
     "matching",
     "options",

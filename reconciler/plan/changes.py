@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
+from reconciler.domain import known_issues
 from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
@@ -14,6 +16,7 @@ from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import How
 from reconciler.plan.order import Impossible
 from reconciler.plan.parking import is_parked
+from reconciler.plan.removal import undeclared
 from reconciler.plan.target import Target
 from reconciler.plan.targets import Targets, conflict
 
@@ -27,7 +30,10 @@ _REASONS: dict[Cause, str] = {
 
 def of_target(given: Inputs, target: Target) -> Change:
     """The change of a bot that is written."""
-    fields = differ.changes(target.start, target.shown, given.kind)
+    fields = tuple(
+        replace(each, note="undeclared") if each.name in target.undeclared else each
+        for each in differ.changes(target.start, target.shown, given.kind)
+    )
     if target.found is None:
         body = {**target.shown, "description": target.stamped}
         fields = tuple(FieldChange(name, None, value) for name, value in body.items())
@@ -36,6 +42,8 @@ def of_target(given: Inputs, target: Target) -> Change:
         # A rotation's other bots don't show it either, so a review holds wherever an apply was interrupted.
         fields = tuple(field for field in fields if field.name != "openaiCredsId")
         reason += ", and it gets the new credential"
+    if target.stuck and target.found is not None:
+        reason += f"; {', '.join(target.stuck)} cannot be cleared by an update: --replace clears it"
     return Change(
         given.name,
         target.bot.name,
@@ -46,6 +54,8 @@ def of_target(given: Inputs, target: Target) -> Change:
         before=target.remote,
         at=target.bot.at,
         cause=target.cause,
+        other=given.moves.arriving.get(target.bot.name, "") if verb is Verb.MOVE else "",
+        unkept=tuple(target.unkept),
     )
 
 
@@ -53,7 +63,7 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
     """What is done with a bot, and the reason."""
     found = target.found
     if found is None:
-        return Verb.CREATE, "it is missing on the server"
+        return _created(given, target.bot.name)
     if found.how is How.KEY:
         claim = key_claim(given.kind, found.remote.fields)
         return Verb.ADOPT, f"a bot without a marker has {describe(claim) if claim else 'its key'}: {_OURS}"
@@ -63,13 +73,26 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
         return Verb.UPDATE, f"it was named {found.old_name} before"
     if target.recreate:
         return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
-    return Verb.UPDATE, _update_reason(target, fields)
+    return Verb.UPDATE, _update_reason(given, target, fields)
+
+
+def _created(given: Inputs, name: str) -> tuple[Verb, str]:
+    """Whether a bot moves here, and why it is created; a recreated instance lacks all of its bots."""
+    if old := given.moves.arriving.get(name):
+        return Verb.MOVE, f"it moves here from {old}: its open sessions there are lost"
+    number, reason = len(given.desired.bots), "it is missing on the server"
+    if number < 2 or given.matches.found or not given.created:
+        return Verb.CREATE, reason
+    return (
+        Verb.CREATE,
+        f"{reason}, as are all {number} bots of the instance, which was created on {given.created[:10]}",
+    )
 
 
 _OURS = "it becomes ours"
 
 
-def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
+def _update_reason(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> str:
     if not fields:
         return "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
     if is_parked(target.start):
@@ -77,11 +100,18 @@ def _update_reason(target: Target, fields: tuple[FieldChange, ...]) -> str:
     if [field.name for field in fields] == ["openaiCredsId"] and target.late:
         return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
-        return (
-            f"the server did not keep {', '.join(unkept)} when it was last applied, and nobody "
-            "edited it since: take it out of the manifest, or update the server"
-        )
-    return _REASONS[target.cause]
+        return _unkept_reason(unkept, given.version)
+    commit = given.options.commit(given.name) if target.cause in {"pending", "both"} else ""
+    return _REASONS[target.cause] + (f" (commit {commit})" if commit else "")
+
+
+def _unkept_reason(fields: list[str], version: str) -> str:
+    server = f"Evolution API {version}" if version else "the server"
+    known = "".join(f"; known issue: {issue}" for issue in known_issues.of(fields, version))
+    return (
+        f"{server} did not keep {', '.join(fields)} when it was last applied, and nobody edited it since: "
+        f"take it out of the manifest, or update the server{known}"
+    )
 
 
 def of_impossible(
@@ -133,16 +163,19 @@ def reports(given: Inputs, targets: Targets, *, settings_problem: bool) -> Itera
 
 
 def _orphans(given: Inputs) -> Iterator[Change]:
-    """Bots with our marker that nothing declares: deleted if that is asked for, else left alone."""
+    """Bots with our marker that nothing declares: deleted, or kept, with the reason."""
     for name, bot in given.matches.orphans:
         if name in given.blocked:
             continue
-        verb, reason = Verb.ORPHAN, "nothing declares it any more; --prune deletes it"
-        fields: tuple[FieldChange, ...] = ()
-        if given.options.prune:
-            verb, reason = Verb.DELETE, "nothing declares it any more"
-            fields = differ.changes(bot.fields, {}, given.kind)
-        yield Change(given.name, name, verb, reason, (bot.id,), fields, before=bot)
+        if given.kept:
+            reason = f"{undeclared(given.options, given.name)}; it is kept, as {given.kept}"
+            yield Change(given.name, name, Verb.ORPHAN, reason, (bot.id,), before=bot)
+            continue
+        fields, other = differ.changes(bot.fields, {}, given.kind), given.moves.leaving.get(name, "")
+        reason = undeclared(given.options, given.name)
+        if other:
+            reason = f"it moves to {other}, and goes when it was created there"
+        yield Change(given.name, name, Verb.DELETE, reason, (bot.id,), fields, before=bot, other=other)
 
 
 def _unmanaged(given: Inputs, targets: Targets) -> Iterator[Change]:

@@ -91,7 +91,7 @@ class CredentialIndex:
         return seen.unverified.get(name, "") if standing == "missing" and self._options.needs_keys else ""
 
     def _is_blocked(self, change: Change) -> bool:
-        return self._options.reviewed is not None and change.digest not in self._options.reviewed
+        return not self._options.may_make(change)
 
     def users(self, ids: Iterable[str], instance: str) -> list[str]:
         """The bots of these ids for a sentence about an instance; those that were not read come last."""
@@ -137,10 +137,7 @@ class CredentialIndex:
                     create, verb=Verb.CONFLICT, reason=f"{why}, and it cannot be created: {refused}"
                 )
             elif standings[one.name] == "missing":
-                blocked = self._options.unreviewed(create)
-                yield (
-                    replace(create, verb=Verb.BLOCKED, reason=blocked) if self._is_blocked(create) else create
-                )
+                yield self._options.made(create)
 
     def creates(self, instance: DesiredInstance) -> Iterator[Step]:
         """The calls that create new ones."""

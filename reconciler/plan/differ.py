@@ -7,15 +7,17 @@ API's documented defaults, so that the plan shows the whole body and every versi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from reconciler.domain import hidden, markers
 from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import OPENAI, Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause, FieldChange
 
 _NO_SETTINGS = RemoteSettings(exists=False, fields={})
+_NOTHING: Fields = {}
+_EMPTY: Mapping[Type, Value] = {Type.TEXT: "", Type.TEXTS: ()}
 
 
 def same(before: Value | None, after: Value | None) -> bool:
@@ -88,15 +90,22 @@ def create_target(
 
 
 def update_target(
-    bot: DesiredBot, creds_id: str, owner: str, remote: RemoteBot, kind: Kind = OPENAI
+    bot: DesiredBot,
+    creds_id: str,
+    owner: str,
+    remote: RemoteBot,
+    kind: Kind = OPENAI,
+    undeclared: Collection[str] = (),
+    fresh: Fields = _NOTHING,
 ) -> dict[str, Value]:
     """Every field of the bot as it should be after an update: the declared ones over what is stored.
 
     A human's text in the description is kept where none is declared. A value that a change of the
     triggerType leaves behind without a meaning is cleared, as others would still collide with it.
+    undeclared: fields that are not declared any more; they go back to what a create gives them (fresh).
     """
     off = switched_off(bot, remote.fields, owner)
-    declared = _declared(bot, creds_id, off)
+    declared = {**_undeclared(remote.fields, undeclared, fresh, kind), **_declared(bot, creds_id, off)}
     if remote.unseen:  # what the server does not show is not compared
         declared = {name: value for name, value in declared.items() if name not in remote.unseen}
     target = {**remote.fields, **declared}
@@ -110,6 +119,21 @@ def update_target(
     if target["triggerType"] != remote.fields.get("triggerType"):
         target = without_stale_trigger(bot, target, kind)
     return target
+
+
+def _undeclared(
+    stored: Fields, undeclared: Collection[str], fresh: Fields, kind: Kind
+) -> Mapping[str, Value]:
+    """What becomes of fields that are not declared any more. An update clears only texts and lists."""
+    found: dict[str, Value] = {}
+    for name in undeclared:
+        if name == "description":
+            found[name] = ""  # the marker comes to it
+        elif name in fresh:
+            found[name] = fresh[name]
+        elif name in stored and (empty := _EMPTY.get(kind.fields[name].type)) is not None:
+            found[name] = empty
+    return found
 
 
 def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> str:

@@ -9,6 +9,8 @@ from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.plan import Change, InstancePlan, Step
 from reconciler.plan.credentials import CredentialIndex
+from reconciler.plan.options import Options
+from reconciler.plan.removal import OldCredential
 from reconciler.plan.rotations import Rotation
 
 
@@ -16,25 +18,31 @@ from reconciler.plan.rotations import Rotation
 class Draft:
     """One instance's changes and steps.
 
-    before, after: its steps before and after those that move bots to new credentials. left: the bots that
-    leave the credential that they use. taken: the ids of the credentials that its bots are to use.
+    before, after: its steps before and after those that move bots to new credentials. leaves: those that
+    delete bots which move to another instance. old: credentials that nothing declares any more. left: the
+    bots that leave the credential that they use. taken: the ids of the credentials that its bots are to use.
     """
 
     desired: DesiredInstance
     changes: tuple[Change, ...]
     before: tuple[Step, ...]
     after: tuple[Step, ...]
+    leaves: tuple[Step, ...]
     rotations: tuple[Rotation, ...]
+    old: tuple[OldCredential, ...]
     left: frozenset[str]
     taken: frozenset[str]
     in_sync: int
 
-    def plan(self, credentials: CredentialIndex, left: Set[str], taken: Mapping[str, str]) -> InstancePlan:
+    def plan(
+        self, credentials: CredentialIndex, left: Set[str], taken: Mapping[str, str], options: Options
+    ) -> InstancePlan:
         """The whole plan.
 
         left: the bots of all instances that leave their credential. taken: who else uses a credential, by its
         id, a sentence.
         """
+        removed = [(one, options.made(one.change(left, taken, credentials.users))) for one in self.old]
         rotated = [
             change
             for rotation in self.rotations
@@ -43,11 +51,13 @@ class Draft:
         steps = (
             *credentials.creates(self.desired),
             *self._moves(),
+            *self.leaves,
             *(step for rotation in self.rotations for step in rotation.deletes(left, taken)),
+            *(step for one, change in removed if change.verb.writes for step in one.steps()),
         )
         return InstancePlan(
             self.desired.name,
-            (*credentials.changes(self.desired), *rotated, *self.changes),
+            (*credentials.changes(self.desired), *rotated, *(change for _, change in removed), *self.changes),
             steps,
             self.in_sync,
             credentials=credentials.standings(self.desired),

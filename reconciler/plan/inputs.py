@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from reconciler.domain.desired import DesiredInstance, Fields
+from reconciler.domain.desired import DesiredInstance, Fields, Former
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteSettings
-from reconciler.domain.plan import Change, Of, Verb
+from reconciler.domain.plan import Change, Of
 from reconciler.plan import settings
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.matching import Matches
+from reconciler.plan.moves import Moves
 from reconciler.plan.options import Options
 
 
@@ -19,7 +20,10 @@ from reconciler.plan.options import Options
 class Inputs:
     """One instance, declared and on the server, and what may be done.
 
-    blocked: the changes that nobody reviewed, by label; they are not made.
+    blocked: the changes that nobody reviewed, by label; they are not made. version: the server's, "" where it
+    is not known. former: what is not declared any more, as far as it is known. kept: why bots that nothing
+    declares are kept, "" where they are deleted. moves: the bots that come from another instance or go to
+    one. created: when the server created the instance, "" where that is not known.
     """
 
     desired: DesiredInstance
@@ -29,6 +33,11 @@ class Inputs:
     options: Options
     kind: Kind
     blocked: Mapping[str, Change] = field(default_factory=dict)
+    version: str = ""
+    former: Former = field(default_factory=Former)
+    kept: str = ""
+    moves: Moves = field(default_factory=Moves)
+    created: str = ""
 
     @property
     def name(self) -> str:
@@ -48,8 +57,17 @@ class Inputs:
 
     @property
     def deletes(self) -> dict[str, RemoteBot]:
-        """The orphans to be deleted, by the name in their marker."""
-        if not self.options.prune:
+        """The orphans to be deleted, by the name in their marker, but for those that move."""
+        return {name: bot for name, bot in self._orphans.items() if name not in self.moves.leaving}
+
+    @property
+    def leaving(self) -> dict[str, RemoteBot]:
+        """The bots that are deleted after they were created on another instance, by name."""
+        return {name: bot for name, bot in self._orphans.items() if name in self.moves.leaving}
+
+    @property
+    def _orphans(self) -> dict[str, RemoteBot]:
+        if self.kept:
             return {}
         return {name: bot for name, bot in self.matches.orphans if name not in self.blocked}
 
@@ -60,10 +78,8 @@ class Inputs:
 
     def blocked_changes(self) -> list[Change]:
         """The reports of what is not made because nobody reviewed it."""
-        return [
-            replace(change, verb=Verb.BLOCKED, reason=self.options.unreviewed(change))
-            for change in self.blocked.values()
-        ]
+        review = self.options.review
+        return [] if review is None else [review.not_made(change) for change in self.blocked.values()]
 
     def settings_draft(self) -> settings.Draft:
         """What is to become of the settings, apart from their fallback."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from typing import NamedTuple
 
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.plan import NEW_BOT, Call, Change, Step
-from reconciler.plan import changes, rotations, settings, steps, targets
+from reconciler.domain.plan import NEW_BOT, Call, Change, FieldChange, Of, Step, Verb
+from reconciler.plan import changes, removal, rotations, settings, steps, targets
 from reconciler.plan.draft import Draft
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import called
 from reconciler.plan.order import Order, order
+from reconciler.plan.removal import UNDECLARED
 from reconciler.plan.simulation import Transition
 from reconciler.plan.targets import Targets
 
@@ -44,7 +46,9 @@ def draft(given: Inputs) -> Draft:
         ),
         settings_part.before,
         (*bot_steps, *settings_part.after),
+        tuple(Step(Call.LEAVE, name, bot.id, {}) for name, bot in given.leaving.items()),
         tuple(moves),
+        tuple(removal.old_credentials(given)),
         _left(given, possible, written, moves),
         frozenset(str(target.fields["openaiCredsId"]) for target in possible.values()),
         sum(name not in written and not target.off for name, target in possible.items()),
@@ -100,7 +104,7 @@ def _left(
     given: Inputs, possible: Targets, written: Set[str], moves: Sequence[rotations.Rotation]
 ) -> frozenset[str]:
     """The bots that leave the credential that they use: deleted, moved, or written with another one."""
-    left = {bot.id for bot in given.deletes.values()}
+    left = {bot.id for bot in (*given.deletes.values(), *given.leaving.values())}
     left |= {id for rotation in moves for id in rotation.moves.values()}
     return frozenset(left) | {
         target.remote.id
@@ -110,6 +114,11 @@ def _left(
 
 
 # -- the settings -----------------------------------------------------------------------------
+
+
+def _noted(field: FieldChange, former: Set[str]) -> FieldChange:
+    """The field of settings, with the note that it goes back to its default."""
+    return replace(field, note="undeclared") if field.name in former else field
 
 
 class _Settings(NamedTuple):
@@ -129,7 +138,7 @@ def _fallback(given: Inputs, possible: Targets, written: Set[str]) -> settings.F
     }
     names = {found.remote.id: name for name, found in given.matches.found.items()}
     names |= {bot.id: name for name, bot in given.matches.orphans}
-    going = {bot.id for bot in given.deletes.values()}
+    going = {bot.id for bot in (*given.deletes.values(), *given.leaving.values())}
     going |= {
         target.remote.id for target in possible.values() if target.recreate and target.remote is not None
     }
@@ -140,7 +149,13 @@ def _settings(given: Inputs, draft: settings.Draft, fallback: settings.Fallback 
     """What becomes of the settings. Nothing, where nobody reviewed it or a report says why."""
     if given.settings_blocked or (given.row.unread and not draft.problem):
         return _Settings()
-    found = settings.changes(given.desired, given.row, draft, fallback)
+    found = [
+        replace(change, fields=tuple(_noted(field, given.former.settings) for field in change.fields))
+        for change in settings.changes(given.desired, given.row, draft, fallback)
+    ]
+    if given.former.block and given.desired.settings is None and given.row.exists:
+        reason = f"{UNDECLARED}: they stay as they are, and are not managed any more"
+        found.append(Change(given.name, "", Verb.FORGET, reason, of=Of.SETTINGS))
     change = next((change for change in found if change.verb.writes), None)
     if change is None:
         return _Settings(found)

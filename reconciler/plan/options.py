@@ -2,31 +2,86 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from reconciler.domain.plan import Change
+from reconciler.domain.plan import Change, Prune, Verb
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What somebody looked at. digests: of the changes that may be made; all others are not made.
+
+    reviewed: the bots and so on that it changes, (instance, label); another change of one of them is blocked.
+    before: those that were to be changed without it; a change of one of them is nothing to the review.
+    recreated: the instances that were recreated under their names since the review.
+    approved: the digests of deletes that were approved beyond the limits.
+    """
+
+    digests: frozenset[str]
+    reviewed: frozenset[tuple[str, str]] = frozenset()
+    before: frozenset[tuple[str, str]] = frozenset()
+    recreated: frozenset[str] = frozenset()
+    approved: frozenset[str] = frozenset()
+
+    def not_made(self, change: Change) -> Change:
+        """The report of a change that is not among the reviewed ones."""
+        place = (change.instance, change.label)
+        if place in self.before or (change.cause == "drift" and place not in self.reviewed):
+            return replace(change, verb=Verb.BEFORE, reason=f"{change.verb}: {change.reason}")
+        since = " since the instance was recreated" if change.instance in self.recreated else ""
+        reason = f"nobody reviewed this {change.verb}{since}: {change.reason}"
+        return replace(change, verb=Verb.BLOCKED, reason=reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect(Review):
+    """The changes that a pull request adds to those that there are without it."""
+
+    def not_made(self, change: Change) -> Change:
+        """The report of a change that there is without the pull request too."""
+        return replace(change, verb=Verb.BEFORE, reason=f"{change.verb}: {change.reason}")
+
+
+def unknown(instance: str) -> str:
+    """What is said of an instance where nobody looks into the history."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a plan may do. replace: recreate bots that differ. prune: delete orphans, within both limits.
+    """What a plan may do. replace: recreate bots that differ.
 
-    max_deletes: in the whole run. max_delete_share: percent of the bots on an instance that are ours.
-    reviewed: the digests of the changes that may be made; all others are blocked. None: there is no review.
-    made_again: the instances that were recreated under their names since the review.
+    prune: when bots that nothing declares any more are deleted. unseen: the plan is applied right away, so
+    nobody looks at its deletes first. foreign: why an instance that no manifest declares may be another
+    repository's, whose bots are not deleted; "" where it was this one's. commit: the last commit that changed
+    what an instance declares, "" where that is not known.
+    fleet: how many bots all manifests declare, None for those that are planned.
+    max_deletes: in the whole plan, None for no limits. max_delete_share: percent of the bots that are ours.
+    allowed: what approves deletes beyond the limits (Plan.approval).
+    review: what may be changed; None for everything.
     needs_keys: the plan is to be applied now, so what needs a key that is not available is a conflict.
     """
 
     owner: str = "gitops"
     replace: bool = False
-    prune: bool = False
-    max_deletes: int = 5
+    prune: Prune = Prune.NEVER
+    unseen: bool = False
+    foreign: Callable[[str], str] = unknown
+    commit: Callable[[str], str] = unknown
+    fleet: int | None = None
+    max_deletes: int | None = 5
     max_delete_share: int = 50
-    reviewed: frozenset[str] | None = None
-    made_again: frozenset[str] = frozenset()
+    allowed: frozenset[str] = frozenset()
+    review: Review | None = None
     needs_keys: bool = False
 
-    def unreviewed(self, change: Change) -> str:
-        """Why a change is blocked that is not among the reviewed ones."""
-        since = " since the instance was recreated" if change.instance in self.made_again else ""
-        return f"nobody reviewed this {change.verb}{since}: {change.reason}"
+    def may_make(self, change: Change) -> bool:
+        """Whether a review, if there is one, has the change."""
+        return self.review is None or change.digest in self.review.digests
+
+    def made(self, change: Change) -> Change:
+        """The change, or the report that a review does not have it."""
+        if self.review is None or not change.verb.writes or change.digest in self.review.digests:
+            return change
+        return self.review.not_made(change)

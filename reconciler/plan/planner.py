@@ -9,8 +9,10 @@ Every bot of an instance meets exactly one of these:
     yes       ours, differs        update, or replace with --replace
     yes       unmarked             adopt
     yes       two, or in the way   conflict
-    no        ours                 orphan; delete with --prune, within the limits
+    no        ours                 delete, or orphan where it is kept (removal.py)
     no        not ours             unmanaged, never touched
+
+An instance that no manifest declares is one that declares nothing: only what is ours is reported there.
 
 A change that is not among the reviewed ones, where there was a review, is blocked: reported and not made.
 
@@ -21,44 +23,125 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import replace
 
-from reconciler.domain.desired import Desired
+from reconciler.domain.desired import Desired, DesiredInstance, Former
+from reconciler.domain.errors import Position
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.observed import Observed
-from reconciler.domain.plan import InstancePlan, Plan
-from reconciler.plan import instance
+from reconciler.domain.plan import InstancePlan, Plan, Verb
+from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
 from reconciler.plan.inputs import Inputs
-from reconciler.plan.limits import check_deletes
-from reconciler.plan.matching import match
+from reconciler.plan.limits import approval, exceeded
+from reconciler.plan.matching import Matches, match
 from reconciler.plan.options import Options
+from reconciler.plan.removal import TOO_MUCH, with_former
 
 
 def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
-    """The plan for all instances, by name. Raises LimitError."""
+    """The plan for all instances, by name. Above the limits it deletes nothing, unless that was approved."""
+    made = _make(desired, observed, options, kind)
+    if options.max_deletes is None:
+        return made
+    limits = exceeded(
+        made.instances,
+        {one.name for one in desired.instances},
+        sum(len(one.bots) for one in desired.instances) if options.fleet is None else options.fleet,
+        options.max_deletes,
+        options.max_delete_share,
+        frozenset() if options.review is None else options.review.approved,
+    )
+    if not limits:
+        return made
+    if (approves := approval(made)) in options.allowed:
+        return replace(made, approval=approves, approved=True)
+    return replace(_make(desired, observed, options, kind, TOO_MUCH), limits=limits, approval=approves)
+
+
+def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, kept: str = "") -> Plan:
+    """kept: why nothing is deleted."""
     credentials = CredentialIndex(desired, observed, options)
-    drafts: dict[str, Draft | None] = {}
-    for one in sorted(desired.instances, key=lambda one: one.name):
-        seen, drafts[one.name] = observed.instances[one.name], None
-        if seen.problem is None:
-            matches = match(one, seen.bots, options.owner, kind)
-            drafts[one.name] = _reviewed(Inputs(one, seen, matches, credentials, options, kind))
+    inputs = _inputs(desired, observed, options, credentials, kind, kept)
+    drafts = {name: _reviewed(given) for name, given in inputs.items()}
     # A credential is deleted only when it is known of all instances who leaves it.
-    planned = [draft for draft in drafts.values() if draft is not None]
-    left = frozenset(id for draft in planned for id in draft.left)
-    taken = {id: "a manifest names it by its id" for draft in planned for id in draft.taken}
+    left = frozenset(id for draft in drafts.values() for id in draft.left)
+    taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
     for id_, name in observed.elsewhere.items():
         taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
-    plans = [
-        InstancePlan(name, problem=observed.instances[name].problem)
-        if draft is None
-        else replace(draft.plan(credentials, left, taken), id=observed.instances[name].id)
-        for name, draft in drafts.items()
-    ]
-    check_deletes(plans, options.max_deletes, options.max_delete_share)
-    return Plan(observed.server, options.owner, tuple(plans))
+    declared = {one.name for one in desired.instances}
+    plans = []
+    for name, seen in sorted(observed.instances.items()):
+        if name in drafts:
+            made = replace(drafts[name].plan(credentials, left, taken, options), id=seen.id)
+            if name in declared or (made := _of_undeclared(made)).changes:
+                plans.append(made)
+        elif name in declared:
+            plans.append(InstancePlan(name, problem=seen.problem))
+    return Plan(observed.server, options.owner, tuple(plans), notes=_notes(observed, declared))
+
+
+def _inputs(
+    desired: Desired,
+    observed: Observed,
+    options: Options,
+    credentials: CredentialIndex,
+    kind: Kind,
+    kept: str,
+) -> dict[str, Inputs]:
+    """What the plan of each instance that could be read is made from, by its name."""
+    declared = {one.name: one for one in desired.instances}
+    matched: dict[str, tuple[DesiredInstance, Matches]] = {}
+    for name, seen in sorted(observed.instances.items()):
+        if seen.problem is None:
+            one = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1))
+            one = with_former(one, desired.former.get(name, _NOTHING), kind)
+            matched[name] = one, match(one, seen.bots, options.owner, kind)
+    why = {name: kept or removal.kept(options, name, declared=name in declared) for name in matched}
+    moving = moves.find(matched, why, kind)
+    return {
+        name: Inputs(
+            one,
+            observed.instances[name],
+            matches,
+            credentials,
+            options,
+            kind,
+            version=observed.version,
+            former=desired.former.get(name, _NOTHING),
+            kept=why[name],
+            moves=moving.get(name, _NO_MOVES),
+            created=observed.created.get(name, ""),
+        )
+        for name, (one, matches) in matched.items()
+    }
+
+
+_NOTHING = Former()
+_NO_MOVES = moves.Moves()
+
+
+def _of_undeclared(made: InstancePlan) -> InstancePlan:
+    """Of an instance that no manifest declares, what is ours; all else there is somebody else's."""
+    return replace(made, changes=tuple(c for c in made.changes if c.verb is not Verb.UNMANAGED))
+
+
+def _notes(observed: Observed, declared: Set[str]) -> tuple[str, ...]:
+    """What was not looked at."""
+    unread = [name for name, one in observed.instances.items() if one.problem and name not in declared]
+    notes = [observed.unlisted] if observed.unlisted else []
+    if unread:
+        names = ", ".join(sorted(unread)[:3]) + (", …" if len(unread) > 3 else "")
+        one = observed.instances[min(unread)].problem
+        be = (
+            "instance that no manifest declares was"
+            if len(unread) == 1
+            else ("instances that no manifest declares were")
+        )
+        notes.append(f"{len(unread)} {be} not read ({names}): {one}")
+    return tuple(notes)
 
 
 def _reviewed(given: Inputs) -> Draft:
@@ -66,15 +149,12 @@ def _reviewed(given: Inputs) -> Draft:
 
     Drafted again without these, as other bots may wait for them, or need other calls without them.
     """
-    reviewed = given.options.reviewed
     while True:
         draft = instance.draft(given)
-        if reviewed is None:
-            return draft
         unseen = {
             change.label: change
             for change in draft.changes
-            if change.verb.writes and change.digest not in reviewed
+            if change.verb.writes and not given.options.may_make(change)
         }
         if not unseen:
             return draft

@@ -89,7 +89,7 @@ class Rotation:
         if self.creds_owner is not None:
             return
         for name, old in self.versions.old.items():
-            if why := _who_stays(old, left, taken, lambda ids: names(ids, self.blank.instance)):
+            if why := who_stays(old, left, taken, lambda ids: names(ids, self.blank.instance)):
                 yield replace(
                     self.blank,
                     fields=(),
@@ -168,7 +168,7 @@ def _moves(targets: Targets, versions: CredentialVersions) -> dict[str, str]:
     }
 
 
-def _who_stays(
+def who_stays(
     old: RemoteCredential,
     left: Set[str],
     taken: Mapping[str, str],

@@ -40,6 +40,6 @@ def _step(given: Inputs, write: Write, id: str | None, targets: Targets) -> Step
         body = differ.update_body(write.before, write.after, given.kind)
         return Step(Call.PARK, write.label, id, body, write.why)
     after = {**write.after, "description": targets[write.label].stamped}
-    # The description is always sent: its stamp says what was applied.
-    body = differ.update_body({**write.before, "description": ""}, after, given.kind)
+    # The description is always sent, as the one before has no stamp: the stamp says what was applied.
+    body = differ.update_body(write.before, after, given.kind)
     return Step(Call.UPDATE, write.label, id, body, write.why)

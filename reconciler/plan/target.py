@@ -22,7 +22,9 @@ class Target:
     versions: of the credential that it names. start: the bot as it is, {} for nothing: without the stamp,
     which no manifest declares, and with the credential to which a rotation moves it. fields: the bot as it is
     to become. recreate: it is deleted and created. late: a rotation cannot move it as it is, since the server
-    refuses any change to it; its own update moves it, where that is possible.
+    refuses any change to it; its own update moves it, where that is possible. undeclared: fields that the
+    manifest does not declare any more, which go back to what a create gives them. stuck: those of them that
+    stay, as a create gives them nothing and no update clears them.
     """
 
     bot: DesiredBot
@@ -33,6 +35,8 @@ class Target:
     fields: Mapping[str, Value]
     recreate: bool = False
     late: bool = False
+    undeclared: frozenset[str] = frozenset()
+    stuck: tuple[str, ...] = ()
 
     @property
     def remote(self) -> RemoteBot | None:
@@ -42,7 +46,7 @@ class Target:
     @property
     def differs(self) -> bool:
         """Whether the bot is to be written."""
-        return self.found is None or self.recreate or not differ.equal(self.start, self.fields)
+        return self.found is None or not differ.equal(self.start, self.fields)
 
     @property
     def off(self) -> str:
@@ -78,8 +82,8 @@ class Target:
     @property
     def leaves_credential(self) -> bool:
         """Whether the bot is to use another credential than it does now, by whatever step."""
-        now = self.remote and self.remote.fields.get("openaiCredsId")
-        return now is not None and now != self.fields["openaiCredsId"]
+        wanted = self.fields["openaiCredsId"]
+        return self.remote is not None and self.remote.fields.get("openaiCredsId") != wanted
 
 
 def target_of(
@@ -92,18 +96,26 @@ def target_of(
     recreate: bool,
     late: bool,
     kind: Kind = OPENAI,
+    former: frozenset[str] = frozenset(),
 ) -> Target:
-    """The target of a bot. settings: those that a create copies. recreate: instead of an update."""
-    remote = found.remote if found else None
-    start = _start(remote, None if late else versions, owner) if remote else {}
+    """The target of a bot.
+
+    settings: those that a create copies. recreate: instead of an update. former: fields that were declared.
+    """
+    start = _start(found.remote, None if late else versions, owner) if found else {}
     creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
-    if found is not None and remote is not None:
-        fields = differ.update_target(bot, creds_id, owner, remote, kind)
-        target = Target(bot, owner, found, versions, start, fields, late=late)
+    there = None
+    if found is not None:
+        there = found.remote.fields
+        undeclared = former - bot.fields.keys()
+        fresh = differ.create_target(bot, creds_id, owner, settings, None, kind) if undeclared else {}
+        fields = differ.update_target(bot, creds_id, owner, found.remote, kind, undeclared, fresh)
+        stuck = tuple(n for n in kind.fields if n in undeclared - fresh.keys() and fields.get(n))
+        target = Target(bot, owner, found, versions, start, fields, False, late, undeclared, stuck)
         # Only a bot with our marker is ever deleted to be replaced.
         if not (recreate and found.how is How.MARKER and target.differs):
             return target
-    fields = differ.create_target(bot, creds_id, owner, settings, remote.fields if remote else None, kind)
+    fields = differ.create_target(bot, creds_id, owner, settings, there, kind)
     return Target(bot, owner, found, versions, start, fields, found is not None, late)
 
 

@@ -93,6 +93,7 @@ def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot) -> Target | C
         recreate=given.options.replace or bot.on_drift == "replace",
         late=leaves and found is not None and _has_duplicate(given, found.remote),
         kind=given.kind,
+        former=given.former.bots.get(bot.name, frozenset()),
     )
     if why := _unavailable(given, target):
         return conflict(given.name, bot, why, () if target.remote is None else (target.remote.id,))

@@ -19,7 +19,7 @@ def problems(problems: Sequence[Problem]) -> str:
 
 def warnings(warnings: Sequence[Warning]) -> str:
     """The same for warnings, with the rule as their title."""
-    return "".join(_command("warning", warning.at, warning.rule, warning.text) for warning in warnings)
+    return "".join(_command(warning.level, warning.at, warning.rule, warning.text) for warning in warnings)
 
 
 def _command(kind: str, at: Position, title: str, text: str) -> str:

@@ -1,4 +1,4 @@
-"""The embedded server: an Evolution API 2.3.6 for its OpenAI routes, to try the tool on and to test it with.
+"""The embedded server: an Evolution API 2.3.6 for its bots, to try the tool on and to test it with.
 
 An independent double: written after the real server's public source, proved by recordings of it, and
 without a line of the reconciler's own planning. Importing this package costs nothing; the server's

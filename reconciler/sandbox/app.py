@@ -16,7 +16,7 @@ import hashlib
 import json
 import re
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -27,11 +27,13 @@ from starlette.responses import Response
 from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
+from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.sandbox import schema
 from reconciler.sandbox.body import LIMIT, parse, too_large
-from reconciler.sandbox.controllers import VERSIONS, Controllers
+from reconciler.sandbox.controllers import VERSIONS, Controllers, OfKind
 from reconciler.sandbox.instances import EVENTS, Instances
 from reconciler.sandbox.refusals import RefusalError, bad_request, forbidden, not_found, unauthorized
+from reconciler.sandbox.rows import id_parameter
 from reconciler.sandbox.schema import Body, Call, Schema
 from reconciler.sandbox.store import DatabaseError, Store
 
@@ -61,7 +63,8 @@ _INHERITED = frozenset(
 class Options:
     """How a sandbox behaves.
 
-    api_key: the server's global key. version: one of VERSIONS. openai_enabled: the server's OPENAI_ENABLED.
+    api_key: the server's global key. version: one of VERSIONS. disabled: the kinds that are switched off, as
+    OPENAI_ENABLED and so on do it; EvolutionBot always answers.
     latency: seconds before each answer. pause: seconds before each query of the database; others' calls run
     between a check and the write that follows it, as on the real server: a few milliseconds let equal creates
     at the same moment all succeed.
@@ -69,7 +72,7 @@ class Options:
 
     api_key: str
     version: str = "2.3.6"
-    openai_enabled: bool = True
+    disabled: frozenset[str] = frozenset()
     latency: float = 0.0
     pause: float = 0.0
 
@@ -90,38 +93,48 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method, a path and what answers them. schema: of the body. status: of success."""
+    """A method, a path and what answers them. schema: of the body. status: of success. kind: whose it is."""
 
     method: str
     path: str
     handler: Callable[[Call], Awaitable[Any]]
     schema: Schema | None = schema.INSTANCE
     status: int = 200
+    kind: Kind | None = None
 
 
-def _routes(controllers: Controllers, instances: Instances) -> tuple[Route, ...]:
-    bots, settings = controllers.bots, controllers.settings
-    sessions, credentials = controllers.sessions, controllers.credentials
-    return (
-        Route("POST", "/openai/creds/:instanceName", credentials.create, schema.CREDS, 201),
-        Route("GET", "/openai/creds/:instanceName", credentials.find),
-        Route("DELETE", "/openai/creds/:openaiCredsId/:instanceName", credentials.delete),
-        Route("POST", "/openai/create/:instanceName", bots.create, schema.BOT, 201),
-        Route("GET", "/openai/find/:instanceName", bots.find),
-        Route("GET", "/openai/fetch/:openaiBotId/:instanceName", bots.fetch),
-        Route("PUT", "/openai/update/:openaiBotId/:instanceName", bots.update, schema.BOT),
-        Route("DELETE", "/openai/delete/:openaiBotId/:instanceName", bots.delete),
-        Route("POST", "/openai/settings/:instanceName", settings.save, schema.SETTINGS),
-        Route("GET", "/openai/fetchSettings/:instanceName", settings.fetch),
-        Route("POST", "/openai/changeStatus/:instanceName", sessions.change_status, schema.STATUS),
-        Route("GET", "/openai/fetchSessions/:openaiBotId/:instanceName", sessions.fetch),
-        Route("POST", "/openai/ignoreJid/:instanceName", settings.ignore_jid, schema.IGNORE_JID),
-        Route("GET", "/openai/getModels/:instanceName", sessions.models),
+def _routes(controllers: Controllers, instances: Instances) -> Iterator[Route]:
+    for each in controllers.kinds:
+        yield from _routes_of_kind(each)
+    credentials, models = controllers.credentials, controllers.models
+    yield from (
+        Route("POST", "/openai/creds/:instanceName", credentials.create, schema.CREDS, 201, OPENAI),
+        Route("GET", "/openai/creds/:instanceName", credentials.find, kind=OPENAI),
+        Route("DELETE", "/openai/creds/:openaiCredsId/:instanceName", credentials.delete, kind=OPENAI),
+        Route("GET", "/openai/getModels/:instanceName", models.fetch, kind=OPENAI),
         Route("POST", "/instance/create", instances.create, schema.INSTANCE, 201),
         Route("GET", "/instance/fetchInstances", instances.fetch, None),
         Route("GET", "/instance/connectionState/:instanceName", instances.connection_state, None),
         Route("DELETE", "/instance/delete/:instanceName", instances.delete, None),
     )
+
+
+def _routes_of_kind(of: OfKind) -> Iterator[Route]:
+    bot = schema.bot(of.kind)
+    for method, action, handler, body, status in (
+        ("POST", "create", of.bots.create, bot, 201),
+        ("GET", "find", of.bots.find, schema.INSTANCE, 200),
+        ("GET", "fetch/:ID", of.bots.fetch, schema.INSTANCE, 200),
+        ("PUT", "update/:ID", of.bots.update, bot, 200),
+        ("DELETE", "delete/:ID", of.bots.delete, schema.INSTANCE, 200),
+        ("POST", "settings", of.settings.save, schema.settings(of.kind), 200),
+        ("GET", "fetchSettings", of.settings.fetch, schema.INSTANCE, 200),
+        ("POST", "changeStatus", of.sessions.change_status, schema.STATUS, 200),
+        ("GET", "fetchSessions/:ID", of.sessions.fetch, schema.INSTANCE, 200),
+        ("POST", "ignoreJid", of.settings.ignore_jid, schema.IGNORE_JID, 200),
+    ):
+        path = f"/{of.kind.path}/{action.replace('ID', id_parameter(of.kind))}/:instanceName"
+        yield Route(method, path, handler, body, status, of.kind)
 
 
 def application(
@@ -162,7 +175,7 @@ class _App:
         instances = Instances(store, options.api_key, events=EVENTS[options.version])
         for route in _routes(controllers, instances):
             kind, action, *params = route.path.split("/")[1:]
-            self._table.setdefault((kind, action.lower(), len(params)), {})[route.method] = route
+            self._table.setdefault((kind.lower(), action.lower(), len(params)), {})[route.method] = route
 
     async def answer(self, request: Request) -> Response:
         """What the server answers."""
@@ -217,8 +230,8 @@ class _App:
         call = Call({**decoded, **query}, body, key)
         if route.schema and (errors := schema.errors(body, route.schema)):
             raise bad_request(errors)
-        if kind.lower() == "openai" and not self._options.openai_enabled:
-            raise bad_request("Openai is disabled")
+        if route.kind and route.kind.switch and route.kind.path in self._options.disabled:
+            raise bad_request(f"{route.kind.title} is disabled")
         return route.status, await route.handler(call)
 
     async def _guard(self, route: Route, params: Mapping[str, str], body: Body, key: str) -> None:

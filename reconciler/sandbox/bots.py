@@ -1,51 +1,48 @@
-"""The bots of 2.3.6: creates, reads, updates, deletes, and what no two bots may share."""
+"""The bots of 2.3.6: creates, reads, updates, deletes, and what no two bots of a kind may share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
+from reconciler.domain.kinds import Kind
+from reconciler.domain.kinds.common import COPIED
 from reconciler.sandbox.refusals import RefusalError, failure
-from reconciler.sandbox.rows import COPIED, WITHOUT_ROW, instance_id, own_fields
+from reconciler.sandbox.rows import LAST_RESORT, copied, id_parameter, instance_id, is_falsy, own_fields
 from reconciler.sandbox.schema import Body, Call
 from reconciler.sandbox.settings import Settings
-from reconciler.sandbox.store import DatabaseError, Row, Store
-
-_ALL_TAKEN = 'You already have a Openai with an "All" trigger, you cannot have more bots while it is active'
+from reconciler.sandbox.store import DatabaseError, Row, Store, bots_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class Bots:
-    """The controller of bots. settings: the first create of an instance makes them."""
+    """The controller of a kind's bots. settings: the first create in an instance makes them."""
 
     store: Store
+    kind: Kind
     settings: Settings
 
     async def create(self, call: Call) -> Row:
         owner = await instance_id(self.store, call)
-        await self._check_keys(owner, call.body, None)
-        settings = await self.store.first("settings", instanceId=owner)
-        if settings is None:
-            await self.settings.save(replace(call, body=_first_settings(call.body)))
-            settings = await self.store.first("settings", instanceId=owner)
-        data = {**call.body, **_inherited(call.body, settings or {})}
+        if "create" in self.kind.keys_checked:
+            await self._check_keys(owner, call.body, None)
+        data = await self._completed(call, owner)
         if call.body["triggerType"] == "all":
             await self._check_all(owner, None)
         await self._check_trigger(owner, call.body, None)
+        row = {**own_fields(self.kind, data), "instanceId": owner}
         try:
-            return await self.store.insert("bots", {**own_fields(data), "instanceId": owner})
+            return await self.store.insert(bots_of(self.kind), row)
         except DatabaseError as error:
-            raise failure("Error creating Openai") from error
+            raise failure(f"Error creating {self.kind.title}") from error
 
     async def find(self, call: Call) -> list[Row] | None:
-        return await self.store.all("bots", instanceId=await instance_id(self.store, call))
+        return await self.store.all(bots_of(self.kind), instanceId=await instance_id(self.store, call))
 
     async def fetch(self, call: Call) -> Row | None:
         try:
-            return await self.store.first("bots", id=call.params["openaiBotId"])
+            return await self._bot(call)
         except DatabaseError as error:
-            raise failure("Error fetching Openai") from error
+            raise failure(f"Error fetching {self.kind.title}") from error
 
     async def update(self, call: Call) -> Row:
         try:
@@ -55,52 +52,68 @@ class Bots:
                 await self._check_all(owner, bot_id)
             await self._check_keys(owner, call.body, bot_id)
             await self._check_trigger(owner, call.body, bot_id)
-            return await self.store.update("bots", bot_id, own_fields(call.body))
+            return await self.store.update(bots_of(self.kind), bot_id, own_fields(self.kind, call.body))
         except (DatabaseError, RefusalError) as error:
-            raise failure("Error updating Openai") from error
+            raise failure(f"Error updating {self.kind.title}") from error
 
     async def delete(self, call: Call) -> Row:
         try:
             bot_id = await self._bot_id(call, await instance_id(self.store, call))
             await self._delete(bot_id)
         except (DatabaseError, RefusalError) as error:
-            raise failure("Error deleting Openai bot") from error
+            raise failure(f"Error deleting {self.kind.title} bot") from error
         return {"bot": {"id": bot_id}}
 
     async def _delete(self, bot_id: str) -> None:
         for session in await self.store.all("sessions", botId=bot_id):
             await self.store.delete("sessions", session["id"])
-        await self.store.delete("bots", bot_id)
+        await self.store.delete(bots_of(self.kind), bot_id)
+
+    async def _completed(self, call: Call, owner: str) -> Body:
+        """The body with the settings' values. They are read, and made, only if something in it is falsy."""
+        if not any(is_falsy(call.body.get(name)) for name in COPIED):
+            return call.body
+        found = await self.store.first(settings_of(self.kind), instanceId=owner)
+        inherited = copied(found or {})
+        inherited |= {name: value for name, value in LAST_RESORT.items() if inherited.get(name) is None}
+        given = {name: value for name, value in call.body.items() if name not in COPIED or value is not None}
+        data = {**inherited, **given}
+        if found is None:
+            await self.settings.save(replace(call, body=copied(data)))
+        return data
+
+    async def _bot(self, call: Call) -> Row | None:
+        return await self.store.first(bots_of(self.kind), id=call.params[id_parameter(self.kind)])
 
     async def _bot_id(self, call: Call, owner: str) -> str:
-        bot = await self.store.first("bots", id=call.params["openaiBotId"])
+        bot = await self._bot(call)
         if bot is None or bot["instanceId"] != owner:
-            raise failure("Openai not found")
-        return call.params["openaiBotId"]
+            raise failure(f"{self.kind.title} not found")
+        return str(bot["id"])
 
-    def _key(self, body: Body) -> Body:
-        """What no other bot may have: the assistant, or the model together with the tokens."""
-        if body["botType"] == "assistant":
-            required = {"assistantId": "Assistant ID is required"}
-        else:
-            required = {"model": "Model is required", "maxTokens": "Max tokens is required"}
-        for name, message in required.items():
-            if not body.get(name):
-                raise failure(message)
-        return {name: body[name] for name in required}
+    def _key(self, body: Body, but: str | None) -> Body:
+        """What no other bot may have. What is left out, or an empty object, is no condition."""
+        return {name: body[name] for name in self.kind.key(body) if body.get(name, {}) != {}}
+
+    def _duplicate(self, but: str | None) -> str:
+        return f"{self.kind.title} already exists"
+
+    def _second_all(self, but: str | None) -> str:
+        """What there can be one of, in the message."""
+        return self.kind.title
 
     async def _check_keys(self, owner: str, body: Body, but: str | None) -> None:
-        key = {**self._key(body), "botType": body["botType"]}
-        if await self.store.first("bots", but=but, instanceId=owner, **key):
-            raise failure("Openai Bot already exists")
+        key = self._key(body, but)
+        if await self.store.first(bots_of(self.kind), but=but, instanceId=owner, **key):
+            raise failure(self._duplicate(but))
 
     async def _check_all(self, owner: str, but: str | None) -> None:
-        if await self._all_is_taken(owner, but):
-            raise failure(_ALL_TAKEN)
-
-    async def _all_is_taken(self, owner: str, but: str | None) -> bool:
         taken = {"enabled": True, "triggerType": "all", "instanceId": owner}
-        return await self.store.first("bots", but=but, **taken) is not None
+        if await self.store.first(bots_of(self.kind), but=but, **taken):
+            raise failure(
+                f'You already have a {self._second_all(but)} with an "All" trigger, '
+                "you cannot have more bots while it is active"
+            )
 
     async def _check_trigger(self, owner: str, body: Body, but: str | None) -> None:
         """Whatever the other bot's triggerType: parts that it no longer uses collide too."""
@@ -114,29 +127,5 @@ class Bots:
             return
         if not all(parts.values()):
             raise failure(required)
-        if await self.store.first("bots", but=but, instanceId=owner, **parts):
+        if await self.store.first(bots_of(self.kind), but=but, instanceId=owner, **parts):
             raise failure("Trigger already exists")
-
-
-def _first_settings(body: Body) -> Body:
-    """The settings that the first create makes: falsy texts and numbers count as left out."""
-    return {
-        "openaiCredsId": body["openaiCredsId"],
-        **{
-            name: body[name] if isinstance(body.get(name), bool) else body.get(name) or WITHOUT_ROW[name]
-            for name in COPIED
-            if name not in {"splitMessages", "timePerChar"}
-        },
-        "speechToText": False,
-    }
-
-
-def _inherited(body: Body, settings: Mapping[str, Any]) -> Body:
-    """What a bot gets for what its create leaves out."""
-    last_resort = {"splitMessages": False, "timePerChar": 0}
-    inherited: Body = {}
-    for name in COPIED:
-        if body.get(name) is None:
-            value = settings.get(name)
-            inherited[name] = last_resort.get(name) if value is None else value
-    return inherited

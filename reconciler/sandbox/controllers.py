@@ -10,32 +10,51 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.sandbox.bots import Bots
 from reconciler.sandbox.credentials import Credentials
+from reconciler.sandbox.kinds_2_2 import KINDS_2_2
+from reconciler.sandbox.openai import Models, OpenaiBots, OpenaiSettings
 from reconciler.sandbox.sessions import Sessions
 from reconciler.sandbox.settings import Settings
 from reconciler.sandbox.store import Store
-from reconciler.sandbox.version_2_2 import Bots22, Credentials22, Settings22
+from reconciler.sandbox.version_2_2 import Bots22, Credentials22, OpenaiBots22, Settings22, TypebotBots22
+
+
+@dataclass(frozen=True, slots=True)
+class OfKind:
+    """The controllers of one kind."""
+
+    kind: Kind
+    bots: Bots
+    settings: Settings
+    sessions: Sessions
 
 
 @dataclass(frozen=True, slots=True)
 class Controllers:
-    """The controllers of one version, over one store."""
+    """The controllers of one version, over one store. credentials, models: OpenAI's alone."""
 
-    bots: Bots
-    settings: Settings
-    sessions: Sessions
+    kinds: tuple[OfKind, ...]
     credentials: Credentials
+    models: Models
 
 
 def _of_2_3(store: Store) -> Controllers:
-    settings = Settings(store)
-    return Controllers(Bots(store, settings), settings, Sessions(store), Credentials(store))
+    own = {"openai": (OpenaiBots, OpenaiSettings)}
+    kinds = tuple(_of_kind(store, kind, *own.get(kind.path, (Bots, Settings))) for kind in KINDS.values())
+    return Controllers(kinds, Credentials(store), Models(store))
 
 
 def _of_2_2(store: Store) -> Controllers:
-    settings = Settings22(store)
-    return Controllers(Bots22(store, settings), settings, Sessions(store), Credentials22(store))
+    own = {"openai": OpenaiBots22, "typebot": TypebotBots22}
+    kinds = tuple(_of_kind(store, kind, own.get(kind.path, Bots22), Settings22) for kind in KINDS_2_2)
+    return Controllers(kinds, Credentials22(store), Models(store))
+
+
+def _of_kind(store: Store, kind: Kind, bots: type[Bots], settings: type[Settings]) -> OfKind:
+    of_kind = settings(store, kind)
+    return OfKind(kind, bots(store, kind, of_kind), of_kind, Sessions(store, kind))
 
 
 VERSIONS: Mapping[str, Callable[[Store], Controllers]] = {"2.3.6": _of_2_3, "2.2.3": _of_2_2}

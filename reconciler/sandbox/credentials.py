@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.domain.kinds import OPENAI
 from reconciler.sandbox.refusals import bad_request, failure
 from reconciler.sandbox.rows import instance_id
 from reconciler.sandbox.schema import Call
-from reconciler.sandbox.store import DatabaseError, Row, Store
+from reconciler.sandbox.store import DatabaseError, Row, Store, bots_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ class Credentials:
     async def find(self, call: Call) -> list[Row]:
         found = await self.store.all("creds", instanceId=await instance_id(self.store, call))
         return [
-            {**row, "OpenaiAssistant": await self.store.all("bots", openaiCredsId=row["id"])} for row in found
+            {**row, "OpenaiAssistant": await self.store.all(bots_of(OPENAI), openaiCredsId=row["id"])}
+            for row in found
         ]
 
     async def delete(self, call: Call) -> Row:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.domain.kinds import Field, Kind, Type
+from reconciler.domain.kinds.common import SPLIT
 
 Body = dict[str, Any]
 """A request's body: an object, or an array by its indices."""
@@ -109,6 +110,31 @@ def _property(field: Field) -> Property:
     return Property({Type.BOOL: "boolean", Type.INT: "integer", Type.TEXT: "string"}[field.type])
 
 
+def bot(kind: Kind) -> Schema:
+    """The schema of a kind's bots. A misnamed property stands in the place of the field that it means."""
+    misnamed = {kept: name for name, kept in kind.schema.misnamed.items()}
+    properties = {
+        misnamed.get(name, name): _property(field)
+        for name, field in kind.fields.items()
+        if name in misnamed or name not in kind.schema.unchecked
+    }
+    return _object(properties, required=kind.schema.required)
+
+
+def settings(kind: Kind) -> Schema:
+    """The schema of a kind's settings."""
+    last = {"ignoreJids", *SPLIT}
+    own = {name: _property(field) for name, field in kind.settings.items()}
+    properties = {
+        **({kind.credential: _TEXT} if kind.credential else {}),
+        **{name: allowed for name, allowed in own.items() if name not in last},
+        "ignoreJids": own["ignoreJids"],
+        **dict.fromkeys(kind.schema.misnamed_settings, _TEXT),
+        **{name: own[name] for name in own if name in SPLIT - kind.schema.unchecked_settings},
+    }
+    return _object(properties, required=kind.schema.required_settings)
+
+
 def _object(
     properties: Mapping[str, Property], *, required: tuple[str, ...], not_empty: tuple[str, ...] | None = None
 ) -> Schema:
@@ -116,23 +142,6 @@ def _object(
 
 
 _TEXT = Property("string")
-_UNCHECKED = {"splitMessages", "timePerChar"}
-_BOT = {name: _property(field) for name, field in OPENAI.fields.items() if name not in _UNCHECKED}
-_REQUIRED_SETTINGS = (
-    "openaiCredsId",
-    *(name for name, field in OPENAI.fields.items() if field.from_settings and name not in _UNCHECKED),
-)
-
-BOT = _object(_BOT, required=("enabled", "openaiCredsId", "botType", "triggerType"))
-SETTINGS = _object(
-    {
-        **{name: _BOT[name] for name in _REQUIRED_SETTINGS if name != "ignoreJids"},
-        "speechToText": Property("boolean"),
-        "ignoreJids": _BOT["ignoreJids"],
-        "openaiIdFallback": _TEXT,
-    },
-    required=_REQUIRED_SETTINGS,
-)
 CREDS = _object({"name": _TEXT, "apiKey": _TEXT}, required=("name", "apiKey"))
 STATUS = _object(
     {"remoteJid": _TEXT, "status": Property("string", ("opened", "closed", "paused", "delete"))},

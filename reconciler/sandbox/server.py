@@ -44,11 +44,11 @@ class Sandbox:
         port: int = 0,
         api_key: str | None = None,
         version: str = "2.3.6",
-        openai_enabled: bool = True,
+        disabled: frozenset[str] = frozenset(),
         latency: float = 0.0,
         pause: float = 0.0,
     ) -> None:
-        self.options = Options(api_key or "", version, openai_enabled, latency, pause)
+        self.options = Options(api_key or "", version, disabled, latency, pause)
         self.calls: list[Served] = []
         self._db = db
         self._port = port

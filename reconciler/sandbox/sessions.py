@@ -1,31 +1,34 @@
-"""The sessions of bots and the models of OpenAI, in 2.3.6.
+"""The sessions of a kind's bots in 2.3.6.
 
-Nobody writes to a sandbox, so its only sessions are those of Sandbox.open_session. OpenAI is never called.
+Nobody writes to a sandbox, so its only sessions are those of Sandbox.open_session. Typebot's route `start`,
+which calls the Typebot, is not served.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reconciler.domain.kinds import Kind
 from reconciler.sandbox.refusals import RefusalError, failure
-from reconciler.sandbox.rows import instance_id
+from reconciler.sandbox.rows import id_parameter, instance_id
 from reconciler.sandbox.schema import Call
-from reconciler.sandbox.store import DatabaseError, Row, Store
+from reconciler.sandbox.store import DatabaseError, Row, Store, bots_of, settings_of
 
 
 @dataclass(frozen=True, slots=True)
 class Sessions:
-    """The controller of sessions and models."""
+    """The controller of a kind's sessions."""
 
     store: Store
+    kind: Kind
 
     async def change_status(self, call: Call) -> Row:
         """`delete` and `closed` end a contact's sessions on every instance, `paused` and `opened` on one."""
         try:
             owner = await instance_id(self.store, call)
-            settings = await self.store.first("settings", instanceId=owner)
+            settings = await self.store.first(settings_of(self.kind), instanceId=owner)
         except (DatabaseError, RefusalError) as error:
-            raise failure("Error changing Openai status") from error
+            raise failure(f"Error changing {self.kind.title} status") from error
         changed = {"remoteJid": call.body["remoteJid"], "status": call.body["status"]}
         keeps = call.body["status"] == "closed" and settings is not None and settings["keepOpen"]
         ends = call.body["status"] in {"delete", "closed"}
@@ -45,20 +48,10 @@ class Sessions:
     async def fetch(self, call: Call) -> list[Row]:
         try:
             owner = await instance_id(self.store, call)
-            bot = await self.store.first("bots", id=call.params["openaiBotId"])
+            bot = await self.store.first(bots_of(self.kind), id=call.params[id_parameter(self.kind)])
             if bot is not None and bot["instanceId"] != owner:
-                raise failure("Openai not found")
+                raise failure(f"{self.kind.title} not found")
         except (DatabaseError, RefusalError) as error:
             raise failure("Error fetching sessions") from error
         of_bot = {} if bot is None else {"botId": bot["id"]}
         return await self.store.all("sessions", instanceId=owner, **of_bot)
-
-    async def models(self, call: Call) -> Row:
-        """OpenAI is never called, so there is no way for this call to succeed."""
-        owner = await instance_id(self.store, call)
-        creds_id = call.params.get("openaiCredsId")
-        if creds_id and not await self.store.first("creds", id=creds_id, instanceId=owner):
-            raise failure("OpenAI credentials not found for the provided ID")
-        if not creds_id and not await self.store.first("settings", instanceId=owner):
-            raise failure("Settings not found")
-        raise failure("Error fetching models")

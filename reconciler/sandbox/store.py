@@ -1,4 +1,4 @@
-"""The sandbox's database: instances, credentials, bots, settings and sessions in SQLite.
+"""The sandbox's database: instances, credentials, each kind's bots and settings, and sessions, in SQLite.
 
 Takes the place of the real server's Prisma on PostgreSQL, and refuses what those refuse: texts over their
 column's length, integers beyond 32 bits, NUL characters, broken references. It knows no rule of the server
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type
+from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
 
 Row = dict[str, Any]
 """A row as the API shows it: JSON values by column name."""
@@ -70,12 +70,49 @@ _DEFAULTS = {
     "keepOpen": "DEFAULT 0",
     "splitMessages": "DEFAULT 0",
     "timePerChar": "DEFAULT 50",
+    "speechToText": "DEFAULT 0",
     "openaiCredsId": "NOT NULL REFERENCES creds(id) ON DELETE CASCADE",
 }
 
 
 def _column(field: Field) -> Column:
     return Column(field.name, field.type, field.limit, _DEFAULTS.get(field.name, ""))
+
+
+def bots_of(kind: Kind) -> str:
+    """The table of a kind's bots."""
+    return _NAMED_EARLIER.get(kind.path, (f"{kind.path}_bots",))[0]
+
+
+def settings_of(kind: Kind) -> str:
+    """The table of a kind's settings."""
+    return _NAMED_EARLIER.get(kind.path, (f"{kind.path}_settings",))[-1]
+
+
+_NAMED_EARLIER = {"openai": ("bots", "settings")}
+"""Tables that databases on disk had when they held one kind."""
+
+
+def _bots(kind: Kind) -> tuple[Column, ...]:
+    return (
+        _ID,
+        *(_column(field) for field in kind.fields.values()),
+        *_TIMES,
+        _text("instanceId", sql=f"NOT NULL {_OF_INSTANCE}"),
+    )
+
+
+def _settings(kind: Kind) -> tuple[Column, ...]:
+    # No action: an instance can go with all it has; a credential alone cannot while it stands here.
+    creds = "NOT NULL UNIQUE REFERENCES creds(id)"
+    return (
+        _ID,
+        *(_column(field) for field in kind.settings.values()),
+        *_TIMES,
+        *([_text(kind.credential, sql=creds)] if kind.credential else []),
+        _text(kind.fallback, 100, f"REFERENCES {bots_of(kind)}(id) ON DELETE SET NULL"),
+        _text("instanceId", sql=f"NOT NULL UNIQUE {_OF_INSTANCE}"),
+    )
 
 
 TABLES: Mapping[str, tuple[Column, ...]] = {
@@ -100,22 +137,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
         *_TIMES,
         _text("instanceId", sql=f"NOT NULL {_OF_INSTANCE}"),
     ),
-    "bots": (
-        _ID,
-        *(_column(field) for field in OPENAI.fields.values()),
-        *_TIMES,
-        _text("instanceId", sql=f"NOT NULL {_OF_INSTANCE}"),
-    ),
-    "settings": (
-        _ID,
-        *(_column(field) for field in OPENAI.fields.values() if field.from_settings),
-        _bool("speechToText"),
-        *_TIMES,
-        # No action: an instance can go with all it has; a credential alone cannot while it stands here.
-        _text("openaiCredsId", sql="NOT NULL UNIQUE REFERENCES creds(id)"),
-        _text("openaiIdFallback", 100, "REFERENCES bots(id) ON DELETE SET NULL"),
-        _text("instanceId", sql=f"NOT NULL UNIQUE {_OF_INSTANCE}"),
-    ),
+    **{bots_of(kind): _bots(kind) for kind in KINDS.values()},
+    **{settings_of(kind): _settings(kind) for kind in KINDS.values()},
     "sessions": (
         _ID,
         _text("sessionId", 255),
@@ -135,10 +158,8 @@ TABLES: Mapping[str, tuple[Column, ...]] = {
 # Names of credentials are unique in the whole database, except for those that Sandbox.seed makes: manifests
 # of two instances may both say `main`, and a person who tries the tool must not have to know.
 _EXTRAS = """
-CREATE INDEX IF NOT EXISTS bots_of_instance ON bots(instanceId);
 CREATE INDEX IF NOT EXISTS bots_of_creds ON bots(openaiCredsId);
 CREATE INDEX IF NOT EXISTS creds_of_instance ON creds(instanceId);
-CREATE INDEX IF NOT EXISTS settings_fallback ON settings(openaiIdFallback);
 CREATE INDEX IF NOT EXISTS creds_name ON creds(name);
 CREATE TRIGGER IF NOT EXISTS creds_name_unique BEFORE INSERT ON creds
     WHEN NEW.apiKey NOT LIKE 'sk-seeded-%' AND EXISTS (SELECT 1 FROM creds WHERE name = NEW.name)
@@ -176,7 +197,7 @@ class Store:
 
     def clear(self) -> None:
         """Empties every table of the API's."""
-        for table in ("sessions", "settings", "bots", "creds", "instances"):
+        for table in reversed([*TABLES]):
             self._db.execute(f"DELETE FROM {table}")
 
     async def first(self, table: str, *, but: str | None = None, **where: Any) -> Row | None:
@@ -219,8 +240,10 @@ class Store:
     async def _find(self, table: str, where: Mapping[str, Any], but: str | None, limit: int) -> list[Row]:
         await asyncio.sleep(self.pause)
         columns = _COLUMNS[table]
-        conditions = [f'"{name}" = ?' for name in where]
-        values = [_checked(columns[name], value) for name, value in where.items()]
+        conditions = [
+            f'"{name}" = ?' if value is not None else f'"{name}" IS NULL' for name, value in where.items()
+        ]
+        values = [_checked(columns[name], value) for name, value in where.items() if value is not None]
         if but is not None:
             conditions.append("id != ?")
             values.append(but)
@@ -276,7 +299,13 @@ def _schema(durable: bool) -> str:
         for table, columns in TABLES.items()
     ]
     key = "CREATE TABLE IF NOT EXISTS server (apiKey TEXT NOT NULL);"
-    every = [journal, "PRAGMA foreign_keys = ON;", "BEGIN IMMEDIATE;", key, *tables, _EXTRAS, "COMMIT;"]
+    indexes = [
+        f"CREATE INDEX IF NOT EXISTS {bots_of(kind)}_of_instance ON {bots_of(kind)}(instanceId);"
+        f"CREATE INDEX IF NOT EXISTS {settings_of(kind)}_fallback ON {settings_of(kind)}({kind.fallback});"
+        for kind in KINDS.values()
+    ]
+    begin = [journal, "PRAGMA foreign_keys = ON;", "BEGIN IMMEDIATE;"]
+    every = [*begin, key, *tables, *indexes, _EXTRAS, "COMMIT;"]
     return "\n".join(every)
 
 

@@ -6,10 +6,9 @@ one, so it is bound to the server, whatever its address is now.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
+from reconciler.plan.effect import recreated
 
 SANDBOX = "sandbox"
 """The server of a plan that was made with the embedded server, which has another address with each run."""
@@ -60,14 +59,4 @@ def check_same_server(reviewed: Plan, made: Plan) -> None:
         f"the reviewed plan is for {reviewed.server}, not for {made.server}. If these are two addresses of "
         "one server, give it the same name for both plans, with EVOLUTION_SERVER_NAME or --server-name, and "
         "plan again."
-    )
-
-
-def recreated(reviewed: Plan, ids: Mapping[str, str]) -> frozenset[str]:
-    """The instances of a reviewed plan that have another id now, so that none of its changes is about them.
-
-    ids: of the instances as they are now, by name.
-    """
-    return frozenset(
-        one.name for one in reviewed.instances if one.id and ids.get(one.name, "") not in {"", one.id}
     )

@@ -21,6 +21,7 @@ from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import (
     Disabled,
+    Foreign,
     ManifestError,
     Missing,
     ReconcilerError,
@@ -127,7 +128,7 @@ async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> 
             client.version(), _tried(client.instances()), _first_bots(client, names if keyed else ())
         )
         told = _version(version)
-        if isinstance(listed, ServerError) and isinstance(first, ServerError | None):
+        if isinstance(listed, ServerError) and isinstance(first, ServerError | Foreign | None):
             return [Finding(Mark.BAD, "server", str(listed)), *([told] if version else [])]
         findings = [_server(client.url), told]
         if not keyed:

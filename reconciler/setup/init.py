@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -25,6 +26,11 @@ from reconciler.setup.shipped import ACTION, SHIPPED, TEMPLATES, shipped
 
 SAMPLE = "minha-loja"
 """The default instance of the sample manifest."""
+
+CONFIG = "reconciler.toml"
+
+_OWNER, _LONGEST_OWNER = "gitops", 32
+"""The owner that commands use by default, and the characters that an owner may have."""
 
 _LONGEST = 200
 """Characters of an instance's name, so that its credential's name may be longer."""
@@ -89,7 +95,8 @@ def _wanted(root: Path, instance: str, github: GitHub | None) -> tuple[dict[str,
     sample = f"bots/{_stem(instance)}.yaml"
     wanted = os.path.lexists(root / sample) or not _has_manifests(root / "bots")
     files = _bots(instance, sample) if wanted else {}
-    return files | _project(github), sample if wanted else None
+    config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
+    return files | {CONFIG: config.encode()} | _project(github), sample if wanted else None
 
 
 def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
@@ -124,6 +131,8 @@ def _workflow(text: str, branch: str, bots: str) -> bytes:
     text = text.replace("branches: [main]", f"branches: [{_plain(branch)}]")
     text = text.replace("'refs/heads/main'", f"'refs/heads/{branch}'")
     text = text.replace("BOTS: bots", f"BOTS: {_plain(bots)}")
+    if (above := PurePosixPath(bots).parent.as_posix()) != ".":
+        text = text.replace("CONFIG: . #", f"CONFIG: {_plain(above)} #")
     return text.replace("paths: [bots/**]", f"paths: [{bots}/**]").encode()
 
 
@@ -163,6 +172,18 @@ def _project(github: GitHub | None) -> dict[str, bytes]:
         ".gitignore": (TEMPLATES / "gitignore").read_bytes(),
         ".vscode/settings.json": (TEMPLATES / "vscode.json").read_bytes(),
     }
+
+
+def _owner(root: Path) -> str:
+    """An owner named after the repository; where there are manifests, the default: they may be applied."""
+    if _has_manifests(root / "bots"):
+        return _OWNER
+    name = git.name(root) if git.top(root / "bots") in (None, root) else root.name
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    owner = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("._-")
+    if owner and not owner[0].isalpha():
+        owner = f"bots-{owner}"
+    return owner[:_LONGEST_OWNER].rstrip("._-") or _OWNER
 
 
 # -- names and paths ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply import applier
 from reconciler.domain.plan import Call, Change, InstancePlan, Step, Verb
 from tests.apply.stage import (
     LOJA,
@@ -130,6 +131,14 @@ def test_two_steps_of_one_bot_start_from_what_the_first_left(shop: Shop) -> None
     change, first = updated("ana", shop.ana, {"expire": 5})
     second = Step(Call.UPDATE, "ana", first.id, {**first.body, "expire": 6})
     assert only(shop.stage.apply(instance(LOJA, [change], [first, second]))) == "applied"
+    assert shop.named("ana")["expire"] == 6
+
+
+def test_only_the_last_step_of_a_bot_has_a_note(shop: Shop) -> None:
+    change, first = updated("ana", shop.ana, {"expire": 5})
+    second = Step(Call.UPDATE, "ana", first.id, {**first.body, "expire": 6})
+    plan = instance(LOJA, [change], [first, second])
+    assert only(shop.stage.apply(plan, faults=[LOST, *[GATEWAY] * 3])) == "applied"
     assert shop.named("ana")["expire"] == 6
 
 
@@ -311,6 +320,21 @@ def test_a_stamp_that_is_refused_changes_nothing_of_what_is_said(shop: Shop) -> 
         told = only(shop.stage.apply(plan, edit=edit, faults=faults))
         assert told == "failed: the server accepted expire but kept 7 (sent: 5)"
         shop.world.change(LOJA, shop.named("ana"), expire=300, description="[gitops:ana]")
+
+
+def test_a_run_that_is_stopped_writes_no_stamp(shop: Shop) -> None:
+    stop = applier.Stop()
+
+    def edit(request: Request) -> bytes:
+        if request.method == "GET":
+            return request.raw
+        stop.reason = "it was interrupted"
+        return with_body(request, {**body_of(request.raw), "expire": 7})
+
+    plan = shop.update(expire=5, description="[gitops:ana]~01234567")
+    told = only(shop.stage.apply(plan, edit=edit, stop=stop))
+    assert told == "failed: the server accepted expire but kept 7 (sent: 5)"
+    assert shop.stage.wrote == ["PUT update"]
 
 
 # -- creates ------------------------------------------------------------------------------------

@@ -291,6 +291,29 @@ def test_a_bot_that_is_gone_holds_nothing_up(shop: Shop) -> None:
     assert "main" not in shop.stage.creds()
 
 
+def test_a_bot_that_the_list_does_not_show_is_not_taken_for_gone(shop: Shop) -> None:
+    """Its credential names it; where that does not say who uses it, the list is believed."""
+    ana = shop.ana["id"]
+
+    def without_ana(request: Request, raw: bytes) -> bytes:
+        if not request.path.startswith("/openai/find/"):
+            return raw
+        return answer(200, json.dumps([row for row in body_of(raw) if row["id"] != ana]).encode())
+
+    def silent(request: Request, raw: bytes) -> bytes:
+        if request.method != "GET" or not request.path.startswith("/openai/creds/"):
+            return without_ana(request, raw)
+        rows = [{n: v for n, v in one.items() if n != "OpenaiAssistant"} for one in body_of(raw)]
+        return answer(200, json.dumps(rows).encode())
+
+    plan = instance(LOJA, [credential(LOJA, shop.old)], [move(ana, shop.third)])
+    told = shop.stage.apply(plan, tell=silent)
+    assert told == {LABEL: f"applied: bot {ana} was deleted since the plan was made"}
+    told = shop.stage.apply(plan, tell=without_ana)
+    hidden = f"failed: the server's list of bots does not show bot {ana}, but a credential does"
+    assert told == {LABEL: hidden}
+
+
 def test_who_came_to_use_the_old_key_keeps_it(shop: Shop) -> None:
     plan = shop.plan()
     late = shop.world.bot(LOJA, shop.old, **{**_sent(BOT), "assistantId": "late"})
@@ -402,7 +425,7 @@ def test_a_bot_whose_credential_is_not_shown_may_use_the_old_key(shop: Shop) -> 
 
 @pytest.mark.parametrize("key", ["", "sk-...abcd", None])
 def test_a_server_that_shows_no_keys_is_not_taken_for_one_with_others(stage: Stage, key: str | None) -> None:
-    stage.world.instance(LOJA)
+    stage.world.instance(LOJA, "another")
 
     def tell(request: Request, raw: bytes) -> bytes:
         if request.method != "GET" or not request.path.startswith("/openai/creds/"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.apply import applier
 from reconciler.domain.plan import InstancePlan
 from tests.apply.stage import (
     BOT,
@@ -264,6 +265,12 @@ def _edited(request: Request, **fields: Json) -> bytes:
             "echo",
             "failed: the server changed keepOpen, which was not sent, from true to false",
         ),
+        (
+            {"expire": 61, "keepOpen": False},
+            "echo",
+            "failed: the server accepted expire but kept 61 (sent: 60); the server changed keepOpen",
+        ),
+        ({"ignoreJids": ["late@g.us", "@g.us"]}, "echo", "applied"),  # the server adds JIDs at run time
         ({}, None, "applied"),
         ({}, {"error": True}, "applied"),
         ({}, "echo", "applied"),
@@ -295,9 +302,45 @@ def test_a_row_that_is_not_understood_is_not_written_over(shop: Shop, field: str
             return raw
         return answer(200, json.dumps({**body_of(raw), field: "seven"}).encode())
 
-    [told] = shop.stage.apply(shop.plan({"expire": 60}), tell=tell).values()
-    assert told.startswith(f"failed: its row is not understood: {field} is not of type")
+    for plan in (shop.plan({"expire": 60}), shop.points(shop.bia)):
+        [told] = shop.stage.apply(plan, tell=tell).values()
+        assert told.startswith(f"failed: its row is not understood: {field} is not of type")
     assert shop.row() == before
+
+
+def test_a_row_that_is_not_understood_after_a_call_is_not_seen(shop: Shop) -> None:
+    wrote = False
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal wrote
+        wrote = wrote or request.writes
+        if not wrote or "/fetchSettings/" not in request.path:
+            return raw
+        row = {name: value for name, value in body_of(raw).items() if "allback" not in name}
+        return answer(200, json.dumps({**row, "expire": "never"}).encode())
+
+    for plan in (shop.plan({"expire": 60}), shop.points(shop.bia)):
+        wrote = False
+        [told] = shop.stage.apply(plan, tell=tell).values()
+        unseen = "failed: the server answered that it is done, but the result could not be read: its row is"
+        assert told.startswith(unseen)
+
+
+def test_a_run_that_is_stopped_saves_no_second_time(shop: Shop) -> None:
+    stop = applier.Stop()
+    sent = 0
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal sent
+        if not request.writes:
+            return raw
+        stop.reason = "it was interrupted"
+        sent += 1
+        return answer(502)
+
+    told = shop.stage.apply(shop.plan({"expire": 60}), tell=tell, stop=stop)[SETTINGS]
+    assert told.startswith("failed: It is not known whether the server did this: save the settings")
+    assert sent == 1
 
 
 # -- the fallback -------------------------------------------------------------------------------
@@ -318,6 +361,20 @@ def test_the_fallback_is_pointed_to_a_bot_that_is_there(shop: Shop, faults: list
     assert shop.stage.apply(shop.points(shop.bia), faults=faults) == {SETTINGS: "applied"}
     assert shop.fallback == shop.bia
     _same(before, shop.row(), "openaiIdFallback", "fallbackId")
+
+
+def test_the_older_way_to_set_the_fallback_knows_no_newer_one(shop: Shop) -> None:
+    bodies: list[Json] = []
+
+    def edit(request: Request) -> bytes:
+        if request.method == "POST":
+            bodies.append(body_of(request.raw))
+        return request.raw
+
+    assert shop.stage.apply(shop.points(shop.bia), edit=edit) == {SETTINGS: "applied"}
+    ways = [{n: v for n, v in body.items() if "allback" in n} for body in bodies]
+    older = shop.stage.sandbox.options.version.startswith("2.2")
+    assert ways == [{"fallbackId": shop.bia}, {"openaiIdFallback": shop.bia}][: 2 if older else 1]
 
 
 def test_the_fallback_is_pointed_to_a_bot_that_is_made_in_the_same_run(shop: Shop) -> None:

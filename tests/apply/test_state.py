@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from pydantic import SecretStr
 
-from reconciler.apply.state import NotAppliedError, Shared, State, Stop, explained, side_by_side
+from reconciler.apply.outcomes import Outcomes
+from reconciler.apply.state import NotAppliedError, Shared, State, Stop, explained
 from reconciler.domain.desired import Fields, SecretRef, UrlRef
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.hidden import of_ref
@@ -167,33 +166,11 @@ def test_two_sentences(said: str, whole: str) -> None:
     assert explained(ReconcilerError(said), "So it is") == whole
 
 
-@pytest.mark.parametrize(("workers", "most"), [(1, 1), (2, 2), (9, 3)])
-def test_so_many_at_a_time(workers: int, most: int) -> None:
-    running = peak = 0
-    done: list[str] = []
-
-    async def work(part: str) -> None:
-        nonlocal running, peak
-        running += 1
-        peak = max(peak, running)
-        await asyncio.sleep(0)
-        running -= 1
-        done.append(part)
-
-    asyncio.run(side_by_side(["a", "b", "c"], work, workers))
-    assert (sorted(done), peak) == (["a", "b", "c"], most)
-    asyncio.run(side_by_side([], work, workers))
-
-
-def test_the_first_error_ends_all_of_it_and_comes_by_itself() -> None:
-    done: list[str] = []
-
-    async def work(part: str) -> None:
-        if part == "b":
-            raise ReconcilerError("no")
-        await asyncio.sleep(0.01)
-        done.append(part)
-
-    with pytest.raises(ReconcilerError, match="no"):
-        asyncio.run(side_by_side(["a", "b", "c"], work, 2))
-    assert done == []
+def test_a_crash_keeps_the_old_credentials_of_its_instance() -> None:
+    found = state(change("main", Verb.ROTATE, "c1", of=Of.CREDENTIAL), change("ana", Verb.UPDATE, "i1"))
+    Outcomes(found).crashed(KeyError("x"), "ana")
+    assert found.shared.kept == {"c1"}
+    assert {label: result.outcome for label, result in found.results.items()} == {
+        "credential main": Outcome.NOT_ATTEMPTED,
+        "ana": Outcome.FAILED,
+    }

@@ -300,3 +300,22 @@ def test_a_fallback_that_saving_the_settings_lost_is_pointed_to_again(shop: Shop
     refused = [Fault(), REFUSED, REFUSED]
     [told] = shop.stage.apply(plan, tell=loses(True), faults=refused).values()  # type: ignore[arg-type]
     assert told.startswith(f"failed: saving the settings lost the fallback: set it to {ana} by hand: Cannot")
+    shop.row["expire"] = 80
+    plan = instance(LOJA, [settings(shop.row)], [save({"expire": 90})])
+    [told] = shop.stage.apply(plan, tell=loses(True), faults=[Fault(), LOST]).values()  # type: ignore[arg-type]
+    lost = f"failed: saving the settings lost the fallback: set it to {ana} by hand: Cannot save the settings"
+    assert told.startswith(lost)
+
+
+def test_a_last_look_that_fails_changes_nothing(shop: Shop) -> None:
+    """Each bot was read after its own call."""
+    saved = False
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal saved
+        saved = saved or (request.method == "POST" and "/settings/" in request.path)
+        return answer(502) if saved and "/find/" in request.path else raw
+
+    change, step = updated("ana", shop.ana, {"expire": 5})
+    plan = instance(LOJA, [change, settings(shop.row)], [step, save({"expire": 60})])
+    assert shop.stage.apply(plan, tell=tell) == {"ana": "applied", SETTINGS: "applied"}

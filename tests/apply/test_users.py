@@ -198,3 +198,12 @@ def test_what_cannot_be_read_and_is_of_the_plan_is_an_error_and_what_is_gone_use
         shop.users(LOJA_ALONE, CAFE_TOO, tell=_refuses("/find/caf", 401))
     shop.world.done("DELETE", f"/instance/delete/{segment(CAFE)}")
     assert shop.users(LOJA_ALONE, CAFE_TOO)[0] == []
+
+
+def test_the_instances_of_a_credential_come_by_name() -> None:
+    plan = Plan("http://127.0.0.1:9", "gitops", ())
+    client = Client(Server(plan.server, "key"))
+    users = Users(Shared(client, plan, Stop(), lambda ref, name: SecretStr(""), lambda error: None))
+    users.connected = {"c1": set("gfedcba"), "c2": {"z"}}
+    assert users.near("c1", "own") == [*"abcdefg", "own"]
+    assert users.near("c3", "own") == ["own"]

@@ -20,6 +20,7 @@ SECRETS = Secrets("sk-secret-1234567890")
         ({"expire": 1}, {"expire": 1}, {"expire": 1}, []),
         ({"expire": 1}, {"expire": 1}, {"expire": 2}, ["the server accepted expire but kept 2 (sent: 1)"]),
         ({"expire": 1}, {"expire": 1}, {}, ["the server accepted expire but kept nothing (sent: 1)"]),
+        ({"expire": 5}, {"expire": 5}, {"expire": 50}, ["the server accepted expire but kept 50 (sent: 5)"]),
         ({}, {"expire": 1}, {"expire": 2}, ["the server changed expire, which was not sent, from 1 to 2"]),
         (
             {},

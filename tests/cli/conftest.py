@@ -42,7 +42,7 @@ def _canary() -> Iterator[Sandbox]:
 @pytest.fixture
 def server(_canary: Sandbox) -> Sandbox:
     """An empty sandbox; its writes are the writing calls that it answered."""
-    _canary.options.openai_enabled, _canary.options.latency = True, 0.0
+    _canary.options.disabled, _canary.options.latency = frozenset(), 0.0
     _canary.clear()
     return _canary
 

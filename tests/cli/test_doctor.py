@@ -243,7 +243,7 @@ def test_an_instance_s_own_token(doctor: Callable[..., Found], world: World, bot
 
 def test_openai_is_disabled(doctor: Callable[..., Found], server: Sandbox, world: World) -> None:
     world.instance("loja", "main")
-    server.options.openai_enabled = False
+    server.options.disabled = frozenset({"openai"})
     found = doctor()
     assert found["integration"][0] == "bad"
     assert "OPENAI_ENABLED=true" in found["integration"][1]
@@ -254,7 +254,7 @@ def test_openai_is_disabled_and_nothing_declared_is_there(
     doctor: Callable[..., Found], server: Sandbox, world: World
 ) -> None:
     world.instance("another")
-    server.options.openai_enabled = False
+    server.options.disabled = frozenset({"openai"})
     found = doctor()
     assert (found["integration"][0], found["instances"][0]) == ("bad", "bad")
 

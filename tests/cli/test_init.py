@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from reconciler.domain import markers
 from reconciler.manifests.load import load
 from reconciler.setup import init, wheel
 from tests.cli.conftest import ROOT, Run
@@ -30,6 +32,7 @@ _OFFLINE = [
     "bots/.manifest.schema.json",
     "bots/minha-loja.yaml",
     "bots/prompts/atendimento.md",
+    "reconciler.toml",
 ]
 _GITHUB = [
     *(f"{_ACTION}/{name}" for name in ("action.yml", "github.py", "requirements.txt")),
@@ -156,11 +159,11 @@ def test_a_second_time_nothing_is_written(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*_OFFLINE, *_GITHUB])
 def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).write_text("mine")
+    (tmp_path / name).write_text("# mine")
     result = run("init")
     assert (result.exit_code, result.stderr != "") == (0, name.endswith("action.yml"))
     assert f"= {name} (exists, not changed)" in result.stdout.splitlines()
-    assert (tmp_path / name).read_text() == "mine"
+    assert (tmp_path / name).read_text() == "# mine"
 
 
 def test_no_sample_beside_other_manifests(tmp_path: Path) -> None:
@@ -287,7 +290,7 @@ def _are_for(top: Path, branch: str, bots: str) -> None:
     for name in ("apply", "drift"):
         assert parsed[name]["jobs"][name]["if"] == f"github.ref == 'refs/heads/{branch}'"
     for name, text in files.items():
-        assert parsed[name]["env"] == {"BOTS": bots}
+        assert parsed[name]["env"] == {"BOTS": bots, "CONFIG": Path(bots).parent.as_posix()}
         assert branch == "main" or not re.search(r"\bmain\b", text)
 
 
@@ -433,9 +436,59 @@ def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(content)
     with zipfile.ZipFile(tmp_path / name) as archive:
         archive.extractall(tmp_path / "installed")
-    init.scaffold(tmp_path / "here")
+    (tmp_path / "there").mkdir()
+    init.scaffold(tmp_path / "here" / "new")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    command = [sys.executable, "-P", "-m", "reconciler", "init", "there"]
-    subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, check=True)
-    assert _files(tmp_path / "there") == _files(tmp_path / "here")
-    assert (tmp_path / "there" / _ACTION / name).read_bytes() == content
+    command = [sys.executable, "-P", "-m", "reconciler", "init", "new"]
+    subprocess.run(command, cwd=tmp_path / "there", env=env, capture_output=True, check=True)
+    assert _files(tmp_path / "there/new") == _files(tmp_path / "here/new")
+    assert (tmp_path / "there/new" / _ACTION / name).read_bytes() == content
+
+
+# -- the owner ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("directory", "owner"),
+    [
+        ("Loja do Centro", "loja-do-centro"),
+        ("São_Paulo.bots", "sao_paulo.bots"),
+        ("007", "bots-007"),
+        ("店", "gitops"),
+        ("x" * 31 + "-y", "x" * 31),
+        ('a"\n]b', "a-b"),
+    ],
+)
+def test_the_owner_is_named_after_the_directory(tmp_path: Path, directory: str, owner: str) -> None:
+    init.scaffold(tmp_path / directory, workflows=False)
+    config = tomllib.loads((tmp_path / directory / "reconciler.toml").read_text())
+    assert config == {"owner": owner}
+    assert markers.OWNER.fullmatch(owner)
+
+
+@pytest.mark.parametrize(
+    ("url", "owner"),
+    [
+        ("https://github.com/shop/Zap-Bots.git", "zap-bots"),
+        ("git@github.com:shop/zap", "zap"),
+        ("https://user:secret-token@example.com", "here"),
+        ("", "here"),
+    ],
+)
+def test_the_owner_is_named_after_the_remote(tmp_path: Path, url: str, owner: str) -> None:
+    top = tmp_path / "here"
+    _begun("main")(top)
+    if url:
+        _git(top, "remote", "add", "origin", url)
+    init.scaffold(top)
+    assert tomllib.loads((top / "reconciler.toml").read_text()) == {"owner": owner}
+    init.scaffold(top / "below" / "zap")
+    assert tomllib.loads((top / "below/zap/reconciler.toml").read_text()) == {"owner": "zap"}
+
+
+def test_bots_that_exist_keep_their_owner(tmp_path: Path) -> None:
+    """Another owner's bots would not be touched any more."""
+    (tmp_path / "bots").mkdir()
+    (tmp_path / "bots" / "loja.yaml").write_text("bots: {}\n")
+    init.scaffold(tmp_path)
+    assert tomllib.loads((tmp_path / "reconciler.toml").read_text()) == {"owner": "gitops"}

@@ -103,7 +103,9 @@ def test_an_orphan_is_deleted_only_when_asked(run: Run, server: Sandbox, world: 
     (bots / "loja.yaml").write_text("\n".join(line for line in lines if "dois" not in line))
     reported = run("plan", "--bots", bots, "--detailed-exitcode")
     assert reported.exit_code == 2
-    assert "; 1 orphan" in reported.stdout.splitlines()[0]
+    assert "1 to delete" in reported.stdout.splitlines()[0]
+    kept = run("apply", "--bots", bots, "--yes")
+    assert (kept.exit_code, len(world.bots("loja"))) == (0, 2)
     refused = run("apply", "--bots", bots, "--prune", "--max-delete-share", "10", "--yes")
     assert (refused.exit_code, len(world.bots("loja"))) == (1, 2)
     assert "dois" in refused.stderr

@@ -61,6 +61,7 @@ def there(text: str) -> dict[str, RemoteCredential]:
         ("main- main@2+ main@3-", True, "present", "id-main@2", "main main@3", True),
         ("main?", True, "not compared", "id-main", "", False),
         ("main? main@2?", True, "not compared", "id-main@2", "main", False),
+        ("main- main@2?", True, "not compared", "id-main@2", "main", False),
         ("main-", False, "different", "id-main", "", False),
         ("main- main@2-", False, "different", "id-main@2", "main", False),
         ("main+ main@2-", False, "present", "id-main", "main@2", True),

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import (
     Disabled,
+    Foreign,
     InstanceError,
     Missing,
     Refused,
@@ -102,25 +103,27 @@ CASES = [
     # 2.4.0
     Case(READS + " " + WRITES, [UNLICENSED], ServerError, ["no licence", "LICENSE_REQUIRED", "Register"]),
     # something else answers
-    Case(READS, [HTML], ServerError, ["Evolution Manager", "URL"]),
+    Case("find credentials settings", [HTML], Foreign, ["Evolution Manager", "of the instance", "URL"]),
+    Case("instances", [HTML], ServerError, ["Evolution Manager", "URL"]),
     Case(WRITES, [HTML], Unclear, ["not known", "Evolution Manager"]),
-    Case("find", [page(404, "404 page not found")], ServerError, ["404 page not found"]),
+    Case("find", [page(404, "404 page not found")], Foreign, ["404 page not found"]),
     Case("create delete", [page(413, "<h1>Too Large</h1>")], Refused, ["in front of", "Too Large"]),
     Case("create", [page(408, "<h1>Too slow</h1>")], Unclear, ["not known", "Too slow"]),
-    Case("find", [reply(200, b"")], ServerError, ["does not answer with the API's JSON"]),
-    Case("find", [reply(403, {"blocked": 1})], ServerError, ["does not answer with", "403", "blocked"]),
+    Case("find", [reply(200, b"")], Foreign, ["does not answer with the API's JSON"]),
+    Case("find", [reply(403, {"blocked": 1})], Foreign, ["does not answer with", "403", "blocked"]),
     Case("find", [GATEWAY], ServerError, ["not available", "502 Bad Gateway", "--concurrency"], requests=4),
     Case("update delete", [GATEWAY], Unclear, ["502 Bad Gateway"], requests=4),
     Case("create save_settings", [GATEWAY], Unclear, ["502 Bad Gateway"]),
     Case("find", [refusal(429, "slow down")], ServerError, ["429", "slow down"], requests=4),
     Case("create", [refusal(429, "slow down")], Unclear, ["429", "slow down"]),
+    Case("find", [page(500, "oops")], ServerError, ["500", "oops"], requests=4),
     Case("create", [page(500, "oops")], Unclear, ["500", "oops"]),
     Case("update", [page(500, "oops")], Unclear, ["500", "oops"]),
     Case(READS + " " + WRITES, [REDIRECT], ServerError, ["redirects to https://elsewhere.test/openai"]),
     Case("find", [reply(308, {}, "Location: /manager\r\n")], ServerError, ["redirects to /manager"]),
     Case("find", [reply(302, b"")], ServerError, ["redirects to nowhere"]),
     Case(WRITES, [reply(304, b"")], Unclear, ["not the API's (status 304)"]),
-    Case("find", [reply(304, b"")], ServerError, ["does not answer with the API's JSON (status 304)"]),
+    Case("find", [reply(304, b"")], Foreign, ["does not answer with the API's JSON (status 304)"]),
     Case(WRITES, [reply(300, {})], Unclear, ["not the API's (status 300"]),
     # the connection
     Case("find", [drop], ServerError, ["Cannot reach", "dropped", "URL"], requests=4),
@@ -164,13 +167,13 @@ CASES = [
         Case(names, [reply(status, body)], error, [f"status {status}"])
         for status in (202, 203, 206, 226)
         for names, error, body in (
-            ("find", ServerError, [BOT]),
-            ("credentials", ServerError, [{"id": "c1", "name": "main", "apiKey": "key-of-somebody"}]),
+            ("find", Foreign, [BOT]),
+            ("credentials", Foreign, [{"id": "c1", "name": "main", "apiKey": "key-of-somebody"}]),
             ("create update", Unclear, BOT),
             ("delete", Unclear, {"bot": {"id": "b1"}}),
         )
     ),
-    Case("find", [raw(b"HTTP/1.1 204 X\r\n\r\n")], ServerError, ["status 204"]),
+    Case("find", [raw(b"HTTP/1.1 204 X\r\n\r\n")], Foreign, ["status 204"]),
     Case("settings", [reply(200, [])], InstanceError, ["settings is not an object"]),
     Case("create_credential", [reply(201, {"apiKey": "sk-1"})], Unclear, ["a credential has no id"]),
     Case("create update", [reply(201, None)], Unclear, ["not understood", "a bot is not an object"]),

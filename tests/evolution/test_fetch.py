@@ -149,7 +149,7 @@ def test_key_that_opens_nothing_is_one_error(sandbox: Sandbox, world: World) -> 
 
 def test_disabled_integration_is_one_error(sandbox: Sandbox, world: World) -> None:
     world.instance("loja")
-    sandbox.options.openai_enabled = False
+    sandbox.options.disabled = frozenset({"openai"})
     with pytest.raises(ServerError, match="OPENAI_ENABLED=true"):
         fetched(at(sandbox), instance("loja"), instance("gone"))
 
@@ -176,15 +176,14 @@ def fetched_from(act: Act, *instances: DesiredInstance, **options: float) -> tup
 
 def test_what_is_wrong_with_the_server_ends_the_fetch_at_once() -> None:
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
-        # One instance meets a page that is not the API's; all others would wait for a minute.
-        await (page(200, "<title>Hello</title>") if request.target.endswith("/i2") else stall)(
-            request, writer
-        )
+        # One instance meets a redirect; all others would wait for a minute.
+        away = reply(308, {}, "Location: /elsewhere\r\n")
+        await (away if request.target.endswith("/i2") else stall)(request, writer)
 
     start = time.monotonic()
     outcome, spy = fetched_from(act, *(instance(f"i{n}") for n in range(50)), timeout=50)
     assert isinstance(outcome, ServerError)
-    assert "Hello" in str(outcome)
+    assert "redirects to /elsewhere" in str(outcome)
     assert time.monotonic() - start < 25  # and not as long as the others wait
     assert len(spy.requests) == 3, "nothing is begun after it"
 
@@ -204,6 +203,47 @@ def test_what_is_wrong_with_one_instance_stays_there() -> None:
     assert "the list of bots is not a list" in (outcome.instances["odd"].problem or "")
     assert "Error fetching Openai" in (outcome.instances["bad"].problem or "")
     assert outcome.instances["good"].problem is None
+
+
+PAGE = page(200, "<title>Sign in</title>")
+FORBIDDEN = page(403, "<title>Forbidden</title>")
+
+
+@pytest.mark.parametrize("foreign", [PAGE, FORBIDDEN], ids=["200", "403"])
+def test_a_page_for_one_instance_stays_there(foreign: Act) -> None:
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        good = reply(200, SETTINGS if "Settings" in request.target else [])
+        await (foreign if request.target.endswith("/odd") else good)(request, writer)
+
+    outcome, _ = fetched_from(act, instance("odd"), instance("good"))
+    assert isinstance(outcome, Observed)
+    assert outcome.instances["good"].problem is None
+    problem = outcome.instances["odd"].problem or ""
+    assert problem.startswith('Cannot read the bots of the instance "odd": http://127.0.0.1:')
+    assert "does not answer with the API's JSON (status " in problem
+
+
+@pytest.mark.parametrize("names", [["a"], ["a", "b", "c"]], ids=len)
+def test_a_page_for_every_instance_is_one_error_about_the_url(names: list[str]) -> None:
+    outcome, spy = fetched_from(PAGE, *map(instance, names))
+    assert isinstance(outcome, ServerError)
+    assert str(outcome) == (
+        f"{spy.url} does not answer with the API's JSON (status 200, 'Sign in'). "
+        "Check the URL, and what is in front of the server, such as a proxy."
+    )
+    assert len(spy.requests) == len(names)
+
+
+def test_a_page_beside_a_missing_instance_is_each_one_s_problem() -> None:
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (PAGE if request.target.endswith("/odd") else refusal(404, ["no such instance"]))(
+            request, writer
+        )
+
+    outcome, _ = fetched_from(act, instance("odd"), instance("gone"))
+    assert isinstance(outcome, Observed)
+    assert "Sign in" in (outcome.instances["odd"].problem or "")
+    assert "does not exist" in (outcome.instances["gone"].problem or "")
 
 
 def test_instances_that_may_not_be_listed_are_missing_all_the_same() -> None:

@@ -19,12 +19,12 @@ from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import fetch
 from reconciler.plan import differ, planner
-from reconciler.plan.options import Options
 from reconciler.render import markdown, text
 from reconciler.saved import encode
 from tests.evolution.scripted import KEY, Request, reply, serving
 from tests.evolution.test_answers import STORED
 from tests.evolution.test_fetch import AT, SETTINGS
+from tests.plan.builders import options_of
 
 
 def row(ident: object, home: str = "home-a", **fields: object) -> dict[str, object]:
@@ -75,7 +75,7 @@ def observed(answers: Mapping[str, object], *instances: DesiredInstance, key: st
 
 
 def planned(answers: Mapping[str, object], *instances: DesiredInstance, key: str = "") -> Plan:
-    options = Options(prune=True, max_deletes=99, max_delete_share=100)
+    options = options_of(prune=True, max_deletes=99, max_delete_share=100)
     return planner.make(Desired(instances), observed(answers, *instances, key=key), options)
 
 
@@ -88,7 +88,7 @@ def shown(made: Plan) -> str:
 
 def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tuple[dict[str, str], int]:
     """What of a plan, which prunes, belongs to another instance; and how often instances were listed."""
-    options = Options(prune=True, max_deletes=99, max_delete_share=100)
+    options = options_of(prune=True, max_deletes=99, max_delete_share=100)
 
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
         other: object = SETTINGS if "Settings" in request.target else []
@@ -102,6 +102,36 @@ def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tup
             return found, sum("fetchInstances" in one.target for one in spy.requests)
 
     return asyncio.run(run())
+
+
+def test_where_nothing_is_listed_instances_are_confirmed_side_by_side() -> None:
+    """Each has an orphan that is deleted; the key may not list them."""
+    instances = tuple(DesiredInstance(f"i{number}", (), AT) for number in range(9))
+    running = peak = 0
+
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        nonlocal running, peak
+        what, _, name = request.target.removeprefix("/openai/").partition("/")
+        if request.target.endswith("fetchInstances"):
+            await reply(403, REFUSED)(request, writer)
+        elif what == "find":
+            orphan = row(f"b-{name}", f"home-{name}", description="[gitops:gone]")
+            await reply(200, [orphan])(request, writer)
+        else:
+            running += 1
+            peak = max(peak, running)
+            await reply(200, SETTINGS if what == "fetchSettings" else [], slow=0.02)(request, writer)
+            running -= 1
+
+    async def run() -> dict[str, str]:
+        async with serving(act) as spy, Client(Server(spy.url, KEY, concurrency=4)) as client:
+            seen = await fetch(client, Desired(instances), lambda one, bots: False)
+            options = options_of(prune=True, max_deletes=99, max_delete_share=100)
+            made = planner.make(Desired(instances), seen, options)
+            assert all(one.steps for one in made.instances)
+            return await misplaced(client, made)
+
+    assert (asyncio.run(run()), peak) == ({}, 4)
 
 
 REFUSED = {"status": 403, "error": "Forbidden", "response": {"message": "no"}}

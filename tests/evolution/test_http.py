@@ -77,7 +77,14 @@ def test_request_of_a_writing_call() -> None:
 
 def test_key_stands_once_and_nothing_is_sent_but_what_is_meant() -> None:
     _, spy = asked(lambda client: client.find("loja"), reply(200, []))
-    assert spy.requests[0].headers.keys() == {"host", "accept", "accept-encoding", "user-agent", "apikey"}
+    assert spy.requests[0].headers.keys() == {
+        "host",
+        "accept",
+        "accept-encoding",
+        "cache-control",
+        "user-agent",
+        "apikey",
+    }
     assert spy.requests[0].body == b""
 
 

@@ -345,9 +345,24 @@ BROKEN: dict[str, tuple[dict[str, str], list[str]]] = {
         {D: "settings: {fallback: ‸a}", "b.yaml": "bots: {}"},
         ["no bot 'a' to fall back to", "instance 'b'"],
     ),
+    "a fallback that is opted out of": (
+        {
+            D: f"bots: {{p: {{{BOT.replace('x', 'p')}}}}}",
+            "loja.yaml": "settings: {fallback: ‸p}\nbots: {p: false}",
+        },
+        ["no bot 'p' to fall back to"],
+    ),
+    "opted out of nothing, after another bot": (
+        {"loja.yaml": f"bots: {{a: {{{BOT}}}, ‸b: false}}"},
+        ["no folder's file above has a bot 'b'"],
+    ),
     "opted out of nothing": (
         {D: f"bots: {{promo: {{{BOT.replace('x', 'p')}}}}}", "loja.yaml": "bots: {‸prmo: false}"},
         ["no folder's file above has a bot 'prmo'", "did you mean 'promo'?", "remove this line"],
+    ),
+    "opted out of nothing, in a folder and below it": (
+        {D: "bots: {‸b: false}", "loja.yaml": "bots: {b: false}"},
+        ["no folder's file above has a bot 'b'"],
     ),
     "opted out of its own": ({"loja.yaml": "bots: {‸a: false}"}, ["no folder's file above"]),
     "opted out of nothing in a folder": ({D: "bots: {‸b: false}"}, ["no folder's file above has a bot 'b'"]),

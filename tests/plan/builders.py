@@ -8,8 +8,8 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
-from reconciler.domain.plan import Plan
-from reconciler.plan.options import Options
+from reconciler.domain.plan import Plan, Prune
+from reconciler.plan.options import Options, Review
 from reconciler.plan.planner import make
 
 AT = Position("bots/loja.yaml", 1, 1)
@@ -78,6 +78,15 @@ def remote(
     return RemoteBot(id, {**DEFAULTS, **described, **key(its_key), **trigger(its_trigger), **fields})
 
 
+def options_of(*, prune: bool = False, reviewed: frozenset[str] | None = None, **others: object) -> Options:
+    """Options. prune: delete what nothing declares. reviewed: the digests of changes that may be made."""
+    return Options(
+        prune=Prune.ALWAYS if prune else Prune.NEVER,
+        review=None if reviewed is None else Review(reviewed),
+        **others,  # type: ignore[arg-type]  # the options' own types are checked by their users
+    )
+
+
 def plan(
     desired: list[DesiredBot],
     there: list[RemoteBot],
@@ -96,5 +105,5 @@ def plan(
     return make(
         Desired((DesiredInstance("loja", tuple(desired), AT),)),
         Observed("http://127.0.0.1:8080", {"loja": observed}),
-        Options(**options),  # type: ignore[arg-type]  # the options' own types are checked by their users
+        options_of(**options),  # type: ignore[arg-type]  # as above
     )

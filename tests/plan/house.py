@@ -109,7 +109,7 @@ class House:
                 assert body.keys() == {"openaiCredsId"}
                 stored = room.bots.bots[str(step.id)]
                 self._write(room, Step(Call.UPDATE, step.bot, step.id, {**stored, **body}))
-            case Call.DELETE:
+            case Call.DELETE | Call.LEAVE:
                 room.fallback = None if room.fallback == step.id else room.fallback
                 self._write(room, step)
             case _:

@@ -10,9 +10,8 @@ import pytest
 from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, Of, Plan, Verb
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, remote
+from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
 
@@ -59,7 +58,7 @@ class State:
 
 def planned(house: House, desired: Desired = BOTH, key: str | None = "new", **options: object) -> Plan:
     keys = {} if key is None else {("matriz", "main"): key}
-    return make(desired, house.observed(desired, keys), Options(**options))  # type: ignore[arg-type]  # by name
+    return make(desired, house.observed(desired, keys), options_of(**options))  # type: ignore[arg-type]  # by name
 
 
 def calls_of(plan: Plan) -> list[str]:
@@ -161,7 +160,7 @@ def using(*more: str, desired: Desired = BOTH, description: str = "a human's") -
     there = dict(matriz.credentials or {})
     there["main"] = replace(there["main"], users=frozenset({"b-eva", *more}))
     instances = {**seen.instances, "matriz": replace(matriz, credentials=there)}
-    made = make(desired, replace(seen, instances=instances), Options())
+    made = make(desired, replace(seen, instances=instances), options_of())
     [kept] = [c for c in made.changes() if c.of is Of.CREDENTIAL]
     return kept.reason.removeprefix("the old key is kept: ")
 
@@ -198,7 +197,7 @@ def test_users_that_the_server_does_not_tell_are_not_risked() -> None:
         )
         for name, one in seen.instances.items()
     }
-    made = make(BOTH, replace(seen, instances=blind), Options())
+    made = make(BOTH, replace(seen, instances=blind), options_of())
     assert not made.writes
     [change] = made.changes()
     assert change.reason == "the old key is kept: the server does not say reliably which bots use it"
@@ -285,6 +284,7 @@ def test_a_bot_whose_duplicate_goes_first_is_moved_by_its_own_update() -> None:
         ("ana", "it gets the new credential as soon as the server accepts a change to it"),
         ("bia", "it differs, and it gets the new credential"),
     ]
+    assert [[field.name for field in c.fields] for c in update] == [["openaiCredsId"], ["assistantId"]]
     assert calls_of(made)[-3:] == [
         "matriz: update b-bia new credential main@2",
         "matriz: update b-ana new credential main@2",
@@ -376,7 +376,7 @@ def unverified(desired: Desired, **options: object) -> Plan:
     seen = house.observed(desired, {})
     matriz = replace(seen.instances["matriz"], unverified={"main": "OPENAI_KEY is not set"})
     instances = {**seen.instances, "matriz": matriz}
-    return make(desired, replace(seen, instances=instances), Options(**options))  # type: ignore[arg-type]  # by name
+    return make(desired, replace(seen, instances=instances), options_of(**options))  # type: ignore[arg-type]  # by name
 
 
 SOLO = DesiredInstance("solo", (named_bot("dora", "a4", "own"),), AT)
@@ -414,7 +414,7 @@ def test_what_is_there_needs_no_key_to_be_applied() -> None:
     seen = house.observed(BOTH, {})
     matriz = replace(seen.instances["matriz"], unverified={"main": "OPENAI_KEY is not set"})
     instances = {**seen.instances, "matriz": matriz}
-    made = make(BOTH, replace(seen, instances=instances), Options(needs_keys=True))
+    made = make(BOTH, replace(seen, instances=instances), options_of(needs_keys=True))
     assert (list(made.changes()), made.in_sync, made.problems) == ([], 3, 0)
     assert made.instances[1].unverified == {"main": "OPENAI_KEY is not set"}
 
@@ -423,7 +423,7 @@ def test_a_clash_is_explained_and_its_bots_wait() -> None:
     house = State("x:y", "x", "x", "x", "x").house()
     seen = house.observed(BOTH, {("matriz", "main"): "new"})
     clash = replace(seen.instances["matriz"], clashes={"main": "another has it: borrow it"})
-    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
+    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), options_of())
     assert [(c.label, c.verb, c.reason) for c in made.changes() if c.instance == "matriz"] == [
         (
             "credential main",
@@ -444,7 +444,7 @@ def test_a_clash_of_a_rotation_leaves_all_as_it_is() -> None:
     house = State("main:old", "main", "main", "main", "main").house()
     seen = house.observed(BOTH, {("matriz", "main"): "new"})
     clash = replace(seen.instances["matriz"], clashes={"main": "borrow it"})
-    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), Options())
+    made = make(BOTH, replace(seen, instances={**seen.instances, "matriz": clash}), options_of())
     assert [(c.label, c.reason) for c in made.changes()] == [
         ("credential main", "its key is different, and it cannot be created: borrow it")
     ]
@@ -468,11 +468,11 @@ def test_a_credential_that_is_nowhere(creds: str, creds_owner: str | None, reaso
         name: there for name, there in seen.instances["matriz"].shared_creds.items() if name != "away"
     }
     cut = replace(seen, instances={"matriz": replace(seen.instances["matriz"], shared_creds=shared_creds)})
-    [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
+    [change] = [c for c in make(desired, cut, options_of()).changes() if c.verb is Verb.CONFLICT]
     assert change.reason == reason
     loja = replace(cut.instances["matriz"], unreadable_creds={"away": "It does not exist. One is near."})
     cut = replace(cut, instances={"matriz": loja})
-    [change] = [c for c in make(desired, cut, Options()).changes() if c.verb is Verb.CONFLICT]
+    [change] = [c for c in make(desired, cut, options_of()).changes() if c.verb is Verb.CONFLICT]
     assert change.reason == (f"{reason}: It does not exist. One is near" if creds_owner == "away" else reason)
 
 

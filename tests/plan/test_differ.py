@@ -7,15 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.hidden import KEY, Hidden
+from reconciler.domain.desired import DesiredBot, Fields, UrlRef
+from reconciler.domain.hidden import KEY, Hidden, of_ref
 from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import FieldChange
 from reconciler.plan import differ
-from tests.plan.builders import DEFAULTS, bot, remote
+from reconciler.plan.matching import Found, How
+from reconciler.plan.target import target_of
+from tests.plan.builders import AT, DEFAULTS, bot, remote
 
 OWNER = "gitops"
+UNKNOWN = of_ref(UrlRef("env", "URL"), "URL is not set")
 SECRET, OTHER = Hidden("https://e.x/?token=***", "s1"), Hidden("https://e.x/?token=***", "s2")
 
 
@@ -48,10 +51,12 @@ SECRET, OTHER = Hidden("https://e.x/?token=***", "s1"), Hidden("https://e.x/?tok
         ((SECRET,), (OTHER,), False),
         (SECRET, "https://e.x/?token=***", True),
         ((SECRET,), ("https://e.x/?token=***",), True),
+        (UNKNOWN, None, False),
+        (UNKNOWN, 5, False),
     ],
 )
 def test_what_means_the_same(one: Value | None, other: Value | None, same: bool) -> None:
-    """The last two: what a saved plan has, which holds no secret."""
+    """A saved plan holds no secret; a value that is not available is no value that is not there."""
     assert differ.same(one, other) is same
     assert differ.same(other, one) is same
 
@@ -79,6 +84,7 @@ def test_which_bots_are_equal(one: Fields, other: Fields, equal: bool) -> None:
         (("a", "b", "c"), ("a", "x", "c"), [("[1]", "b", "x")]),
         (("a", "b"), ("a", "b", "c", "d"), [("[2]", None, "c"), ("[3]", None, "d")]),
         (("a", "b", "c"), ("a",), [("[1]", "b", None), ("[2]", "c", None)]),
+        (("a", "b"), ("b", "a", "a"), [("[0]", None, "b"), ("[1]", "b", "a")]),
         (("a",), None, [("[0]", "a", None)]),
         (None, ("a",), [("[0]", None, "a")]),
         (None, None, None),
@@ -339,3 +345,33 @@ def test_what_has_no_stamp_or_cannot_be_written_gets_none(edits: Fields) -> None
 def test_what_is_no_whole_bot_gets_no_stamp(name: str) -> None:
     fields = {**remote("i1", "x").fields, "description": "[gitops:ana]~01234567"}
     assert differ.restamped({n: v for n, v in fields.items() if n != name}, OWNER) is None
+
+
+def test_who_moved_is_said_only_of_a_bot_that_differs() -> None:
+    """A bot that is moved aside for another is written, and as it should be all the same."""
+    there = applied(bot("ana", "x"), expire=300)
+    for expire, cause in ((300, ""), (5, "pending")):
+        declared = bot("ana", "x", expire=expire)
+        found = Found(there, How.MARKER)
+        target = target_of(
+            declared, found, None, RemoteSettings(False, {}), OWNER, recreate=False, late=False
+        )
+        assert differ.cause(declared, there, OWNER) == "pending"
+        assert (target.cause, target.differs) == (cause, bool(cause))
+
+
+@pytest.mark.parametrize(
+    ("declared", "trigger", "value"),
+    [
+        ({}, "keyword", "oi"),
+        ({}, "advanced", "oi"),
+        ({}, "all", ""),
+        ({"triggerValue": "mine"}, "all", "oi"),
+    ],
+)
+def test_which_value_a_trigger_leaves_behind(declared: Fields, trigger: str, value: str) -> None:
+    desired = DesiredBot("ana", declared, None, AT)
+    target = {"triggerType": trigger, "triggerOperator": "equals", "triggerValue": "oi"}
+    assert differ.without_stale_trigger(desired, target) == {**target, "triggerValue": value}
+    del target["triggerValue"]
+    assert differ.without_stale_trigger(desired, target) == target

@@ -19,9 +19,8 @@ from reconciler.domain.hidden import Hidden, of_ref
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import NEW_BOT, Call, Change, FieldChange, InstancePlan, Of, Verb
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, plan, remote
+from tests.plan.builders import AT, bot, options_of, plan, remote
 
 MARK = "[gitops:ana]"
 URL = of_ref(UrlRef("env", "URL"), "URL is not set")
@@ -41,7 +40,7 @@ def planned(
     """The plan of one instance, loja."""
     seen = ObservedInstance("loja", tuple(there), credentials, row, unread=unread)
     desired = DesiredInstance("loja", tuple(bots), AT, settings=settings)
-    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options(**options))  # type: ignore[arg-type]
+    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 
@@ -159,7 +158,7 @@ def test_a_name_in_conflict_that_nothing_declares() -> None:
 def test_an_orphan_is_deleted_only_when_asked_and_shows_what_it_was() -> None:
     there = remote("i1", "x", "none", "[gitops:old]")
     kept = planned([], [there])
-    assert told(kept) == [("orphan", "old", "nothing declares it any more; --prune deletes it")]
+    assert told(kept) == [("orphan", "old", "nothing declares it any more; it is kept, as prune is `never`")]
     assert (kept.changes[0].fields, kept.changes[0].ids, kept.changes[0].before) == ((), ("i1",), there)
     gone = planned([], [there], prune=True, max_delete_share=100)
     assert told(gone) == [("delete", "old", "nothing declares it any more")]
@@ -318,7 +317,7 @@ def shared_credentials(bots: list[DesiredBot], own: dict[str, str], row: RemoteS
         {"matriz": {"main": RemoteCredential("c9")}},
     )
     desired = Desired((DesiredInstance("loja", tuple(bots), AT),))
-    return make(desired, Observed("http://s", {"loja": seen}), Options()).instances[0]
+    return make(desired, Observed("http://s", {"loja": seen}), options_of()).instances[0]
 
 
 NONE = RemoteSettings(False, {})
@@ -351,6 +350,9 @@ def test_borrowers_alone_make_no_settings() -> None:
     assert told(shared_credentials([shared_creds("ana", "x")], {"own@2": "c1"}, NONE)) == [
         ("conflict", "ana", f"{said}name one in its settings, `settings: {{openaiCreds: own}}`")
     ]
+    lost = bot("bia", "y", creds="nope")
+    both = told(shared_credentials([lost, shared_creds("ana", "x")], {"own": "c1"}, NONE))
+    assert [label for _, label, _ in both] == ["bia", "ana"]
     [(verb, label, reason)] = told(shared_credentials([shared_creds("ana", "x")], {}, NONE))
     assert (verb, label) == ("conflict", "ana")
     assert reason.startswith(f"{said}create a second key at OpenAI")
@@ -368,7 +370,7 @@ def keyed(there: dict[str, RemoteCredential], bots: list[RemoteBot], **options: 
     """The plan of an instance that declares the credential `main`, which ana uses."""
     desired = DesiredInstance("loja", (bot("ana", "x", creds="main"),), AT, (MAIN,))
     seen = ObservedInstance("loja", tuple(bots), there, ROW)
-    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), Options(**options))  # type: ignore[arg-type]
+    made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 
@@ -388,6 +390,26 @@ def test_a_rotation_shows_where_a_key_comes_from_only_where_one_is_made() -> Non
     assert (change.verb, change.fields) == (Verb.ROTATE, (FieldChange("apiKey", None, str(REF)),))
     [change] = keyed({"main": old, "main@2": RemoteCredential("c2", True)}, there).changes
     assert (change.verb, change.fields) == (Verb.ROTATE, ())
+
+
+def test_settings_that_a_bot_makes_move_after_it_though_another_rotation_has_none() -> None:
+    """Both credentials rotate; the new bot makes the settings with the old version of one of them."""
+    old = {name: RemoteCredential(f"c-{name}", same=False, users=frozenset()) for name in ("main", "spare")}
+    desired = DesiredInstance(
+        "loja",
+        (bot("ana", "x", openaiCredsId="c-main"),),
+        AT,
+        (MAIN, DesiredCredential("spare", REF, AT)),
+    )
+    seen = ObservedInstance("loja", (), old, RemoteSettings(False, {}))
+    [made] = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of()).instances
+    assert calls(made) == [
+        "new credential credential main",
+        "new credential credential spare",
+        "create ana",
+        "settings credential main",
+        "old credential credential spare",
+    ]
 
 
 def test_a_fallback_that_goes_to_another_bot_is_named_before_and_after() -> None:

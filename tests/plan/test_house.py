@@ -21,9 +21,8 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import Plan, Verb
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, remote
+from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
 from tests.support import often
@@ -114,7 +113,7 @@ KEYS = {("matriz", "main"): "key-main", ("matriz", "spare"): "key-spare"}
 
 
 def planned(desired: Desired, house: House) -> Plan:
-    options = Options(prune=True, max_deletes=99, max_delete_share=100)
+    options = options_of(prune=True, max_deletes=99, max_delete_share=100)
     return make(desired, house.observed(desired, KEYS), options)
 
 
@@ -154,7 +153,7 @@ def test_what_was_reviewed_is_made_wherever_it_was_interrupted(
     first = planned(desired, house)
     reviewed = frozenset(change.digest for change in first.changes())
     house.run(in_order(first)[:stop])
-    options = Options(prune=True, max_deletes=99, max_delete_share=100, reviewed=reviewed)
+    options = options_of(prune=True, max_deletes=99, max_delete_share=100, reviewed=reviewed)
     again = make(desired, house.observed(desired, KEYS), options)
     held = [change for change in again.changes() if change.verb is Verb.BLOCKED]
     halfway = {step.bot for _, step in in_order(first)[:stop]}

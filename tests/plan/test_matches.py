@@ -307,3 +307,10 @@ def test_whether_the_settings_are_needed(
     instance = DesiredInstance("loja", tuple(desired), AT)
     assert needs_settings(instance, there, "gitops") is needed
     assert needs_settings(instance, there, "gitops", replace=True)
+
+
+def test_a_conflict_about_a_key_leaves_the_triggers_of_others_alone() -> None:
+    there = [remote("i1", "x"), remote("i2", "x"), remote("i3", "other", "equals:oi")]
+    found = matched([bot("ana", "x"), bot("eva", "y", "equals:oi")], there)
+    assert list(found.conflicts) == ["ana"]
+    assert found.found == {"eva": Found(there[2], How.TRIGGER)}

@@ -257,6 +257,20 @@ def test_what_is_parked_is_what_is_on_all_cycles() -> None:
     assert not plan(desired, server.remote()).writes
 
 
+def test_another_cycle_has_no_say_in_what_is_parked() -> None:
+    desired = [bot("ana", "a2", "all"), bot("bia", "a1", "equals:1"), bot("dora", "m/1", "equals:2")]
+    desired += [bot("yan", "a8", "equals:9"), bot("zoe", "a9", "equals:8")]
+    there = [
+        remote("i", "a1", "all", "[gitops:ana]"),
+        remote("j", "m/1", "none", "[gitops:bia]"),
+        remote("k", "a2", "equals:1", "[gitops:dora]"),
+        remote("l", "a8", "equals:8", "[gitops:yan]"),
+        remote("m", "a9", "equals:9", "[gitops:zoe]"),
+    ]
+    [instance] = plan(desired, there).instances
+    assert [step.bot for step in instance.steps if step.call is Call.PARK] == ["bia", "yan"]
+
+
 def test_a_cycle_is_broken_by_deleting_first_what_is_recreated() -> None:
     desired = [bot("a", "x", "equals:1", replace=True), bot("b", "y", "equals:2", replace=True)]
     there = [remote("i", "x", "equals:2", "[gitops:a]"), remote("j", "y", "equals:1", "[gitops:b]")]

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import pytest
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import INT32_MAX, Value
+from reconciler.domain.kinds import INT32_MAX, OPENAI, Value
+from reconciler.plan import cycles
 from reconciler.plan.order import Order, order
 from reconciler.plan.parking import is_parked, parked_trigger
-from reconciler.plan.simulation import Transition, Write
+from reconciler.plan.simulation import Simulation, Transition, Write
 from tests.plan.builders import key, trigger
 
 
@@ -65,6 +66,18 @@ def test_what_is_made_anew_is_deleted_and_made_and_what_is_not_there_is_made() -
     ]
     assert ordered([Transition("ana", None, target, recreate=True)]).writes == [Write("ana", None, target)]
     assert ordered([Transition("ana", start, None)]).writes == [Write("ana", start, None)]
+
+
+def test_who_waits_for_a_cycle_is_not_in_it() -> None:
+    """ana waits for bia, who swaps with caio."""
+    moves = [
+        Transition("ana", None, fields("x", "equals:9")),
+        Transition("bia", fields("x", "equals:1"), fields("w", "equals:2")),
+        Transition("caio", fields("y", "equals:2"), fields("y", "equals:1")),
+    ]
+    now = Simulation({move.label: move for move in moves}, {}, {}, OPENAI)
+    assert cycles.find(now) == [cycles.Edge("bia", "caio"), cycles.Edge("caio", "bia")]
+    assert calls(ordered(moves)) == "park bia, create ana, update caio, update bia"
 
 
 # -- who is parked, and where ------------------------------------------------------------------
@@ -297,3 +310,44 @@ def test_of_two_circles_the_first_by_name_is_broken_first() -> None:
     assert calls(ordered(list(circles.values()))) == (
         "park ana, update bia, update ana, park yara, update zeca, update yara"
     )
+
+
+# -- who cannot be brought back ----------------------------------------------------------------
+
+
+def test_two_in_their_place_that_exclude_each_other_are_not_moved_aside() -> None:
+    """bia needs caio's value, and the server refuses any change to caio, who has ana's key."""
+    found = ordered(
+        [Transition("bia", fields("x", "equals:3"), fields("m/1", "adv:1"))],
+        {"ana": fields("m/2", "equals:2"), "caio": fields("m/2", "equals:1")},
+    )
+    assert (found.writes, list(found.impossible)) == ([], ["bia"])
+    assert found.impossible["bia"].reason == "ana and caio exclude each other: model 'm' with maxTokens 2"
+
+
+def test_who_was_moved_aside_is_not_moved_aside_again() -> None:
+    """caio and ana want each other's key, which bia has too and keeps."""
+    found = ordered(
+        [
+            Transition("ana", fields("m/1", "equals:2"), fields("x", "equals:3")),
+            Transition("caio", fields("x"), fields("m/1", "adv:1")),
+        ],
+        {"bia": fields("m/1", "adv:2", enabled=False)},
+    )
+    assert found.writes == []
+    assert {name: why.reason for name, why in found.impossible.items()} == {
+        "caio": "bia and caio exclude each other: model 'm' with maxTokens 1",
+        "ana": "caio holds assistantId 'x'",
+    }
+
+
+def test_beside_one_that_stays_nobody_is_moved_aside_who_has_its_key() -> None:
+    """ana stays as she is, with caio's key; so the server would refuse to move caio for bia."""
+    found = ordered(
+        [
+            Transition("ana", fields("m/2", "equals:1"), fields("m/2", "all")),
+            Transition("bia", fields("m/1", "equals:1"), fields("m/1", "adv:2", enabled=False)),
+        ],
+        {"caio": fields("m/2", "equals:2")},
+    )
+    assert (found.writes, list(found.impossible)) == ([], ["ana", "bia"])

@@ -12,7 +12,6 @@ from reconciler.domain.markers import unstamped
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Change, FieldChange, Verb
 from reconciler.plan import differ
-from reconciler.plan.limits import LimitError
 from tests.plan.builders import DEFAULTS, bot, plan, remote
 
 
@@ -217,8 +216,10 @@ def test_deletes_stay_within_both_limits(count: int, of: int, limits: dict[str, 
     if allowed:
         assert verbs(desired, there, prune=True, **limits) == [("delete", f"b{n}") for n in range(count)]
     else:
-        with pytest.raises(LimitError, match="b0"):
-            plan(desired, there, prune=True, **limits)  # type: ignore[arg-type]  # options as in plan()
+        made = plan(desired, there, prune=True, **limits)  # type: ignore[arg-type]  # options as in plan()
+        assert [change.verb for change in made.changes()] == [Verb.ORPHAN] * count
+        assert (made.writes, made.problems, made.pending) == (False, len(made.limits), True)
+        assert all("b0" in limit for limit in made.limits)
 
 
 @pytest.mark.parametrize(

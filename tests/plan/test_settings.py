@@ -18,10 +18,8 @@ from reconciler.domain.desired import (
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Step, Verb
-from reconciler.plan.limits import LimitError
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
-from tests.plan.builders import AT, bot, remote
+from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED
 
 Row = dict[str, Value]
@@ -60,7 +58,8 @@ def planned(
     secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
     desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
     seen = ObservedInstance("loja", tuple(remotes), credentials, there, shared_creds or {})
-    made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), Options(reviewed=reviewed, **options))  # type: ignore[arg-type]  # by name
+    options = {**options, "reviewed": reviewed}
+    made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
 
@@ -154,6 +153,12 @@ def test_settings_are_not_made_for_nothing() -> None:
         assert planned(settings, NONE).changes == ()
 
 
+def test_a_fallback_alone_makes_the_settings() -> None:
+    plan = planned(wants(fallback="ana"), NONE, [bot("ana", "a1", creds="main")], [])
+    assert bodies(plan) == [ROW]
+    assert bodies(plan, Call.FALLBACK) == [{"fallbackId": "new bot ana"}]
+
+
 SECOND = (
     "create a second key at OpenAI, which costs nothing in the same project, and write "
     "`credentials: {loja-openai: {apiKey: !env OPENAI_KEY_LOJA}}` and `settings: {openaiCreds: loja-openai}`"
@@ -199,6 +204,17 @@ def test_whose_credential_new_settings_get(
         assert bodies(plan)[0]["openaiCredsId"] == expected
 
 
+def test_a_new_credential_of_new_settings_is_shown_by_its_name() -> None:
+    plan = planned(wants(creds="fresh"), NONE, credentials={}, declared=["fresh"])
+    assert of_settings(plan).fields[0] == FieldChange("openaiCredsId", None, "credential fresh")
+    assert bodies(plan)[0]["openaiCredsId"] == "new credential fresh"
+
+
+def test_settings_without_a_credential_get_one() -> None:
+    plan = planned(wants(creds="spare"), row(openaiCredsId=None))
+    assert of_settings(plan).fields == (FieldChange("openaiCredsId", None, "c2"),)
+
+
 def test_a_credential_that_is_nowhere() -> None:
     change = of_settings(planned(wants({"expire": 1}, "nope"), row()))
     assert (change.verb, change.fields) == (Verb.CONFLICT, ())
@@ -213,6 +229,12 @@ def test_bots_copy_from_the_settings_as_they_will_be(there: RemoteSettings) -> N
     plan = planned(wants({"expire": 60}, "main"), there, [bot("ana", "a1")])
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE]
     assert plan.steps[1].body["expire"] == 60
+
+
+def test_bots_copy_the_jids_that_are_merged() -> None:
+    wanted = wants({"ignoreJids": ("a",)}, merge=True)
+    plan = planned(wanted, row(ignoreJids=("b",)), [bot("ana", "a1")])
+    assert plan.steps[1].body["ignoreJids"] == ("b", "a")
 
 
 def sharing(name: str, key: str) -> DesiredBot:
@@ -324,6 +346,12 @@ def test_2_2_takes_another_bot_as_the_fallback(fallback: str, calls: list[Call])
     assert [step.call for step in plan.steps] == calls
 
 
+def test_what_2_2_does_not_show_is_sent_with_the_fallback_too() -> None:
+    wanted = wants({"debounceTime": 5}, fallback="bia")
+    plan = planned(wanted, row("i1", ["debounceTime"], debounceTime=None), TWO, [ANA, BIA])
+    assert bodies(plan, Call.FALLBACK) == [{"debounceTime": 5, "fallbackId": "i2"}]
+
+
 def test_settings_and_fallback_stand_around_the_bots() -> None:
     plan = planned(wants({"expire": 60}, "main", "ana"), NONE, TWO)
     assert [step.call for step in plan.steps] == [Call.SETTINGS, Call.CREATE, Call.CREATE, Call.FALLBACK]
@@ -360,6 +388,7 @@ def test_a_fallback_to_a_bot_that_is_not_written_waits(more: Row) -> None:
     assert conflict.verb is Verb.CONFLICT
     assert [change.reason for change in update] == (["they differ"] if more else [])
     assert not planned(wants(fallback="ana"), row("i1"), bots, [ANA, BIA]).steps
+    assert [change.of for change in planned(wants(fallback="ana"), row(), bots, [BIA]).changes] == [Of.BOT]
 
 
 # -- reviews ----------------------------------------------------------------------------------
@@ -391,5 +420,8 @@ def test_settings_do_not_count_as_bots_that_may_be_deleted() -> None:
     orphan = remote("i5", "a5", "none", "[gitops:eva]")
     plan = planned(wants({"expire": 60}), row(), TWO[:1], [ANA, orphan], prune=True)
     assert plan.in_sync == 1
-    with pytest.raises(LimitError, match="1 of 1 bots"):
-        planned(wants({"expire": 60}), row(), [], [orphan], prune=True)
+    [kept] = [c for c in planned(wants({"expire": 60}), row(), [], [orphan], prune=True).changes if c.bot]
+    assert (kept.verb, kept.reason) == (
+        Verb.ORPHAN,
+        "nothing declares it any more; it is kept, as the plan would delete too much",
+    )

@@ -40,7 +40,7 @@ class Toy:
                 assert step.id is not None
                 self._check(step.body, step.id)
                 self.bots[step.id] |= step.body
-            case Call.DELETE:
+            case Call.DELETE | Call.LEAVE:
                 assert step.id is not None
                 del self.bots[step.id]
 

@@ -47,7 +47,16 @@ def scenarios(version: str) -> Iterator[Exchange]:
 
 def sequences(version: str, api_key: str) -> Iterator[list[Exchange]]:
     """The random sequences of a version, each of which starts from nothing."""
-    for number, steps in enumerate(_lines(f"random_sequences_{version}.jsonl")):
+    return _sequences(f"random_sequences_{version}.jsonl", api_key)
+
+
+def siblings(version: str, api_key: str) -> Iterator[list[Exchange]]:
+    """The same of the kinds beside OpenAI: twenty sequences each, one kind after the other."""
+    return _sequences(f"random_siblings_{version}.jsonl", api_key)
+
+
+def _sequences(name: str, api_key: str) -> Iterator[list[Exchange]]:
+    for number, steps in enumerate(_lines(name)):
         yield [
             Exchange(f"{number}/{step}", e["m"], e["p"], {"apikey": api_key}, e["b"], None, e["s"], e["r"])
             for step, e in enumerate(steps)

@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 from reconciler.domain.desired import Desired, DesiredBot
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Plan
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.saved import decode, encode
-from tests.plan.builders import plan
+from tests.plan.builders import options_of, plan
 from tests.plan.house import House, in_order
 from tests.plan.test_house import KEYS, worlds
 from tests.plan.test_order import desired_bots, remote_bots
@@ -41,7 +40,7 @@ def test_plans_of_credentials_and_settings(
 ) -> None:
     """Of two instances of which one lends to the other, also after a run that was interrupted."""
     desired, house = world
-    options = Options(
+    options = options_of(
         replace=replace, prune=True, max_deletes=99, max_delete_share=100, needs_keys=needs_keys
     )
     first = make(desired, house.observed(desired, KEYS), options)

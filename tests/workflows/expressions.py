@@ -5,13 +5,14 @@ Whatever else stands in one is an error, so that a test never passes on a guess.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 Context = Mapping[str, Any]
 
-_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[A-Za-z_][\w.-]*|\d+|==|!=|&&|\|\||[()!])")
+_TOKEN = re.compile(r"\s*('(?:[^']|'')*'|[A-Za-z_][\w.*-]*|\d+|==|!=|&&|\|\||[()!])")
 _STATUS = re.compile(r"\b(always|failure|success|cancelled)\(\)")
 
 
@@ -108,11 +109,22 @@ class _Parser:
         if token in {"true", "false"}:
             return token == "true"
         if self._next("("):
-            assert self._next(")"), f"{token} with arguments"
-            function: Callable[[], bool] = self._context[f"{token}()"]
-            return function()
+            return self._called(token)
         first, *rest = token.split(".")
         value = self._context[first]  # an unknown context is an error, an unknown property is empty
-        for name in rest:
+        for place, name in enumerate(rest):
+            if name == "*":  # of each item of a list
+                assert len(rest) == place + 2, f"not understood: {token}"
+                return [item.get(rest[-1]) for item in value]
             value = value.get(name) if isinstance(value, Mapping) else None
         return value
+
+    def _called(self, name: str) -> Any:
+        """The value of a function, whose bracket is open."""
+        if name == "toJSON":
+            value = json.dumps(self._either())
+            assert self._next(")")
+            return value
+        assert self._next(")"), f"{name} with arguments"
+        function: Callable[[], bool] = self._context[f"{name}()"]
+        return function()

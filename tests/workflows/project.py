@@ -126,6 +126,7 @@ class Project:
             "number": pull.number,
             "merged_at": None,
             "user": {"login": author},
+            "labels": [],
             "head": {"ref": branch, "repo": {"full_name": owner}},
             "base": {"ref": base, "sha": git(self.git, "rev-parse", base), "repo": {"full_name": REPOSITORY}},
         }
@@ -144,12 +145,25 @@ class Project:
         about["files"] = git(self.git, "diff", "--name-only", "main...HEAD").splitlines()
         return self.plan(pull)
 
-    def plan(self, pull: Pull) -> Pull:
+    def label(self, pull: Pull, name: str) -> Pull:
+        """Somebody who may triage adds a label."""
+        self.hub.pulls[pull.number]["labels"].append({"name": name})
+        return self.plan(pull, "labeled")
+
+    def revert(self, branch: str) -> Pull:
+        """A pull request that reverts the last merge, as GitHub's button makes it."""
+
+        def edit(git_: Path) -> None:
+            git(git_, "revert", "--no-commit", "-m", "1", "HEAD")
+
+        return self.open(branch, edit)
+
+    def plan(self, pull: Pull, action: str = "synchronize") -> Pull:
         """What plan.yml does for the pull request as it is."""
         about = json.loads(json.dumps(self.hub.pulls[pull.number]))
         git(self.git, "checkout", "--quiet", "--detach", about["base"]["ref"])
         git(self.git, "merge", "--quiet", "--no-ff", "--message", "merge", about["head"]["sha"])
-        payload = {"pull_request": about}
+        payload = {"pull_request": about, "action": action}
         head = about["head"]
         event = Event(
             "pull_request",

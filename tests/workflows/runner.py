@@ -194,7 +194,9 @@ class Runner:
         if event.name == "schedule":
             return True
         given = on[event.name] or {}
-        assert set(given) <= {"branches", "paths", "inputs"}, given
+        assert set(given) <= {"branches", "paths", "inputs", "types"}, given
+        if "action" in event.payload and event.payload["action"] not in given.get("types", _TYPES):
+            return False
         pull: Json = event.payload.get("pull_request")
         group: Json = event.payload.get("merge_group")
         branch = pull["base"]["ref"] if pull else group["base_ref"] if group else event.ref
@@ -207,6 +209,10 @@ class Runner:
             changed = _git(self.git, "diff", "--name-only", event.payload["before"], event.sha)
             return any(each.startswith(path.removesuffix("**")) for each in changed.splitlines())
         return True
+
+
+_TYPES = ("opened", "synchronize", "reopened")
+"""What starts a workflow for pull requests that does not say it."""
 
 
 class _Job:
@@ -398,7 +404,8 @@ class _Job:
             (to / ".git" / "info").mkdir(exist_ok=True)
             (to / ".git" / "info" / "sparse-checkout").write_text(f"{sparse}\n")
         depth = inputs.pop("fetch-depth", "1")
-        _git(to, "fetch", "--quiet", f"--depth={depth}", self.runner.git.as_uri(), ref)
+        whole = [] if depth == "0" else [f"--depth={depth}"]
+        _git(to, "fetch", "--quiet", *whole, self.runner.git.as_uri(), ref)
         _git(to, "checkout", "--quiet", "--detach", "FETCH_HEAD")
         assert not inputs, inputs
 

@@ -9,7 +9,11 @@ import pytest
 from tests.workflows.expressions import condition, evaluate, interpolated
 
 CONTEXT: dict[str, Any] = {
-    "github": {"sha": "abc", "event": {"pull_request": {"number": 7}}},
+    "github": {
+        "sha": "abc",
+        "event": {"pull_request": {"number": 7}},
+        "pulls": [{"name": "a"}, {"name": "b c"}],
+    },
     "inputs": {"sure": True},
     "success()": lambda: False,
     "failure()": lambda: True,
@@ -34,6 +38,7 @@ CONTEXT: dict[str, Any] = {
         ("false && (false || true)", False),
         ("'it''s'", "it's"),
         ("always() && failure()", True),
+        ("toJSON(github.pulls.*.name)", '["a", "b c"]'),
     ],
 )
 def test_values(text: str, value: Any) -> None:
@@ -41,7 +46,7 @@ def test_values(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["matrix.x", "toJSON(github)", "github.sha < 1", "hashFiles('x')", "1 +", ""]
+    "text", ["matrix.x", "fromJSON(github)", "github.*.x.y", "github.sha < 1", "hashFiles('x')", "1 +", ""]
 )
 def test_what_is_not_known(text: str) -> None:
     with pytest.raises((AssertionError, KeyError, IndexError)):

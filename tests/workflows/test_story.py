@@ -352,6 +352,45 @@ class TestStrangers:
         assert pull.runs[-1].conclusion == "success"
         assert "pwned" not in applied.everything()
 
+    @pytest.mark.parametrize("place", ["reconciler.toml", "bots/reconciler.toml", "pyproject.toml"])
+    def test_a_pull_request_s_configuration_is_not_obeyed(self, applied: Project, place: str) -> None:
+        """The base branch's is: a server of one's own would be given the key."""
+        applied.push_to_main(put("reconciler.toml", '[lint]\nerror = ["padded-trigger"]\n'), apply=False)
+        top = "[tool.reconciler]\n" if place == "pyproject.toml" else ""
+        theirs = (
+            f'{top}owner = "mallory"\nurl = "{applied.server.url}"\nprune = true\nmax-delete-share = 100\n'
+        )
+
+        def edit(root: Path) -> None:
+            put(place, theirs)(root)
+            fewer = LOJA.replace("  tres: {maxTokens: 300, triggerValue: 3}\n", "")
+            put("bots/loja.yaml", fewer.replace("triggerValue: 1,", "triggerValue: 0,"))(root)
+
+        pull = applied.open("config", edit)
+        assert pull.runs[-1].conclusion == "success"
+        assert "1 orphan**" in pull.job("plan").summary
+        [*_, (_, content)] = applied.hub.artifacts.values()
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            plan = json.loads(archive.read("plan.json"))
+        assert (plan["owner"], plan["summary"].get("delete", 0)) == ("gitops", 0)
+        assert "mallory" not in applied.everything()
+        # Without an address in the environment, only a file could name one.
+        environments = applied.runner.environments
+        keyed = replace(environments["production-plan"], secrets={"EVOLUTION_API_KEY": KEY})
+        applied.runner.environments = {**environments, "production-plan": keyed}
+        applied.server.calls.clear()
+        applied.plan(pull)
+        assert "no server is given" in pull.job("plan").log
+        assert applied.server.calls == []
+
+    def test_the_base_s_configuration_is_obeyed(self, applied: Project) -> None:
+        applied.push_to_main(put("reconciler.toml", '[lint]\nerror = ["padded-trigger"]\n'), apply=False)
+        padded = LOJA.replace("triggerValue: 1,", 'triggerValue: " 1",')
+        pull = applied.open("padded", put("bots/loja.yaml", padded))
+        [where] = [kind for kind, _ in pull.job("validate").commands if "padded-trigger" in kind]
+        assert where.startswith("error ")
+        assert pull.job("validate").result == "failure"
+
     def test_the_environment_of_the_apply_is_main_s_alone(self, applied: Project) -> None:
         """Who may push a branch can run a workflow of their own, but not with that one's secrets."""
 

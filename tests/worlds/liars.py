@@ -93,11 +93,7 @@ class Liar(Proxy):
             return b""
         if self.lie.stores is None:
             return request.raw
-        changed = {**body_of(request.raw), **self.lie.stores}
-        body = json.dumps({name: value for name, value in changed.items() if value is not None}).encode()
-        head = request.raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
-        lines = [line for line in head if not line.lower().startswith(b"content-length")]
-        return b"\r\n".join([*lines, f"Content-Length: {len(body)}".encode(), b"", body])
+        return rewritten(request.raw, self.lie.stores)
 
     def _tell(self, request: Request, raw: bytes) -> bytes:
         if not self._is_about(request):
@@ -107,6 +103,15 @@ class Liar(Proxy):
         self.lie.then(self.stage, body, said)
         status = self.lie.status or (int(raw.split(b" ", 2)[1]) if raw else 200)
         return answer(status, json.dumps(self.lie.says(self.stage, request, body, said)).encode())
+
+
+def rewritten(raw: bytes, fields: Mapping[str, Json]) -> bytes:
+    """A request with other values for these fields of its body, without those whose value is None."""
+    changed = {**body_of(raw), **fields}
+    body = json.dumps({name: value for name, value in changed.items() if value is not None}).encode()
+    head = raw.partition(b"\r\n\r\n")[0].split(b"\r\n")
+    lines = [line for line in head if not line.lower().startswith(b"content-length")]
+    return b"\r\n".join([*lines, f"Content-Length: {len(body)}".encode(), b"", body])
 
 
 def body_of(raw: bytes) -> Any:

@@ -25,11 +25,11 @@ from reconciler.evolution.fetch import fetch
 from reconciler.manifests import secrets
 from reconciler.manifests.load import load
 from reconciler.plan import matching
-from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import Row, Store
+from tests.plan.builders import options_of
 from tests.support import Json
 from tests.worlds.generators import CREDENTIALS, OWNER, Pair, World, creds_id
 
@@ -151,7 +151,7 @@ class Stage:
         def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
             return matching.needs_settings(instance, bots, OWNER, replace=replace)
 
-        options = Options(OWNER, replace, prune, max_deletes=100, max_delete_share=100)
+        options = options_of(owner=OWNER, replace=replace, prune=prune, max_deletes=100, max_delete_share=100)
         return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)
 
     def plan(self, desired: Desired, pair: Pair | None = None, server: Server | None = None) -> Plan:

@@ -27,7 +27,7 @@ def check(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None
     _check_identity(change, owner)
     if change.ids and not is_id(change.ids[0]):
         refuse_change(change, "the id of its bot is not valid")
-    id_ = None if change.verb is Verb.CREATE else change.ids[0]
+    id_ = None if change.verb.creates else change.ids[0]
     for step in steps:
         made = step.call in (Call.CREATE, Call.FALLBACK)
         if step.id != (None if made else id_):
@@ -40,7 +40,7 @@ def check(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None
 
 def _check_identity(change: Change, owner: str) -> None:
     """It is about one bot, which the plan saw; its marker says whether it is ours."""
-    if change.verb is Verb.CREATE:
+    if change.verb.creates:
         if change.ids or change.before is not None:
             refuse_change(change, "it is to be created, and exists already")
         return
@@ -54,13 +54,13 @@ def _check_identity(change: Change, owner: str) -> None:
 
 def _check_calls(change: Change, steps: Sequence[Step]) -> None:
     match change.verb:
-        case Verb.CREATE:
+        case Verb.CREATE | Verb.MOVE:
             expect_calls(change, steps, [Call.CREATE])
         case Verb.REPLACE:
             whole = [Call.DELETE, Call.CREATE, Call.FALLBACK]
             expect_calls(change, steps, whole[:2], whole)
         case Verb.DELETE:
-            expect_calls(change, steps, [Call.DELETE])
+            expect_calls(change, steps, [Call.LEAVE if change.other else Call.DELETE])
         case _:
             expect_calls(change, steps, [Call.UPDATE], [Call.PARK, Call.UPDATE])
 
@@ -79,7 +79,7 @@ def _check_bodies(change: Change, steps: Sequence[Step], owner: str, kind: Kind)
             continue
         fields.check_values(change, step, kind.fields)
         _check_step(change, step, now, owner, kind)
-        now = {} if step.call is Call.DELETE else {**now, **step.body}
+        now = {} if step.call.deletes else {**now, **step.body}
         if step.call is Call.PARK:
             _check_park(change, step, {**target, CREDS: steps[-1].body.get(CREDS, "")}, owner)
     if steps[0].call is Call.PARK:  # parking leaves its operator behind, as the server cannot clear it
@@ -106,9 +106,9 @@ def _check_step(change: Change, step: Step, now: Fields, owner: str, kind: Kind)
         case Call.CREATE:
             if not markers.marked(str(step.body.get("description")), owner, change.bot):
                 refuse_change(change, "it is created without its marker")
-        case Call.DELETE:
+        case Call.DELETE | Call.LEAVE:
             if step.body:
-                refuse_change(change, "the call 'delete' sends something")
+                refuse_change(change, f"the call {step.call.value!r} sends something")
         case Call.UPDATE | Call.PARK:
             before = {**bare(now, owner), **({"description": ""} if step.call is Call.UPDATE else {})}
             after = {**before, **step.body}
@@ -119,7 +119,7 @@ def _check_step(change: Change, step: Step, now: Fields, owner: str, kind: Kind)
 
 def _becomes(change: Change, name: str, value: Value | None, target: Value | None, owner: str) -> bool:
     """Whether a field ends as the change shows it."""
-    if name == "description" and change.verb is Verb.CREATE:
+    if name == "description" and change.verb.creates:
         return value == target and markers.marked(str(value), owner, change.bot)
     if name == "description" and change.verb is not Verb.DELETE:
         blank = "~" + "0" * 8

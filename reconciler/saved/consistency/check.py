@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.domain import markers
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.plan.limits import approval, deletes
 from reconciler.saved.consistency import bots, credentials, fields, order, settings
 from reconciler.saved.consistency.contradiction import refuse, refuse_change, refuse_duplicates
 from reconciler.saved.consistency.fields import CREDS
@@ -31,11 +32,38 @@ def check(plan: Plan, kind: Kind = OPENAI) -> None:
         for label, change in writes.items():
             _check_change(change, steps[label], writes, plan.owner, kind)
         order.check(instance, kind)
+    _check_moves(plan)
+    _check_approval(plan)
     _check_credentials_made(plan)
     written = [
         id for change in plan.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
     ]
     refuse_duplicates("the plan", "the bot", written)
+
+
+def _check_moves(plan: Plan) -> None:
+    """A bot that moves is created on one instance and deleted on the other, and both say so."""
+    ends = {
+        (change.instance, change.other, change.bot): change
+        for change in plan.changes()
+        if change.other and change.of is Of.BOT
+    }
+    for (here, there, bot), change in ends.items():
+        verb = {Verb.MOVE: Verb.DELETE, Verb.DELETE: Verb.MOVE}.get(change.verb)
+        other = ends.get((there, here, bot))
+        if verb is not None and (other is None or other.verb is not verb):
+            refuse_change(change, f"it moves, and {there!r} has no {verb.value} of it")
+    for change in plan.changes():
+        if change.verb is Verb.MOVE and not change.other:
+            refuse_change(change, "it does not say from where it moves")
+
+
+def _check_approval(plan: Plan) -> None:
+    """What exceeds a limit is deleted only when exactly this was approved."""
+    if plan.approved and plan.approval != approval(plan):
+        refuse("the plan", "what was approved is not what it does")
+    if plan.limits and (plan.approved or any(True for _ in deletes(plan))):
+        refuse("the plan", "it exceeds a limit, and deletes")
 
 
 def _check_credentials_made(plan: Plan) -> None:

@@ -35,6 +35,11 @@ def _check_calls(change: Change, steps: Sequence[Step], new: Sequence[Step], row
     if change.verb is Verb.CREATE:
         expect_calls(change, steps, [Call.NEW_CREDENTIAL])
         return
+    if change.verb is Verb.DELETE:
+        expect_calls(change, steps, [Call.OLD_CREDENTIAL] * len(change.ids))
+        if not change.ids:
+            refuse_change(change, "it does not say which credential is deleted")
+        return
     others = [step for step in steps if step.call not in _OF_A_ROTATION]
     if change.verb is not Verb.ROTATE or not steps or others or len(new) > 1 or len(rows) > 1:
         refuse_change(change, f"its calls are not those of a {change.verb.value}")

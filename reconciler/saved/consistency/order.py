@@ -24,7 +24,7 @@ def check(instance: InstancePlan, kind: Kind) -> None:
     }
     made: set[str] = set()
     for step in instance.steps:
-        if step.call is Call.DELETE:
+        if step.call.deletes:
             now.pop(str(step.id), None)
         elif step.call in (Call.CREATE, Call.UPDATE, Call.PARK):
             own = NEW_BOT + step.bot if step.id is None else step.id

@@ -63,4 +63,4 @@ def _is_bot(name: str, id: Value | None, writes: Mapping[str, Change]) -> bool:
     if change is None or change.of is not Of.BOT:  # a bot that has no change: only the server knows its id
         written = {other for one in writes.values() if one.of is Of.BOT for other in one.ids}
         return id != "" and id not in written and not id.startswith(NEW_BOT)
-    return id == (NEW_BOT + name if change.verb in {Verb.CREATE, Verb.REPLACE} else change.ids[0])
+    return id == (NEW_BOT + name if change.verb.creates or change.verb is Verb.REPLACE else change.ids[0])

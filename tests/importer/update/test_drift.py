@@ -137,6 +137,7 @@ def test_what_a_manifest_can_say(declared: Fields, stored: Fields, fields: Field
         ("Oi", f"  Olá  mundo {MARK}", "  Olá  mundo"),
         ("Oi", f"{MARK} Olá", "Olá"),
         ("Oi", MARK, ""),
+        ("Oi", "", ""),
         ("Oi", f"Olá{MARK}", "Olá"),
         ("x" * 255, "x" * 232 + f"… {MARK}", None),
         ("", f"Olá {MARK}", "Olá"),

@@ -1,0 +1,93 @@
+"""What git knows of the manifests' past: which instances they ever named, and which commit changed what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from reconciler.domain.desired import Desired
+from reconciler.manifests import git
+
+MOST = 50
+"""The most instances that are looked for one by one, which takes a look at every commit for each."""
+
+COMMITS = 2000
+"""The most commits in which the last change of a file is looked for."""
+
+_ENDINGS = {".yaml", ".yml", ".json"}
+
+
+class History:
+    """The history of a directory of manifests. Where git cannot tell, nothing is known."""
+
+    def __init__(self, directory: Path, desired: Desired) -> None:
+        self._directory = directory
+        self._files = {one.name: one.files for one in desired.instances}
+
+    @cached_property
+    def _top(self) -> Path | None:
+        return git.top(self._directory)
+
+    @cached_property
+    def _folder(self) -> str:
+        """The directory, from the top."""
+        return "" if self._top is None else self._directory.resolve().relative_to(self._top).as_posix()
+
+    @cached_property
+    def is_shallow(self) -> bool:
+        """Whether the clone lacks a part of the history."""
+        try:
+            return self._top is not None and git.is_shallow(self._top)
+        except git.GitError:
+            return False
+
+    @cached_property
+    def _changes(self) -> dict[str, str]:
+        """The last commit of each path; {} where a shallow clone would name a wrong one."""
+        if self._top is None or self.is_shallow:
+            return {}
+        try:
+            return git.last_changes(self._top, self._folder, COMMITS)
+        except git.GitError:
+            return {}
+
+    @cached_property
+    def _by_stem(self) -> dict[str, str]:
+        """The last commit of each manifest's file, by its name without the ending."""
+        found: dict[str, str] = {}
+        for path, commit in self._changes.items():
+            place = PurePosixPath(path)
+            if place.suffix.lower() in _ENDINGS:
+                found.setdefault(place.stem, commit)
+        return found
+
+    def commit(self, instance: str) -> str:
+        """The last commit that changed an instance's manifest, abbreviated; "" where that is not known."""
+        if self._top is None:
+            return ""
+        for file in self._files.get(instance, ())[:1]:
+            place = Path(file).absolute()
+            if place.is_relative_to(self._top):
+                return self._changes.get(place.relative_to(self._top).as_posix(), "")
+        return self._by_stem.get(instance, "")
+
+    def named(self, instances: Collection[str]) -> frozenset[str]:
+        """Those of these instances that a commit named, by the name of a file or by the key `instance`."""
+        if self._top is None:
+            return frozenset()
+        found = self._by_stem.keys() & set(instances)
+        try:
+            for name in sorted(set(instances) - found)[:MOST]:
+                if git.mentions(self._top, self._folder, _key(name)):
+                    found |= {name}
+        except git.GitError:
+            pass
+        return frozenset(found)
+
+
+def _key(name: str) -> str:
+    """An expression for a line that gives the key `instance` this name."""
+    literal = re.sub(r"([^\w\s-])", r"\\\1", name)
+    return f"""instance["']?[[:space:]]*:[[:space:]]*["']?{literal}(["',}}[:space:]]|$)"""

@@ -1,0 +1,132 @@
+"""Which manifests a command is about: the selected ones of the work tree, and the base's beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.manifests import base, changed
+from reconciler.manifests.history import History
+from reconciler.manifests.load import check_globs, load, matches
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is to be planned.
+
+    desired: the selected instances. every: all that is declared. base: what the base declares of the
+    same ones, None without a base or where its manifests are invalid. commit: the base's, "" for none.
+    globs: the selection. only: the names that are looked at at all, None for all. notes: for the plan.
+    """
+
+    desired: Desired
+    every: Desired
+    directory: Path
+    base: Desired | None = None
+    commit: str = ""
+    globs: Sequence[str] = ()
+    only: frozenset[str] | None = None
+    notes: tuple[str, ...] = ()
+
+    def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
+        """The same, of these instances alone."""
+        names = frozenset(one.name for one in instances)
+        return replace(self, desired=_with_creds_owners(Desired(instances), self.every), only=names)
+
+    def looks_at(self, instance: str) -> bool:
+        """Whether an instance of the server is looked at that no manifest declares."""
+        if any(one.name == instance for one in self.every.instances):
+            return False  # it was not selected
+        return matches(instance, self.globs) and (self.only is None or instance in self.only)
+
+    def check(self, others: Collection[str]) -> None:
+        """Raises ReconcilerError for a glob that matches nothing. others: instances that were read."""
+        check_globs(self.every, self.globs, others)
+
+    @property
+    def history(self) -> History:
+        """What git knows of these manifests."""
+        return History(self.directory, self.every)
+
+    def declares(self, instance: str) -> bool:
+        """Whether these manifests or the base's declare an instance."""
+        declared = [*self.every.instances, *(self.base.instances if self.base else ())]
+        return any(one.name == instance for one in declared)
+
+    @property
+    def fleet(self) -> int:
+        """How many bots all manifests declare."""
+        return sum(len(one.bots) for one in self.every.instances)
+
+
+def read(
+    directory: Path, globs: Sequence[str], changed_since: str | None = None, ref: str | None = None
+) -> Wanted:
+    """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
+
+    changed_since: a commit; only what changed since then is wanted. ref: the base.
+    """
+    every = load(directory, origins=False)
+    selected = Desired(tuple(one for one in every.instances if matches(one.name, globs)))
+    wanted = Wanted(selected, every, directory, globs=tuple(globs))
+    if changed_since is not None:
+        selected = changed.since(changed_since, directory, selected)
+        gone = _gone(base.read(changed_since, directory, "--changed-since").desired, every)
+        only = {one.name for one in selected.instances} | gone
+        wanted = replace(wanted, desired=selected, only=frozenset(only))
+    if ref is not None:
+        wanted = _with_base(wanted, base.read(ref, directory, "--base"))
+    return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
+
+
+def _gone(before: Desired, every: Desired) -> set[str]:
+    """The instances that were declared and are not any more."""
+    return {one.name for one in before.instances} - {one.name for one in every.instances}
+
+
+def _with_base(wanted: Wanted, found: base.Base) -> Wanted:
+    if found.invalid:
+        note = f"the manifests of {found.commit[:12]} are invalid, so every change counts as this one's: "
+        return replace(wanted, commit=found.commit, notes=(*wanted.notes, note + found.invalid))
+    if not found.desired.instances:  # of a repository that begins, everything is new
+        return replace(wanted, commit=found.commit)
+    chosen = tuple(
+        one
+        for one in found.desired.instances
+        if matches(one.name, wanted.globs) and (wanted.only is None or one.name in wanted.only)
+    )
+    before = _with_creds_owners(Desired(chosen), found.desired)
+    return replace(wanted, commit=found.commit, base=before)
+
+
+def _with_creds_owners(selected: Desired, every: Desired) -> Desired:
+    """The selected instances, and with them the owning instances of the credentials that they share."""
+    names = {instance.name for instance in selected.instances}
+    owners = {bot.creds_owner for instance in selected.instances for bot in instance.bots} - names
+    return replace(selected, creds_owners=tuple(one for one in every.instances if one.name in owners))
+
+
+def both(one: Desired, other: Desired) -> Desired:
+    """What a fetch reads for two plans: every instance of either, with the credentials that either names."""
+    there = {each.name: each for each in one.instances}
+    mine = [_both(each, there.pop(each.name, None)) for each in other.instances]
+    owners = {each.name: each for each in (*one.creds_owners, *other.creds_owners)}
+    return replace(
+        other,
+        instances=tuple(sorted([*mine, *there.values()], key=lambda each: each.name)),
+        creds_owners=tuple(owners.values()),
+    )
+
+
+def _both(mine: DesiredInstance, other: DesiredInstance | None) -> DesiredInstance:
+    if other is None or other == mine:
+        return mine
+    names = {each.name for each in mine.credentials}
+    return replace(
+        mine,
+        bots=(*mine.bots, *other.bots),
+        credentials=(*mine.credentials, *(each for each in other.credentials if each.name not in names)),
+        settings=mine.settings or other.settings,
+    )

@@ -1,0 +1,30 @@
+"""The stages one after another, for a Request of the command line: load, fetch, plan, apply.
+
+With --sandbox the embedded server runs around them. Prints nothing and decides nothing about bots.
+
+request     the options of a command as one value
+planning    load, fetch and plan
+stages      the server of a request, apply, and the file of --out
+embedded    the server of --sandbox
+"""
+
+from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
+from reconciler.pipeline.planning import desired, plan, wanted
+from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.stages import apply, log_nothing, out, planned, restored, server
+
+__all__ = [
+    "SANDBOX_FILE",
+    "Request",
+    "apply",
+    "check_owner",
+    "desired",
+    "log_nothing",
+    "out",
+    "plan",
+    "planned",
+    "restored",
+    "seeds",
+    "server",
+    "wanted",
+]

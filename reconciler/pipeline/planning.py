@@ -1,0 +1,199 @@
+"""The plan of a request: the manifests against the server, or what a pull request adds to that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler import saved
+from reconciler.domain import markers, signals, versions
+from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.observed import Observed, RemoteBot
+from reconciler.domain.plan import Plan, Prune, Verb
+from reconciler.evolution.client import Client, Server
+from reconciler.evolution.confirming import misplaced
+from reconciler.evolution.fetch import fetch
+from reconciler.manifests import secrets
+from reconciler.manifests import wanted as manifests
+from reconciler.manifests.load import matches
+from reconciler.manifests.wanted import Wanted, both
+from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
+from reconciler.plan import effect, matching
+from reconciler.plan.limits import deletes, exceeded
+from reconciler.plan.options import Options
+from reconciler.plan.planner import make
+from reconciler.saved import binding
+
+
+def wanted(request: Request, changed_since: str | None = None, base: str | None = None) -> Wanted:
+    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError."""
+    check_owner(request)
+    saved.key()  # signs the plan at the end: a bad key is an error now
+    found = manifests.read(Path(request.bots), request.instance, changed_since, base)
+    if request.scope == DECLARED:
+        found.check(())
+    return found
+
+
+def desired(request: Request) -> Desired:
+    """What the selected manifests declare. Raises ReconcilerError."""
+    found = wanted(request)
+    found.check(())
+    return found.desired
+
+
+def plan(
+    request: Request,
+    server: Server,
+    wanted: Wanted,
+    reviewed: Sequence[Plan] = (),
+    *,
+    applies: bool = False,
+) -> Plan:
+    """Read the server and compare. Raises ReconcilerError.
+
+    With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
+    changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
+    """
+    keys = secrets.keys(wanted.desired, keys_of(request))
+    planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
+    others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
+
+    async def run() -> Plan:
+        async with Client(server) as client:
+            observed = await fetch(client, planner.read, planner.needs_settings, keys, others)
+            wanted.check(observed.instances.keys())
+            made = planner.make(observed)
+            if any(change.unkept for change in made.changes()):
+                version = versions.recognized(await client.version() or "")
+                observed = replace(observed, version=version)
+                made = planner.make(observed)
+            if not (problems := await misplaced(client, made)):
+                return made
+            return planner.make(observed.without(problems))
+
+    made = signals.run(run())
+    made = replace(made, server=address(request, server), server_name=server_name(request))
+    for each in reviewed:
+        binding.check_same_server(each, made)
+        binding.check_owner(each, made.owner)
+    return made
+
+
+def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted:
+    """The manifests with the secret values of bots' fields, and with what they do not declare any more."""
+    read = keys_of(request)
+    desired = secrets.filled(wanted.desired, read)
+    if wanted.base is None:
+        former = effect.of_reviewed(reviewed, desired)
+        return replace(wanted, desired=replace(desired, former=former))
+    former = effect.former(wanted.base, desired)
+    with suppress(ManifestError):  # the base's key may be wrong: that is not this change's
+        wanted = replace(wanted, base=secrets.filled(wanted.base, read))
+    return replace(wanted, desired=replace(desired, former=former))
+
+
+class _Planner:
+    """Makes the plan of what was read; of a pull request its effect."""
+
+    def __init__(self, request: Request, wanted: Wanted, reviewed: Sequence[Plan], *, applies: bool) -> None:
+        self._wanted, self._request, self._reviewed = wanted, request, reviewed
+        self._history = wanted.history
+        self._options = Options(
+            owner=request.owner,
+            replace=request.replace,
+            prune=Prune(request.prune),
+            unseen=applies and not reviewed,
+            fleet=wanted.fleet,
+            max_deletes=request.max_deletes,
+            max_delete_share=request.max_delete_share,
+            allowed=frozenset(request.allow_deletes),
+            needs_keys=applies,
+        )
+        self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
+        self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
+
+    @property
+    def read(self) -> Desired:
+        """What is to be read."""
+        return (
+            self._declared[0] if self._wanted.base is None else both(self._wanted.base, self._wanted.desired)
+        )
+
+    def needs_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
+        """Whether an instance's settings are read."""
+        if instance.name in self._wanted.desired.former:
+            return True
+        owner, replaces = self._request.owner, self._request.replace
+        mine = [each[instance.name] for each in self._by_name if instance.name in each]
+        return any(matching.needs_settings(one, bots, owner, replace=replaces) for one in mine)
+
+    def make(self, observed: Observed) -> Plan:
+        """The plan. Raises ReconcilerError."""
+        desired, base, options = self._wanted.desired, self._wanted.base, self._options
+        options = replace(options, foreign=self._foreign(observed), commit=self._history.commit)
+        if self._reviewed:
+            ids = {name: instance.id for name, instance in observed.instances.items()}
+            options = replace(options, review=effect.review(self._reviewed, ids))
+        if base is None:
+            made = make(desired, observed, options)
+        else:
+            free = replace(options, max_deletes=None)
+            before = make(base, observed, free)
+            whole = make(desired, observed, free)
+            added = effect.of_plans(before, whole)
+            made = make(desired, observed, replace(options, review=added))
+            if (more := effect.needed(made, whole, added)) is not added:
+                made = make(desired, observed, replace(options, review=more))
+            made = effect.marked(made, before, whole, effect.alike(base, desired))
+        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+
+    def _foreign(self, observed: Observed) -> Callable[[str], str]:
+        """Why an undeclared instance may be another repository's. Looks only at those that have our bots."""
+        request, history = self._request, self._history
+        reviewed = {c.instance for plan in self._reviewed for c in plan.changes() if c.verb is Verb.DELETE}
+        unknown = {
+            name
+            for name, one in observed.instances.items()
+            if any(markers.name_of(str(bot.fields.get("description", "")), request.owner) for bot in one.bots)
+            and not self._wanted.declares(name)
+            and name not in reviewed
+            and not (request.known_instance and matches(name, request.known_instance))
+        }
+        unknown -= history.named(unknown)
+        why = (
+            "no manifest or commit of this repository names the instance: another repository may use the "
+            f"owner {request.owner} too. Give each repository an owner of its own, or pass --known-instance"
+        )
+        if history.is_shallow:
+            why = (
+                "no manifest names the instance, and in a shallow clone nobody knows whether a commit did: "
+                "fetch all commits, with fetch-depth: 0 at actions/checkout, or pass --known-instance"
+            )
+        return lambda name: why if name in unknown else ""
+
+
+def check_deletes(request: Request, made: Plan) -> None:
+    """Raises ReconcilerError when a saved plan deletes what may not be deleted."""
+    gone = list(deletes(made))
+    if gone and request.prune == Prune.NEVER:
+        raise ReconcilerError(
+            f"nothing was done: prune is `never`, and the plan deletes {len(gone)}: plan again, or pass "
+            "--prune reviewed."
+        )
+    if made.approved:
+        return
+    # An instance with nothing but deletes may be one that no manifest declares: there the share is of all
+    # bots, which a plan does not say.
+    declared = {
+        one.name
+        for one in made.instances
+        if one.in_sync or any(c.verb is not Verb.DELETE for c in one.changes)
+    }
+    fleet = 100 * len(gone)
+    found = exceeded(made.instances, declared, fleet, request.max_deletes, request.max_delete_share)
+    if found:
+        raise ReconcilerError("nothing was done: " + "; ".join(found) + ".")

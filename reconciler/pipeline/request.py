@@ -1,0 +1,79 @@
+"""The options of a command as one value, and what the stages read from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from reconciler.domain import markers
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Prune
+from reconciler.evolution.client import Client, Server
+from reconciler.manifests import secrets
+from reconciler.pipeline.embedded import salt
+from reconciler.saved import binding
+
+ALL, DECLARED = SCOPES = ("all", "declared")
+"""Which instances of the server are looked at."""
+
+_SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The options that plan and apply share, by their names.
+
+    Commands that call the server but do not plan have only the options without a default.
+    """
+
+    bots: str
+    instance: tuple[str, ...]
+    url: str | None
+    api_key: str | None = field(repr=False)
+    sandbox: bool
+    allow_http: bool
+    owner: str
+    concurrency: int
+    timeout: float
+    server_name: str = ""
+    replace: bool = False
+    prune: str = Prune.REVIEWED.value
+    scope: str = "all"
+    known_instance: tuple[str, ...] = ()
+    max_deletes: int = 0
+    max_delete_share: int = 0
+    allow_deletes: tuple[str, ...] = ()
+    format: str = "text"
+    out: str | None = None
+
+
+def check_owner(request: Request) -> None:
+    """Raises ReconcilerError for an owner that cannot stand in a marker."""
+    if not markers.OWNER.fullmatch(request.owner):
+        raise ReconcilerError(
+            "the name of the owner is invalid: use 1 to 32 letters, digits, dots, dashes and underscores, at "
+            "least one of them a letter, and begin with a letter or a digit."
+        )
+
+
+def address(request: Request, server: Server) -> str:
+    """The server's address, as a plan has it."""
+    return binding.SANDBOX if request.sandbox else Client(server).bound
+
+
+def server_name(request: Request) -> str:
+    """The server's name; "" for the embedded server, whatever the environment says.
+
+    Raises ReconcilerError for an invalid name.
+    """
+    if request.server_name and not _SERVER_NAME.fullmatch(request.server_name):
+        raise ReconcilerError(
+            "the name of the server is invalid: use 1 to 64 letters, digits, dots, dashes and underscores, "
+            "and begin with a letter or a digit."
+        )
+    return "" if request.sandbox else request.server_name
+
+
+def keys_of(request: Request) -> secrets.Read:
+    """How the keys of credentials are read. The embedded server stores keys, so it gets placeholders."""
+    return secrets.placeholders(salt()) if request.sandbox else secrets.read

@@ -1,0 +1,140 @@
+"""Around a plan: the server that runs, the plan that is applied, and the file that it is saved to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from reconciler import saved
+from reconciler.apply import applier
+from reconciler.domain import files, signals
+from reconciler.domain.desired import Desired
+from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.plan import Of, Plan, Prune
+from reconciler.domain.results import Result, Results
+from reconciler.domain.text import near, quoted
+from reconciler.evolution.client import Client, Server
+from reconciler.manifests import git, secrets
+from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
+from reconciler.pipeline.planning import check_deletes, plan, wanted
+from reconciler.pipeline.request import Request, address, keys_of, server_name
+from reconciler.saved import binding
+
+
+@contextmanager
+def server(request: Request, desired: Desired) -> Iterator[Server]:
+    """The server of the request. The embedded one runs for the length of the block."""
+    log_nothing()
+    if request.sandbox:
+        from reconciler.sandbox import Sandbox  # noqa: PLC0415  slow to import
+
+        make_home()
+        with Sandbox(SANDBOX_FILE) as embedded:
+            embedded.seed(seeds(desired))
+            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+        return
+    if not request.url:
+        raise ReconcilerError(
+            "no server is given: set EVOLUTION_API_URL or --url, or try --sandbox, the embedded server."
+        )
+    if not request.api_key:
+        raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
+    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+
+
+@contextmanager
+def planned(
+    request: Request, saved_plan: str | None, reviewed: Sequence[str]
+) -> Iterator[tuple[Server, Plan]]:
+    """The plan to apply, and its server: made now, or read from a file."""
+    if saved_plan is None:
+        seen = [saved.read_plan(Path(file)) for file in reviewed]
+        found = wanted(request)
+        with server(request, found.desired) as running:
+            yield running, plan(request, running, found, seen, applies=True)
+        return
+    if reviewed or request.instance or request.replace:
+        raise ReconcilerError(
+            "a saved plan is applied as it is: remove --reviewed, --instance and --replace."
+        )
+    made = saved.read_plan(Path(saved_plan))
+    binding.check_owner(made, request.owner)
+    check_deletes(request, made)
+    secrets.check(made, keys_of(request))
+    with server(request, Desired(())) as running:
+        binding.check_server(made, address(request, running), server_name(request))
+        yield running, made
+
+
+@contextmanager
+def restored(request: Request, instances: Sequence[str]) -> Iterator[tuple[Server, Plan]]:
+    """The plan that puts back what these instances lost, and its server. Raises ReconcilerError."""
+    request = replace(request, prune=Prune.NEVER)
+    found = wanted(request)
+    declared = {one.name: one for one in found.every.instances}
+    for name in instances:
+        if name not in declared:
+            raise ReconcilerError(f"no manifest declares the instance {quoted(name)}{near(name, declared)}.")
+    chosen = tuple(declared[name] for name in dict.fromkeys(instances))
+    found = found.only_these(chosen)
+    with server(request, found.desired) as running:
+        made = plan(request, running, found, applies=True)
+        lost = {change.instance for change in made.changes() if change.of is Of.BOT and change.verb.creates}
+        whole = [one.name for one in made.instances if one.problem is None and one.name not in lost]
+        if whole:
+            raise ReconcilerError(
+                f"{', '.join(map(quoted, whole))} lacks no bot: `reconciler plan` shows what else differs."
+            )
+        yield running, made
+
+
+def apply(
+    request: Request,
+    server: Server,
+    made: Plan,
+    on_result: Callable[[Result], None],
+    stop: applier.Stop,
+    on_bug: Callable[[Exception], object],
+) -> Results:
+    """Make the plan's calls until a stop is asked for. Makes no call when there is nothing to do.
+
+    on_result, on_bug: see applier.apply.
+    """
+    if not made.writes:
+        return Results(())
+
+    async def run() -> Results:
+        async with Client(server) as client:
+            return await applier.apply(client, made, keys_of(request), on_result, stop, on_bug)
+
+    return signals.run(run())
+
+
+Save = Callable[..., None]
+"""Writes a plan, and its results if given, to the file of --out."""
+
+
+@contextmanager
+def out(request: Request) -> Iterator[Save]:
+    """The file of --out, opened before anything else is done. Raises ReconcilerError."""
+    if request.out is None:
+        yield lambda made, results=None: None
+        return
+    if request.out in {"-", "/dev/stdout"}:
+        raise ReconcilerError(
+            f"--out {request.out} is not a file: name a file, or use --format json for stdout."
+        )
+
+    def save(made: Plan, results: Results | None = None) -> None:
+        saved.write(file, made, results, commit=git.commit(Path(request.bots)))
+
+    with files.Replacement(Path(request.out)) as file:
+        yield save
+
+
+def log_nothing() -> None:
+    """Drop what libraries log, tracebacks included: what matters comes as an error."""
+    logging.getLogger().addHandler(logging.NullHandler())
