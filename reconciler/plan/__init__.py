@@ -8,6 +8,7 @@ differ      what differs, field by field
 order       writes in an order that the server accepts; by a simulation, with cycles, claims and parking
 changes     what the plan says, and steps: what it calls
 settings, credentials, rotations, limits: their part of a plan
+located     where the differences are declared
 """
 
 __all__ = ["credentials", "differ", "limits", "matching", "options", "parking", "planner", "settings"]

@@ -32,6 +32,7 @@ from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.limits import check_deletes
+from reconciler.plan.located import located
 from reconciler.plan.matching import match
 from reconciler.plan.options import Options
 
@@ -59,7 +60,7 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
         for name, draft in drafts.items()
     ]
     check_deletes(plans, options.max_deletes, options.max_delete_share)
-    return Plan(observed.server, options.owner, tuple(plans))
+    return located(Plan(observed.server, options.owner, tuple(plans)), desired)
 
 
 def _reviewed(given: Inputs) -> Draft:
