@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -18,7 +19,7 @@ from reconciler.domain.errors import ManifestError, OutputError, ReconcilerError
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.render import findings, github, markdown, text, values
+from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
 
 if TYPE_CHECKING:
@@ -59,8 +60,7 @@ def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: st
     elif format == "markdown":
         click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
     else:
-        width = get_terminal_size().columns if sys.stdout.isatty() else 120
-        click.echo(text.plan(made, paint=_paint(), width=width), nl=False, color=_color())
+        click.echo(text.plan(made, paint=_paint(), width=_width()), nl=False, color=_color())
 
 
 def results(
@@ -72,7 +72,8 @@ def results(
     elif format == "markdown":
         click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
     elif ended.results:
-        click.echo("\n" + text.results(ended, paint=_paint()), nl=False, color=_color())
+        shown = outcomes.results(ended, paint=_paint(), width=_width())
+        click.echo("\n" + shown, nl=False, color=_color())
     problems(made)
 
 
@@ -91,7 +92,7 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
     except Exception as error:
         gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
         failures.append(OutputError("cannot write the output: Broken pipe.") if gone else error)
-        click.echo(text.results(how), nl=False, err=True)
+        click.echo(outcomes.results(how), nl=False, err=True)
     for each in failures:
         failure.tell(each)
     if how.signal is not None:
@@ -153,7 +154,12 @@ def agree(made: Plan, format: str) -> None:
         raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError("nothing was applied: pass --yes to apply changes without a terminal.")
-    if not click.confirm(f"\nApply these changes to {safe.inert(safe.line(made.server))}?", err=True):
+    *dangers, asked = (safe.inert(line) for line in effects.question(made, made.server))
+    for line in ["", *dangers]:
+        click.echo("\n".join(wrap(line, _width())), err=True)
+    if not click.confirm(
+        "\n".join(wrap(asked, _width() - len(" [y/N]: "), break_long_words=False)), err=True
+    ):
         raise ReconcilerError("nothing was applied.")
 
 
@@ -214,6 +220,11 @@ def _shows(signs: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _width() -> int:
+    """The columns of the terminal; of other outputs as many as read well."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
 def _color() -> bool:

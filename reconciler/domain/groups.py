@@ -51,11 +51,16 @@ Key = tuple[object, ...]
 
 def groups(plan: Plan) -> tuple[Group, ...]:
     """Every change of the plan in exactly one group: the smallest groups first, then in the plan's order."""
+    return grouped(plan.changes())
+
+
+def grouped(changes: Iterable[Change]) -> tuple[Group, ...]:
+    """The same of changes that are given in the order of a plan."""
     members: dict[Key, list[Change]] = {}
     shown: dict[Key, Change] = {}
     moves: dict[tuple[str, Of, str, str], Key] = {}
     deletes = []
-    for change in plan.changes():
+    for change in changes:
         if change.other and change.verb is Verb.DELETE:
             deletes.append(change)
             continue
@@ -225,9 +230,9 @@ def folder(names: Iterable[str], plan: Plan) -> str:
     return path if path != "/" and inside == wanted else ""
 
 
-def ranges(names: Iterable[str]) -> list[str]:
-    """Names with those that count up as one: `loja-001…038`. In the order of their numbers."""
-    found: list[str] = []
+def ranges(names: Iterable[str]) -> list[tuple[str, int]]:
+    """Names, those that count up as one: `loja-001…038`, with how many they are; in their numbers' order."""
+    found: list[tuple[str, int]] = []
     run: list[tuple[str, str, str]] = []
     for parts in [*sorted({_parts(name) for name in names}, key=_order), None]:
         if run and (parts is None or not _follows(run[-1], parts)):
@@ -256,8 +261,8 @@ def _follows(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     return str(int(one[1]) + 1).zfill(len(one[1])) == other[1]
 
 
-def _shown(run: Sequence[tuple[str, str, str]]) -> list[str]:
+def _shown(run: Sequence[tuple[str, str, str]]) -> list[tuple[str, int]]:
     if len(run) < _RUN:
-        return ["".join(parts) for parts in run]
+        return [("".join(parts), 1) for parts in run]
     (before, first, after), last = run[0], run[-1][1]
-    return [f"{before}{first}{after}…{last}{after}"]
+    return [(f"{before}{first}{after}…{last}{after}", len(run))]

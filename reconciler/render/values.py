@@ -11,7 +11,7 @@ from difflib import SequenceMatcher
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI, Type, Value
-from reconciler.domain.plan import FieldChange, InstancePlan, Verb
+from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
 from reconciler.plan import differ
 from reconciler.saved.unshown import unshown
 
@@ -44,6 +44,34 @@ def word(verb: Verb) -> str:
 def clip(text: str, room: int) -> str:
     """The text, or as much of it as `room` characters hold."""
     return text if len(text) <= max(room, 1) else text[: max(room - 1, 0)] + "…"
+
+
+NOTES = {
+    "undeclared": "no longer declared, so it goes back to the default",
+    "edited": "edited on the server since the last apply: this line will be overwritten",
+}
+"""What people read for the note of a field."""
+
+_PLACES = 2  # that are named
+
+
+def about(change: Change, origins: Sequence[str], alike: Sequence[Change]) -> str:
+    """Why a change is made, and where it is declared. alike: the changes that it stands for."""
+    text = safe.line(change.reason)
+    if change.verb is Verb.MOVE and len(alike) == 1 and change.other not in change.reason:
+        text += f", from {safe.line(change.other)}"
+    # For a change that is written the name is enough; for a report the reader needs to find the bot.
+    ids = [id for id in change.ids if id not in change.reason and id != change.label]
+    if ids and not change.verb.writes and len(alike) == 1:
+        text += f" (id {safe.line(', '.join(ids))})"
+    return f"{text} ({places(origins)})" if origins else text
+
+
+def places(origins: Sequence[str]) -> str:
+    """Where something is declared: the places, or how many they are and the first."""
+    if len(origins) <= _PLACES:
+        return ", ".join(map(safe.line, origins))
+    return f"{len(origins)} places, the first {safe.line(origins[0])}"
 
 
 # -- on one line -------------------------------------------------------------------------------

@@ -221,13 +221,15 @@ def test_the_same_problem_is_one() -> None:
     ],
 )
 def test_ranges(names: list[str], shown: list[str]) -> None:
-    assert ranges(names) == shown
+    found = ranges(names)
+    assert [text for text, _ in found] == shown
+    assert sum(number for _, number in found) == len(names)
 
 
 @given(st.lists(st.integers(0, 120)))
 def test_no_name_is_lost_in_a_range(numbers: list[int]) -> None:
     found: set[str] = set()
-    for part in ranges(f"n{number}" for number in numbers):
+    for part, _ in ranges(f"n{number}" for number in numbers):
         first, _, last = part.removeprefix("n").partition("…")
         found |= {f"n{number}" for number in range(int(first), int(last or first) + 1)}
     assert found == {f"n{number}" for number in numbers}
