@@ -187,7 +187,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     streams.check()
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
         if request.format == "text":
-            terminal.plan(made, request.format)
+            terminal.plan(made, request.format, asks=made.writes and not yes)
         if made.writes and not yes:
             terminal.agree(made, request.format)
         with stopping() as stop:

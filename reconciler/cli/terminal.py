@@ -53,14 +53,17 @@ def warnings(found: Sequence[Warning], format: str) -> None:
         click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
 
 
-def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
-    """Show a plan. max_chars, more: see render.markdown."""
+def plan(
+    made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "", asks: bool = False
+) -> None:
+    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
     if format == "json":
         click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
         click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
     else:
-        click.echo(text.plan(made, paint=_paint(), width=_width()), nl=False, color=_color())
+        shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
+        click.echo(shown, nl=False, color=_color())
 
 
 def results(
@@ -154,12 +157,11 @@ def agree(made: Plan, format: str) -> None:
         raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError("nothing was applied: pass --yes to apply changes without a terminal.")
-    *dangers, asked = (safe.inert(line) for line in effects.question(made, made.server))
-    for line in ["", *dangers]:
-        click.echo("\n".join(wrap(line, _width())), err=True)
-    if not click.confirm(
-        "\n".join(wrap(asked, _width() - len(" [y/N]: "), break_long_words=False)), err=True
-    ):
+    width = _width()
+    for line in ["", *text.ending(made, width)]:
+        click.echo(safe.inert(line), err=True)
+    asked = "\n".join(wrap(effects.question(made), width - len(" [y/N]: "), break_long_words=False))
+    if not click.confirm(safe.inert(asked), err=True):
         raise ReconcilerError("nothing was applied.")
 
 

@@ -25,8 +25,8 @@ class DesiredBot:
     creds_owner: the instance that owns the credential, None for the bot's own instance.
     ignored: ids of lint rules that do not apply to this bot.
     origins: where each declared key comes from, by the manifest's name of it.
-    traces: the same in short, by the API's name of a field, for those that another file than `at` declares
-    or that have variables.
+    traces: the same in short, by the API's name of a field, for those that another file than `at` or a
+    folder's file declares, or that have variables.
     """
 
     name: str

@@ -14,7 +14,7 @@ _OTHER_NAMES = {"openaiCreds": "openaiCredsId", "fallback": "fallbackId"}
 
 
 def traces(origins: Mapping[str, Origin], own: str) -> Mapping[str, Trace]:
-    """The traces of the values that another file than `own` declares, or that have variables."""
+    """The traces of values that another file than `own` or a folder's file declares, or with variables."""
     found: dict[str, Trace] = {}
     for name, origin in origins.items():
         places = _places(origin, own)
@@ -33,7 +33,7 @@ def _places(origin: Origin, own: str) -> tuple[str, ...]:
 def _place(origin: Origin, node: Node, own: str) -> str:
     if tag(node) == "!file":
         return os.path.normpath(origin.source.folder / str(node.value))
-    if origin.source.file == own:
+    if origin.source.file == own and not origin.layer.startswith("folder"):
         return ""
     at = origin.source.at(node)
     return f"{at.file}:{at.line}"

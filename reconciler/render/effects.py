@@ -6,12 +6,11 @@ The sentences have no text from a manifest or a server.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Verb
-from reconciler.render.values import count
 
 _CATCH_ALL = frozenset({"all", "none"})
 
@@ -141,11 +140,10 @@ def _after(change: Change) -> Mapping[str, Value | None] | None:
     return {**(_before(change) or {}), **{field.name: field.after for field in change.fields}}
 
 
-def question(plan: Plan, server: str) -> Sequence[str]:
-    """What is asked before an apply: what is dangerous, a sentence each, then the question."""
+def question(plan: Plan) -> str:
+    """What is asked before an apply."""
     writing = [change for change in plan.changes() if change.verb.writes and not is_left(change)]
-    where = {one.name for one in plan.instances if one.steps}
-    asked = (
-        f"Apply {count(len(writing), 'change')} to {count(len(where), 'instance')} of {safe.line(server)}?"
-    )
-    return [*(f"{sentence}." for sentence in dangers(plan)), asked]
+    where = sum(bool(one.steps) for one in plan.instances)
+    changes = "1 change" if len(writing) == 1 else f"{len(writing)} changes"
+    instances = "1 instance" if where == 1 else f"{where} instances"
+    return f"Apply {changes} to {instances} of {safe.line(plan.server)}?"

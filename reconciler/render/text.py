@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from reconciler.domain import safe
 from reconciler.domain.groups import Group, groups, problems
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
-from reconciler.render import calls, summary
+from reconciler.render import calls, effects, summary
 from reconciler.render.change import FIELD, change, sentence, wrapped
 from reconciler.render.summary import Also, listed, radius
 from reconciler.render.values import Paint, count, plain
@@ -22,14 +22,19 @@ _UNMANAGED = 3  # unmanaged bots that are shown, where there are more than one m
 _NAMES = 70  # columns for the names of instances
 
 
-def plan(plan: Plan, *, paint: Paint = plain, width: int = 100) -> str:
-    """The counts, then what differs; the counts again at the end of a long text. width: of the terminal."""
+def plan(plan: Plan, *, paint: Paint = plain, width: int = 100, dangers: bool = True) -> str:
+    """The counts, then what differs; at the end what is dangerous, and after a long text the counts again.
+
+    width: of the terminal. dangers: False where a question that follows says what is dangerous.
+    """
     head = list(wrapped(summary.counts(plan), width, "  "))
     shown = [*(paint(line, "bold") for line in head), *_remarks(plan, paint, width)]
     also = summary.also(plan)
     for section in _sections(plan):
         shown += ["", *_section(section, plan, also, paint, width)]
     shown += _asides(plan, width)
+    if dangers and (found := ending(plan, width)):
+        shown += ["", *(paint(line, "red") for line in found)]
     if len(shown) > _SCREEN:
         shown += ["", *(paint(line, "bold") for line in head)]
     return safe.inert("\n".join(shown) + "\n")
@@ -55,6 +60,14 @@ def _remarks(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
         yield from wrapped(safe.line(note), width, "  ")
 
 
+def ending(plan: Plan, width: int) -> list[str]:
+    """What is dangerous, a sentence each."""
+    shown = [line for said in effects.dangers(plan) for line in wrapped(f"{said}.", width, "  ")]
+    if names := effects.silenced(plan):
+        shown += wrapped(f"Without a bot that answers: {listed(names, _NAMES)}", width, "  ")
+    return shown
+
+
 def _asides(plan: Plan, width: int) -> Iterator[str]:
     """What has nothing to do with what an apply does, in few lines."""
     if said := summary.before(plan):
@@ -70,9 +83,9 @@ def _asides(plan: Plan, width: int) -> Iterator[str]:
         most = len(found) if len(found) <= _UNMANAGED + 1 else _UNMANAGED
         for each in found[:most]:
             facts = ", ".join(summary.known_by(each))
-            yield from wrapped(
-                f"  ? {safe.line(each.label)} on {safe.line(each.instance)}: {facts}", width, FIELD
-            )
+            described = each.before is not None and each.before.fields.get("description")
+            id_ = "" if described else f" (id {safe.line(each.label)})"
+            yield from wrapped(f"  ? {safe.line(each.instance)}: {facts}{id_}", width, FIELD)
         if len(found) > most:
             yield f"    and {len(found) - most} more"
 

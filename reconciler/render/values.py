@@ -13,6 +13,7 @@ from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI, Type, Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
 from reconciler.plan import differ
+from reconciler.render import effects
 from reconciler.saved.unshown import unshown
 
 _CONTEXT = 2  # unchanged lines around a changed one
@@ -52,12 +53,14 @@ NOTES = {
 }
 """What people read for the note of a field."""
 
-_PLACES = 2  # that are named
+_PLACES, _LINES = 2, 6  # files and lines that are named
 
 
 def about(change: Change, origins: Sequence[str], alike: Sequence[Change]) -> str:
     """Why a change is made, and where it is declared. alike: the changes that it stands for."""
     text = safe.line(change.reason)
+    if any(map(effects.becomes_catch_all, alike)):
+        text += "; it answers every message of its number from now on"
     if change.verb is Verb.MOVE and len(alike) == 1 and change.other not in change.reason:
         text += f", from {safe.line(change.other)}"
     # For a change that is written the name is enough; for a report the reader needs to find the bot.
@@ -68,9 +71,16 @@ def about(change: Change, origins: Sequence[str], alike: Sequence[Change]) -> st
 
 
 def places(origins: Sequence[str]) -> str:
-    """Where something is declared: the places, or how many they are and the first."""
-    if len(origins) <= _PLACES:
-        return ", ".join(map(safe.line, origins))
+    """Where something is declared: the files with their lines, or how many places and the first."""
+    lines: dict[str, list[str]] = {}
+    for origin in origins:
+        file, colon, line = origin.rpartition(":")
+        is_line = bool(colon) and line.isdecimal()
+        lines.setdefault(file if is_line else origin, []).extend([line] if is_line else [])
+    if len(lines) <= _PLACES and len(origins) <= _LINES:
+        return ", ".join(
+            safe.line(f"{file}:{','.join(each)}" if each else file) for file, each in lines.items()
+        )
     return f"{len(origins)} places, the first {safe.line(origins[0])}"
 
 

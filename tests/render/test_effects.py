@@ -72,7 +72,9 @@ def test_a_move_is_one() -> None:
         ),
     )
     assert list(effects.dangers(made)) == ["1 bot moves to another number, and its open sessions end"]
-    assert effects.question(made, "https://x")[-1] == "Apply 1 change to 2 instances of https://x?"
+    assert (
+        effects.question(replace(made, server="https://x")) == "Apply 1 change to 2 instances of https://x?"
+    )
 
 
 @pytest.mark.parametrize(
@@ -116,12 +118,9 @@ def test_numbers_that_lose_their_last_bot(changes: tuple[Change, ...], answering
     assert effects.silenced(made) == ["loja"] * is_one
 
 
-def test_the_question_says_what_is_dangerous() -> None:
-    made = plan(change(Verb.DELETE), change(Verb.UPDATE, bot="b"), in_sync=1)
-    assert effects.question(made, "https://x") == [
-        "1 bot is deleted, and its open sessions end.",
-        "Apply 2 changes to 1 instance of https://x?",
-    ]
+def test_the_question() -> None:
+    made = plan(change(Verb.DELETE), change(Verb.UPDATE, bot="b"), change(Verb.CONFLICT, bot="c"), in_sync=1)
+    assert effects.question(made) == "Apply 2 changes to 1 instance of http://127.0.0.1:8080?"
 
 
 def test_what_is_stuck() -> None:

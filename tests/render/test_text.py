@@ -216,7 +216,7 @@ def test_counts_come_first(made: Plan, line: str) -> None:
         ),
         pytest.param(
             Change("loja", "", Verb.UNMANAGED, "nothing declares it", ids=("cm7",)),
-            "\n  ? cm7 on loja: nothing declares it\n",
+            "\n  ? loja: nothing declares it (id cm7)\n",
             id="unmanaged",
         ),
         pytest.param(
@@ -234,7 +234,7 @@ def test_counts_come_first(made: Plan, line: str) -> None:
     ],
 )
 def test_a_change(shown: Change, expected: str) -> None:
-    _, _, _, got = text.plan(plan(shown), width=88).split("\n", 3)
+    _, _, _, got = text.plan(plan(shown), width=88, dangers=False).split("\n", 3)
     assert dedent(got) == dedent(expected).lstrip("\n")
 
 
@@ -276,7 +276,7 @@ def test_an_instance() -> None:
           ! problem: no such instance⏎
 
         1 unmanaged bot on 1 instance, never written to:
-          ? cm1 on loja␇: a reason
+          ? loja␇: a reason (id cm1)
         """)
 
 
@@ -318,6 +318,7 @@ def test_colours_only_when_asked() -> None:
     assert "\x1b[31m  - menu  delete\x1b[0m: a reason" in coloured
     assert "\x1b[33m  ~ menu  update\x1b[0m: a reason" in coloured
     assert "\x1b[31m- a\x1b[0m" in coloured
+    assert "\x1b[31m1 bot is deleted, and its open sessions end.\x1b[0m" in coloured
     assert unstyled(coloured) == text.plan(made)
     ended = Results((Result(change(Verb.CREATE), Outcome.FAILED),))
     assert unstyled(outcomes.results(ended, paint=paint)) == outcomes.results(ended)
@@ -384,7 +385,9 @@ def test_credentials_and_settings_beside_the_bots() -> None:
         "Plan: 1 to create, 1 credential to rotate, settings of 1 instance to write, 2 in sync; "
         "1 old credential kept"
     )
-    assert rest == dedent("""\
+    rest, _, ending = rest.partition("\n\n1 credential")
+    assert ending == " is rotated: its old key is deleted once nothing uses it.\n"
+    assert rest + "\n" == dedent("""\
         Credentials: 1 different.
 
         loja  (2 in sync; credential main different)
@@ -516,6 +519,18 @@ def test_a_plan_of_forty_fits_a_screen() -> None:
     assert "    and 9 more" in lines
 
 
+def test_what_is_dangerous_stands_at_the_end() -> None:
+    """Right above the question, which follows it."""
+    made = plan(replace(change(Verb.DELETE), before=RemoteBot("cm1", {"enabled": True})))
+    assert text.plan(made).splitlines()[-4:] == [
+        "",
+        "1 bot is deleted, and its open sessions end.",
+        "1 number loses the last bot that answers.",
+        "Without a bot that answers: loja",
+    ]
+    assert "sessions" not in text.plan(made, dangers=False)
+
+
 def test_a_long_plan_ends_with_its_counts() -> None:
     made = plan(*(change(Verb.UPDATE, ("expire", 1, n), bot=f"b{n}") for n in range(30)))
     lines = text.plan(made).splitlines()
@@ -535,7 +550,7 @@ def test_an_unmanaged_bot_is_shown_by_what_a_person_knows() -> None:
     made = plan(Change("loja", "", Verb.UNMANAGED, "it carries no marker", ("cm7",), before=bot))
     assert text.plan(made, width=120).splitlines()[2:] == [
         "1 unmanaged bot on 1 instance, never written to:",
-        '  ? cm7 on loja: "Vendas␛ antigas", keyword equals "1", gpt-4o, disabled, since 2024-05-01',
+        '  ? loja: "Vendas␛ antigas", keyword equals "1", gpt-4o, disabled, since 2024-05-01',
     ]
 
 
