@@ -72,10 +72,11 @@ def main() -> None:
 @BOTS
 @click.option(
     "--format",
-    type=click.Choice(["text", "github"]),
+    type=click.Choice(["text", "github", "json", "sarif"]),
     default="text",
     show_default=True,
-    help="Print text for people, or commands that make GitHub show each on its line of the diff.",
+    help="Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
+    "SARIF for code scanning.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
@@ -103,13 +104,14 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
     try:
         desired = load(Path(bots))
     except ManifestError as error:
-        if format != "github":
+        if format == "text":
             raise
-        terminal.invalid(error)
+        terminal.invalid(error, format)
         return 1
     warnings = lint.lint(desired, server)
     terminal.warnings(warnings, format)
-    terminal.valid(desired)
+    if format in {"text", "github"}:
+        terminal.valid(desired)
     return 1 if strict and warnings else 0
 
 

@@ -15,7 +15,7 @@ import click
 from reconciler.cli import failure
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired
-from reconciler.domain.errors import ManifestError, OutputError, ReconcilerError
+from reconciler.domain.errors import ManifestError, OutputError, Problem, ReconcilerError
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
@@ -37,20 +37,37 @@ def valid(desired: Desired) -> None:
     click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
-def invalid(error: ManifestError) -> None:
-    """Print the errors of the manifests so that GitHub puts them on the lines of the diff."""
-    click.echo(github.problems(error.problems), nl=False)
+def invalid(error: ManifestError, format: str) -> None:
+    """Print the errors of the manifests in a format for programs."""
+    if format == "github":
+        click.echo(github.problems(error.problems), nl=False)
+    else:
+        click.echo(_findings(error.problems, (), format), nl=False)
 
 
 def warnings(found: Sequence[Warning], format: str) -> None:
     """Print the warnings about the manifests."""
-    if format == "github":
+    from reconciler.render import warnings
+
+    if format in {"json", "sarif"}:
+        click.echo(_findings((), found, format), nl=False)
+    elif format == "github":
         click.echo(github.warnings(found), nl=False)
+        if found:
+            click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
     else:
-        for warning in found:
-            click.echo(safe.inert(safe.line(str(warning))), err=True)
-    if found:
-        click.echo(f"{values.count(len(found), 'warning')} in the manifests.", err=True)
+        click.echo(warnings.text(found), err=True, nl=False)
+
+
+def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str) -> str:
+    """Everything, as JSON or as SARIF."""
+    from reconciler import __version__, lint
+    from reconciler.render import warnings
+
+    if format == "json":
+        return warnings.json(problems, found)
+    titles = {rule.id: rule.title for rule in lint.RULES}
+    return warnings.sarif(problems, found, titles, __version__)
 
 
 def plan(

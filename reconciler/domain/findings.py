@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain.errors import Position
@@ -28,11 +28,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Warning:
-    """What one rule says of one place. text: a sentence with whom it is about and what to do."""
+    """What one rule says of one place. text: a sentence with whom it is about and what to do.
+
+    remark: the sentence without whom it is about: warnings with the same one are the same to a reader.
+    """
 
     at: Position
     rule: str
     text: str
+    remark: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         return f"{self.at}: warning: {self.text} [{self.rule}]"

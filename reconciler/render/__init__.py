@@ -15,4 +15,5 @@ __all__ = [
     "text",
     "updated",
     "values",
+    "warnings",
 ]

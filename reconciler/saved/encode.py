@@ -86,9 +86,14 @@ def _with_checksum(document: Mapping[str, object]) -> Document:
 def _dump(document: Document, key: bytes | None) -> str:
     if key is not None:
         document = {**document, "signature": signature(document, key)}
+    return printed(document)
+
+
+def printed(value: object) -> str:
+    """The value as indented JSON that is safe to print, ending with a newline."""
     # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
     # command to GitHub's runner anywhere in a log. Both occur in texts only; the values do not change.
-    return indented(document).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+    return indented(value).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
 
 
 def indented(value: object, line: str = "\n") -> str:
