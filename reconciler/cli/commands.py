@@ -92,10 +92,11 @@ main.params += command.main_options()
 @BOTS
 @click.option(
     "--format",
-    type=click.Choice(["text", "github"]),
+    type=click.Choice(["text", "github", "json", "sarif"]),
     default="text",
     show_default=True,
-    help="Print text for people, or commands that make GitHub show each on its line of the diff.",
+    help="Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
+    "SARIF for code scanning.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
@@ -124,13 +125,14 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
     try:
         desired = load(Path(bots))
     except ManifestError as error:
-        if format != "github":
+        if format == "text":
             raise
-        terminal.invalid(error)
+        terminal.invalid(error, format)
         return 1
     warnings = lint.lint(desired, server, rules)
     terminal.warnings(warnings, format)
-    terminal.valid(desired)
+    if format in {"text", "github"}:
+        terminal.valid(desired)
     return 1 if any(strict or warning.error for warning in warnings) else 0
 
 
@@ -219,7 +221,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         request = replace(request, **given)
     with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
         if request.format == "text":
-            terminal.plan(made, request.format)
+            terminal.plan(made, request.format, asks=made.writes and not yes)
         if made.writes and not yes:
             terminal.agree(made, request.format)
         with stopping() as stop:

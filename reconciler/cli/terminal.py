@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -14,11 +15,11 @@ import click
 from reconciler.cli import failure
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired
-from reconciler.domain.errors import ManifestError, OutputError, ReconcilerError
+from reconciler.domain.errors import ManifestError, OutputError, Problem, ReconcilerError
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.render import findings, github, markdown, text, values
+from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
 
 if TYPE_CHECKING:
@@ -36,34 +37,50 @@ def valid(desired: Desired) -> None:
     click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
-def invalid(error: ManifestError) -> None:
-    """Print the errors of the manifests so that GitHub puts them on the lines of the diff."""
-    click.echo(github.problems(error.problems), nl=False)
+def invalid(error: ManifestError, format: str) -> None:
+    """Print the errors of the manifests in a format for programs."""
+    if format == "github":
+        click.echo(github.problems(error.problems), nl=False)
+    else:
+        click.echo(_findings(error.problems, (), format), nl=False)
 
 
 def warnings(found: Sequence[Warning], format: str) -> None:
     """Print the warnings about the manifests."""
-    if format == "github":
+    from reconciler.render import warnings
+
+    if format in {"json", "sarif"}:
+        click.echo(_findings((), found, format), nl=False)
+    elif format == "github":
         click.echo(github.warnings(found), nl=False)
+        if found:
+            click.echo(f"{warnings.counted(found)} in the manifests.", err=True)
     else:
-        for warning in found:
-            click.echo(safe.inert(safe.line(str(warning))), err=True)
-    if found:
-        levels = ("error", "warning")
-        counts = [(sum(warning.level == level for warning in found), level) for level in levels]
-        counted = " and ".join(values.count(number, level) for number, level in counts if number)
-        click.echo(f"{counted} in the manifests.", err=True)
+        click.echo(warnings.text(found), err=True, nl=False)
 
 
-def plan(made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "") -> None:
-    """Show a plan. max_chars, more: see render.markdown."""
+def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str) -> str:
+    """Everything, as JSON or as SARIF."""
+    from reconciler import __version__, lint
+    from reconciler.render import warnings
+
+    if format == "json":
+        return warnings.json(problems, found)
+    titles = {rule.id: rule.title for rule in lint.RULES}
+    return warnings.sarif(problems, found, titles, __version__)
+
+
+def plan(
+    made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "", asks: bool = False
+) -> None:
+    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
     if format == "json":
         click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
         click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
     else:
-        width = get_terminal_size().columns if sys.stdout.isatty() else 120
-        click.echo(text.plan(made, paint=_paint(), width=width), nl=False, color=_color())
+        shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
+        click.echo(shown, nl=False, color=_color())
 
 
 def results(
@@ -75,7 +92,8 @@ def results(
     elif format == "markdown":
         click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
     elif ended.results:
-        click.echo("\n" + text.results(ended, paint=_paint()), nl=False, color=_color())
+        shown = outcomes.results(ended, paint=_paint(), width=_width())
+        click.echo("\n" + shown, nl=False, color=_color())
     problems(made)
 
 
@@ -94,7 +112,7 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
     except Exception as error:
         gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
         failures.append(OutputError("cannot write the output: Broken pipe.") if gone else error)
-        click.echo(text.results(how), nl=False, err=True)
+        click.echo(outcomes.results(how), nl=False, err=True)
     for each in failures:
         failure.tell(each)
     if how.signal is not None:
@@ -103,15 +121,7 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
 
 def problems(made: Plan) -> None:
-    """Say how many problems the plan has, which may have gone to a file, and which limits it exceeds."""
-    for limit in made.limits:
-        click.echo(f"Error: nothing is deleted: {safe.inert(safe.line(limit))}.", err=True)
-    if made.limits:
-        click.echo(
-            f"To delete them in this plan and no other, pass --allow-deletes {made.approval}, or in a pull "
-            f"request add the label allow-deletes-{made.approval}.",
-            err=True,
-        )
+    """Say how many problems the plan has, which may have gone to a file."""
     if made.problems:
         click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
 
@@ -162,11 +172,12 @@ def agree(made: Plan, format: str) -> None:
     """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
     if format != "text":
         raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
-    _ask(
-        f"\nApply these changes to {safe.inert(safe.line(made.server))}?",
-        "nothing was applied",
-        "apply changes",
-    )
+    width = _width()
+    asked = "\n".join(wrap(effects.question(made), width - len(" [y/N]: "), break_long_words=False))
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        for line in ["", *text.ending(made, width)]:
+            click.echo(safe.inert(line), err=True)
+    _ask(asked, "nothing was applied", "apply changes")
 
 
 def agree_to_switch(dry: SwitchReport, server: str) -> None:
@@ -183,7 +194,7 @@ def agree_to_switch(dry: SwitchReport, server: str) -> None:
 def _ask(question: str, not_done: str, task: str) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise ReconcilerError(f"{not_done}: pass --yes to {task} without a terminal.")
-    if not click.confirm(question, err=True):
+    if not click.confirm(safe.inert(question), err=True):
         raise ReconcilerError(f"{not_done}.")
 
 
@@ -253,6 +264,11 @@ def _shows(signs: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _width() -> int:
+    """The columns of the terminal; of other outputs as many as read well."""
+    return get_terminal_size().columns if sys.stdout.isatty() else 120
 
 
 def _color() -> bool:

@@ -10,6 +10,7 @@ __all__ = [
     "errors",
     "files",
     "findings",
+    "groups",
     "hidden",
     "keys",
     "kinds",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Value
-from reconciler.domain.origins import Origin
+from reconciler.domain.origins import Origin, Trace
 
 Fields = Mapping[str, Value]
 """Fields of a bot by the API's names, in the order of the kind's table."""
@@ -25,6 +25,8 @@ class DesiredBot:
     creds_owner: the instance that owns the credential, None for the bot's own instance.
     ignored: ids of lint rules that do not apply to this bot.
     origins: where each declared key comes from, by the manifest's name of it.
+    traces: the same in short, by the API's name of a field, for those that another file than `at` or a
+    folder's file declares, or that have variables.
     """
 
     name: str
@@ -36,6 +38,7 @@ class DesiredBot:
     creds_owner: str | None = None
     ignored: frozenset[str] = frozenset()
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+    traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class DesiredSettings:
     fields: of the kind's table of settings. creds: the name of a credential of the instance's own.
     fallback: the name of the bot that answers when no other does, "" for none.
     merge_jids: ignoreJids are added to those that the server has, instead of replacing them.
-    origins: where each declared key comes from.
+    origins: where each declared key comes from. traces: as of a bot.
     """
 
     fields: Fields
@@ -86,6 +89,7 @@ class DesiredSettings:
     fallback: str | None = None
     merge_jids: bool = False
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
+    traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain.errors import Position
@@ -30,13 +30,15 @@ class Finding:
 class Warning:
     """What one rule says of one place. text: a sentence with whom it is about and what to do.
 
-    error: the repository made the rule an error.
+    error: the repository made the rule an error. remark: the sentence without whom it is about: warnings with
+    the same one are the same to a reader.
     """
 
     at: Position
     rule: str
     text: str
     error: bool = False
+    remark: str = field(default="", compare=False)
 
     @property
     def level(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from reconciler.domain.errors import Position
 
@@ -69,3 +69,14 @@ class Origin(Protocol):
     def at(self) -> Position:
         """The place of the value."""
         ...
+
+
+class Trace(NamedTuple):
+    """Where a value comes from, in short: what is kept of an Origin when the files' nodes are not.
+
+    places: `bots/_defaults.yaml:14`, the path of a `!file`, or "" for the bot's own place; one for the whole
+    value, or one for each text of a list. variables: the names of those that are used in it.
+    """
+
+    places: tuple[str, ...]
+    variables: tuple[str, ...] = ()

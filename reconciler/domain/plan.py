@@ -109,6 +109,9 @@ class Change:
     moves; else "".
     unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
     nothing but the reason.
+    origins: where the declared values come from that differ: `bots/_defaults.yaml:14`, or a file of
+    `!file`. Of a create, and where that is not known, none. vars: the values of the variables that are used
+    in them, so that texts that differ in nothing else are the same to a reader.
     """
 
     instance: str
@@ -123,6 +126,8 @@ class Change:
     of: Of = Of.BOT
     other: str = ""
     unkept: tuple[str, ...] = field(default=(), compare=False)
+    origins: tuple[str, ...] = field(default=(), compare=False)
+    vars: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def digest(self) -> str:
@@ -227,6 +232,8 @@ class InstancePlan:
     id: the server's id of the instance, "" where it has no row that says it.
     credentials: the standing of each declared credential, by name. unverified: why the key of one is not
     available, by name; no digest is over that, as it is not about the server.
+    manifest: the file that declares it, "" where that is not known. answering: how many of the bots that are
+    in sync, or not planned, may answer: those that are not declared `enabled: false`.
     """
 
     name: str
@@ -237,6 +244,8 @@ class InstancePlan:
     credentials: Mapping[str, Standing] = field(default_factory=dict)
     unverified: Mapping[str, str] = field(default_factory=dict)
     id: str = ""
+    manifest: str = field(default="", compare=False)
+    answering: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) 
                 seen[at, id(remark.subject)] += 1
                 places.setdefault((at, rule.id, nth), []).append((instance, remark))
     warnings = [
-        Warning(at, rule, f"{_whose(at, remarks)}: {remarks[0][1].text}")
+        Warning(at, rule, f"{_whose(at, remarks)}: {remarks[0][1].text}", remark=remarks[0][1].text)
         for (at, rule, _), remarks in places.items()
     ]
     return [

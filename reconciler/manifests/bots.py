@@ -19,6 +19,7 @@ from reconciler.domain.text import near, quoted
 from reconciler.manifests.layer import CREDENTIAL, Part, over
 from reconciler.manifests.scope import Scope
 from reconciler.manifests.source import Origin, Source
+from reconciler.manifests.traces import traces
 from reconciler.yaml import Node
 
 Error = tuple[Source, Node, str]
@@ -86,16 +87,18 @@ def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
     values = bot.values
     creds = values.get("openaiCreds")
     creds_owner, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
+    at = bot.source.at(bot.key)
     return DesiredBot(
         name=name,
         fields=hidden.fields(OPENAI.fields, {name: values[name] for name in OPENAI.fields if name in values}),
         creds=creds,
-        at=bot.source.at(bot.key),
+        at=at,
         previously=values.get("previously", ()),
         on_drift=values.get("onDrift", "update"),
         creds_owner=creds_owner,
         ignored=ignored.union(values.get("silence", ())),
         origins=bot.origins,
+        traces=traces(bot.origins, at.file),
     )
 
 

@@ -19,6 +19,7 @@ from reconciler.manifests.clashes import clashes
 from reconciler.manifests.layer import EMPTY, Layer, over
 from reconciler.manifests.messages import misnamed
 from reconciler.manifests.scope import Scope
+from reconciler.manifests.traces import traces
 from reconciler.manifests.variables import VARIABLE
 from reconciler.yaml import MappingNode
 
@@ -107,11 +108,13 @@ def _settings(scope: Scope) -> DesiredSettings | None:
         message = f"the instance has no bot {quoted(fallback)}{near(fallback, bots)} to fall back to"
         scope.report(origin.source, origin.value, f'{message}: write the name of one, or "" for none')
     jids = part.origins.get("ignoreJids")
+    at = source.at(key)
     return DesiredSettings(
         fields=hidden.fields(OPENAI.settings, {n: values[n] for n in OPENAI.settings if n in values}),
-        at=source.at(key),
+        at=at,
         creds=values.get("openaiCreds"),
         fallback=fallback,
         merge_jids=jids is not None and isinstance(jids.value, MappingNode),
         origins=part.origins,
+        traces=traces(part.origins, at.file),
     )

@@ -11,6 +11,7 @@ removal     what nothing declares any more, and moves: what appears on another i
 effect      what a pull request changes, apart from what is to be done without it
 settings, credentials, rotations, limits: their part of a plan
 switch      the plan of `disable` and `enable`, which know no manifest
+located     where the differences are declared
 """
 
 __all__ = [

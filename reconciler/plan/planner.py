@@ -36,6 +36,7 @@ from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.limits import approval, exceeded
+from reconciler.plan.located import located
 from reconciler.plan.matching import Matches, match
 from reconciler.plan.options import Options
 from reconciler.plan.removal import TOO_MUCH, with_former
@@ -75,12 +76,13 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
     plans = []
     for name, seen in sorted(observed.instances.items()):
         if name in drafts:
-            made = replace(drafts[name].plan(credentials, left, taken, options), id=seen.id)
-            if name in declared or (made := _of_undeclared(made)).changes:
-                plans.append(made)
+            one = replace(drafts[name].plan(credentials, left, taken, options), id=seen.id)
+            if name in declared or (one := _of_undeclared(one)).changes:
+                plans.append(one)
         elif name in declared:
             plans.append(InstancePlan(name, problem=seen.problem))
-    return Plan(observed.server, options.owner, tuple(plans), notes=_notes(observed, declared))
+    made = Plan(observed.server, options.owner, tuple(plans), notes=_notes(observed, declared))
+    return located(made, desired)
 
 
 def _inputs(

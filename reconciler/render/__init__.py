@@ -4,4 +4,17 @@ Everything from a server or a manifest is escaped by `domain.safe`. Reads no fil
 knows no importer and no lint.
 """
 
-__all__ = ["explain", "findings", "github", "imported", "markdown", "switched", "text", "updated", "values"]
+__all__ = [
+    "effects",
+    "explain",
+    "findings",
+    "github",
+    "imported",
+    "markdown",
+    "outcomes",
+    "switched",
+    "text",
+    "updated",
+    "values",
+    "warnings",
+]

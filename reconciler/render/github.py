@@ -1,4 +1,7 @@
-"""Errors and warnings of manifests as GitHub's workflow commands, which put each on its line of the diff."""
+"""Errors and warnings of manifests as GitHub's workflow commands, which put each on its line of the diff.
+
+GitHub shows ten of a kind in a step. Where there are more, the tenth says how many, and the log has them.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,47 @@ from typing import TYPE_CHECKING
 
 from reconciler.domain import safe
 from reconciler.domain.errors import Position, Problem
+from reconciler.render.warnings import grouped, others
 
 if TYPE_CHECKING:
     from reconciler.domain.findings import Warning
 
+MOST = 10
+"""Commands of a kind that GitHub shows in a step."""
+
 
 def problems(problems: Sequence[Problem]) -> str:
     """A command for each, in their order. Files are named as they are given: from the repository's root."""
-    return "".join(_command("error", problem.at, "Manifest", problem.message) for problem in problems)
+    return _within(
+        "error",
+        [(_command("error", each.at, "Manifest", each.message), str(each)) for each in problems],
+    )
 
 
 def warnings(warnings: Sequence[Warning]) -> str:
-    """The same for warnings, with the rule as their title."""
-    return "".join(_command(warning.level, warning.at, warning.rule, warning.text) for warning in warnings)
+    """The same for warnings, with the rule as their title; one for the same remark at many places."""
+    found = grouped(warnings)
+    return "".join(
+        _within(
+            level,
+            [
+                (_command(level, each.at, each.rule, each.text + others(number)), f"{each}{others(number)}")
+                for each, number in found
+                if each.level == level
+            ],
+        )
+        for level in ("error", "warning")
+    )
+
+
+def _within(kind: str, found: Sequence[tuple[str, str]]) -> str:
+    """As many commands as GitHub shows; the others as plain lines of the log."""
+    if len(found) <= MOST:
+        return "".join(command for command, _ in found)
+    shown, rest = found[: MOST - 1], found[MOST - 1 :]
+    more = f"::{kind} title=Manifest::{len(rest)} more {kind}s are in the log of this step.\n"
+    lines = [f"{safe.inert(safe.line(line))}\n" for _, line in rest]
+    return "".join([*(command for command, _ in shown), more, *lines])
 
 
 def _command(kind: str, at: Position, title: str, text: str) -> str:

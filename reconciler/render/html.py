@@ -27,9 +27,9 @@ def code(text: str, room: int | None = None) -> str:
     return f"<code>{(shown if room is None else clip(shown, room)).translate(_ENTITIES)}</code>"
 
 
-def opened(summary: str, body: str) -> str:
-    """The beginning of a folded block, which `closed` ends."""
-    return f"<details>\n<summary>{summary}</summary>\n{body}"
+def opened(summary: str, body: str, *, unfolded: bool = False) -> str:
+    """The beginning of a block that can be folded, which `closed` ends."""
+    return f"<details{' open' if unfolded else ''}>\n<summary>{summary}</summary>\n{body}"
 
 
 def closed(start: str, diffs: Sequence[str]) -> str:

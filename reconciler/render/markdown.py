@@ -8,15 +8,15 @@ workflow command, should the text be printed to a job's log.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from reconciler.domain import safe
 from reconciler.domain.errors import ReconcilerError
-from reconciler.domain.plan import Change, FieldChange, InstancePlan, Plan, Verb
+from reconciler.domain.groups import Group, grouped, groups, problems
+from reconciler.domain.plan import Change, FieldChange, Of, Plan, Verb
 from reconciler.domain.results import Outcome, Results
-from reconciler.render import text, values
-from reconciler.render.html import code, folded, opened, size, table
+from reconciler.render import calls, effects, outcomes, summary, values
+from reconciler.render.html import code, fitting, folded, opened, size, table
 from reconciler.render.page import NAME, Block, Diff, page
 from reconciler.render.values import count
 
@@ -26,89 +26,86 @@ COMMENT = 65_536
 SUMMARY = 1024 * 1024
 """Bytes that a job's summary holds."""
 
-LEAST = 4096
+LEAST = 6144
 """The smallest page, in bytes: the counts and the digest are always on it."""
 
-_STANDS_OUT = (Verb.DELETE, Verb.REPLACE, Verb.ROTATE, Verb.ADOPT, Verb.BLOCKED, Verb.CONFLICT)
-_WARNINGS = {
-    Verb.DELETE: "Open sessions of deleted bots are lost.",
-    Verb.REPLACE: "Open sessions of replaced bots are lost.",
-    Verb.ROTATE: "The old key of a rotated credential is deleted once nothing uses it.",
-    Verb.ADOPT: "Adopted bots were created by somebody else; the manifests take them over.",
-    Verb.BLOCKED: "Blocked changes were not reviewed and are not applied.",
-    Verb.CONFLICT: "Bots in conflict are left as they are.",
-}
-_PROBLEM = "Instances with a problem are left as they are."
-_COLUMNS = (Verb.CREATE, Verb.UPDATE, Verb.ADOPT, Verb.REPLACE, Verb.DELETE, Verb.CONFLICT)
+_ORDER = (
+    *(Verb.DELETE, Verb.REPLACE, Verb.MOVE, Verb.ROTATE, Verb.ADOPT, Verb.BLOCKED, Verb.CONFLICT),
+    *(Verb.CREATE, Verb.UPDATE, Verb.SWITCHED_OFF, Verb.ORPHAN, Verb.FORGET, Verb.WITHDRAWN, Verb.UNMANAGED),
+)
+"""The order of groups. Creates and updates are as one: the smallest group is the first."""
+
 _CAUSES = {"": "", "drift": " · drift", "pending": " · pending", "both": " · drift and pending"}
-_SIDES = {Verb.CREATE: (("after",), slice(1, None)), Verb.DELETE: (("before",), slice(1))}
+_SIDES = {
+    Verb.CREATE: (("after",), slice(1, None)),
+    Verb.MOVE: (("after",), slice(1, None)),
+    Verb.DELETE: (("before",), slice(1)),
+}
 _INLINE = 120  # characters of a value in a table; what is longer is shown as a diff
 _LINE = 240  # characters of a diff's line, beyond which it is cut where nothing changes
 _SENTENCE = 300  # characters of a sentence that is always shown
+_FEW, _MANY = 60, 600  # characters for the names of instances, beside a change and below it
 
 
 def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
-    """The counts, what needs attention, a table of instances, then a folded block for each bot.
+    """What happens and what is dangerous, then a folded block for each group of changes, then the rest.
 
     max_chars: the most bytes of the page. more: trusted markdown, a sentence that says where the whole plan
     is, shown when something is left out. Raises ReconcilerError when less than LEAST is left beside more.
     """
     limit, more = _limit(max_chars, more)
-    number = Counter(change.verb for change in plan.changes())
-    warnings = [_WARNINGS[verb] for verb in _STANDS_OUT if number.get(verb)]
-    broken = [instance for instance in plan.instances if instance.problem is not None]
-    rows = [
-        *(
-            _look(f"<b>{values.word(verb)}</b>", c)
-            for verb in _STANDS_OUT
-            for c in plan.changes()
-            if c.verb is verb
-        ),
-        *(_broken(instance) for instance in broken),
-        *(_unverified(*each) for each in text.unverified(plan)),
-    ]
     head = [
-        "\n".join([f"**{text.counts(plan)}**", *text.credentials(plan)]),
-        _warning([*warnings, _PROBLEM] if broken else warnings),
-        table(("", "instance", "bot", "why"), rows, limit // 4),
-        _instances(plan, limit // 4),
+        "\n".join([f"**{summary.counts(plan)}**", *summary.credentials(plan)]),
+        _warning([*_stops(effects.dangers(plan)), *_stops(effects.stuck(plan))]),
+        _sentences("limit", plan.limits, limit // 8) + _approval(plan),
+        _named("Without a bot that answers:", effects.silenced(plan)),
+        _sentences("not looked at", plan.notes, limit // 8),
     ]
-    return page(head, _blocks(plan), _foot(plan), max_chars, more)
+    return page(head, [*_blocks(plan), *_asides(plan)], _foot(plan), max_chars, more)
 
 
 def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str = "") -> str:
-    """The counts, what was not applied and why, what was applied, and a block for each bot that was not.
+    """The counts, what was not applied and why, what was applied, and a block for each change that was not.
 
     Changes that the plan itself left out, such as conflicts, count as not applied.
     """
     limit, more = _limit(max_chars, more)
-    lost = [result for result in results.results if result.outcome is not Outcome.APPLIED]
-    kept = [c for c in plan.changes() if c.verb in {Verb.BLOCKED, Verb.CONFLICT}]
-    done = [
-        (r.change.verb.value, code(r.change.instance, NAME), code(r.change.label, NAME))
-        for r in results.results
-        if r.outcome is Outcome.APPLIED
-    ]
+    ended = outcomes.alike(results)
+    kept = [group for group in groups(plan) if group.shown.verb in {Verb.BLOCKED, Verb.CONFLICT}]
     rows = [
-        *(_look(f"<b>{r.outcome}</b>: {r.change.verb}", r.change, r.detail) for r in lost),
-        *(_look(f"<b>{values.word(change.verb)}</b>", change) for change in kept),
-        *(_broken(instance) for instance in plan.instances if instance.problem is not None),
+        *(
+            (
+                f"<b>{each.outcome}</b>: {each.change.verb}",
+                *_who(each.change, each.instances),
+                _why(each.detail),
+            )
+            for each in ended
+            if each.outcome is not Outcome.APPLIED
+        ),
+        *(
+            (f"<b>{values.word(g.shown.verb)}</b>", *_who(g.shown, g.instances), _why(g.shown.reason))
+            for g in kept
+        ),
+        *(
+            ("<b>problem</b>", code(summary.listed(names, _MANY)), "", _why(why))
+            for why, names in problems(plan)
+        ),
     ]
+    done = [
+        (each.change.verb.value, *_who(each.change, each.instances))
+        for each in ended
+        if each.outcome is Outcome.APPLIED
+    ]
+    applied = sum(result.outcome is Outcome.APPLIED for result in results.results)
     head = [
-        "\n".join(f"**{line}**" for line in text.endings(results)),
+        "\n".join(f"**{line}**" for line in outcomes.endings(results)),
         _warning(["Not everything was applied."] if rows or not results.ok else []),
         table(("", "instance", "bot", "why"), rows, limit // 4),
-        folded(f"{len(done)} applied", table(("", "instance", "bot"), done, limit // 4)) if done else "",
+        folded(f"{applied} applied", table(("", "instance", "bot"), done, limit // 4)) if done else "",
     ]
-    also = {
-        (instance.name, label): said
-        for instance in plan.instances
-        for label, said in values.also(instance).items()
-    }
-    blocks = [
-        _block(change, also.get((change.instance, change.label), ()))
-        for change in (*(result.change for result in lost), *kept)
-    ]
+    lost = grouped(result.change for result in results.results if result.outcome is not Outcome.APPLIED)
+    also = summary.also(plan)
+    blocks = [_block(group, plan, summary.also_of(group, also)) for group in (*lost, *kept)]
     return page(head, blocks, _foot(plan), max_chars, more)
 
 
@@ -134,103 +131,197 @@ def _warning(sentences: Sequence[str]) -> str:
     return "\n".join(["> [!WARNING]", *(f"> {sentence}" for sentence in sentences)]) if sentences else ""
 
 
-def _look(what: str, change: Change, why: str = "") -> tuple[str, ...]:
-    return (
-        what,
-        code(change.instance, NAME),
-        code(change.label, NAME),
-        code(why or change.reason, _SENTENCE),
-    )
+def _stops(sentences: Iterator[str]) -> list[str]:
+    return [f"{sentence}." for sentence in sentences]
 
 
-def _broken(instance: InstancePlan) -> tuple[str, ...]:
-    return "<b>problem</b>", code(instance.name, NAME), "", code(instance.problem or "", _SENTENCE)
+def _sentences(what: str, sentences: Sequence[str], room: int) -> str:
+    """A paragraph of as many sentences as fit, which may hold names; the others are counted."""
+    shown = fitting([f"<b>{what}</b>: {code(sentence, _SENTENCE)}" for sentence in sentences], room)
+    if len(sentences) > len(shown):
+        shown.append(f"<b>{what}</b>: {len(sentences) - len(shown)} more")
+    return f"<p>{'<br>'.join(shown)}</p>" if shown else ""
 
 
-def _unverified(instance: str, label: str, said: str) -> tuple[str, ...]:
-    return "<b>no key</b>", code(instance, NAME), code(label, NAME), code(said, _SENTENCE)
+def _approval(plan: Plan) -> str:
+    said = summary.approval(plan)
+    how = f" <code>--allow-deletes</code> {code(plan.approval, NAME)}" if said and not plan.approved else ""
+    return f"\n<p>{said}{how}</p>" if said else ""
 
 
-def _instances(plan: Plan, room: int) -> str:
-    """A row for each instance with changes: how many of each verb. The other instances are counted."""
-    number = Counter(change.verb for change in plan.changes())
-    columns = [verb for verb in Verb if verb in _COLUMNS or number.get(verb)]
-    rows = []
-    for instance in plan.instances:
-        if instance.changes or instance.problem is not None:
-            here = Counter(change.verb for change in instance.changes)
-            cells = [str(here[verb] or "") for verb in columns]
-            problem = ", problem" if instance.problem is not None else ""
-            rows.append((code(instance.name, NAME) + problem, *cells, str(instance.in_sync or "")))
-    rest = len(plan.instances) - len(rows)
-    shown = table(("instance", *map(values.word, columns), "in sync"), rows, room)
-    if not (shown and rest):
-        return shown
-    return f"{shown}\n<p>{count(rest, 'instance')} more in sync.</p>"
+def _named(what: str, names: Sequence[str]) -> str:
+    return f"<p>{what} {code(summary.listed(names, _FEW))}</p>" if names else ""
 
 
-# -- a bot -------------------------------------------------------------------------------------
+def _who(change: Change, instances: Sequence[str]) -> tuple[str, str]:
+    return code(summary.listed(instances, _MANY)), code(change.label, NAME)
+
+
+def _why(reason: str) -> str:
+    return code(reason, _SENTENCE)
+
+
+# -- a group -----------------------------------------------------------------------------------
 
 
 def _blocks(plan: Plan) -> list[Block]:
-    """Changes that are written, with the calls of an instance where their order matters; then the others."""
-    blocks = []
-    for instance in plan.instances:
-        also = values.also(instance)
-        blocks += [_block(c, also.get(c.label, ())) for c in instance.changes if c.verb.writes]
-        if text.needs_order(instance):
-            blocks.append(_calls(instance))
-    return blocks + [_block(change) for change in plan.changes() if not change.verb.writes]
+    """The groups, what is dangerous first; then calls, where their order matters."""
+    shown = [
+        group
+        for group in groups(plan)
+        if group.shown.verb is not Verb.BEFORE
+        and not (group.shown.verb is Verb.UNMANAGED and group.shown.of is Of.BOT)
+    ]
+    also = summary.also(plan)
+    rank = {verb: number for number, verb in enumerate(_ORDER)} | {Verb.UPDATE: _ORDER.index(Verb.CREATE)}
+    shown.sort(key=lambda group: (not _is_dangerous(group), rank[group.shown.verb]))
+    alone = len(shown) == 1
+    found = [_block(group, plan, summary.also_of(group, also), unfolded=alone) for group in shown]
+    broken = [_problem(why, names, plan) for why, names in problems(plan)]
+    first = sum(_is_dangerous(group) or rank[group.shown.verb] < rank[Verb.CREATE] for group in shown)
+    ordered = [_calls(names, sentences, plan) for names, sentences in calls.lists(plan)]
+    return [*found[:first], *broken, *found[first:], *ordered]
 
 
-def _block(change: Change, also: Sequence[str] = ()) -> Block:
+def _is_dangerous(group: Group) -> bool:
+    return any(map(effects.becomes_catch_all, group.alike))
+
+
+def _block(group: Group, plan: Plan, also: Sequence[str] = (), *, unfolded: bool = False) -> Block:
     """The reason, and every field that differs: short ones in a table, long texts as diffs.
 
     also: sentences about what the calls do beyond that.
     """
-    verb = values.word(change.verb)
-    title = f"<b>{verb}</b> {code(change.instance)} / {code(change.label)}{_CAUSES[change.cause]}"
-    facts = [code(change.reason)]
-    facts += [f"declared at {code(str(change.at))}"] if change.at else []
-    facts += [f"on the server {code(id)}" for id in change.ids]
-    facts += [code(sentence) for sentence in also]
+    change = group.shown
+    title = f"<b>{values.word(change.verb)}</b> {_where(group, plan)}{_CAUSES[change.cause]}"
+    if _is_dangerous(group):
+        title += " · <b>catch-all</b>"
+    if not change.verb.writes or change.verb is Verb.ADOPT:
+        title += f": {code(change.reason, _SENTENCE)}"
+    elif group.origins:
+        title += f" · {code(values.places(group.origins), 2 * NAME)}"
     heads, sides = _SIDES.get(change.verb, (("before", "after"), slice(None)))
     long = [field for field in change.fields if _is_long(field)]
-    rows = []
-    for field in change.fields:
-        if field not in long:
-            both = [
-                values.inline(field.name, side) for side in values.distinguished(field.before, field.after)
-            ]
-            rows.append((code(field.name), *map(code, both[sides])))
-    about = f"<p>{', '.join(facts)}</p>"
-    short = table(("field", *heads), rows)
-    diffs = tuple(_diff(*each) for field in long for each in values.texts(field))
-    body = f"{about}\n{short}" if short else about
-    name = f"{code(change.instance, NAME)} / {code(change.label, NAME)}"
-    stub = f"<p><b>{verb}</b> {name} is too long to show here.</p>"
-    return Block(change.instance, opened(title, body), stub, diffs)
+    notes = any(field.note for field in change.fields if field not in long)
+    rows = [
+        (
+            code(field.name),
+            *map(code, _both(field)[sides]),
+            *([values.NOTES.get(field.note, "")] if notes else []),
+        )
+        for field in change.fields
+        if field not in long
+    ]
+    short = table(("field", *heads, *([""] if notes else [])), rows)
+    diffs = tuple(
+        _diff(*each, values.NOTES.get(field.note, "")) for field in long for each in values.texts(field)
+    )
+    body = "\n".join(filter(None, [_about(group, also), short]))
+    return Block(opened(title, body, unfolded=unfolded), f"<p>{title}</p>", diffs, len(group.alike))
+
+
+def _where(group: Group, plan: Plan) -> str:
+    """The bot and its instance, or the instances that have the same."""
+    change = group.shown
+    if len(group.alike) == 1:
+        moved = f" from {code(change.other, NAME)}" if change.verb is Verb.MOVE else ""
+        return f"{code(change.instance, NAME)} / {code(change.label, NAME)}{moved}"
+    many, folder = summary.radius(group.instances, plan)
+    where = f"{code(change.label, NAME)} on {many}"
+    if folder:
+        return f"{where}, all of {code(folder, NAME)}"
+    return where if len(group.instances) == len(plan.instances) else f"{where}: {_few(group.instances)}"
+
+
+def _few(names: Sequence[str]) -> str:
+    return code(summary.listed(names, _FEW))
+
+
+def _about(group: Group, also: Sequence[str]) -> str:
+    """What is known of the changes beside their fields."""
+    change = group.shown
+    facts = [code(change.reason)]
+    if len(group.alike) == 1:
+        facts += [f"declared at {code(str(change.at))}"] if change.at else []
+        facts += [f"on the server {code(id)}" for id in change.ids]
+    else:
+        facts.append(f"on {code(summary.listed(group.instances, _MANY))}")
+        if change.verb is Verb.MOVE:
+            facts.append(f"from {code(summary.listed([each.other for each in group.alike], _MANY))}")
+    facts += [code(sentence) for sentence in also]
+    return f"<p>{', '.join(facts)}</p>"
+
+
+def _problem(why: str, names: tuple[str, ...], plan: Plan) -> Block:
+    many = code(names[0], NAME) if len(names) == 1 else f"on {summary.radius(names, plan)[0]}"
+    title = f"<b>problem</b> {many}: {code(why, _SENTENCE)}"
+    body = f"<p>{code(why)}, on {code(summary.listed(names, _MANY))}</p>"
+    return Block(opened(title, body), f"<p>{title}</p>", (), len(names))
+
+
+def _both(field: FieldChange) -> tuple[str, str]:
+    before, after = (
+        values.inline(field.name, side) for side in values.distinguished(field.before, field.after)
+    )
+    return before, after
 
 
 def _is_long(field: FieldChange) -> bool:
     return values.is_long(field.before, _INLINE) or values.is_long(field.after, _INLINE)
 
 
-def _diff(title: str, before: Sequence[str], after: Sequence[str]) -> Diff:
+def _diff(title: str, before: Sequence[str], after: Sequence[str], note: str = "") -> Diff:
     """The diff of a text."""
     lines = (
         safe.inert(f"@@ {line} @@" if sign == "@@" else f"{sign} {line}")
         for sign, line in values.diff(before, after, _LINE)
     )
-    return Diff(title, tuple(lines))
+    return Diff(title, tuple(lines), note)
 
 
-def _calls(instance: InstancePlan) -> Block:
+def _calls(names: tuple[str, ...], sentences: Sequence[calls.Sentence], plan: Plan) -> Block:
     items = []
-    for step in instance.steps:
-        why = f": {code(step.why)}" if step.why else ""
-        items.append(f"<li>{step.call} {code(text.subject(step))}{why}</li>")
-    title = f"calls on {code(instance.name)}, in this order"
-    body = "\n".join(["<ol>", *items, "</ol>"])
-    stub = f"<p>The calls on {code(instance.name, NAME)} are too long to show here.</p>"
-    return Block(instance.name, opened(title, body), stub, is_bot=False)
+    for call, about, reason in sentences:
+        why = f": {code(reason)}" if reason else ""
+        items.append(f"<li>{call} {code(about)}{why}</li>")
+    where = code(names[0], NAME) if len(names) == 1 else f"each of {summary.radius(names, plan)[0]}"
+    title = f"calls on {where}, in this order"
+    return Block(opened(title, "\n".join(["<ol>", *items, "</ol>"])), f"<p>{title}</p>", (), 0)
+
+
+# -- what has nothing to do with what an apply does --------------------------------------------
+
+
+def _asides(plan: Plan) -> Iterator[Block]:
+    """One folded line each: what is not of this pull request, unmanaged bots, credentials not compared."""
+    if said := summary.before(plan):
+        rows = [
+            (code(values.word(g.shown.verb)), *_who(g.shown, g.instances), _why(g.shown.reason))
+            for g in groups(plan)
+            if g.shown.verb is Verb.BEFORE
+        ]
+        yield _aside(f"{said}.", table(("", "instance", "bot", "why"), rows, _ROOM))
+    if found := summary.unmanaged(plan):
+        where = len({change.instance for change in found})
+        bots = [
+            (code(c.instance, NAME), code(c.label, NAME), code(", ".join(summary.known_by(c)), _SENTENCE))
+            for c in found
+        ]
+        title = f"{count(len(found), 'unmanaged bot')} on {count(where, 'instance')}, never written to."
+        yield _aside(title, table(("instance", "id", "bot"), bots, _ROOM))
+    for missing, said, labels in summary.unverified(plan):
+        title = f"{'<b>no key</b>: ' if missing else ''}{_credentials(labels)}: {code(said, _SENTENCE)}"
+        names = summary.listed((f"{label} of {instance}" for instance, label in labels), _MANY)
+        yield _aside(title, f"<p>{code(names)}</p>")
+
+
+_ROOM = 8000  # bytes for the rows of what is folded
+
+
+def _credentials(labels: Sequence[tuple[str, str]]) -> str:
+    (instance, label), *others = labels
+    return f"{len(labels)} credentials" if others else f"{code(label, NAME)} of {code(instance, NAME)}"
+
+
+def _aside(title: str, body: str) -> Block:
+    return Block(opened(title, body), f"<p>{title}</p>", (), 0)

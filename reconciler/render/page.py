@@ -1,14 +1,13 @@
 """Parts of a page → the page, in so many bytes of UTF-8. Pure.
 
-A job's summary is measured in bytes, and a comment in characters, of which there are never more. A block that
-takes more than its share of the room is shown in part: the beginning of each of its diffs. What is left out
-is counted.
+A job's summary is measured in bytes, and a comment in characters, of which there are never more. Every block
+has a line that says what it is about; these come first. A block that takes more than its share of the rest is
+shown in part: the beginning of each of its diffs. What is left out is counted.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,24 +16,21 @@ from reconciler.render.values import count
 
 NAME = 80  # characters of a name that is always shown
 
-_NAMED = 20  # instances that are named when bots are left out,
-_NOTE = 3000  # and bytes for that
+_NOTE = 400  # bytes for what is said about what is left out
 _LEAST_SHARE = 2000  # bytes of a block that is shown in part; with less, fewer blocks are shown
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A part that is shown whole, with the beginning of its diffs, or not at all.
+    """A part that is shown whole, with the beginning of its diffs, as one line, or not at all.
 
-    start: its text up to the diffs, made by `opened`. stub: shown instead where the start alone is larger
-    than the block's share of the page.
+    start: its text up to the diffs, made by `opened`. line: the one line. changes: how many it is about.
     """
 
-    instance: str
     start: str
-    stub: str
-    diffs: tuple[Diff, ...] = ()
-    is_bot: bool = True
+    line: str
+    diffs: tuple[Diff, ...]
+    changes: int
 
     @property
     def text(self) -> str:
@@ -53,10 +49,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """A text that differs: its name, and the lines of its diff."""
+    """A text that differs: its name, the lines of its diff, and a sentence about it of our own."""
 
     title: str
     lines: tuple[str, ...]
+    note: str = ""
 
     def text(self, number: int) -> str:
         """The first lines, in a fence that none of them closes, and how many are left out."""
@@ -64,7 +61,8 @@ class Diff:
         longest = max((len(run) for line in shown for run in re.findall("`+", line)), default=0)
         fence = "`" * max(3, longest + 1)
         note = f"<p>{count(rest, 'more line')} of this diff left out.</p>"
-        diff = [f"<p>{code(self.title)}</p>", "", f"{fence}diff", *shown, fence]
+        about = f": {self.note}" if self.note else ""
+        diff = [f"<p>{code(self.title)}{about}</p>", "", f"{fence}diff", *shown, fence]
         return "\n".join([*diff, "", note] if rest else diff)
 
     def cut(self, room: int) -> str:
@@ -81,32 +79,43 @@ class Diff:
 
 
 def page(head: Sequence[str], blocks: Sequence[Block], foot: str, most: int, more: str) -> str:
-    """The whole page if it has at most `most` bytes, else as many blocks as fit.
+    """The whole page if it has at most `most` bytes, else as much of its blocks as fits.
 
-    more: a sentence that says where the whole plan is. A block that is larger than its share of the room is
-    cut to its share; what smaller blocks do not use is shared among the others.
+    more: a sentence that says where the whole plan is. The lines of blocks take half of the room at most. A
+    block that is larger than its share of the rest is cut to its share; what smaller blocks do not use is
+    shared among the others.
     """
     page = _joined([*head, *(block.text for block in blocks), foot])
     if len(page.encode()) <= most:
         return page
-    note = min((most - size(more)) // 8, _NOTE)
-    room = most - size(*head, more, foot) - note
-    share = max(_share([size(block.text) for block in blocks], room), min(_LEAST_SHARE, room))
+    room = most - size(*head, more, foot) - _NOTE
+    lines = _with_lines(blocks, room // 2)
+    room -= sum(size(block.line) for block in lines)
+    share = max(
+        _share([max(size(block.text) - size(block.line), 0) for block in lines], room),
+        min(_LEAST_SHARE, room),
+    )
     shown: list[str] = []
-    left: list[Block] = []
-    cut = 0
-    for block in blocks:
+    folded: list[Block] = []
+    cut: list[Block] = []
+    for block in lines:
+        most_here = size(block.line) + min(share, room)
         part = block.text
-        if size(part) > min(share, room):
-            part = block.cut(min(share, room))
-            cut += bool(part)
-            if not part:
-                left.append(block)
-                part = block.stub if size(block.text) > share else ""
-        if part and size(part) <= room:
-            shown.append(part)
-            room -= size(part)
-    return _joined([*head, *shown, _left_out(left, cut, note), more, foot])
+        if size(part) > most_here:
+            part = block.cut(most_here)
+            cut += [block] if part else []
+        if not part:
+            folded.append(block)
+            part = block.line
+        shown.append(part)
+        room -= size(part) - size(block.line)
+    left = blocks[len(lines) :]
+    return _joined([*head, *shown, _left_out(left, folded, cut), more, foot])
+
+
+def _with_lines(blocks: Sequence[Block], room: int) -> list[Block]:
+    """The first blocks whose lines fit into so many bytes."""
+    return list(blocks[: len(fitting([block.line for block in blocks], room))])
 
 
 def _share(sizes: Sequence[int], room: int) -> int:
@@ -118,20 +127,25 @@ def _share(sizes: Sequence[int], room: int) -> int:
     return room
 
 
-def _left_out(blocks: Sequence[Block], cut: int, room: int) -> str:
-    """How many bots of which instances are left out, and how many are shown in part."""
-    bots = Counter(block.instance for block in blocks if block.is_bot)
-    calls = sum(not block.is_bot for block in blocks)
-    parts = [f"{code(name, NAME)}: {number}" for name, number in bots.items()]
-    shown = fitting(parts[:_NAMED], room - 270)
-    if len(shown) < len(parts):
-        shown.append(f"and on {count(len(parts) - len(shown), 'instance')} more")
-    what = [f"{count(bots.total(), 'bot')} ({', '.join(shown)})"] if bots else []
-    what += [f"the calls on {count(calls, 'instance')}"] if calls else []
-    said = [f"Left out: {' and '.join(what)}."] if what else []
-    said += [f"Shown in part: {count(cut, 'bot')}."] if cut else []
+def _left_out(left: Sequence[Block], folded: Sequence[Block], cut: Sequence[Block]) -> str:
+    """How many changes are left out, are shown as a line, and are shown in part."""
+    said = []
+    if left:
+        said.append(f"Left out: {_number(left)}.")
+    if folded:
+        said.append(f"Without details: {_number(folded)}.")
+    if cut:
+        said.append(f"Shown in part: {_number(cut)}.")
     said += ["<code>reconciler show --format json</code> shows everything."]
     return f"<p><b>Too long to show in full.</b> {' '.join(said)}</p>"
+
+
+def _number(blocks: Sequence[Block]) -> str:
+    """How many changes in how many groups the blocks are about, and how many other blocks there are."""
+    about = [block.changes for block in blocks if block.changes]
+    others = len(blocks) - len(about)
+    said = [f"{count(sum(about), 'change')} in {count(len(about), 'group')}"] if about else []
+    return " and ".join([*said, *([count(others, "other block")] if others else [])])
 
 
 def _joined(parts: Iterable[str]) -> str:

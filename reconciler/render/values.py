@@ -11,8 +11,9 @@ from difflib import SequenceMatcher
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import OPENAI, Type, Value
-from reconciler.domain.plan import FieldChange, InstancePlan, Verb
+from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
 from reconciler.plan import differ
+from reconciler.render import effects
 from reconciler.saved.unshown import unshown
 
 _CONTEXT = 2  # unchanged lines around a changed one
@@ -44,6 +45,43 @@ def word(verb: Verb) -> str:
 def clip(text: str, room: int) -> str:
     """The text, or as much of it as `room` characters hold."""
     return text if len(text) <= max(room, 1) else text[: max(room - 1, 0)] + "…"
+
+
+NOTES = {
+    "undeclared": "no longer declared, so it goes back to the default",
+    "edited": "edited on the server since the last apply: this line will be overwritten",
+}
+"""What people read for the note of a field."""
+
+_PLACES, _LINES = 2, 6  # files and lines that are named
+
+
+def about(change: Change, origins: Sequence[str], alike: Sequence[Change]) -> str:
+    """Why a change is made, and where it is declared. alike: the changes that it stands for."""
+    text = safe.line(change.reason)
+    if any(map(effects.becomes_catch_all, alike)):
+        text += "; it answers every message of its number from now on"
+    if change.verb is Verb.MOVE and len(alike) == 1 and change.other not in change.reason:
+        text += f", from {safe.line(change.other)}"
+    # For a change that is written the name is enough; for a report the reader needs to find the bot.
+    ids = [id for id in change.ids if id not in change.reason and id != change.label]
+    if ids and not change.verb.writes and len(alike) == 1:
+        text += f" (id {safe.line(', '.join(ids))})"
+    return f"{text} ({places(origins)})" if origins else text
+
+
+def places(origins: Sequence[str]) -> str:
+    """Where something is declared: the files with their lines, or how many places and the first."""
+    lines: dict[str, list[str]] = {}
+    for origin in origins:
+        file, colon, line = origin.rpartition(":")
+        is_line = bool(colon) and line.isdecimal()
+        lines.setdefault(file if is_line else origin, []).extend([line] if is_line else [])
+    if len(lines) <= _PLACES and len(origins) <= _LINES:
+        return ", ".join(
+            safe.line(f"{file}:{','.join(each)}" if each else file) for file, each in lines.items()
+        )
+    return f"{len(origins)} places, the first {safe.line(origins[0])}"
 
 
 # -- on one line -------------------------------------------------------------------------------

@@ -209,6 +209,8 @@ def to_plan(document: Document) -> Plan:
             ],
             "steps": instance["steps"],
             "in_sync": instance["inSync"],
+            "manifest": instance["manifest"] or "",
+            "answering": instance["answering"],
             "problem": instance["problem"],
             "credentials": instance["credentials"],
             "unverified": instance["keyless"],

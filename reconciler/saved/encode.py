@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from json.encoder import encode_basestring_ascii
 
+from reconciler.domain.groups import Group, groups
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
@@ -85,9 +86,14 @@ def _with_checksum(document: Mapping[str, object]) -> Document:
 def _dump(document: Document, key: bytes | None) -> str:
     if key is not None:
         document = {**document, "signature": signature(document, key)}
+    return printed(document)
+
+
+def printed(value: object) -> str:
+    """The value as indented JSON that is safe to print, ending with a newline."""
     # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
     # command to GitHub's runner anywhere in a log. Both occur in texts only; the values do not change.
-    return indented(document).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+    return indented(value).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
 
 
 def indented(value: object, line: str = "\n") -> str:
@@ -126,7 +132,20 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         "summary": {verb.value: counts.get(verb, 0) for verb in Verb if verb is not Verb.ROTATE}
         | {of.value: _writes(plan, of) for of in (Of.CREDENTIAL, Of.SETTINGS)}
         | {"inSync": plan.in_sync, "problems": plan.problems},
+        "groups": [_group(group) for group in groups(plan)],
         "instances": [_instance(instance) for instance in plan.instances],
+    }
+
+
+def _group(group: Group) -> Mapping[str, object]:
+    return {
+        "of": group.shown.of.value,
+        "bot": group.shown.bot,
+        "verb": group.shown.verb.value,
+        "reason": group.shown.reason,
+        "cause": group.shown.cause,
+        "origins": group.origins,
+        "changes": [{"instance": each.instance, "label": each.label} for each in group.changes],
     }
 
 
@@ -138,8 +157,10 @@ def _instance(instance: InstancePlan) -> Mapping[str, object]:
     return {
         "name": instance.name,
         "id": instance.id or None,
+        "manifest": instance.manifest or None,
         "problem": instance.problem,
         "inSync": instance.in_sync,
+        "answering": instance.answering,
         "credentials": dict(instance.credentials),
         "keyless": dict(instance.unverified),
         "changes": [_change(change) for change in instance.changes],
@@ -160,6 +181,8 @@ def _change(change: Change) -> Mapping[str, object]:
         "before": None if change.before is None else _remote(change.before),
         "at": None if change.at is None else asdict(change.at),
         "other": change.other or None,
+        "origins": change.origins,
+        "vars": dict(change.vars),
     }
 
 

@@ -49,7 +49,7 @@ def test_a_plan_says_which_keys_are_not_at_hand(run: Run, world: World, loja: Pa
         "  ! credential cafe of cafe: its key is not compared: OPENAI_KEY_CAFE is not set",
     ]
     shown = run("plan", "--bots", loja, "--format", "markdown", "--out", "plan.json").stdout
-    assert "<td><b>no key</b></td><td><code>cafe</code></td><td><code>credential cafe</code></td>" in shown
+    assert "<code>credential cafe</code> of <code>cafe</code>: <code>its key is not compared" in shown
     assert "OPENAI_KEY_CAFE is not set" in run("show", "plan.json").stdout
 
     keys = {"OPENAI_KEY_LOJA": "sk-1", "OPENAI_KEY_CAFE": "sk-cafe-cafe"}
@@ -253,7 +253,7 @@ def test_an_old_key_that_other_settings_name_is_kept_and_said(
     key = {"OPENAI_KEY_LOJA": "sk-2"}
     applied = run("apply", "--bots", loja, "--yes", env=key)
     assert applied.exit_code == 0, applied.output
-    assert "credential main  rotate: its key is different: main@2 is created\n" in applied.stdout
+    assert "credential main  rotate: its key is different: main@2 is created (" in applied.stdout
     server.calls.clear()
     planned = run("plan", "--bots", loja, env=key)
     assert planned.stdout.splitlines()[0] == "No changes. 1 bot in sync on 1 instance; 1 old credential kept."

@@ -320,7 +320,7 @@ def test_apply_asks(
     world.instance("loja", "main")
     terminal = Terminal(start, "apply", "--bots", bots)
     shown = terminal.read(until="[y/N]: ")
-    assert f"Apply these changes to {server.url}? [y/N]: " in shown
+    assert f"Apply 2 changes to 1 instance of {server.url}? [y/N]: " in shown
     assert "\x1b[32m  + um  create\x1b[0m" in shown
     terminal.type(keys)
     assert terminal.end() == code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -83,3 +84,17 @@ def test_what_is_foreign_is_safe_to_show(run: Run, warned: Path) -> None:
         assert "is not valid in JavaScript" in shown
         assert "\n::error" not in shown
         assert "\u202e" not in shown
+
+
+@pytest.mark.parametrize("format", ["json", "sarif"])
+def test_for_programs(run: Run, warned: Path, format: str) -> None:
+    """Nothing but the document, with warnings or with errors."""
+    result = run("validate", "--format", format)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert ("regex-invalid" in result.stdout, "modle" in result.stdout) == (True, False)
+    json.loads(result.stdout)
+    (warned / "outra.yaml").write_text("bots: {a: {modle: 1}}")
+    result = run("validate", "--format", format)
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert ("regex-invalid" in result.stdout, "modle" in result.stdout) == (False, True)
+    json.loads(result.stdout)

@@ -12,6 +12,7 @@ ELEMENTS = frozenset(
 )
 """What a page of ours is made of."""
 
+_ATTRIBUTES = {("lang", "diff"), ("open", None)}
 _VOID = frozenset({"br"})
 _HARD_BREAKS = 4  # a comment keeps a paragraph's newlines; a job's summary does not
 _UNSAFE = 1 << 17  # raw HTML is let through, as on GitHub, whose sanitizer comes later
@@ -53,7 +54,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         assert tag in ELEMENTS, tag
-        assert all(pair == ("lang", "diff") or pair[0] == "colspan" for pair in attrs), attrs
+        assert all(pair in {("lang", "diff"), ("open", None)} or pair[0] == "colspan" for pair in attrs), (
+            attrs
+        )
         self.elements.append(tag)
         if tag not in _VOID:
             self._open.append(tag)

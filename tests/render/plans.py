@@ -45,6 +45,8 @@ def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:
         st.none() | text,
         st.dictionaries(text, st.sampled_from(get_args(Standing)), max_size=2),
         st.dictionaries(text, text, max_size=2),
+        manifest=text,
+        answering=st.integers(0, 2),
     ).map(_at_home)
     return st.builds(Plan, text, text, st.lists(instances, max_size=3).map(tuple))
 
@@ -71,6 +73,9 @@ def _changes(text: st.SearchStrategy[str]) -> st.SearchStrategy[Change]:
         at=st.none() | st.builds(Position, text, st.integers(1, 9), st.integers(1, 9)),
         cause=st.sampled_from(["", "drift", "pending", "both"]),
         of=st.sampled_from(Of),
+        other=st.just("") | text,
+        origins=st.lists(text, max_size=2).map(tuple),
+        vars=st.dictionaries(text, text, max_size=2),
     )
 
 

@@ -54,7 +54,7 @@ _problems = st.builds(Problem, _positions, st.text() | st.from_regex(r"(::\w+ |%
 
 
 @settings(deadline=None)
-@given(st.lists(_problems))
+@given(st.lists(_problems, max_size=github.MOST))
 def test_every_problem_is_one_command_that_says_it(problems: list[Problem]) -> None:
     lines = github.problems(problems).split("\n")
     assert lines.pop() == ""

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from reconciler.domain import safe
 from reconciler.domain.errors import Position, ReconcilerError
+from reconciler.domain.groups import grouped, groups, problems
 from reconciler.domain.kinds import Value
-from reconciler.domain.plan import Call, Change, InstancePlan, Plan, Step, Verb
+from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
-from reconciler.render import markdown, text
+from reconciler.render import calls, markdown, outcomes, summary
 from tests.render import plans
 from tests.render.gfm import Page
 from tests.render.plans import change, plan
@@ -82,24 +83,27 @@ def test_a_plan() -> None:
         **Plan: 1 to update, 1 to delete, 7 in sync; 1 unmanaged bot; 1 instance with a problem**
 
         > [!WARNING]
-        > Open sessions of deleted bots are lost.
-        > Instances with a problem are left as they are.
-
-        <table>
-        <tr><th></th><th>instance</th><th>bot</th><th>why</th></tr>
-        <tr><td><b>delete</b></td><td><code>loja</code></td><td><code>old</code></td><td><code>a reason</code></td></tr>
-        <tr><td><b>problem</b></td><td><code>gone</code></td><td></td><td><code>no such instance⏎&#64;here</code></td></tr>
-        </table>
-
-        <table>
-        <tr><th>instance</th><th>create</th><th>update</th><th>adopt</th><th>replace</th><th>delete</th><th>conflict</th><th>unmanaged</th><th>in sync</th></tr>
-        <tr><td><code>loja</code></td><td></td><td>1</td><td></td><td></td><td>1</td><td></td><td>1</td><td>2</td></tr>
-        <tr><td><code>gone</code>, problem</td><td></td><td></td><td></td><td></td><td></td><td></td><td></td><td></td></tr>
-        </table>
-        <p>1 instance more in sync.</p>
+        > 1 bot is deleted, and its open sessions end.
+        > 1 instance has a problem, and is left as it is.
 
         <details>
-        <summary><b>update</b> <code>loja</code> / <code>menu</code> · drift and pending</summary>
+        <summary><b>delete</b> <code>loja</code> / <code>old</code></summary>
+        <p><code>a reason</code>, on the server <code>cm1</code></p>
+        <table>
+        <tr><th>field</th><th>before</th></tr>
+        <tr><td><code>model</code></td><td><code>"gpt-4o"</code></td></tr>
+        </table>
+
+        </details>
+
+        <details>
+        <summary><b>problem</b> <code>gone</code>: <code>no such instance⏎&#64;here</code></summary>
+        <p><code>no such instance⏎&#64;here</code>, on <code>gone</code></p>
+
+        </details>
+
+        <details>
+        <summary><b>update</b> <code>loja</code> / <code>menu</code> · drift and pending · <code>bots/loja.yaml:7</code></summary>
         <p><code>a reason</code>, declared at <code>bots/loja.yaml:7:3</code>, on the server <code>cm1</code></p>
         <table>
         <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -123,16 +127,6 @@ def test_a_plan() -> None:
         </details>
 
         <details>
-        <summary><b>delete</b> <code>loja</code> / <code>old</code></summary>
-        <p><code>a reason</code>, on the server <code>cm1</code></p>
-        <table>
-        <tr><th>field</th><th>before</th></tr>
-        <tr><td><code>model</code></td><td><code>"gpt-4o"</code></td></tr>
-        </table>
-
-        </details>
-
-        <details>
         <summary>calls on <code>loja</code>, in this order</summary>
         <ol>
         <li>park <code>menu</code>: <code>to free its trigger</code></li>
@@ -143,8 +137,11 @@ def test_a_plan() -> None:
         </details>
 
         <details>
-        <summary><b>unmanaged</b> <code>loja</code> / <code>cm7</code></summary>
-        <p><code>it has no marker</code>, on the server <code>cm7</code></p>
+        <summary>1 unmanaged bot on 1 instance, never written to.</summary>
+        <table>
+        <tr><th>instance</th><th>id</th><th>bot</th></tr>
+        <tr><td><code>loja</code></td><td><code>cm7</code></td><td><code>it has no marker</code></td></tr>
+        </table>
 
         </details>
 
@@ -197,10 +194,10 @@ def test_a_plan() -> None:
             id="a longer fence, and commands that are none",
         ),
         pytest.param(
-            replace(change(Verb.ADOPT, ("keywordFinish", "não", "não\x1b[2J")), cause="drift"),
+            replace(change(Verb.ADOPT, ("keywordFinish", "não", "não\x1b[2J")), cause="drift", reason="why"),
             """
-            <summary><b>adopt</b> <code>loja</code> / <code>menu</code> · drift</summary>
-            <p><code>a reason</code>, on the server <code>cm1</code></p>
+            <summary><b>adopt</b> <code>loja</code> / <code>menu</code> · drift: <code>why</code></summary>
+            <p><code>why</code>, on the server <code>cm1</code></p>
             <table>
             <tr><th>field</th><th>before</th><th>after</th></tr>
             <tr><td><code>keywordFinish</code></td><td><code>"não"</code></td><td><code>"não␛[2J"</code></td></tr>
@@ -209,10 +206,10 @@ def test_a_plan() -> None:
             id="escapes that are seen",
         ),
         pytest.param(
-            replace(change(Verb.BLOCKED, ("</code>@x", "a", "b")), cause="pending"),
+            replace(change(Verb.BLOCKED, ("</code>@x", "a", "b")), cause="drift", reason="why"),
             """
-            <summary><b>blocked</b> <code>loja</code> / <code>menu</code> · pending</summary>
-            <p><code>a reason</code>, on the server <code>cm1</code></p>
+            <summary><b>blocked</b> <code>loja</code> / <code>menu</code> · drift: <code>why</code></summary>
+            <p><code>why</code>, on the server <code>cm1</code></p>
             <table>
             <tr><th>field</th><th>before</th><th>after</th></tr>
             <tr><td><code>&lt;/code&gt;&#64;x</code></td><td><code>"a"</code></td><td><code>"b"</code></td></tr>
@@ -223,18 +220,34 @@ def test_a_plan() -> None:
     ],
 )
 def test_a_bot(made: Change, block: str) -> None:
-    _, _, rest = markdown.plan(plan(made)).partition("<details>\n")
+    _, _, rest = markdown.plan(plan(made)).partition("<details open>\n")
     shown, _, _ = rest.partition("\n\n</details>")
     assert shown.replace("+ \n", "+·\n") == dedent(block).strip()
 
 
-def test_what_stands_out_comes_in_this_order() -> None:
-    made = plan(*(change(verb, bot=verb.value) for verb in Verb))
-    head, _, _ = markdown.plan(made).partition("<details>")
-    rows = re.findall("<tr><td><b>(.*?)</b>", head)
-    assert rows == ["delete", "replace", "rotate", "adopt", "blocked", "conflict"]
-    assert "<th>blocked</th>" in head
-    assert "<th>orphan</th>" in head
+def test_what_is_dangerous_comes_first() -> None:
+    """A catch-all before all else; an unmanaged bot and what is not of this pull request are folded lines."""
+    catch_all = change(Verb.CREATE, ("enabled", None, True), ("triggerType", None, "all"), bot="all")
+    made = plan(*(change(verb, bot=verb.value) for verb in Verb), catch_all)
+    shown = re.findall("<summary>(?:<b>(.*?)</b>)?(.*?)</summary>", markdown.plan(made))
+    assert [verb or line for verb, line in shown] == [
+        *(
+            "create",
+            "delete",
+            "replace",
+            "move",
+            "rotate",
+            "adopt",
+            "blocked",
+            "conflict",
+            "create",
+            "update",
+        ),
+        *("switched off", "orphan", "forget", "withdrawn"),
+        "1 change is not of this pull request: it is also planned without it, and is not made.",
+        "1 unmanaged bot on 1 instance, never written to.",
+    ]
+    assert "<code>all</code> · <b>catch-all</b>" in shown[0][1]
 
 
 def test_keys_that_are_not_at_hand_stand_out() -> None:
@@ -244,8 +257,8 @@ def test_keys_that_are_not_at_hand_stand_out() -> None:
         Plan("", "", (InstancePlan("loja", credentials={"<main>": "missing"}, unverified=unverified),))
     )
     assert (
-        "<tr><td><b>no key</b></td><td><code>loja</code></td><td><code>credential &lt;main&gt;</code></td>"
-        "<td><code>it is missing, and an apply needs its key: &#64;KEY is not set</code></td></tr>"
+        "<summary><b>no key</b>: <code>credential &lt;main&gt;</code> of <code>loja</code>: "
+        "<code>it is missing, and an apply needs its key: &#64;KEY is not set</code></summary>"
     ) in page
 
 
@@ -292,7 +305,7 @@ def test_results() -> None:
         </details>
 
         <details>
-        <summary><b>blocked</b> <code>loja</code> / <code>new</code></summary>
+        <summary><b>blocked</b> <code>loja</code> / <code>new</code>: <code>nobody reviewed it</code></summary>
         <p><code>nobody reviewed it</code>, on the server <code>cm1</code></p>
         <table>
         <tr><th>field</th><th>before</th><th>after</th></tr>
@@ -407,8 +420,7 @@ def _check(shown: str) -> Page:
 @example(plan(change(Verb.UPDATE, ("model", "", "\n" + "`" * 9), ("model", "\n", "\n    ```\n~~~\n"))))
 def test_no_plan_escapes_its_place(made: Plan) -> None:
     page = _check(markdown.plan(made, max_chars=_HUGE))
-    calls = sum(map(text.needs_order, made.instances))
-    assert page.elements.count("details") == len(list(made.changes())) + calls
+    assert page.elements.count("details") == _blocks(made)
     assert page.texts[-2].text == made.digest
 
 
@@ -416,10 +428,29 @@ def test_no_plan_escapes_its_place(made: Plan) -> None:
 @given(plans.plans(_TEXT), plans.results(_TEXT))
 def test_no_results_escape_their_place(made: Plan, ended: Results) -> None:
     page = _check(markdown.results(made, ended, max_chars=_HUGE))
-    done = [result for result in ended.results if result.outcome is Outcome.APPLIED]
-    kept = [each for each in made.changes() if each.verb in {Verb.BLOCKED, Verb.CONFLICT}]
-    blocks = len(ended.results) - len(done) + len(kept) + bool(done)
+    lost = [result.change for result in ended.results if result.outcome is not Outcome.APPLIED]
+    kept = [g for g in groups(made) if g.shown.verb in {Verb.BLOCKED, Verb.CONFLICT}]
+    blocks = len(grouped(lost)) + len(kept) + (len(lost) < len(ended.results))
     assert page.elements.count("details") == blocks
+
+
+def _blocks(made: Plan) -> int:
+    """How many blocks its page has: one for each group, and one for each of what is folded."""
+    aside = {Verb.BEFORE: 0, Verb.UNMANAGED: 0}
+    shown = 0
+    for group in groups(made):
+        verb = group.shown.verb
+        if verb is Verb.BEFORE or (verb is Verb.UNMANAGED and group.shown.of is Of.BOT):
+            aside[verb] = 1
+        else:
+            shown += 1
+    return (
+        shown
+        + sum(aside.values())
+        + len(problems(made))
+        + len(calls.lists(made))
+        + len(summary.unverified(made))
+    )
 
 
 @settings(deadline=None)
@@ -458,10 +489,14 @@ def test_no_unchanged_line_closes_its_fence(around: list[str]) -> None:
 
 
 def _large(changes: int, each: int = 10) -> Plan:
-    fields: list[tuple[str, Value | None, Value | None]] = [
-        ("maxTokens", 300, 400),
-        ("systemMessages", (_PROMPT,), (_PROMPT.replace("line 6", "linha seis, não"),)),
-    ]
+    """A plan of changes that are all different."""
+
+    def fields(number: int) -> list[tuple[str, Value | None, Value | None]]:
+        return [
+            ("maxTokens", 300, number),
+            ("systemMessages", (_PROMPT,), (_PROMPT.replace("line 6", "linha seis, não"),)),
+        ]
+
     verbs = [Verb.UPDATE, Verb.CREATE, Verb.DELETE, Verb.ADOPT, Verb.CONFLICT]
     return Plan(
         "http://127.0.0.1:8080",
@@ -470,7 +505,7 @@ def _large(changes: int, each: int = 10) -> Plan:
             InstancePlan(
                 f"loja-{n:03}",
                 tuple(
-                    replace(change(verbs[i % 5], *fields, bot=f"bot-{i}"), instance=f"loja-{n:03}")
+                    replace(change(verbs[i % 5], *fields(n), bot=f"bot-{i}"), instance=f"loja-{n:03}")
                     for i in range(each)
                 ),
             )
@@ -485,17 +520,18 @@ def test_two_thousand_changes_in_a_comment() -> None:
     shown = markdown.plan(made, more=more)
     assert time.process_time() - start < 30, "quadratic"
     assert 60_000 < len(shown.encode()) <= 65_536
-    assert shown.startswith(f"**{text.counts(made)}**\n")
-    blocks = shown.count("<details>")
-    assert blocks > 20
-    left = re.search(r"Left out: (\d+) bots \((.*)\)\. <code>", shown)
+    assert shown.startswith(f"**{summary.counts(made)}**\n")
+    whole, lines = shown.count("<details>"), shown.count("\n<p><b>delete</b>")
+    assert whole > 20
+    left = re.search(
+        r"Left out: (\d+) changes in (\d+) groups\. Without details: (\d+) changes in \d+ groups\.", shown
+    )
     assert left is not None
-    assert int(left[1]) == 2000 - blocks
+    assert left[1] == left[2]
+    assert int(left[1]) + int(left[3]) + whole == 2000
+    assert lines
     assert f"\n\n{more}\n\n{_foot(made)}" in shown
-    # What is named of each instance and what is not named adds up.
-    assert re.match(r"(<code>loja-\d+</code>: \d+, ){20}and on \d+ instances more$", left[2])
-    # The two tables, of what stands out and of instances, end with a count.
-    assert re.findall(r'<td colspan="\d+">and (\d+) more</td>', shown) == ["1100", "100"]
+    assert "> 400 bots are deleted, and their open sessions end." in shown
 
 
 def test_a_summary_holds_more() -> None:
@@ -533,7 +569,7 @@ def test_a_prompt_of_which_every_line_changed_shows_its_beginning(most: int, mor
     left = re.search(r"<p>(\d+) more lines of this diff left out\.</p>", shown)
     assert left is not None
     assert int(left[1]) + len(lines) == 5000
-    assert "Shown in part: 1 bot." in shown
+    assert "Shown in part: 1 change in 1 group." in shown
     assert more in shown
 
 
@@ -549,7 +585,7 @@ def test_several_huge_changes_share_the_page() -> None:
     large = [size for bot, size in sizes.items() if bot != "small"]
     assert min(large) > 0.9 * max(large)
     assert 60_000 < len(shown.encode()) <= 64_000
-    assert "Shown in part: 3 bots." in shown
+    assert "Shown in part: 3 changes in 3 groups." in shown
     assert "Left out" not in shown
 
 
@@ -561,7 +597,7 @@ def test_a_bot_that_no_page_can_hold_is_shown_in_part() -> None:
     assert (
         shown.index("<code>one</code>") < shown.index("<code>huge</code>") < shown.index("<code>two</code>")
     )
-    assert "Shown in part: 1 bot." in shown
+    assert "Shown in part: 1 change in 1 group." in shown
     assert shown.count("<details>") == shown.count("</details>") == 3
 
 
@@ -575,10 +611,10 @@ def test_a_bot_that_no_page_can_hold_is_shown_in_part() -> None:
 def test_no_page_is_longer_than_it_may_be(parts: list[Plan], ended: Results, most: int, more: str) -> None:
     made = replace(parts[0], instances=tuple(i for part in parts for i in part.instances))
     for shown, first in [
-        (markdown.plan(made, max_chars=most + len(more.encode()) + 2, more=more), text.counts(made)),
+        (markdown.plan(made, max_chars=most + len(more.encode()) + 2, more=more), summary.counts(made)),
         (
             markdown.results(made, ended, max_chars=most + len(more.encode()) + 2, more=more),
-            next(text.endings(ended)),
+            next(outcomes.endings(ended)),
         ),
     ]:
         assert len(shown.encode()) <= most + len(more.encode()) + 2
@@ -590,7 +626,7 @@ def test_no_page_is_longer_than_it_may_be(parts: list[Plan], ended: Results, mos
 
 
 def test_a_page_too_small_for_anything_is_refused() -> None:
-    with pytest.raises(ReconcilerError, match="must be 4096 plus"):
+    with pytest.raises(ReconcilerError, match="must be 6144 plus"):
         markdown.plan(plan(), max_chars=markdown.LEAST, more="x")
 
 

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 
 from reconciler.cli.terminal import paint
 from reconciler.domain import safe
-from reconciler.domain.desired import SecretRef
+from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import Position
+from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
-from reconciler.render import text
+from reconciler.render import outcomes, text
 from tests.render.plans import PLANS, RESULTS, change, plan
 
 _PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
@@ -215,7 +216,7 @@ def test_counts_come_first(made: Plan, line: str) -> None:
         ),
         pytest.param(
             Change("loja", "", Verb.UNMANAGED, "nothing declares it", ids=("cm7",)),
-            "\n  ? cm7  unmanaged: nothing declares it\n",
+            "\n  ? loja: nothing declares it (id cm7)\n",
             id="unmanaged",
         ),
         pytest.param(
@@ -227,13 +228,13 @@ def test_counts_come_first(made: Plan, line: str) -> None:
             Change(
                 "loja", "menu", Verb.CONFLICT, "cm1 and cm2", ("cm1", "cm2"), at=Position("bots/a.yaml", 3, 4)
             ),
-            "\n  ! menu  conflict: cm1 and cm2 (bots/a.yaml:3:4)\n",
+            "\n  ! menu  conflict: cm1 and cm2 (bots/a.yaml:3)\n",
             id="a conflict, and where it is declared",
         ),
     ],
 )
 def test_a_change(shown: Change, expected: str) -> None:
-    _, _, _, got = text.plan(plan(shown), width=88).split("\n", 3)
+    _, _, _, got = text.plan(plan(shown), width=88, dangers=False).split("\n", 3)
     assert dedent(got) == dedent(expected).lstrip("\n")
 
 
@@ -245,10 +246,9 @@ def test_an_instance() -> None:
         (
             InstancePlan(
                 "loja\x07",
-                (
-                    change(Verb.UNMANAGED, bot=""),
-                    change(Verb.UPDATE, bot="one"),
-                    change(Verb.UPDATE, bot="two"),
+                tuple(
+                    replace(change(verb, bot=bot), instance="loja\x07")
+                    for verb, bot in [(Verb.UNMANAGED, ""), (Verb.UPDATE, "one"), (Verb.UPDATE, "two")]
                 ),
                 (
                     Step(Call.PARK, "one", "cm1", {}, "one and two swap their triggers"),
@@ -267,7 +267,6 @@ def test_an_instance() -> None:
         loja␇  (2 in sync)
           ~ one  update: a reason
           ~ two  update: a reason
-          ? cm1  unmanaged: a reason
             calls, in this order:
               1. park one: one and two swap their triggers
               2. update two
@@ -275,12 +274,15 @@ def test_an_instance() -> None:
 
         gone
           ! problem: no such instance⏎
+
+        1 unmanaged bot on 1 instance, never written to:
+          ? loja␇: a reason (id cm1)
         """)
 
 
 def test_long_sentences_are_wrapped() -> None:
     made = plan(replace(change(Verb.CONFLICT), reason="too long a reason for a terminal as narrow as this"))
-    assert text.plan(made, width=40).splitlines()[3:] == [
+    assert text.plan(made, width=40).splitlines()[4:] == [
         "  ! menu  conflict: too long a reason",
         "      for a terminal as narrow as this",
         "      (id cm1)",
@@ -296,17 +298,17 @@ def test_results() -> None:
         ),
         signal=15,
     )
-    assert text.results(ended) == dedent("""\
+    assert outcomes.results(ended) == dedent("""\
         instance  bot   verb    outcome        detail
-        loja      你好  create  applied
         loja      menu  update  failed         the server said⏎500: ␛[2Jno
         loja      cm1   delete  not attempted
+        loja      你好  create  applied
 
         3 changes: 1 applied, 1 failed, 1 not attempted.
         Stopped by SIGTERM.
         """)
-    assert text.results(Results(())) == "0 changes: nothing to do.\n"
-    assert text.results(Results((), signal=2)).endswith("Stopped by Ctrl-C.\n")
+    assert outcomes.results(Results(())) == "0 changes: nothing to do.\n"
+    assert outcomes.results(Results((), signal=2)).endswith("Stopped by Ctrl-C.\n")
 
 
 def test_colours_only_when_asked() -> None:
@@ -316,16 +318,17 @@ def test_colours_only_when_asked() -> None:
     assert "\x1b[31m  - menu  delete\x1b[0m: a reason" in coloured
     assert "\x1b[33m  ~ menu  update\x1b[0m: a reason" in coloured
     assert "\x1b[31m- a\x1b[0m" in coloured
+    assert "\x1b[31m1 bot is deleted, and its open sessions end.\x1b[0m" in coloured
     assert unstyled(coloured) == text.plan(made)
     ended = Results((Result(change(Verb.CREATE), Outcome.FAILED),))
-    assert unstyled(text.results(ended, paint=paint)) == text.results(ended)
+    assert unstyled(outcomes.results(ended, paint=paint)) == outcomes.results(ended)
 
 
 @settings(deadline=None)
 @given(PLANS, RESULTS)
 def test_no_plan_moves_a_terminal(made: Plan, ended: Results) -> None:
     """Whatever a server or a manifest says: newlines are ours, and no other control character is there."""
-    for shown in (text.plan(made), text.plan(made, width=20), text.results(ended)):
+    for shown in (text.plan(made), text.plan(made, width=20), outcomes.results(ended)):
         assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"} and c != "\n"]
     for width in (20, 100):
         assert unstyled(text.plan(made, paint=paint, width=width)) == text.plan(made, width=width)
@@ -335,7 +338,7 @@ def test_no_plan_moves_a_terminal(made: Plan, ended: Results) -> None:
 @given(PLANS)
 def test_every_changed_line_of_an_update_is_seen(made: Plan) -> None:
     for each in made.changes():
-        update = plan(replace(each, verb=Verb.UPDATE))
+        update = plan(replace(each, verb=Verb.UPDATE, instance="loja"))
         lines = text.plan(update, width=10_000)
         for field in each.fields:
             if isinstance(field.after, str) and field.before is None:
@@ -377,12 +380,14 @@ def test_credentials_and_settings_beside_the_bots() -> None:
     instance = InstancePlan(
         "loja", (rotate, row, change(Verb.CREATE), kept), steps, 2, credentials={"main": "different"}
     )
-    head, rest = text.plan(Plan("", "", (instance,))).split("\n", 1)
+    head, rest = text.plan(Plan("", "", (instance,)), width=120).split("\n", 1)
     assert head == (
         "Plan: 1 to create, 1 credential to rotate, settings of 1 instance to write, 2 in sync; "
         "1 old credential kept"
     )
-    assert rest == dedent("""\
+    rest, _, ending = rest.partition("\n\n1 credential")
+    assert ending == " is rotated: its old key is deleted once nothing uses it.\n"
+    assert rest + "\n" == dedent("""\
         Credentials: 1 different.
 
         loja  (2 in sync; credential main different)
@@ -414,11 +419,184 @@ def test_keys_that_are_not_at_hand_come_first_and_are_counted() -> None:
     )
     head, rest = lines.split("\n", 1)
     assert head.startswith("No changes.")
-    assert rest == dedent("""\
+    assert (
+        rest
+        == dedent("""\
         Credentials: 1 missing, 21 not compared, 1 present.
           ! credential main of loja: it is missing, and an apply needs its key: KEY⏎ is not set
           ! credential far of loja: its key is not compared: /run/secrets/far cannot be read: No
               such file or directory
-    """) + "".join(f"  ! credential c of x{n}: its key is not compared: K\n" for n in range(8)) + (
-        "  and 12 more without a key\n"
+    """)
+        + "  ! 20 credentials: their keys are not compared: K\n"
     )
+
+
+# -- a fleet ----------------------------------------------------------------------------------
+
+
+def _fleet(number: int) -> list[InstancePlan]:
+    """Instances in the folder bots/varejo with the same change."""
+    same = replace(change(Verb.UPDATE, ("expire", 1, 2)), origins=("bots/_defaults.yaml:4",))
+    return [
+        InstancePlan(f"loja-{n:03}", (replace(same, instance=f"loja-{n:03}"),), manifest="bots/varejo/a.yaml")
+        for n in range(1, number + 1)
+    ]
+
+
+def test_the_same_change_is_shown_once_and_outliers_stand_above_it() -> None:
+    fleet = _fleet(40)
+    other = replace(fleet[6].changes[0], fields=(FieldChange("expire", 3, 2),))
+    fleet[6] = replace(fleet[6], changes=(other,))
+    rest = InstancePlan("matriz", in_sync=2, manifest="bots/matriz.yaml")
+    assert text.plan(Plan("", "", (*fleet, rest)), width=80) == dedent("""\
+        Plan: 40 to update, 2 in sync
+
+        loja-007
+          ~ menu  update: a reason (bots/_defaults.yaml:4)
+              expire  3 minutes → 2 minutes
+
+        loja-001…006, loja-008…040  (39 of 41 instances)
+          ~ menu  update: a reason (bots/_defaults.yaml:4)
+              expire  1 minute → 2 minutes
+        """)
+    assert "loja-001…040  (40 of 41 instances, all of bots/varejo/)" in text.plan(
+        Plan("", "", (*_fleet(40), rest))
+    )
+    assert "loja-001…040  (all 40 instances)" in text.plan(Plan("", "", tuple(_fleet(40))))
+
+
+def test_the_same_refusal_is_one() -> None:
+    made = Plan("", "", tuple(InstancePlan(f"loja-{n}", problem="timed out") for n in range(1, 60)))
+    assert text.plan(made).splitlines()[2:] == [
+        "loja-1…59  (all 59 instances)",
+        "  ! problem: timed out",
+    ]
+
+
+def test_names_that_do_not_fit_are_counted() -> None:
+    names = [f"{first}{second}-shop" for first in "abcdefgh" for second in "abcdefgh"]
+    fleet = tuple(InstancePlan(name, problem="timed out") for name in names)
+    [head] = [line for line in text.plan(Plan("", "", fleet), width=80).splitlines() if "aa-shop" in line]
+    shown, more = head.partition(" and ")[0].split(", "), int(head.partition(" and ")[2].split()[0])
+    assert len(shown) + more == 64
+    assert len(head) <= 80
+
+
+def test_an_order_of_calls_that_is_the_same_is_shown_once() -> None:
+    def instance(n: int) -> InstancePlan:
+        one = replace(change(Verb.UPDATE), instance=f"loja-{n}", ids=(f"cm{n}",))
+        steps = (Step(Call.MOVE, "menu", f"cm{n}", {"openaiCredsId": "new credential main@2"}),)
+        return InstancePlan(f"loja-{n}", (one,), steps)
+
+    lines = text.plan(Plan("", "", tuple(map(instance, range(1, 4))))).splitlines()
+    assert lines[2:] == [
+        "loja-1…3  (all 3 instances)",
+        "  ~ menu  update: a reason",
+        "    calls on each, in this order:",
+        "      1. move bot ID to new credential main@2",
+    ]
+
+
+def test_a_plan_of_forty_fits_a_screen() -> None:
+    prompt = "\n".join(f"Rule {n}: be kind." for n in range(30))
+    update = change(Verb.UPDATE, ("systemMessages", (prompt,), (prompt.replace("Rule 9:", "Rule nine:"),)))
+    bot = RemoteBot("c", {"model": "gpt-4o"})
+
+    def instance(n: int) -> InstancePlan:
+        unmanaged = Change(f"loja-{n:03}", "", Verb.UNMANAGED, "it carries no marker", (f"u{n}",), before=bot)
+        return InstancePlan(
+            f"loja-{n:03}",
+            (replace(update, instance=f"loja-{n:03}"), *([unmanaged] if n < 12 else [])),
+            credentials={"main": "not compared"},
+            unverified={"main": f"KEY_{n} is not set"},
+        )
+
+    fleet = tuple(map(instance, range(40)))
+    lines = text.plan(Plan("https://x", "gitops", fleet), width=80).splitlines()
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+    assert "  ! 40 credentials: their keys are not compared: KEY_0 is not set, and 39 more" in lines
+    assert "    and 9 more" in lines
+
+
+def test_what_is_dangerous_stands_at_the_end() -> None:
+    """Right above the question, which follows it."""
+    made = plan(replace(change(Verb.DELETE), before=RemoteBot("cm1", {"enabled": True})))
+    assert text.plan(made).splitlines()[-4:] == [
+        "",
+        "1 bot is deleted, and its open sessions end.",
+        "1 number loses the last bot that answers.",
+        "Without a bot that answers: loja",
+    ]
+    assert "sessions" not in text.plan(made, dangers=False)
+
+
+def test_a_long_plan_ends_with_its_counts() -> None:
+    made = plan(*(change(Verb.UPDATE, ("expire", 1, n), bot=f"b{n}") for n in range(30)))
+    lines = text.plan(made).splitlines()
+    assert lines[0] == lines[-1] == "Plan: 30 to update, 0 in sync"
+
+
+def test_an_unmanaged_bot_is_shown_by_what_a_person_knows() -> None:
+    fields: Fields = {
+        "enabled": False,
+        "description": "Vendas\x1b antigas",
+        "triggerType": "keyword",
+        "triggerOperator": "equals",
+        "triggerValue": "1",
+        "model": "gpt-4o",
+    }
+    bot = RemoteBot("cm7", fields, "2024-05-01T10:00:00.000Z")
+    made = plan(Change("loja", "", Verb.UNMANAGED, "it carries no marker", ("cm7",), before=bot))
+    assert text.plan(made, width=120).splitlines()[2:] == [
+        "1 unmanaged bot on 1 instance, never written to:",
+        '  ? loja: "Vendas␛ antigas", keyword equals "1", gpt-4o, disabled, since 2024-05-01',
+    ]
+
+
+def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
+    made = replace(
+        plan(
+            change(Verb.BEFORE),
+            replace(change(Verb.UPDATE, bot="b"), fields=(FieldChange("expire", 1, 2, "edited"),)),
+        ),
+        limits=("9 deletes are more than 5",),
+        approval="deadbeef",
+        notes=("the rest was not looked at",),
+    )
+    assert text.plan(made, width=120).splitlines() == [
+        "Plan: 1 to update, 0 in sync; 1 limit exceeded",
+        "  ! limit: 9 deletes are more than 5",
+        "    To approve them: --allow-deletes deadbeef",
+        "the rest was not looked at",
+        "",
+        "loja",
+        "  ~ b  update: a reason",
+        "      expire  1 minute → 2 minutes",
+        "        edited on the server since the last apply: this line will be overwritten",
+        "",
+        "1 change is not of this pull request: it is also planned without it, and is not made.",
+    ]
+    assert "    They are approved." in text.plan(replace(made, approved=True)).splitlines()
+
+
+def test_results_of_a_fleet() -> None:
+    """The same outcomes are one row, and what was not applied comes first, by name."""
+    ended = Results(
+        tuple(
+            Result(
+                replace(change(Verb.UPDATE, ("expire", n, 2)), instance=f"loja-{n}", ids=(f"cm{n}",)),
+                Outcome.FAILED if n in {2, 5, 8, 11} else Outcome.APPLIED,
+                f"bot cm{n} is gone" if n in {2, 5, 8, 11} else "",
+            )
+            for n in range(1, 1001)
+        )
+    )
+    assert outcomes.results(ended) == dedent("""\
+        instance       bot   verb    outcome  detail
+        4 instances    menu  update  failed   bot ID is gone
+            loja-2, loja-5, loja-8, loja-11
+        996 instances  menu  update  applied
+
+        1000 changes: 996 applied, 4 failed.
+        """)

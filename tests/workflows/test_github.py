@@ -410,7 +410,7 @@ class TestReviewed:
             pytest.param({"plan.json": b"null"}, id="null"),
             pytest.param({"plan.json": b"\xff\xfe{\x00}\x00"}, id="UTF-16"),
             pytest.param({"plan.json": PLAN[:-20]}, id="cut"),
-            pytest.param({"plan.json": PLAN.replace(b'"version": 1', b'"version": 99')}, id="version"),
+            pytest.param({"plan.json": PLAN.replace(b'"version": 2', b'"version": 99')}, id="version"),
             pytest.param({"plan.json": PLAN.replace(b"/plan", b"/results")}, id="format"),
             pytest.param({"plan.json": PLAN.replace(b"api.example", b"evil.example")}, id="altered"),
             pytest.param({"plan.json": b'{"::error::x": "##[error]y"}'}, id="commands"),
