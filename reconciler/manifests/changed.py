@@ -35,7 +35,7 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
     def has_changed(place: Path) -> bool:
         if not place.is_relative_to(top):
             return False  # a folder above the checkout
-        return _differs(place, before.get(place.relative_to(top).as_posix()))
+        return differs(place, before.get(place.relative_to(top).as_posix()))
 
     resolved = cache(Path.resolve)  # many files lie in few folders
     # A folder's file that was deleted is in no instance's files, so it is looked for in the commit.
@@ -60,7 +60,7 @@ def _before(top: Path, ref: str) -> dict[str, git.Entry]:
         raise ReconcilerError(f"--changed-since: git cannot tell what changed: {error.words}.") from None
 
 
-def _differs(place: Path, before: git.Entry | None) -> bool:
+def differs(place: Path, before: git.Entry | None) -> bool:
     """Whether a file or link differs from the commit's; a folder never does, its files do."""
     try:
         if place.is_symlink():

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from reconciler.domain.desired import Desired
 from reconciler.manifests import git
+from reconciler.manifests.changed import differs
 
 MOST = 50
 """The most instances that are looked for one by one, which takes a look at every commit for each."""
@@ -63,15 +64,29 @@ class History:
                 found.setdefault(place.stem, commit)
         return found
 
+    @cached_property
+    def _now(self) -> dict[str, git.Entry]:
+        """The files of the last commit."""
+        try:
+            return {} if self._top is None else git.tree(self._top, git.resolve(self._top, "HEAD"))
+        except git.GitError:
+            return {}
+
     def commit(self, instance: str) -> str:
-        """The last commit that changed an instance's manifest, abbreviated; "" where that is not known."""
+        """The last commit that changed an instance's manifest, abbreviated; "" where that is not known.
+
+        None is behind what is not committed yet.
+        """
         if self._top is None:
             return ""
         for file in self._files.get(instance, ())[:1]:
             place = Path(file).absolute()
-            if place.is_relative_to(self._top):
-                return self._changes.get(place.relative_to(self._top).as_posix(), "")
-        return self._by_stem.get(instance, "")
+            if not place.is_relative_to(self._top):
+                return ""
+            path = place.relative_to(self._top).as_posix()
+            return "" if differs(place, self._now.get(path)) else self._changes.get(path, "")
+        there = {PurePosixPath(path).stem for path in self._now if path.endswith(tuple(_ENDINGS))}
+        return "" if instance in there else self._by_stem.get(instance, "")
 
     def named(self, instances: Collection[str]) -> frozenset[str]:
         """Those of these instances that a commit named, by the name of a file or by the key `instance`."""

@@ -50,7 +50,8 @@ def exceeded(
             f"{share} percent (max-delete-share): {names}"
         )
     if len(deletes) > most:
-        found.append(f"{len(deletes)} bots would be deleted, more than {most} (max-deletes): {names}")
+        bots = "1 bot" if len(deletes) == 1 else f"{len(deletes)} bots"
+        found.append(f"{bots} would be deleted, more than {most} (max-deletes): {names}")
     return tuple(found)
 
 

@@ -145,8 +145,7 @@ def _sentences(what: str, sentences: Sequence[str], room: int) -> str:
 
 def _approval(plan: Plan) -> str:
     said = summary.approval(plan)
-    how = f" <code>--allow-deletes</code> {code(plan.approval, NAME)}" if said and not plan.approved else ""
-    return f"\n<p>{said}{how}</p>" if said else ""
+    return f"\n<p>{code(said)}</p>" if said else ""
 
 
 def _named(what: str, names: Sequence[str]) -> str:

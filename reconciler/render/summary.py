@@ -36,7 +36,7 @@ def counts(plan: Plan) -> str:
         (every[Verb.BLOCKED], "change", " blocked"),
         (every[Verb.CONFLICT], "conflict", ""),
         (len(plan.limits), "limit", " exceeded"),
-        (every[Verb.ORPHAN], "orphan", ""),
+        (every[Verb.ORPHAN], "bot", " no longer declared, kept"),
         (every[Verb.FORGET], "bot", " not managed any more"),
         (every[Verb.SWITCHED_OFF], "bot", " switched off"),
         (every[Verb.WITHDRAWN], "change", " withdrawn"),
@@ -75,11 +75,14 @@ def before(plan: Plan) -> str:
 
 def approval(plan: Plan) -> str:
     """How deletes beyond the limits are approved, or that they are; "" where there are none."""
-    if not plan.limits:
-        return ""
     if plan.approved:
-        return "They are approved."
-    return "To approve them:" if plan.approval else ""
+        return "The deletes exceed a limit, and were approved."
+    if not plan.approval:
+        return ""
+    return (
+        "To delete them all the same, in this plan and no other, add the label "
+        f"allow-deletes-{plan.approval} to the pull request, or pass --allow-deletes {plan.approval}."
+    )
 
 
 # -- credentials that are not compared ---------------------------------------------------------

@@ -54,8 +54,7 @@ def _remarks(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
     for limit in plan.limits:
         yield from sentence("  ! limit", "red", safe.line(limit), paint, width)
     if said := summary.approval(plan):
-        how = f" --allow-deletes {safe.line(plan.approval)}" if not plan.approved else ""
-        yield from wrapped(f"    {said}{how}", width, FIELD)
+        yield from wrapped(f"    {safe.line(said)}", width, FIELD)
     for note in plan.notes:
         yield from wrapped(safe.line(note), width, "  ")
 

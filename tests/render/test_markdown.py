@@ -243,7 +243,7 @@ def test_what_is_dangerous_comes_first() -> None:
             "create",
             "update",
         ),
-        *("switched off", "orphan", "forget", "withdrawn"),
+        *("off", "orphan", "forget", "withdrawn"),
         "1 change is not of this pull request: it is also planned without it, and is not made.",
         "1 unmanaged bot on 1 instance, never written to.",
     ]

@@ -41,7 +41,7 @@ _LONG = "Say good morning. " * 10
         ),
         (
             plan(change(Verb.ORPHAN), change(Verb.ORPHAN), in_sync=2),
-            "No changes. 2 bots in sync on 1 instance; 2 orphans.",
+            "No changes. 2 bots in sync on 1 instance; 2 bots no longer declared, kept.",
         ),
         (plan(change(Verb.CONFLICT)), "Nothing to apply. 0 bots in sync on 1 instance; 1 conflict."),
         (
@@ -567,7 +567,9 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
     assert text.plan(made, width=120).splitlines() == [
         "Plan: 1 to update, 0 in sync; 1 limit exceeded",
         "  ! limit: 9 deletes are more than 5",
-        "    To approve them: --allow-deletes deadbeef",
+        "    To delete them all the same, in this plan and no other, add the label allow-deletes-deadbeef to the "
+        "pull request, or",
+        "      pass --allow-deletes deadbeef.",
         "the rest was not looked at",
         "",
         "loja",
@@ -577,7 +579,10 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
         "",
         "1 change is not of this pull request: it is also planned without it, and is not made.",
     ]
-    assert "    They are approved." in text.plan(replace(made, approved=True)).splitlines()
+    assert (
+        "    The deletes exceed a limit, and were approved."
+        in text.plan(replace(made, approved=True)).splitlines()
+    )
 
 
 def test_results_of_a_fleet() -> None:

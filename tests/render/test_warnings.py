@@ -73,6 +73,7 @@ def test_json_has_all() -> None:
         "line": 1,
         "column": 3,
         "rule": "catch-all",
+        "level": "warning",
         "message": "'um': it hides others",
     }
 

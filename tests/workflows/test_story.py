@@ -357,9 +357,7 @@ class TestStrangers:
         """The base branch's is: a server of one's own would be given the key."""
         applied.push_to_main(put("reconciler.toml", '[lint]\nerror = ["padded-trigger"]\n'), apply=False)
         top = "[tool.reconciler]\n" if place == "pyproject.toml" else ""
-        theirs = (
-            f'{top}owner = "mallory"\nurl = "{applied.server.url}"\nprune = true\nmax-delete-share = 100\n'
-        )
+        theirs = f'{top}owner = "mallory"\nurl = "{applied.server.url}"\nprune = "never"\n'
 
         def edit(root: Path) -> None:
             put(place, theirs)(root)
@@ -368,11 +366,11 @@ class TestStrangers:
 
         pull = applied.open("config", edit)
         assert pull.runs[-1].conclusion == "success"
-        assert "1 orphan**" in pull.job("plan").summary
+        assert "1 to delete" in pull.job("plan").summary
         [*_, (_, content)] = applied.hub.artifacts.values()
         with zipfile.ZipFile(BytesIO(content)) as archive:
             plan = json.loads(archive.read("plan.json"))
-        assert (plan["owner"], plan["summary"].get("delete", 0)) == ("gitops", 0)
+        assert (plan["owner"], plan["summary"]["delete"]) == ("gitops", 1)
         assert "mallory" not in applied.everything()
         # Without an address in the environment, only a file could name one.
         environments = applied.runner.environments

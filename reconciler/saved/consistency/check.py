@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.domain import markers
@@ -14,6 +15,9 @@ from reconciler.saved.consistency.fields import CREDS
 
 _SECRET_FIELDS = {name for name, field in OPENAI.fields.items() if field.hides}
 """Fields whose values a manifest may take from a variable."""
+
+
+_APPROVAL = re.compile(r"[0-9a-f]{12}")
 
 
 def check(plan: Plan, kind: Kind = OPENAI) -> None:
@@ -60,6 +64,8 @@ def _check_moves(plan: Plan) -> None:
 
 def _check_approval(plan: Plan) -> None:
     """What exceeds a limit is deleted only when exactly this was approved."""
+    if plan.approval and not _APPROVAL.fullmatch(plan.approval):
+        refuse("the plan", "its approval is not valid")
     if plan.approved and plan.approval != approval(plan):
         refuse("the plan", "what was approved is not what it does")
     if plan.limits and (plan.approved or any(True for _ in deletes(plan))):
