@@ -9,7 +9,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.results import Result, Results
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
-from reconciler.evolution.fetch import fetch
+from reconciler.evolution.fetch import OnRead, fetch
 from reconciler.manifests import changed, git, secrets
 from reconciler.manifests.load import load, select
 from reconciler.plan import matching
@@ -107,6 +107,15 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
     yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
 
 
+Reading = Callable[[], AbstractContextManager[OnRead]]
+"""Surrounds the reading of a server, and yields what is told how far it is."""
+
+
+@contextmanager
+def _silently() -> Iterator[OnRead]:
+    yield lambda number, of: None
+
+
 def plan(
     request: Request,
     server: Server,
@@ -114,11 +123,12 @@ def plan(
     reviewed: Sequence[Plan] = (),
     *,
     needs_keys: bool = False,
+    reading: Reading = _silently,
 ) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
     reviewed: plans; where there are any, only their changes may be made. needs_keys: whether the plan is to
-    be applied, which takes the keys of credentials.
+    be applied, which takes the keys of credentials. reading: shows how far the reading is.
     """
 
     def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
@@ -129,7 +139,7 @@ def plan(
 
     async def run() -> Plan:
         async with Client(server) as client:
-            observed = await fetch(client, desired, settings, keys)
+            observed = await fetch(client, desired, settings, keys, on_read)
             options = _options(request, reviewed, observed, needs_keys=needs_keys)
             made = make(desired, observed, options)
             if any(change.unkept for change in made.changes()):
@@ -139,7 +149,8 @@ def plan(
                 return made
             return make(desired, observed.without(problems), options)
 
-    made = signals.run(run())
+    with reading() as on_read:
+        made = signals.run(run())
     made = replace(made, server=_address(request, server), server_name=_server_name(request))
     for each in reviewed:
         binding.check_same_server(each, made)
@@ -171,14 +182,14 @@ def _options(request: Request, reviewed: Sequence[Plan], observed: Observed, *, 
 
 @contextmanager
 def planned(
-    request: Request, saved_plan: str | None, reviewed: Sequence[str]
+    request: Request, saved_plan: str | None, reviewed: Sequence[str], reading: Reading = _silently
 ) -> Iterator[tuple[Server, Plan]]:
-    """The plan to apply, and its server: made now, or read from a file."""
+    """The plan to apply, and its server: made now, or read from a file. reading: see plan."""
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
         wanted = desired(request)
         with server(request, wanted) as running:
-            yield running, plan(request, running, wanted, seen, needs_keys=True)
+            yield running, plan(request, running, wanted, seen, needs_keys=True, reading=reading)
         return
     if reviewed or request.instance or request.replace or request.prune:
         raise ReconcilerError(

@@ -151,11 +151,12 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None) -
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler import pipeline
     from reconciler.cli import terminal
+    from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
         desired = pipeline.desired(request, changed_since)
         with pipeline.server(request, desired) as server:
-            made = pipeline.plan(request, server, desired)
+            made = pipeline.plan(request, server, desired, reading=reading)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -184,10 +185,11 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     """
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
+    from reconciler.cli.reading import reading
     from reconciler.cli.stopping import stopping
 
     streams.check()
-    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
+    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed, reading) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format, asks=made.writes and not yes)
         if made.writes and not yes:

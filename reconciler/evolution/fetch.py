@@ -6,7 +6,7 @@ with one instance becomes its problem; what is wrong with the server ends the fe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
@@ -30,21 +30,33 @@ Owned = Mapping[str, Mapping[str, RemoteCredential]]
 
 _NO_KEYS = Keys()
 
+OnRead = Callable[[int, int], None]
+"""Takes how many instances are read, and how many there are."""
+
+
+def _say_nothing(number: int, of: int) -> None:
+    pass
+
 
 async def fetch(
-    client: Client, desired: Desired, needs_settings: NeedsSettings, keys: Keys = _NO_KEYS
+    client: Client,
+    desired: Desired,
+    needs_settings: NeedsSettings,
+    keys: Keys = _NO_KEYS,
+    on_read: OnRead = _say_nothing,
 ) -> Observed:
     """Read the bots of every desired instance, and of the rest only what the plan will look at.
 
     Credentials where they are declared, a bot or the settings name one, or the settings do not exist yet;
     settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
-    declared credentials, to compare. Raises ServerError.
+    declared credentials, to compare. on_read: is told how many instances are read, of how many. Raises
+    ServerError.
     """
     client.secrets.add(*keys.known())
     named = declared(desired, keys)
     stored = StoredCredentials(client)
 
-    seen = await _read(Observer(client, stored, named, needs_settings), desired.instances)
+    seen = await _read(Observer(client, stored, named, needs_settings), desired.instances, on_read)
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
@@ -69,7 +81,9 @@ async def fetch(
     return Observed(client.url, instances, await _elsewhere(client, observed, owned, named))
 
 
-async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dict[str, Seen | InstanceError]:
+async def _read(
+    observer: Observer, instances: Sequence[DesiredInstance], on_read: OnRead
+) -> dict[str, Seen | InstanceError]:
     """What was read of each instance, by name; those whose rows are mixed up are read once more."""
     client = observer.client
     seen: dict[str, Seen | InstanceError] = {}
@@ -79,7 +93,9 @@ async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dic
             seen[instance.name] = await observer.observe(instance)
         except InstanceError as error:
             seen[instance.name] = error
+        on_read(len(seen), len(instances))
 
+    on_read(0, len(instances))
     await side_by_side(instances, observe, client.concurrency)
     if mixed := [one for one in instances if one.name in client.belonging.mixed]:
         # One of two is right, and the server's list tells which.
