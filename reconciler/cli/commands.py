@@ -177,11 +177,12 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler import pipeline
     from reconciler.cli import terminal
+    from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
         wanted = pipeline.wanted(request, changed_since, base)
         with pipeline.server(request, wanted.desired) as server:
-            made = pipeline.plan(request, server, wanted)
+            made = pipeline.plan(request, server, wanted, reading=reading)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -212,6 +213,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
+    from reconciler.cli.reading import reading
     from reconciler.cli.stopping import stopping
 
     streams.check()
@@ -219,7 +221,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         given = unless_configured(("instance", "replace", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
-    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed) as (server, made):
+    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed, reading) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format, asks=made.writes and not yes)
         if made.writes and not yes:
@@ -244,10 +246,11 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     """
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
+    from reconciler.cli.reading import reading
     from reconciler.cli.stopping import stopping
 
     streams.check()
-    with pipeline.out(request) as save, pipeline.restored(request, instances) as (server, made):
+    with pipeline.out(request) as save, pipeline.restored(request, instances, reading) as (server, made):
         if request.format == "text":
             terminal.plan(made, request.format)
         if made.writes and not yes:

@@ -33,6 +33,13 @@ Owned = Mapping[str, Mapping[str, RemoteCredential]]
 
 _NO_KEYS = Keys()
 
+OnRead = Callable[[int, int], None]
+"""Takes how many instances are read, and how many there are."""
+
+
+def _say_nothing(number: int, of: int) -> None:
+    pass
+
 
 async def fetch(
     client: Client,
@@ -40,13 +47,15 @@ async def fetch(
     needs_settings: NeedsSettings,
     keys: Keys = _NO_KEYS,
     others: Others | None = None,
+    on_read: OnRead = _say_nothing,
 ) -> Observed:
     """Read the bots of every desired instance, and of the rest only what the plan will look at.
 
     Credentials where they are or were declared, a bot or the settings name one, or the settings do not exist
     yet; settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
     declared credentials, to compare. others: which of the server's other instances are read too; None for
-    none, and then the instances are not listed. Raises ServerError.
+    none, and then the instances are not listed. on_read: is told how many instances are read, of how many.
+    Raises ServerError.
     """
     client.secrets.add(*keys.known())
     named = declared(desired, keys)
@@ -56,7 +65,7 @@ async def fetch(
 
     listing = asyncio.ensure_future(_list(client, others))
     try:
-        seen = await _read(observer, desired.instances)
+        seen = await _read(observer, desired.instances, on_read)
         listed, unlisted = await listing
     finally:
         listing.cancel()
@@ -66,7 +75,8 @@ async def fetch(
         for name in sorted({*listed.ids, *desired.former} - known)
         if (name in listed.ids and others is not None and others(name)) or name in needs_credentials
     ]
-    seen |= await _read(observer, more)
+    done = len(known)
+    seen |= await _read(observer, more, lambda number, of: on_read(done + number, done + of))
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
@@ -102,7 +112,9 @@ async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
         return Listed({}), f"only instances that manifests declare were read: {error}"
 
 
-async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dict[str, Seen | InstanceError]:
+async def _read(
+    observer: Observer, instances: Sequence[DesiredInstance], on_read: OnRead
+) -> dict[str, Seen | InstanceError]:
     """What was read of each instance, by name; those whose rows are mixed up are read once more."""
     client = observer.client
     seen: dict[str, Seen | InstanceError] = {}
@@ -112,7 +124,9 @@ async def _read(observer: Observer, instances: Sequence[DesiredInstance]) -> dic
             seen[instance.name] = await observer.observe(instance)
         except InstanceError as error:
             seen[instance.name] = error
+        on_read(len(seen), len(instances))
 
+    on_read(0, len(instances))
     await side_by_side(instances, observe, client.concurrency)
     if mixed := [one for one in instances if one.name in client.belonging.mixed]:
         # One of two is right, and the server's list tells which.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
-from reconciler.evolution.fetch import fetch
+from reconciler.evolution.fetch import OnRead, fetch
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.load import matches
@@ -45,6 +45,16 @@ def desired(request: Request) -> Desired:
     return found.desired
 
 
+Reading = Callable[[], AbstractContextManager[OnRead]]
+"""Surrounds the reading of a server, and yields what is told how far it is."""
+
+
+@contextmanager
+def silently() -> Iterator[OnRead]:
+    """The Reading that shows nothing."""
+    yield lambda number, of: None
+
+
 def plan(
     request: Request,
     server: Server,
@@ -52,11 +62,13 @@ def plan(
     reviewed: Sequence[Plan] = (),
     *,
     applies: bool = False,
+    reading: Reading = silently,
 ) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
+    reading: shows how far the reading is.
     """
     keys = secrets.keys(wanted.desired, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
@@ -64,7 +76,7 @@ def plan(
 
     async def run() -> Plan:
         async with Client(server) as client:
-            observed = await fetch(client, planner.read, planner.needs_settings, keys, others)
+            observed = await fetch(client, planner.read, planner.needs_settings, keys, others, on_read)
             wanted.check(observed.instances.keys())
             made = planner.make(observed)
             if any(change.unkept for change in made.changes()):
@@ -75,7 +87,8 @@ def plan(
                 return made
             return planner.make(observed.without(problems))
 
-    made = signals.run(run())
+    with reading() as on_read:
+        made = signals.run(run())
     made = replace(made, server=address(request, server), server_name=server_name(request))
     for each in reviewed:
         binding.check_same_server(each, made)

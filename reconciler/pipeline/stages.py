@@ -19,7 +19,7 @@ from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import git, secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.planning import check_deletes, plan, wanted
+from reconciler.pipeline.planning import Reading, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, address, keys_of, server_name
 from reconciler.saved import binding
 
@@ -47,14 +47,14 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 
 @contextmanager
 def planned(
-    request: Request, saved_plan: str | None, reviewed: Sequence[str]
+    request: Request, saved_plan: str | None, reviewed: Sequence[str], reading: Reading = silently
 ) -> Iterator[tuple[Server, Plan]]:
-    """The plan to apply, and its server: made now, or read from a file."""
+    """The plan to apply, and its server: made now, or read from a file. reading: see plan."""
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
         found = wanted(request)
         with server(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True)
+            yield running, plan(request, running, found, seen, applies=True, reading=reading)
         return
     if reviewed or request.instance or request.replace:
         raise ReconcilerError(
@@ -70,8 +70,13 @@ def planned(
 
 
 @contextmanager
-def restored(request: Request, instances: Sequence[str]) -> Iterator[tuple[Server, Plan]]:
-    """The plan that puts back what these instances lost, and its server. Raises ReconcilerError."""
+def restored(
+    request: Request, instances: Sequence[str], reading: Reading = silently
+) -> Iterator[tuple[Server, Plan]]:
+    """The plan that puts back what these instances lost, and its server. Raises ReconcilerError.
+
+    reading: see plan.
+    """
     request = replace(request, prune=Prune.NEVER)
     found = wanted(request)
     declared = {one.name: one for one in found.every.instances}
@@ -81,7 +86,7 @@ def restored(request: Request, instances: Sequence[str]) -> Iterator[tuple[Serve
     chosen = tuple(declared[name] for name in dict.fromkeys(instances))
     found = found.only_these(chosen)
     with server(request, found.desired) as running:
-        made = plan(request, running, found, applies=True)
+        made = plan(request, running, found, applies=True, reading=reading)
         lost = {change.instance for change in made.changes() if change.of is Of.BOT and change.verb.creates}
         whole = [one.name for one in made.instances if one.problem is None and one.name not in lost]
         if whole:

@@ -330,6 +330,28 @@ def test_apply_asks(
     assert (re.search(r"Applying .*100%", terminal.shown) is not None) == (code == 0)
 
 
+def test_a_silent_server_is_not_a_silent_terminal(start: Start, bots: Path) -> None:
+    """After a second a live line says how far the reading is; it is gone when the command ends."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        terminal = Terminal(start, "plan", "--bots", bots, env={"EVOLUTION_API_URL": url})
+        terminal.read(until="\x1b[KReading the server: 0 of 1 instances read.")
+        terminal.type("\x03")
+        assert terminal.end() == 130
+    assert "Reading" not in terminal.shown.rpartition("\x1b[K")[2]
+
+
+@pytest.mark.slow
+def test_a_log_says_every_ten_seconds_that_it_goes_on(start: Start, bots: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        process = start("plan", "--bots", bots, env={"EVOLUTION_API_URL": url}, stderr=subprocess.PIPE)
+        assert process.stderr is not None
+        line = process.stderr.readline()
+        process.kill()
+    assert line == "Reading the server: 0 of 1 instances read.\n"
+
+
 def test_a_terminal_that_is_closed(
     start: Start, server: Sandbox, world: World, bots: Path, tmp_path: Path
 ) -> None:

@@ -567,8 +567,8 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
     assert text.plan(made, width=120).splitlines() == [
         "Plan: 1 to update, 0 in sync; 1 limit exceeded",
         "  ! limit: 9 deletes are more than 5",
-        "    To delete them all the same, in this plan and no other, add the label allow-deletes-deadbeef to the "
-        "pull request, or",
+        "    To delete them all the same, in this plan and no other, add the label "
+        "allow-deletes-deadbeef to the pull request, or",
         "      pass --allow-deletes deadbeef.",
         "the rest was not looked at",
         "",
