@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,7 @@ class History:
     def __init__(self, directory: Path, desired: Desired) -> None:
         self._directory = directory
         self._files = {one.name: one.files for one in desired.instances}
+        self._commits: dict[str, str] = {}
 
     @cached_property
     def _top(self) -> Path | None:
@@ -79,14 +80,30 @@ class History:
         """
         if self._top is None:
             return ""
-        for file in self._files.get(instance, ())[:1]:
-            place = Path(file).absolute()
-            if not place.is_relative_to(self._top):
-                return ""
-            path = place.relative_to(self._top).as_posix()
-            return "" if differs(place, self._now.get(path)) else self._changes.get(path, "")
+        if instance in self._files:
+            return self.edited(self._files[instance][:1])
         there = {PurePosixPath(path).stem for path in self._now if path.endswith(tuple(_ENDINGS))}
         return "" if instance in there else self._by_stem.get(instance, "")
+
+    def edited(self, files: Iterable[str]) -> str:
+        """The last commit that changed any of these files, abbreviated; "" where one is not committed."""
+        found = {self._last(file) for file in files}
+        return "" if "" in found else next((commit for commit in self._order if commit in found), "")
+
+    @cached_property
+    def _order(self) -> list[str]:
+        """The commits that changed a file last, the newest first."""
+        return list(dict.fromkeys(self._changes.values()))
+
+    def _last(self, file: str) -> str:
+        """The last commit that changed a file; "" where it is not known, or the file is not committed."""
+        if file not in self._commits:
+            place, path = Path(file).absolute(), ""
+            if self._top is not None and place.is_relative_to(self._top):
+                path = place.relative_to(self._top).as_posix()
+            commit = self._changes.get(path, "")
+            self._commits[file] = "" if commit and differs(place, self._now.get(path)) else commit
+        return self._commits[file]
 
     def named(self, instances: Collection[str]) -> frozenset[str]:
         """Those of these instances that a commit named, by the name of a file or by the key `instance`."""

@@ -147,7 +147,9 @@ class _Planner:
     def make(self, observed: Observed) -> Plan:
         """The plan. Raises ReconcilerError."""
         desired, base, options = self._wanted.desired, self._wanted.base, self._options
-        options = replace(options, foreign=self._foreign(observed), commit=self._history.commit)
+        options = replace(
+            options, foreign=self._foreign(observed), commit=self._history.commit, edited=self._history.edited
+        )
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))

@@ -101,8 +101,7 @@ def _update_reason(given: Inputs, target: Target, fields: tuple[FieldChange, ...
         return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
         return _unkept_reason(unkept, given.version)
-    commit = given.options.commit(given.name) if target.cause in {"pending", "both"} else ""
-    return _REASONS[target.cause] + (f" (commit {commit})" if commit else "")
+    return _REASONS[target.cause]
 
 
 def _unkept_reason(fields: list[str], version: str) -> str:

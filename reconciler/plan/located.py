@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.origins import Trace
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Of, Plan, Verb
 
+Edited = Callable[[Iterable[str]], str]
+"""The last commit that changed any of these files, "" where that is not known."""
 
-def located(plan: Plan, desired: Desired) -> Plan:
-    """The plan with the manifests of its instances, and the origins and variables of its changes."""
+
+def located(plan: Plan, desired: Desired, edited: Edited) -> Plan:
+    """The plan with the manifests of its instances, and the origins and variables of its changes.
+
+    A change that comes from an edit names its commit.
+    """
     declared = {one.name: one for one in desired.instances}
     return replace(
         plan,
         instances=tuple(
-            _instance(one, declared[one.name]) if one.name in declared else one for one in plan.instances
+            _instance(one, declared[one.name], edited) if one.name in declared else one
+            for one in plan.instances
         ),
     )
 
 
-def _instance(planned: InstancePlan, declared: DesiredInstance) -> InstancePlan:
+def _instance(planned: InstancePlan, declared: DesiredInstance, edited: Edited) -> InstancePlan:
     traces = {bot.name: bot.traces for bot in declared.bots}
     settings = {} if declared.settings is None else declared.settings.traces
     changes = tuple(
@@ -33,6 +40,7 @@ def _instance(planned: InstancePlan, declared: DesiredInstance) -> InstancePlan:
             if change.of is Of.BOT
             else {},
             declared.vars or {},
+            edited,
         )
         for change in planned.changes
     )
@@ -43,7 +51,9 @@ def _instance(planned: InstancePlan, declared: DesiredInstance) -> InstancePlan:
     return replace(planned, changes=changes, manifest=declared.at.file, answering=answering)
 
 
-def _change(change: Change, traces: Mapping[str, Trace], variables: Mapping[str, str]) -> Change:
+def _change(
+    change: Change, traces: Mapping[str, Trace], variables: Mapping[str, str], edited: Edited
+) -> Change:
     if not change.fields:
         return change
     used = {
@@ -56,7 +66,12 @@ def _change(change: Change, traces: Mapping[str, Trace], variables: Mapping[str,
     origins = (
         () if change.verb in {Verb.CREATE, Verb.MOVE} else tuple(dict.fromkeys(_origins(change, traces)))
     )
-    return replace(change, origins=origins, vars=used)
+    reason = change.reason
+    if change.cause in {"pending", "both"} and (
+        commit := edited(place.rpartition(":")[0] or place for place in origins)
+    ):
+        reason = f"{reason} (commit {commit})"
+    return replace(change, origins=origins, vars=used, reason=reason)
 
 
 def _origins(change: Change, traces: Mapping[str, Trace]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.domain.plan import Change, Prune, Verb
@@ -48,6 +48,11 @@ def unknown(instance: str) -> str:
     return ""
 
 
+def unknown_files(files: Iterable[str]) -> str:
+    """The same, of files."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a plan may do. replace: recreate bots that differ.
@@ -55,7 +60,7 @@ class Options:
     prune: when bots that nothing declares any more are deleted. unseen: the plan is applied right away, so
     nobody looks at its deletes first. foreign: why an instance that no manifest declares may be another
     repository's, whose bots are not deleted; "" where it was this one's. commit: the last commit that changed
-    what an instance declares, "" where that is not known.
+    an instance's manifest, "" where that is not known. edited: the same, of files.
     fleet: how many bots all manifests declare, None for those that are planned.
     max_deletes: in the whole plan, None for no limits. max_delete_share: percent of the bots that are ours.
     allowed: what approves deletes beyond the limits (Plan.approval).
@@ -69,6 +74,7 @@ class Options:
     unseen: bool = False
     foreign: Callable[[str], str] = unknown
     commit: Callable[[str], str] = unknown
+    edited: Callable[[Iterable[str]], str] = unknown_files
     fleet: int | None = None
     max_deletes: int | None = 5
     max_delete_share: int = 50

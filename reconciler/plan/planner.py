@@ -82,7 +82,7 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
         elif name in declared:
             plans.append(InstancePlan(name, problem=seen.problem))
     made = Plan(observed.server, options.owner, tuple(plans), notes=_notes(observed, declared))
-    return located(made, desired)
+    return located(made, desired, options.edited)
 
 
 def _inputs(

@@ -285,7 +285,8 @@ def test_the_branch(run: Run, tmp_path: Path, made: Callable[[Path], None], bran
 def _are_for(top: Path, branch: str, bots: str) -> None:
     files = {name: (top / f".github/workflows/{name}.yml").read_text() for name in ("plan", "apply", "drift")}
     parsed = {name: YAML(typ="safe", pure=True).load(text) for name, text in files.items()}
-    assert parsed["plan"]["on"] == {"pull_request": {"branches": [branch]}, "merge_group": None}
+    on = parsed["plan"]["on"]
+    assert (on["pull_request"]["branches"], on["merge_group"]) == ([branch], None)
     assert parsed["apply"]["on"]["push"] == {"branches": [branch], "paths": [f"{bots}/**"]}
     for name in ("apply", "drift"):
         assert parsed[name]["jobs"][name]["if"] == f"github.ref == 'refs/heads/{branch}'"
