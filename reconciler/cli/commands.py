@@ -143,10 +143,10 @@ def explain(bots: str, bot: str) -> int:
     """Show a bot's values, and the file and line of each."""
     from pathlib import Path
 
+    from reconciler.cli import terminal
     from reconciler.manifests.load import load
-    from reconciler.render import explain
 
-    click.echo(explain.explain(load(Path(bots)), bot), nl=False)
+    terminal.explained(load(Path(bots)), bot)
     return 0
 
 

@@ -106,6 +106,11 @@ _CALLING = (
         metavar="SECONDS",
         help="The longest that one request may take.",
     ),
+    click.option(
+        "--verbose",
+        is_flag=True,
+        help="Show each call on stderr: its method, path, status and time.",
+    ),
     ENV_FILE,
 )
 
@@ -218,6 +223,10 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
 
             from reconciler.pipeline import Request
 
+            if given.pop("verbose", False):
+                from reconciler.cli import streams
+
+                click.get_current_context().with_resource(streams.calls_shown())
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
             return command(Request(**{"bots": "", "instance": (), **asked}), **given)
 

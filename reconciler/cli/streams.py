@@ -14,7 +14,8 @@ import io
 import os
 import select
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -110,3 +111,30 @@ def _lost(error: OSError) -> Exception:
     from reconciler.domain.errors import OutputError
 
     return OutputError(f"cannot write the output: {error.strerror}.")
+
+
+@contextmanager
+def calls_shown() -> Iterator[None]:
+    """Shows each call on stderr within the block, for --verbose."""
+    import logging
+
+    calls = logging.getLogger(_CALLS)
+    handler = logging.StreamHandler(sys.stderr)
+    calls.addHandler(handler)
+    calls.setLevel(logging.DEBUG)
+    calls.propagate = False
+    try:
+        yield
+    finally:
+        calls.removeHandler(handler)
+        calls.setLevel(logging.NOTSET)
+
+
+def shows_calls() -> bool:
+    """Whether each call is shown on stderr."""
+    import logging
+
+    return logging.getLogger(_CALLS).level == logging.DEBUG
+
+
+_CALLS = "reconciler.calls"

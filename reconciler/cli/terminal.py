@@ -152,6 +152,14 @@ def _origin(found: Saved) -> str:
     return f"{saved_at} {found.plan.server}{commit}.{signed}"
 
 
+def explained(desired: Desired, bot: str) -> None:
+    """Show where a bot's values come from; on a terminal in its width."""
+    from reconciler.render import explain
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo(explain.explain(desired, bot, width), nl=False)
+
+
 def imported(report: ImportReport) -> None:
     """Print what an import wrote and, to stderr, what it left out."""
     from reconciler.render import imported

@@ -1,8 +1,8 @@
 """The changes of a plan in groups: the same change on many instances is one to a reader. Pure.
 
 Two changes are the same when they are of the same bot, verb, reason and cause, and their fields are the same
-before and after. Ids, the name of the instance and the values of variables do not count: where nothing else
-differs, a group shows ID, INSTANCE and ${name} in their places.
+before and after. Ids, the name of the instance, the values of variables and where the key of a credential is
+found do not count: where nothing else differs, a group shows ID, INSTANCE, ${name} and NAME in their places.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ID = "ID"
 INSTANCE = "INSTANCE"
 
 _STAMP = re.compile(r"\]~[0-9a-f]{8}\b")
+_KEY = re.compile(r"^(!env|!secret-file) .*", re.DOTALL)  # where the key of a credential is found
 _SHORT = 3  # characters of a value that is a variable's only where it is a whole word
 _RUN = 3  # names that are shown as a range, at least
 
@@ -142,6 +143,8 @@ def _value(value: Value | None, name: str, change: Change) -> Value | None:
         value = _STAMP.sub("]", value)
     if name == "openaiCredsId":
         value = _named(value, change.instance, sentence=False)
+    if change.of is Of.CREDENTIAL:
+        value = _KEY.sub(r"\1 NAME", value)
     return templated(value, change.vars)
 
 

@@ -20,6 +20,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from time import monotonic
 from types import TracebackType
 from typing import Any, Self
 
@@ -35,6 +36,9 @@ import aiohttp  # noqa: E402
 
 for _name in ("asyncio", "aiohttp"):  # they would log an error with its values, and so the key
     logging.getLogger(_name).addHandler(logging.NullHandler())
+
+CALLS = logging.getLogger("reconciler.calls")
+"""Gets a line for each exchange."""
 
 KEEP_ALIVE = 3.5
 """Seconds that an idle connection is kept. The server ends them after 5: never send on a dying one."""
@@ -127,9 +131,12 @@ class Connections:
         )
         seconds = self._timeout if timeout is None else timeout
         async with self._turn:
+            start = monotonic()
             try:
                 async with asyncio.timeout(seconds):
-                    return await self._exchange(request)
+                    answer = await self._exchange(request)
+                _log(method, path, str(answer.status), start)
+                return answer
             except TimeoutError:
                 way = f" through the proxy that {self._proxy.variable} names" if self._proxy else ""
                 failure = NoAnswer(f"it did not answer within {seconds:g} seconds{way}", sent=True)
@@ -138,6 +145,7 @@ class Connections:
             except _Broken as broken:
                 self._reuses = self._reuses and not broken.connected
                 failure = _failure(broken, self._proxy)
+        _log(method, path, "no answer", start)
         # Raised outside of the except blocks: aiohttp's errors hold the request's headers, and so the key.
         raise failure
 
@@ -157,6 +165,11 @@ class Connections:
             return Answer(status, response.headers, body.whole())
         finally:
             await response.aclose()
+
+
+def _log(method: str, path: str, how: str, start: float) -> None:
+    """Log an exchange: no query, header or body, which may hold secrets."""
+    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * (monotonic() - start))
 
 
 _ALONE = "alone"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterator
+from textwrap import wrap
 
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
@@ -18,22 +19,33 @@ from reconciler.render import values
 from reconciler.yaml import Node, SequenceNode, tag
 
 _ROOM = 60  # columns of a value
+_BELOW = " " * 6  # where places begin that stand below their value
 _KEYS = (*OPENAI.fields, "previously", "onDrift", "silence")
 
 Row = tuple[str, str, str]
 """What it is called, its value, and where that comes from. All of it is safe to show."""
 
 
-def explain(desired: Desired, address: str) -> str:
-    """The bot of an address, BOT@INSTANCE: a line for each value. Raises ReconcilerError."""
+def explain(desired: Desired, address: str, width: int | None = None) -> str:
+    """The bot of an address, BOT@INSTANCE: a line for each value. Raises ReconcilerError.
+
+    width: of a terminal; what does not fit stands on lines of its own. None: a line is as long as it is.
+    """
     bot, instance = _find(desired, address)
     rows = list(_rows(bot, instance, desired))
     names = max(len(name) for name, _, _ in rows)
     room = max(safe.cells(value) for _, value, _ in rows)
     lines = [f"{bot.name}@{safe.line(instance.name)}  {_line(bot.at)}"]
-    lines += [
-        f"  {name:<{names}}  {value}{' ' * (room - safe.cells(value))}  {at}" for name, value, at in rows
-    ]
+    for name, value, at in rows:
+        shown = f"  {name:<{names}}  {value}"
+        whole = f"{shown}{' ' * (room - safe.cells(value))}  {at}"
+        if width is None or safe.cells(whole) <= width:
+            lines.append(whole)
+        else:
+            lines += [
+                shown,
+                *wrap(at, width, initial_indent=_BELOW, subsequent_indent=_BELOW, break_on_hyphens=False),
+            ]
     types = bot.fields.get("botType"), bot.fields.get("triggerType")
     left = [
         field.name
@@ -41,7 +53,8 @@ def explain(desired: Desired, address: str) -> str:
         if field.name not in {*bot.fields, "openaiCredsId"} and field.applies(*types)
     ]
     if left:
-        lines.append(f"left to the server: {', '.join(left)}")
+        said = f"left to the server: {', '.join(left)}"
+        lines += [said] if width is None else wrap(said, width, subsequent_indent="  ")
     return safe.inert("\n".join(map(safe.line, lines)) + "\n")
 
 

@@ -243,6 +243,7 @@ def _about(group: Group, also: Sequence[str]) -> str:
     if len(group.alike) == 1:
         facts += [f"declared at {code(str(change.at))}"] if change.at else []
         facts += [f"on the server {code(id)}" for id in change.ids]
+        facts += [f"on {code(change.instance)}"] if len(change.instance) > NAME else []  # clipped above
     else:
         facts.append(f"on {code(summary.listed(group.instances, _MANY))}")
         if change.verb is Verb.MOVE:

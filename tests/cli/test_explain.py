@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifests.load import load
+from reconciler.render import explain
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import ROOT, Run
 
@@ -177,3 +178,14 @@ def test_the_committed_schemas_are_true(run: Run, args: list[str], file: str) ->
     shown = run("schema", *args).stdout
     assert (ROOT / "docs" / file).read_text(encoding="utf-8") == shown
     assert json.loads(shown)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_it_fits_a_terminal(fleet: Path, monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """What does not fit stands below its value, and nothing is left out."""
+    monkeypatch.chdir(fleet.parent)
+    desired = load(Path("bots"))
+    shown = explain.explain(desired, "menu@centro", width)
+    value = '  systemMessages[0]  "Você atende a loja Centro." (3 lines)'  # a value stays whole
+    assert [line for line in shown.splitlines() if len(line) > width] == [value] * (width < len(value))
+    assert shown.split() == explain.explain(desired, "menu@centro").split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,15 @@ def test_a_bot_that_was_never_made(run: Run, server: Sandbox, world: World, bots
     assert "failed" in said
     assert "applied" in said
     assert run("plan", "--bots", bots, "--detailed-exitcode").exit_code == 2
+
+
+def test_verbose_shows_each_call_and_no_secret(run: Run, server: Sandbox, world: World, bots: Path) -> None:
+    world.instance("loja", "main")
+    server.calls.clear()
+    result = run("apply", "--bots", bots, "--yes", "--verbose")
+    assert result.exit_code == 0
+    calls = [line for line in result.stderr.splitlines() if re.fullmatch(r"[A-Z]+ /\S+ \d+ \d+ ms", line)]
+    assert len(calls) == len(server.calls)
+    assert any(line.startswith("POST /openai/create/loja 201 ") for line in calls)
+    assert server.api_key not in result.output
+    assert not [line for line in run("plan", "--bots", bots).stderr.splitlines() if " ms" in line]

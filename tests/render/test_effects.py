@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from reconciler.domain import safe
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
-from reconciler.render import effects
-from tests.render.plans import change, plan
+from reconciler.render import effects, markdown, text
+from tests.render.plans import PLANS, change, plan, plans
 
 _STEP = (Step(Call.UPDATE, "menu", "cm1", {}),)
 
@@ -131,3 +134,36 @@ def test_what_is_stuck() -> None:
         "1 conflict is left as it is",
         "1 instance has a problem, and is left as it is",
     ]
+
+
+_FEW = st.sampled_from(["", "a", "b", "loja-1", "loja-2", "loja-3"])
+
+
+@settings(deadline=None)
+@given(PLANS | plans(_FEW), st.sampled_from([20, 80, 120]))
+def test_nothing_dangerous_is_out_of_sight(made: Plan, width: int) -> None:
+    """Its number is always shown, in the smallest page too; in the text also the bot's name."""
+    shown = [c for c in made.changes() if c.of is Of.BOT and not effects.is_left(c)]
+    wide, page = text.plan(made, width=10_000), markdown.plan(made, max_chars=markdown.LEAST + 2)
+    lines = " ".join(text.plan(made, width=width).split())
+    for verb in (Verb.DELETE, Verb.REPLACE, Verb.MOVE, Verb.ADOPT):
+        number = sum(change.verb is verb for change in shown)
+        found = [said for said in effects.dangers(made) if _WORDS[verb] in said]
+        assert [said.split()[0] for said in found] == [str(number)] * (number > 0)
+        for said in found:
+            assert f"{said}." in lines
+            assert f"\n> {said}.\n" in page
+        if number:
+            assert f"{number} to {verb}" in lines
+            assert f"{number} to {verb}" in page
+    for each in shown:
+        if each.verb.writes:
+            assert f"{safe.inert(safe.line(each.label))}  {each.verb}: " in wide
+
+
+_WORDS = {
+    Verb.DELETE: "deleted, and",
+    Verb.REPLACE: "deleted and recreated",
+    Verb.MOVE: "other number",
+    Verb.ADOPT: "adopted",
+}

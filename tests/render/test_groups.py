@@ -29,6 +29,11 @@ def sizes(made: Plan) -> list[int]:
     return [len(group.changes) for group in groups(made)]
 
 
+def _credential(instance: str, key: str) -> Change:
+    fields = (FieldChange("apiKey", None, key),)
+    return Change(instance, "main", Verb.CREATE, "it is missing", fields=fields, of=Of.CREDENTIAL)
+
+
 _PROMPT = change(Verb.UPDATE, ("unknownMessage", "old", "new"))
 
 
@@ -76,6 +81,9 @@ _PROMPT = change(Verb.UPDATE, ("unknownMessage", "old", "new"))
             id="credentials named after their instances",
         ),
         pytest.param(
+            _credential("a-1", "!env KEY_1"), _credential("a-2", "!env KEY_2"), id="where a key is found"
+        ),
+        pytest.param(
             on("a", _PROMPT, at=Position("a.yaml", 3, 1)),
             on("b", _PROMPT, at=Position("b.yaml", 9, 1)),
             id="places",
@@ -103,6 +111,10 @@ def test_the_same_change(one: Change, other: Change) -> None:
 )
 def test_another_change(other: Change) -> None:
     assert sizes(fleet(on("a", _PROMPT), other)) == [1, 1]
+
+
+def test_another_kind_of_key() -> None:
+    assert sizes(fleet(_credential("a", "!env KEY"), _credential("b", "!secret-file KEY"))) == [1, 1]
 
 
 def test_true_is_not_one() -> None:
