@@ -47,9 +47,12 @@ _THEN = (
 
 @pytest.fixture
 def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
-    """A saved plan with every kind of change: two bots that swap, a new one, and a rotation among them."""
+    """A saved plan with every kind of change: two bots that swap, a rotation, and a bot that moves here."""
     world.instance("loja")
+    world.instance("zeta", "zeta")
     (bots / "loja.yaml").write_text(_FIRST)
+    sete = "  sete: {%sbotType: assistant, assistantId: a7, triggerType: none}\n"
+    (bots / "zeta.yaml").write_text("bots:\n" + sete % "openaiCreds: zeta, ")
     assert run("apply", "--bots", bots, "--yes", env={"OPENAI_KEY_LOJA": "sk-first"}).exit_code == 0
     creds = world.creds("loja", "other")
     world.bot("loja", creds, triggerType="keyword", triggerOperator="equals", triggerValue="5", maxTokens=500)
@@ -57,7 +60,8 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
     for old, new in _THEN:
         text = text.replace(old, new)
     text += "  cinco: {maxTokens: 500, triggerValue: 5}\n  seis: {maxTokens: 600, triggerValue: 6}\n"
-    (bots / "loja.yaml").write_text(text)
+    (bots / "loja.yaml").write_text(text + sete % "")
+    (bots / "zeta.yaml").write_text("bots: {}\n")
     made = run(
         *("plan", "--bots", bots, "--prune", "--out", "plan.json"), env={"OPENAI_KEY_LOJA": "sk-second"}
     )
@@ -66,11 +70,11 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
     validate(document, _SCHEMA)
     verbs = {(c["of"], c["verb"]) for c in document["instances"][0]["changes"]}
     assert verbs == {
-        *(("bot", verb) for verb in ("create", "update", "adopt", "replace", "delete")),
+        *(("bot", verb) for verb in ("create", "move", "update", "adopt", "replace", "delete")),
         ("credential", "rotate"),
         ("settings", "update"),
     }
-    assert {s["call"] for s in document["instances"][0]["steps"]} == set(
+    assert {s["call"] for one in document["instances"] for s in one["steps"]} == set(
         _SCHEMA["$defs"]["step"]["properties"]["call"]["enum"]
     )
     return document
