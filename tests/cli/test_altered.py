@@ -396,6 +396,23 @@ LIES: dict[str, Lie] = {
     ),
     "a field that is not shown": _unshown_field,
     "another owner": lambda document: document.update(owner="other"),
+    "a move called create": lambda document: _change(document, "sete").update(verb="create"),
+    "a move called create, from nowhere": lambda document: _change(document, "sete").update(
+        verb="create", other=None
+    ),
+    "a move from nowhere": lambda document: _change(document, "sete").update(other=None),
+    "a move from another instance": lambda document: _change(document, "sete").update(other="loja"),
+    "a create called move": lambda document: _change(document, "seis").update(verb="move", other="zeta"),
+    "a move without its delete": lambda document: document["instances"][1].update(changes=[], steps=[]),
+    "a move whose delete does not wait": lambda document: document["instances"][1]["steps"][0].update(
+        call="delete"
+    ),
+    "a delete that waits": _is("tres", "delete", call="leave"),
+    "a delete called move": _called("tres", verb="move"),
+    "a delete for a move that is not": _called("tres", other="zeta"),
+    "an approval of nothing": lambda document: document.update(approved=True, approval="0123456789ab"),
+    "an approval that is a text": lambda document: document.update(approval="::error::"),
+    "a limit that is no limit": lambda document: document.update(limits=["too much"]),
     "an instance that could not be read": lambda document: document["instances"][0].update(problem="x"),
 }
 
