@@ -135,7 +135,7 @@ def _means(missing: bool, is_field: bool, number: int) -> str:
 
 def _whys(whys: list[str]) -> str:
     others = len(set(whys)) - 1
-    return f"{whys[0]}, and {others} more like it" if others else whys[0]
+    return f"{whys[0]}, and {others} more" if others else whys[0]
 
 
 # -- names ------------------------------------------------------------------------------------
@@ -191,7 +191,8 @@ def known_by(change: Change) -> list[str]:
         facts += [f"since {safe.line(bot.created[:10])}"] if bot.created else []
     if change.reason != NO_MARKER or not facts:
         facts.append(safe.line(change.reason))
-    return facts
+    described = bot is not None and bot.fields.get("description")
+    return facts if described or not change.ids else [*facts, f"id {safe.line(change.ids[0])}"]
 
 
 # -- what calls do that changes do not show ----------------------------------------------------

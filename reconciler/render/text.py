@@ -18,7 +18,7 @@ from reconciler.render.summary import Also, listed, radius
 from reconciler.render.values import Paint, count, plain
 
 _SCREEN = 22  # lines that a terminal shows with the prompt below them
-_UNMANAGED = 3  # unmanaged bots that are shown, where there are more than one more
+_UNMANAGED = 2  # unmanaged bots that are shown, where there are more than one more
 _NAMES = 70  # columns for the names of instances
 
 
@@ -82,9 +82,7 @@ def _asides(plan: Plan, width: int) -> Iterator[str]:
         most = len(found) if len(found) <= _UNMANAGED + 1 else _UNMANAGED
         for each in found[:most]:
             facts = ", ".join(summary.known_by(each))
-            described = each.before is not None and each.before.fields.get("description")
-            id_ = "" if described else f" (id {safe.line(each.label)})"
-            yield from wrapped(f"  ? {safe.line(each.instance)}: {facts}{id_}", width, FIELD)
+            yield from wrapped(f"  ? {safe.line(each.instance)}: {facts}", width, FIELD)
         if len(found) > most:
             yield f"    and {len(found) - most} more"
 
