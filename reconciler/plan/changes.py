@@ -77,16 +77,10 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
 
 
 def _created(given: Inputs, name: str) -> tuple[Verb, str]:
-    """Whether a bot moves here, and why it is created; a recreated instance lacks all of its bots."""
+    """Whether a bot moves here, and why it is created."""
     if old := given.moves.arriving.get(name):
         return Verb.MOVE, f"it moves here from {old}: its open sessions there are lost"
-    number, reason = len(given.desired.bots), "it is missing on the server"
-    if number < 2 or given.matches.found or not given.created:
-        return Verb.CREATE, reason
-    return (
-        Verb.CREATE,
-        f"{reason}, as are all {number} bots of the instance, which was created on {given.created[:10]}",
-    )
+    return Verb.CREATE, "it is missing on the server"
 
 
 _OURS = "it becomes ours"

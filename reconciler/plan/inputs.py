@@ -23,7 +23,7 @@ class Inputs:
     blocked: the changes that nobody reviewed, by label; they are not made. version: the server's, "" where it
     is not known. former: what is not declared any more, as far as it is known. kept: why bots that nothing
     declares are kept, "" where they are deleted. moves: the bots that come from another instance or go to
-    one. created: when the server created the instance, "" where that is not known.
+    one.
     """
 
     desired: DesiredInstance
@@ -37,7 +37,6 @@ class Inputs:
     former: Former = field(default_factory=Former)
     kept: str = ""
     moves: Moves = field(default_factory=Moves)
-    created: str = ""
 
     @property
     def name(self) -> str:

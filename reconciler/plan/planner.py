@@ -23,7 +23,7 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 
 from reconciler.domain.desired import Desired, DesiredInstance, Former
@@ -81,7 +81,8 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
                 plans.append(one)
         elif name in declared:
             plans.append(InstancePlan(name, problem=seen.problem))
-    made = Plan(observed.server, options.owner, tuple(plans), notes=_notes(observed, declared))
+    notes = (*_notes(observed, declared), *_recreated(plans, inputs, observed))
+    made = Plan(observed.server, options.owner, tuple(plans), notes=notes)
     return located(made, desired, options.edited)
 
 
@@ -115,7 +116,6 @@ def _inputs(
             former=desired.former.get(name, _NOTHING),
             kept=why[name],
             moves=moving.get(name, _NO_MOVES),
-            created=observed.created.get(name, ""),
         )
         for name, (one, matches) in matched.items()
     }
@@ -128,6 +128,23 @@ _NO_MOVES = moves.Moves()
 def _of_undeclared(made: InstancePlan) -> InstancePlan:
     """Of an instance that no manifest declares, what is ours; all else there is somebody else's."""
     return replace(made, changes=tuple(c for c in made.changes if c.verb is not Verb.UNMANAGED))
+
+
+def _recreated(
+    plans: Sequence[InstancePlan], inputs: Mapping[str, Inputs], observed: Observed
+) -> Iterator[str]:
+    """Instances that lack all of their bots, beside others that do not: they may have been recreated."""
+    empty = [name for name, given in inputs.items() if given.desired.bots and not given.matches.found]
+    if not empty or not any(one.in_sync for one in plans):
+        return
+    first = sorted(empty)[0]
+    created = f", created on {at[:10]}," if (at := observed.created.get(first, "")) else ""
+    bots = len(inputs[first].desired.bots)
+    more = f", and so {'does' if len(empty) == 2 else 'do'} {len(empty) - 1} more" if len(empty) > 1 else ""
+    yield (
+        f"{first}{created} has none of its {bots} bots{more}: if an instance was recreated, "
+        "`reconciler restore INSTANCE` puts all back"
+    )
 
 
 def _notes(observed: Observed, declared: Set[str]) -> tuple[str, ...]:

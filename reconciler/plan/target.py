@@ -46,7 +46,7 @@ class Target:
     @property
     def differs(self) -> bool:
         """Whether the bot is to be written."""
-        return self.found is None or not differ.equal(self.start, self.fields)
+        return not differ.equal(self.start, self.fields)
 
     @property
     def off(self) -> str:

@@ -59,7 +59,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
         _warning([*_stops(effects.dangers(plan)), *_stops(effects.stuck(plan))]),
         _sentences("limit", plan.limits, limit // 8) + _approval(plan),
         _named("Without a bot that answers:", effects.silenced(plan)),
-        _sentences("not looked at", plan.notes, limit // 8),
+        _sentences("note", plan.notes, limit // 8),
     ]
     return page(head, [*_blocks(plan), *_asides(plan)], _foot(plan), max_chars, more)
 

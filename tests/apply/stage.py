@@ -41,12 +41,14 @@ class Stage:
     """A sandbox with a person at it.
 
     keys: by the names of their variables. heard: the labels of the results, as the last apply told of them.
+    bugs: its unexpected errors.
     """
 
     sandbox: Sandbox
     world: World
     keys: dict[str, str] = field(default_factory=lambda: {SECRET.name: KEY})
     heard: list[str] = field(default_factory=list)
+    bugs: list[Exception] = field(default_factory=list)
 
     def apply(
         self,
@@ -62,6 +64,7 @@ class Stage:
         """
         self.sandbox.calls.clear()
         self.heard.clear()
+        self.bugs.clear()
         plan = Plan(self.sandbox.url, "gitops", instances)
         with Proxy(lambda: int(self.sandbox.url.rpartition(":")[2]), edit=edit, tell=tell) as proxy:
             proxy.meet([], faults)
@@ -79,7 +82,12 @@ class Stage:
         server = Server(url, self.sandbox.api_key, timeout=5, retry_delay=0.005)
         async with Client(server) as client:
             return await applier.apply(
-                client, plan, self._read, lambda result: self.heard.append(result.change.label), stop
+                client,
+                plan,
+                self._read,
+                lambda result: self.heard.append(result.change.label),
+                stop,
+                self.bugs.append,
             )
 
     def _read(self, ref: SecretRef, name: str) -> SecretStr:

@@ -127,6 +127,27 @@ def test_what_is_gone_is_deleted_already_and_cannot_be_changed(shop: Shop) -> No
     assert not shop.stage.sandbox.writes
 
 
+def test_after_a_read_that_failed_the_bots_are_read_before_the_next_call(shop: Shop) -> None:
+    eva = shop.stage.bot("eva", shop.main)
+    both = [updated("ana", shop.ana, {"expire": 5}), updated("eva", eva, {"expire": 6})]
+    wrote = failed = False
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal wrote, failed
+        wrote = wrote or request.writes
+        if not wrote or failed:
+            return raw
+        if "/find/" in request.path:
+            failed = True
+            shop.world.change(LOJA, eva, expire=77)
+            return answer(404, json.dumps({"status": 404, "response": {"message": ["gone"]}}).encode())
+        return raw
+
+    told = shop.stage.apply(instance(LOJA, [c for c, _ in both], [s for _, s in both]), tell=tell)
+    assert told["ana"].startswith("failed: the server answered that it is done, but the result could not")
+    assert told["eva"] == "stale: it changed since the plan was made: expire"
+
+
 def test_two_steps_of_one_bot_start_from_what_the_first_left(shop: Shop) -> None:
     change, first = updated("ana", shop.ana, {"expire": 5})
     second = Step(Call.UPDATE, "ana", first.id, {**first.body, "expire": 6})
@@ -508,20 +529,21 @@ def test_a_create_that_is_said_and_not_done(shop: Shop) -> None:
     assert only(told) == "failed: the server answered that it is created, but it does not exist"
 
 
-def test_a_bot_that_came_in_the_same_moment_is_not_taken_for_ours(shop: Shop) -> None:
-    """It has no marker and the answer does not name it, so it is a person's."""
+@pytest.mark.parametrize("own", [{"description": ""}, {"description": "[a note]", "assistantId": "caio"}])
+def test_a_bot_that_came_in_the_same_moment_is_not_taken_for_ours(shop: Shop, own: dict[str, str]) -> None:
+    """The answer does not name it, and it is another or has words of its own, so it is a person's."""
 
     def tell(request: Request, raw: bytes) -> bytes:
         if request.method != "POST":
             return raw
-        shop.stage.bot("zoe", shop.main, description="")
+        shop.stage.bot("zoe", shop.main, **own)
         return answer(201, json.dumps({**shop.ana, "id": "made-up"}).encode())
 
     told = shop.stage.apply(
         shop.create(), edit=lambda request: b"" if request.method == "POST" else request.raw, tell=tell
     )
     assert only(told) == "failed: the server answered that it is created, but it does not exist"
-    assert shop.named("zoe")["description"] in ("", None)
+    assert len(shop.world.bots(LOJA)) == 2
 
 
 def test_a_bot_whose_marker_is_lost_is_known_by_the_answer_or_by_all_else_it_has(shop: Shop) -> None:

@@ -174,3 +174,9 @@ def test_a_crash_keeps_the_old_credentials_of_its_instance() -> None:
         "credential main": Outcome.NOT_ATTEMPTED,
         "ana": Outcome.FAILED,
     }
+
+
+def test_a_change_without_a_call_is_not_attempted() -> None:
+    found = state(change("ana", Verb.UPDATE, "i1"))
+    [result] = Outcomes(found).results()
+    assert (result.outcome, result.detail) == (Outcome.NOT_ATTEMPTED, "the plan has no call for it")

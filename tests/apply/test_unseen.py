@@ -319,3 +319,4 @@ def test_a_last_look_that_fails_changes_nothing(shop: Shop) -> None:
     change, step = updated("ana", shop.ana, {"expire": 5})
     plan = instance(LOJA, [change, settings(shop.row)], [step, save({"expire": 60})])
     assert shop.stage.apply(plan, tell=tell) == {"ana": "applied", SETTINGS: "applied"}
+    assert shop.stage.bugs == []

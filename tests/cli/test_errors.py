@@ -139,5 +139,5 @@ def test_no_error_is_a_workflow_command(run: Run, world: World, bots: Path) -> N
     (bots / "loja.yaml").write_text(f"instance: '{name}'\nbots: {{}}\n")
     result = run("plan", "--bots", bots, "--prune")
     assert result.exit_code == 1
-    assert "would be deleted, more than 50 percent" in result.stderr
+    assert "would be deleted, more than 50 percent" in result.stdout
     assert not [line for line in result.stderr.splitlines() if line.lstrip().startswith("::")]

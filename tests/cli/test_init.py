@@ -463,7 +463,7 @@ def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
 def test_the_owner_is_named_after_the_directory(tmp_path: Path, directory: str, owner: str) -> None:
     init.scaffold(tmp_path / directory, workflows=False)
     config = tomllib.loads((tmp_path / directory / "reconciler.toml").read_text())
-    assert config == {"owner": owner}
+    assert config == {"owner": owner, "prune": "reviewed"}
     assert markers.OWNER.fullmatch(owner)
 
 
@@ -482,9 +482,12 @@ def test_the_owner_is_named_after_the_remote(tmp_path: Path, url: str, owner: st
     if url:
         _git(top, "remote", "add", "origin", url)
     init.scaffold(top)
-    assert tomllib.loads((top / "reconciler.toml").read_text()) == {"owner": owner}
+    assert tomllib.loads((top / "reconciler.toml").read_text()) == {"owner": owner, "prune": "reviewed"}
     init.scaffold(top / "below" / "zap")
-    assert tomllib.loads((top / "below/zap/reconciler.toml").read_text()) == {"owner": "zap"}
+    assert tomllib.loads((top / "below/zap/reconciler.toml").read_text()) == {
+        "owner": "zap",
+        "prune": "reviewed",
+    }
 
 
 def test_bots_that_exist_keep_their_owner(tmp_path: Path) -> None:
@@ -492,4 +495,7 @@ def test_bots_that_exist_keep_their_owner(tmp_path: Path) -> None:
     (tmp_path / "bots").mkdir()
     (tmp_path / "bots" / "loja.yaml").write_text("bots: {}\n")
     init.scaffold(tmp_path)
-    assert tomllib.loads((tmp_path / "reconciler.toml").read_text()) == {"owner": "gitops"}
+    assert tomllib.loads((tmp_path / "reconciler.toml").read_text()) == {
+        "owner": "gitops",
+        "prune": "reviewed",
+    }

@@ -341,6 +341,22 @@ def test_who_was_moved_aside_is_not_moved_aside_again() -> None:
     }
 
 
+def test_who_excludes_another_in_its_place_is_named_with_all_that_both_have() -> None:
+    """bia wants caio's assistant, and both are started by every message."""
+    old = {"triggerOperator": "equals", "triggerValue": "1"}
+    found = ordered(
+        [
+            Transition("ana", fields("x", "equals:3"), fields("m/1", "adv:2", enabled=False)),
+            Transition("bia", fields("m/1", "all", **old), fields("y", "equals:2")),
+        ],
+        {"caio": fields("y", "all", **old, enabled=False)},
+    )
+    assert {name: why.reason for name, why in found.impossible.items()} == {
+        "bia": "bia and caio exclude each other: the trigger all and assistantId 'y'",
+        "ana": "bia holds model 'm' with maxTokens 1",
+    }
+
+
 def test_beside_one_that_stays_nobody_is_moved_aside_who_has_its_key() -> None:
     """ana stays as she is, with caio's key; so the server would refuse to move caio for bia."""
     found = ordered(
