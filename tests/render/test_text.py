@@ -563,12 +563,14 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
         "      expire  1 minute → 2 minutes",
         "        edited on the server since the last apply: this line will be overwritten",
         "",
-        "1 change is not of this pull request: it is also planned without it, and is not made.",
+        "1 change is not in the reviewed plan, and is not made.",
     ]
     assert (
         "    The deletes exceed a limit, and were approved."
         in text.plan(replace(made, approved=True)).splitlines()
     )
+    of_base = text.plan(replace(made, base="0" * 40), width=120)
+    assert "1 change is not of this pull request: it is also planned without it, and is not made." in of_base
 
 
 def test_results_of_a_fleet() -> None:
