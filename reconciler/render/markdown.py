@@ -303,19 +303,18 @@ def _asides(plan: Plan) -> Iterator[Block]:
         yield _aside(f"{said}.", table(("", "instance", "bot", "why"), rows, _ROOM))
     if found := summary.unmanaged(plan):
         where = len({change.instance for change in found})
-        bots = [
-            (code(c.instance, NAME), code(c.label, NAME), code(", ".join(summary.known_by(c)), _SENTENCE))
-            for c in found
-        ]
+        bots = [f"{code(c.instance, NAME)}: {code(', '.join(summary.known_by(c)), _SENTENCE)}" for c in found]
+        lines = fitting(bots, _ROOM, between=len("<br>"))
+        lines += [f"and {len(bots) - len(lines)} more"] if len(lines) < len(bots) else []
         title = f"{count(len(found), 'unmanaged bot')} on {count(where, 'instance')}, never written to."
-        yield _aside(title, table(("instance", "id", "bot"), bots, _ROOM))
+        yield _aside(title, f"<p>{'<br>'.join(lines)}</p>")
     for missing, said, labels in summary.unverified(plan):
         title = f"{'<b>no key</b>: ' if missing else ''}{_credentials(labels)}: {code(said, _SENTENCE)}"
         names = summary.listed((f"{label} of {instance}" for instance, label in labels), _MANY)
         yield _aside(title, f"<p>{code(names)}</p>")
 
 
-_ROOM = 8000  # bytes for the rows of what is folded
+_ROOM = 4000  # bytes for the rows of what is folded
 
 
 def _credentials(labels: Sequence[tuple[str, str]]) -> str:

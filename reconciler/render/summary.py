@@ -62,15 +62,15 @@ def credentials(plan: Plan) -> Iterator[str]:
 
 
 def before(plan: Plan) -> str:
-    """What a plan against a base says of the changes that have nothing to do with it; "" without any."""
+    """What a plan against a base or a review says of the changes that it does not make; "" without any."""
     number = sum(change.verb is Verb.BEFORE for change in plan.changes())
     if not number:
         return ""
-    if number == 1:
-        return "1 change is not of this pull request: it is also planned without it, and is not made"
-    return (
-        f"{number} changes are not of this pull request: they are also planned without it, and are not made"
-    )
+    head = "1 change is" if number == 1 else f"{number} changes are"
+    it, made = ("it is", "is") if number == 1 else ("they are", "are")
+    if plan.base:
+        return f"{head} not of this pull request: {it} also planned without it, and {made} not made"
+    return f"{head} not in the reviewed plan, and {made} not made"
 
 
 def approval(plan: Plan) -> str:
@@ -135,7 +135,7 @@ def _means(missing: bool, is_field: bool, number: int) -> str:
 
 def _whys(whys: list[str]) -> str:
     others = len(set(whys)) - 1
-    return f"{whys[0]}, and {others} more like it" if others else whys[0]
+    return f"{whys[0]}, and {others} more" if others else whys[0]
 
 
 # -- names ------------------------------------------------------------------------------------
@@ -191,7 +191,8 @@ def known_by(change: Change) -> list[str]:
         facts += [f"since {safe.line(bot.created[:10])}"] if bot.created else []
     if change.reason != NO_MARKER or not facts:
         facts.append(safe.line(change.reason))
-    return facts
+    described = bot is not None and bot.fields.get("description")
+    return facts if described or not change.ids else [*facts, f"id {safe.line(change.ids[0])}"]
 
 
 # -- what calls do that changes do not show ----------------------------------------------------

@@ -6,7 +6,7 @@ them. The fewer instances a head names, the earlier it stands, so what differs f
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.domain import safe
@@ -18,7 +18,7 @@ from reconciler.render.summary import Also, listed, radius
 from reconciler.render.values import Paint, count, plain
 
 _SCREEN = 22  # lines that a terminal shows with the prompt below them
-_UNMANAGED = 3  # unmanaged bots that are shown, where there are more than one more
+_UNMANAGED = 2  # unmanaged bots that are shown, where there are more than one more
 _NAMES = 70  # columns for the names of instances
 
 
@@ -30,8 +30,9 @@ def plan(plan: Plan, *, paint: Paint = plain, width: int = 100, dangers: bool = 
     head = list(wrapped(summary.counts(plan), width, "  "))
     shown = [*(paint(line, "bold") for line in head), *_remarks(plan, paint, width)]
     also = summary.also(plan)
+    instances = {one.name: one for one in plan.instances}
     for section in _sections(plan):
-        shown += ["", *_section(section, plan, also, paint, width)]
+        shown += ["", *_section(section, plan, instances, also, paint, width)]
     shown += _asides(plan, width)
     if dangers and (found := ending(plan, width)):
         shown += ["", *(paint(line, "red") for line in found)]
@@ -82,9 +83,7 @@ def _asides(plan: Plan, width: int) -> Iterator[str]:
         most = len(found) if len(found) <= _UNMANAGED + 1 else _UNMANAGED
         for each in found[:most]:
             facts = ", ".join(summary.known_by(each))
-            described = each.before is not None and each.before.fields.get("description")
-            id_ = "" if described else f" (id {safe.line(each.label)})"
-            yield from wrapped(f"  ? {safe.line(each.instance)}: {facts}{id_}", width, FIELD)
+            yield from wrapped(f"  ? {safe.line(each.instance)}: {facts}", width, FIELD)
         if len(found) > most:
             yield f"    and {len(found) - most} more"
 
@@ -121,10 +120,17 @@ def _sections(plan: Plan) -> list[_Section]:
     return sorted(found.values(), key=lambda section: (len(section.names), order[section.names[0]]))
 
 
-def _section(section: _Section, plan: Plan, also: Also, paint: Paint, width: int) -> Iterator[str]:
+def _section(
+    section: _Section,
+    plan: Plan,
+    instances: Mapping[str, InstancePlan],
+    also: Also,
+    paint: Paint,
+    width: int,
+) -> Iterator[str]:
     alone = len(section.names) == 1
     if alone:
-        yield from (_head(one, paint) for one in plan.instances if one.name == section.names[0])
+        yield from _head(instances[section.names[0]], paint, width)
     else:
         many, folder = radius(section.names, plan)
         where = f"{many}, all of {safe.line(folder)}" if folder else many
@@ -146,11 +152,13 @@ def _section(section: _Section, plan: Plan, also: Also, paint: Paint, width: int
             yield from wrapped(f"{number:>7}. {call} {safe.line(about)}{reason}", width, " " * 9)
 
 
-def _head(instance: InstancePlan, paint: Paint) -> str:
+def _head(instance: InstancePlan, paint: Paint, width: int) -> list[str]:
     notes = [f"{instance.in_sync} in sync"] if instance.in_sync else []
     notes += [
         f"credential {safe.line(name)} {standing}"
         for name, standing in instance.credentials.items()
         if standing != "present"
     ]
-    return paint(safe.line(instance.name), "bold") + (f"  ({'; '.join(notes)})" if notes else "")
+    name = safe.line(instance.name)
+    first, *rest = wrapped(f"{name}  ({'; '.join(notes)})" if notes else name, width, "    ", len(name))
+    return [paint(name, "bold") + first.removeprefix(name), *rest]

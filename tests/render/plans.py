@@ -7,9 +7,10 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from reconciler.domain.desired import SecretRef
+from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
@@ -32,6 +33,37 @@ def plan(*changes: Change, in_sync: int = 0, steps: tuple[Step, ...] | None = No
             if change.verb.writes
         )
     return Plan("http://127.0.0.1:8080", "gitops", (InstancePlan("loja", changes, steps, in_sync),))
+
+
+def shop(number: int) -> Plan:
+    """A line of a shared prompt changes on all instances; some have an unmanaged bot, no key is available."""
+    prompt = "\n".join(f"Regra {n}: seja gentil com o cliente da loja." for n in range(30))
+    update = change(Verb.UPDATE, ("systemMessages", (prompt,), (prompt.replace("Regra 9:", "Regra nove:"),)))
+    fields: Fields = {
+        "model": "gpt-4o",
+        "description": "Teste do João",
+        "triggerType": "keyword",
+        "triggerOperator": "contains",
+        "triggerValue": "teste",
+    }
+    bot = RemoteBot("c", fields, "2026-11-28T10:00:00.000Z")
+
+    def instance(n: int) -> InstancePlan:
+        name = f"loja-{n:04}"
+        unmanaged = Change(name, "", Verb.UNMANAGED, NO_MARKER, (f"cmx0k8c5lm5haa06bm7qn{n:04}",), before=bot)
+        return InstancePlan(
+            name,
+            (
+                replace(update, instance=name, origins=("bots/prompts/atendente.md",)),
+                *([unmanaged] if 10 * n < 3 * number else []),
+            ),
+            in_sync=9,
+            credentials={"main": "not compared"},
+            unverified={"main": f"OPENAI_KEY_{n} is not set"},
+            manifest=f"bots/varejo/{name}.yaml",
+        )
+
+    return Plan("https://evolution.example.com", "gitops", tuple(map(instance, range(1, number + 1))))
 
 
 def plans(text: st.SearchStrategy[str]) -> st.SearchStrategy[Plan]:

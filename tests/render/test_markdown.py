@@ -23,7 +23,7 @@ from reconciler.domain.results import Outcome, Result, Results
 from reconciler.render import calls, markdown, outcomes, summary
 from tests.render import plans
 from tests.render.gfm import Page
-from tests.render.plans import change, plan
+from tests.render.plans import change, plan, shop
 from tests.support import often
 
 _HUGE = 10**8
@@ -138,10 +138,7 @@ def test_a_plan() -> None:
 
         <details>
         <summary>1 unmanaged bot on 1 instance, never written to.</summary>
-        <table>
-        <tr><th>instance</th><th>id</th><th>bot</th></tr>
-        <tr><td><code>loja</code></td><td><code>cm7</code></td><td><code>it has no marker</code></td></tr>
-        </table>
+        <p><code>loja</code>: <code>it has no marker, id cm7</code></p>
 
         </details>
 
@@ -244,7 +241,7 @@ def test_what_is_dangerous_comes_first() -> None:
             "update",
         ),
         *("off", "orphan", "forget", "withdrawn"),
-        "1 change is not of this pull request: it is also planned without it, and is not made.",
+        "1 change is not in the reviewed plan, and is not made.",
         "1 unmanaged bot on 1 instance, never written to.",
     ]
     assert "<code>all</code> · <b>catch-all</b>" in shown[0][1]
@@ -513,6 +510,21 @@ def _large(changes: int, each: int = 10) -> Plan:
             for n in range(changes // each)
         ),
     )
+
+
+@pytest.mark.parametrize(("number", "most"), [(40, 3000), (1000, 20_000), (4000, 20_000)])
+def test_a_line_of_a_shared_prompt_on_a_fleet(number: int, most: int) -> None:
+    """One block, with one diff, and the rest of the comment in a few lines."""
+    shown = markdown.plan(shop(number), more="See the artifact.")
+    assert len(shown) < most
+    page = _check(shown)
+    assert page.elements.count("pre") == 1
+    assert page.elements.count("details") == 3
+    assert f"</code> on all {number} instances · <code>bots/prompts/atendente.md</code>" in shown
+    assert f"on <code>loja-0001…{number:04}</code>" in shown
+    assert f"{3 * number // 10 - 1} unmanaged bots on" in shown
+    assert f"{number} credentials: <code>their keys are not compared: OPENAI_KEY_1 is not set" in shown
+    assert "artifact" not in shown
 
 
 def test_two_thousand_changes_in_a_comment() -> None:

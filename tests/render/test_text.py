@@ -19,7 +19,7 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
 from reconciler.render import outcomes, text
-from tests.render.plans import PLANS, RESULTS, change, plan
+from tests.render.plans import PLANS, RESULTS, change, plan, shop
 
 _PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
 _LONG = "Say good morning. " * 10
@@ -216,7 +216,7 @@ def test_counts_come_first(made: Plan, line: str) -> None:
         ),
         pytest.param(
             Change("loja", "", Verb.UNMANAGED, "nothing declares it", ids=("cm7",)),
-            "\n  ? loja: nothing declares it (id cm7)\n",
+            "\n  ? loja: nothing declares it, id cm7\n",
             id="unmanaged",
         ),
         pytest.param(
@@ -276,7 +276,7 @@ def test_an_instance() -> None:
           ! problem: no such instance⏎
 
         1 unmanaged bot on 1 instance, never written to:
-          ? loja␇: a reason (id cm1)
+          ? loja␇: a reason, id cm1
         """)
 
 
@@ -498,24 +498,10 @@ def test_an_order_of_calls_that_is_the_same_is_shown_once() -> None:
 
 
 def test_a_plan_of_forty_fits_a_screen() -> None:
-    prompt = "\n".join(f"Rule {n}: be kind." for n in range(30))
-    update = change(Verb.UPDATE, ("systemMessages", (prompt,), (prompt.replace("Rule 9:", "Rule nine:"),)))
-    bot = RemoteBot("c", {"model": "gpt-4o"})
-
-    def instance(n: int) -> InstancePlan:
-        unmanaged = Change(f"loja-{n:03}", "", Verb.UNMANAGED, "it carries no marker", (f"u{n}",), before=bot)
-        return InstancePlan(
-            f"loja-{n:03}",
-            (replace(update, instance=f"loja-{n:03}"), *([unmanaged] if n < 12 else [])),
-            credentials={"main": "not compared"},
-            unverified={"main": f"KEY_{n} is not set"},
-        )
-
-    fleet = tuple(map(instance, range(40)))
-    lines = text.plan(Plan("https://x", "gitops", fleet), width=80).splitlines()
+    lines = text.plan(shop(40), width=80).splitlines()
     assert len(lines) < 24
     assert max(map(len, lines)) <= 80
-    assert "  ! 40 credentials: their keys are not compared: KEY_0 is not set, and 39 more" in lines
+    assert "  ! 40 credentials: their keys are not compared: OPENAI_KEY_1 is not set, and 39" in lines
     assert "    and 9 more" in lines
 
 
@@ -577,12 +563,14 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
         "      expire  1 minute → 2 minutes",
         "        edited on the server since the last apply: this line will be overwritten",
         "",
-        "1 change is not of this pull request: it is also planned without it, and is not made.",
+        "1 change is not in the reviewed plan, and is not made.",
     ]
     assert (
         "    The deletes exceed a limit, and were approved."
         in text.plan(replace(made, approved=True)).splitlines()
     )
+    of_base = text.plan(replace(made, base="0" * 40), width=120)
+    assert "1 change is not of this pull request: it is also planned without it, and is not made." in of_base
 
 
 def test_results_of_a_fleet() -> None:
