@@ -360,6 +360,24 @@ def test_borrowers_alone_make_no_settings() -> None:
     assert calls(shared_credentials([shared_creds("ana", "x")], {}, ROW)) == ["create ana"]
 
 
+def test_a_shared_credential_is_not_created_by_an_owner_that_cannot_be_read() -> None:
+    owner = DesiredInstance("matriz", (), AT, (DesiredCredential("main", SecretRef("env", "KEY"), AT),))
+    loja = DesiredInstance("loja", (shared_creds("ana", "x"),), AT)
+    seen = {
+        "loja": ObservedInstance("loja", (), {}, ROW, {"matriz": {}}),
+        "matriz": ObservedInstance("matriz", problem="it does not answer"),
+    }
+    made = make(Desired((loja, owner)), Observed("http://s", seen), Options())
+    assert told(made.instances[0]) == [
+        (
+            "conflict",
+            "ana",
+            "its credential 'main' cannot be created: "
+            "the instance 'matriz', which declares it, is not in this plan; plan it too",
+        )
+    ]
+
+
 # -- credentials and settings ------------------------------------------------------------------
 
 REF = SecretRef("env", "OPENAI_KEY")
