@@ -367,7 +367,7 @@ def test_a_shared_credential_is_not_created_by_an_owner_that_cannot_be_read() ->
         "loja": ObservedInstance("loja", (), {}, ROW, {"matriz": {}}),
         "matriz": ObservedInstance("matriz", problem="it does not answer"),
     }
-    made = make(Desired((loja, owner)), Observed("http://s", seen), Options())
+    made = make(Desired((loja, owner)), Observed("http://s", seen), options_of())
     assert told(made.instances[0]) == [
         (
             "conflict",
