@@ -65,8 +65,10 @@ def _hint(secrets: Secrets, name: str, names: Sequence[str]) -> str:
     if near:
         return f"The nearest names that exist: {', '.join(map(secrets.shown, near))}."
     if not names:
-        return "The server has no instances at all."
-    return f"None of the server's {len(names)} instances has a similar name."
+        return "The server has no instances at all: create it, or remove its manifest."
+    return (
+        f"None of the server's {len(names)} instances has a similar name: create it, or remove its manifest."
+    )
 
 
 def _folded(name: str) -> str:

@@ -29,7 +29,7 @@ from dataclasses import replace
 from reconciler.domain.desired import Desired, DesiredInstance, Former
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import OPENAI, Kind
-from reconciler.domain.observed import Observed
+from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import InstancePlan, Plan, Verb
 from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex
@@ -80,7 +80,7 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
             if name in declared or (one := _of_undeclared(one)).changes:
                 plans.append(one)
         elif name in declared:
-            plans.append(InstancePlan(name, problem=seen.problem))
+            plans.append(InstancePlan(name, problem=_with_new_name(seen, desired, inputs)))
     notes = (*_notes(observed, declared), *_recreated(plans, inputs, observed))
     made = Plan(observed.server, options.owner, tuple(plans), notes=notes)
     return located(made, desired, options.edited)
@@ -128,6 +128,20 @@ _NO_MOVES = moves.Moves()
 def _of_undeclared(made: InstancePlan) -> InstancePlan:
     """Of an instance that no manifest declares, what is ours; all else there is somebody else's."""
     return replace(made, changes=tuple(c for c in made.changes if c.verb is not Verb.UNMANAGED))
+
+
+def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[str, Inputs]) -> str:
+    """Why an instance cannot be planned; with the instance that it became if it was renamed on the server."""
+    names = {bot.name for one in desired.instances if one.name == seen.name for bot in one.bots}
+    declared = {one.name for one in desired.instances}
+    for name, given in inputs.items():
+        orphans = {bot for bot, _ in given.matches.orphans}
+        if name not in declared and orphans and orphans <= names:
+            return (
+                f"{seen.problem} The instance {name!r} has its bots ({', '.join(sorted(orphans)[:3])}): if "
+                f"it was renamed, write `instance: {name}` in its manifest."
+            )
+    return seen.problem or ""
 
 
 def _recreated(

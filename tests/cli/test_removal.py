@@ -123,6 +123,27 @@ def test_a_key_that_may_not_list_instances(repo: Repo) -> None:
     assert plan["notes"] == [] or "only instances that manifests declare were read" in plan["notes"][0]
 
 
+def test_an_instance_that_was_renamed_on_the_server(repo: Repo) -> None:
+    ids = repo.world.instance("nova", "nova")
+    for name in ("um", "dois"):
+        repo.world.bot("nova", ids["nova"], **bot(f"a-{name}", description=f"[gitops:{name}]"))
+    repo.write(three())
+    repo.world.done("DELETE", "/instance/delete/loja")
+    [loja] = [one for one in repo.plan(code=1)["instances"] if one["name"] == "loja"]
+    assert "does not exist" in loja["problem"]
+    assert loja["problem"].endswith(
+        "The instance 'nova' has its bots (dois, um): if it was renamed, write `instance: nova` in its "
+        "manifest."
+    )
+
+
+def test_an_instance_that_was_deleted_on_the_server(repo: Repo) -> None:
+    repo.write(three())
+    repo.world.done("DELETE", "/instance/delete/loja")
+    [loja] = [one for one in repo.plan(code=1)["instances"] if one["name"] == "loja"]
+    assert loja["problem"].endswith("has a similar name: create it, or remove its manifest.")
+
+
 # -- whose they are ---------------------------------------------------------------------------
 
 

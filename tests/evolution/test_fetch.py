@@ -102,8 +102,12 @@ def test_names_of_any_kind_are_found(sandbox: Sandbox, world: World, name: str) 
         (["LOJA"], "loja", 'differs only in case, blanks at its ends or Unicode form: "LOJA".'),
         (["caf\u00e9"], "cafe\u0301", r"""Unicode form: "café" ('caf\xe9')."""),
         ([" loja"], "loja", "blanks"),
-        (["padaria", "farmacia"], "x", "None of the server's 2 instances has a similar name."),
-        ([], "loja", "The server has no instances at all."),
+        (
+            ["padaria", "farmacia"],
+            "x",
+            "None of the server's 2 instances has a similar name: create it, or remove its manifest.",
+        ),
+        ([], "loja", "The server has no instances at all: create it, or remove its manifest."),
     ],
 )
 def test_missing_instance_names_what_exists(

@@ -153,7 +153,7 @@ def test_an_owning_instance_that_cannot_be_read_is_no_problem_of_the_whole(
     assert (loja.problem, loja.shared_creds, list(loja.credentials or {})) == (None, {}, ["own"])
     assert loja.unreadable_creds == {
         "gone": f'The instance "gone" does not exist on {sandbox.url}. '
-        "None of the server's 1 instances has a similar name."
+        "None of the server's 1 instances has a similar name: create it, or remove its manifest."
     }
     near = fetched(sandbox, instance("loja", bots=[("own", "loja-2")]))
     assert near.instances["loja"].unreadable_creds["loja-2"].endswith('The nearest names that exist: "loja".')
