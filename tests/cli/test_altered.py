@@ -47,9 +47,12 @@ _THEN = (
 
 @pytest.fixture
 def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
-    """A saved plan with every kind of change: two bots that swap, a new one, and a rotation among them."""
+    """A saved plan with every kind of change: two bots that swap, a rotation, and a bot that moves here."""
     world.instance("loja")
+    world.instance("zeta", "zeta")
     (bots / "loja.yaml").write_text(_FIRST)
+    sete = "  sete: {%sbotType: assistant, assistantId: a7, triggerType: none}\n"
+    (bots / "zeta.yaml").write_text("bots:\n" + sete % "openaiCreds: zeta, ")
     assert run("apply", "--bots", bots, "--yes", env={"OPENAI_KEY_LOJA": "sk-first"}).exit_code == 0
     creds = world.creds("loja", "other")
     world.bot("loja", creds, triggerType="keyword", triggerOperator="equals", triggerValue="5", maxTokens=500)
@@ -57,7 +60,8 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
     for old, new in _THEN:
         text = text.replace(old, new)
     text += "  cinco: {maxTokens: 500, triggerValue: 5}\n  seis: {maxTokens: 600, triggerValue: 6}\n"
-    (bots / "loja.yaml").write_text(text)
+    (bots / "loja.yaml").write_text(text + sete % "")
+    (bots / "zeta.yaml").write_text("bots: {}\n")
     made = run(
         *("plan", "--bots", bots, "--prune", "--out", "plan.json"), env={"OPENAI_KEY_LOJA": "sk-second"}
     )
@@ -66,11 +70,11 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
     validate(document, _SCHEMA)
     verbs = {(c["of"], c["verb"]) for c in document["instances"][0]["changes"]}
     assert verbs == {
-        *(("bot", verb) for verb in ("create", "update", "adopt", "replace", "delete")),
+        *(("bot", verb) for verb in ("create", "move", "update", "adopt", "replace", "delete")),
         ("credential", "rotate"),
         ("settings", "update"),
     }
-    assert {s["call"] for s in document["instances"][0]["steps"]} == set(
+    assert {s["call"] for one in document["instances"] for s in one["steps"]} == set(
         _SCHEMA["$defs"]["step"]["properties"]["call"]["enum"]
     ) - {"leave"}  # which is on another instance than the bot that moves
     return document
@@ -392,6 +396,23 @@ LIES: dict[str, Lie] = {
     ),
     "a field that is not shown": _unshown_field,
     "another owner": lambda document: document.update(owner="other"),
+    "a move called create": lambda document: _change(document, "sete").update(verb="create"),
+    "a move called create, from nowhere": lambda document: _change(document, "sete").update(
+        verb="create", other=None
+    ),
+    "a move from nowhere": lambda document: _change(document, "sete").update(other=None),
+    "a move from another instance": lambda document: _change(document, "sete").update(other="loja"),
+    "a create called move": lambda document: _change(document, "seis").update(verb="move", other="zeta"),
+    "a move without its delete": lambda document: document["instances"][1].update(changes=[], steps=[]),
+    "a move whose delete does not wait": lambda document: document["instances"][1]["steps"][0].update(
+        call="delete"
+    ),
+    "a delete that waits": _is("tres", "delete", call="leave"),
+    "a delete called move": _called("tres", verb="move"),
+    "a delete for a move that is not": _called("tres", other="zeta"),
+    "an approval of nothing": lambda document: document.update(approved=True, approval="0123456789ab"),
+    "an approval that is a text": lambda document: document.update(approval="::error::"),
+    "a limit that is no limit": lambda document: document.update(limits=["too much"]),
     "an instance that could not be read": lambda document: document["instances"][0].update(problem="x"),
 }
 

@@ -15,7 +15,7 @@ from reconciler.domain.uniqueness import Claim, describe
         (("value", "equals:oi"), "the trigger value 'equals:oi'"),
         (("assistant", "a1"), "assistantId 'a1'"),
         (("chatCompletion", "gpt-4o", "300"), "model 'gpt-4o' with maxTokens 300"),
-        (("another", "one"), "another one"),
+        (("key", "apiUrl", "http://x"), "apiUrl 'http://x'"),
     ],
 )
 def test_describe(claim: Claim, words: str) -> None:

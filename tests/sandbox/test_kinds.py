@@ -162,6 +162,7 @@ def test_a_database_from_before_the_other_kinds(tmp_path: Path) -> None:
         for kind in SIBLINGS:
             opened.execute(f"DROP TABLE {settings_of(kind)}")
             opened.execute(f"DROP TABLE {bots_of(kind)}")
+        opened.execute("DROP TABLE sessions")
         tables = {name for (name,) in opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         assert tables == {"server", "instances", "creds", "bots", "settings"}
     with Sandbox(db) as server, World(server.url, server.api_key) as world:

@@ -154,3 +154,12 @@ def plan_of(project: Project) -> Any:
     kept = [content for about, content in project.hub.artifacts.values() if about["name"].startswith("plan-")]
     with zipfile.ZipFile(BytesIO(kept[-1])) as archive:
         return json.loads(archive.read("plan.json"))
+
+
+def test_what_is_kept_does_not_fail_a_push(applied: Project, world: World) -> None:
+    """Nothing waits for a review where all that is pending is kept by policy."""
+    config = put("reconciler.toml", 'prune = "never"\n')
+    applied.push_to_main(config, apply=False)
+    assert ended(applied.push_to_main(without("tres"))) == "success"
+    assert len(bots(world)) == 3
+    assert ended(applied.push_to_main(put("bots/loja.yaml", LOJA.replace("300", "301")))) == "failure"
