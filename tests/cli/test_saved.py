@@ -124,7 +124,7 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
     loja.change("loja", _by_value(loja, "2"), maxTokens=250)
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 0
-    assert "1 change is not in the reviewed plan, and is not made.\n" in applied.stdout
+    assert "1 change is not in the reviewed plan" in applied.stdout
     assert _by_value(loja, "2")["maxTokens"] == 250
     assert _by_value(loja, "1")["systemMessages"] == ["Sim!"]
 
