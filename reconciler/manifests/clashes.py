@@ -33,7 +33,7 @@ def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
     for bot in bots:
         fields = {"enabled": True} | dict(bot.fields)
         held = holds(OPENAI, fields)
-        taken = held & takes(OPENAI, fields)
+        taken = takes(OPENAI, fields)
         for claim in sorted(held):
             other = (holder if claim in taken else taker).get(claim)
             if other:

@@ -386,6 +386,16 @@ def test_the_fallback_is_pointed_to_a_bot_that_is_made_in_the_same_run(shop: Sho
     assert shop.fallback == made
 
 
+def test_the_fallback_is_pointed_to_a_bot_where_there_were_no_settings(stage: Stage) -> None:
+    creds = stage.world.instance(LOJA, "main")["main"]
+    caio, step = created("caio", creds)
+    steps = [save({"openaiCredsId": creds, "expire": 60}), step, fallback(new_bot("caio"))]
+    told = stage.apply(instance(LOJA, [settings(), caio], steps))
+    assert told == {SETTINGS: "applied", "caio": "applied"}
+    [made] = stage.world.bots(LOJA)
+    assert stage.world.settings(LOJA)["openaiIdFallback"] == made["id"]
+
+
 def test_a_fallback_that_could_not_be_made_leaves_the_old_one(shop: Shop) -> None:
     caio, caio_step = created("caio", "nope")
     plan = shop.points(new_bot("caio"))

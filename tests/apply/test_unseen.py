@@ -142,6 +142,19 @@ def lists(**fields: Json) -> object:
     return tell
 
 
+def test_an_old_key_whose_name_is_anothers_now_stays(shop: Shop) -> None:
+    names = {"second": "third", "third": "second"}
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.writes or "/creds/" not in request.path:
+            return raw
+        rows = [{**row, "name": names.get(row["name"], row["name"])} for row in body_of(raw)]
+        return answer(200, json.dumps(rows).encode())
+
+    told = shop.stage.apply(_old(shop), tell=tell)
+    assert list(told.values()) == [f'stale: the credential {shop.third} is not "third" any more']
+
+
 def test_an_old_key_that_is_gone_or_has_another_name(shop: Shop) -> None:
     plan = _old(shop, "first")
     [told] = shop.stage.apply(plan).values()
@@ -224,6 +237,22 @@ def test_a_new_key_that_no_plan_says_where_to_find(shop: Shop) -> None:
 def test_settings_are_sent_four_times(shop: Shop, times: int, told: str) -> None:
     [found] = shop.stage.apply(shop.plan("settings"), faults=[GATEWAY] * times).values()
     assert found.startswith(told)
+
+
+def test_what_the_server_does_not_show_is_sent_again_with_every_save(shop: Shop) -> None:
+    bodies: list[Json] = []
+
+    def edit(request: Request) -> bytes:
+        if "/settings/" in request.path and request.writes:
+            bodies.append(body_of(request.raw))
+        return request.raw
+
+    rotation = credential(LOJA, shop.main)
+    second = Step(Call.SETTINGS, rotation.label, None, {"openaiCredsId": shop.second})
+    saw = settings({**shop.row, "debounceTime": 1})
+    plan = instance(LOJA, [saw, rotation], [save({"debounceTime": 7}), second])
+    assert shop.stage.apply(plan, edit=edit) == {SETTINGS: "applied", "credential main": "applied"}
+    assert [body["debounceTime"] for body in bodies] == [7, 7]
 
 
 def test_what_a_hand_changed_between_two_saves_stays(shop: Shop) -> None:
