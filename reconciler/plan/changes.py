@@ -160,8 +160,11 @@ def _orphans(given: Inputs) -> Iterator[Change]:
     for name, bot in given.matches.orphans:
         if name in given.blocked:
             continue
-        if given.kept:
-            reason = f"{undeclared(given.options, given.name)}; it is kept, as {given.kept}"
+        kept = given.kept
+        if there := given.moves.waiting.get(name):
+            kept = f"it is to move to {there}, and is not created there"
+        if kept:
+            reason = f"{undeclared(given.options, given.name)}; it is kept, as {kept}"
             yield Change(given.name, name, Verb.ORPHAN, reason, (bot.id,), before=bot)
             continue
         fields, other = differ.changes(bot.fields, {}, given.kind), given.moves.leaving.get(name, "")

@@ -68,7 +68,8 @@ class Inputs:
     def _orphans(self) -> dict[str, RemoteBot]:
         if self.kept:
             return {}
-        return {name: bot for name, bot in self.matches.orphans if name not in self.blocked}
+        stay = self.blocked.keys() | self.moves.waiting.keys()
+        return {name: bot for name, bot in self.matches.orphans if name not in stay}
 
     @property
     def settings_blocked(self) -> bool:

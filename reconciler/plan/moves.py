@@ -6,7 +6,7 @@ any more. It is created first and deleted afterwards, so that there is always on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.domain.desired import DesiredInstance
@@ -18,10 +18,22 @@ from reconciler.plan.matching import Matches
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The moves of one instance. arriving: where a bot comes from, leaving: where one goes, by its name."""
+    """The moves of one instance. arriving: where a bot comes from, leaving: where one goes, by its name.
+
+    waiting: where bots should go that stay, as they are not created there.
+    """
 
     arriving: Mapping[str, str] = field(default_factory=dict)
     leaving: Mapping[str, str] = field(default_factory=dict)
+    waiting: Mapping[str, str] = field(default_factory=dict)
+
+    def without(self, bots: Collection[str]) -> Moves:
+        """The same, but for bots that are not created where they should go."""
+        return Moves(
+            self.arriving,
+            {bot: there for bot, there in self.leaving.items() if bot not in bots},
+            {bot: there for bot, there in self.leaving.items() if bot in bots},
+        )
 
 
 def find(

@@ -67,6 +67,9 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
     credentials = CredentialIndex(desired, observed, options)
     inputs = _inputs(desired, observed, options, credentials, kind, kept)
     drafts = {name: _reviewed(given) for name, given in inputs.items()}
+    for name, stuck in _not_created(inputs, drafts).items():
+        given = replace(inputs[name], moves=inputs[name].moves.without(stuck))
+        drafts[name] = _reviewed(given)
     # A credential is deleted only when it is known of all instances who leaves it.
     left = frozenset(id for draft in drafts.values() for id in draft.left)
     taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
@@ -84,6 +87,17 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
     notes = (*_notes(observed, declared), *_recreated(plans, inputs, observed))
     made = Plan(observed.server, options.owner, tuple(plans), notes=notes)
     return located(made, desired, options.edited)
+
+
+def _not_created(inputs: Mapping[str, Inputs], drafts: Mapping[str, Draft]) -> dict[str, set[str]]:
+    """The bots that should move and are not created where they go, by the instance that they stay on."""
+    found: dict[str, set[str]] = {}
+    for name, given in inputs.items():
+        made = {change.bot for change in drafts[name].changes if change.verb is Verb.MOVE}
+        for bot, old in given.moves.arriving.items():
+            if bot not in made:
+                found.setdefault(old, set()).add(bot)
+    return found
 
 
 def _inputs(

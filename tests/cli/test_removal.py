@@ -312,3 +312,12 @@ def test_under_never_a_move_is_a_create_and_what_is_kept(repo: Repo) -> None:
         ("orphan", "tres@loja"),
         ("create", "tres@matriz"),
     ]
+
+
+def test_a_bot_that_cannot_be_created_where_it_goes_stays(repo: Repo) -> None:
+    moved(repo, openaiCreds="nobody")
+    plan = repo.plan("--base", "HEAD~1", code=1)
+    assert verbs(plan) == [("orphan", "tres@loja"), ("conflict", "tres@matriz")]
+    assert "it is to move to matriz, and is not created there" in plan["instances"][1]["changes"][0]["reason"]
+    repo.run("apply", "--yes", "--prune", "always", code=1)
+    assert any("[gitops:tres]" in row["description"] for row in repo.world.bots("loja"))

@@ -174,7 +174,9 @@ def frugal(plan: Plan, results: Results, calls: Iterable[Served]) -> None:
     for call in writes:
         if call.method in ("PUT", "DELETE"):
             assert call.path.split("/")[3] in touched, call
-    assert sum("/openai/create/" in call.path for call in writes) == verbs[Verb.CREATE] + anew
+    assert (
+        sum("/openai/create/" in call.path for call in writes) == verbs[Verb.CREATE] + verbs[Verb.MOVE] + anew
+    )
 
 
 def honest(results: Results, rows: Rows, settings_before: Rows, settings: Rows) -> None:
