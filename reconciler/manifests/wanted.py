@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import ManifestError, Problem
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
-from reconciler.manifests.load import check_globs, load, matches
+from reconciler.manifests.load import read_all
+from reconciler.manifests.loaded import counted
+from reconciler.manifests.selection import check_globs, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,7 @@ class Wanted:
     desired: the selected instances. every: all that is declared. base: what the base declares of the
     same ones, None without a base or where its manifests are invalid. commit: the base's, "" for none.
     globs: the selection. only: the names that are looked at at all, None for all. notes: for the plan.
+    broken: the errors of manifests that are not selected.
     """
 
     desired: Desired
@@ -29,6 +33,7 @@ class Wanted:
     globs: Sequence[str] = ()
     only: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+    broken: tuple[Problem, ...] = ()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -62,23 +67,45 @@ class Wanted:
 
 
 def read(
-    directory: Path, globs: Sequence[str], changed_since: str | None = None, ref: str | None = None
+    directory: Path,
+    globs: Sequence[str],
+    changed_since: str | None = None,
+    ref: str | None = None,
+    *,
+    others_valid: bool = True,
 ) -> Wanted:
     """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
 
-    changed_since: a commit; only what changed since then is wanted. ref: the base.
+    changed_since: a commit; only what changed since then is wanted. ref: the base. others_valid: whether all
+    manifests must be valid; else only those that the globs select, and what they need.
     """
-    every = load(directory, origins=False)
+    loaded = read_all(directory, origins=False)
+    broken = loaded.of_others(globs)
+    if broken and others_valid:
+        raise ManifestError(sorted(loaded.every_problem))
+    every = loaded.desired
     selected = Desired(tuple(one for one in every.instances if matches(one.name, globs)))
-    wanted = Wanted(selected, every, directory, globs=tuple(globs))
+    wanted = Wanted(selected, every, directory, globs=tuple(globs), broken=broken)
     if changed_since is not None:
         selected = changed.since(changed_since, directory, selected)
         gone = _gone(base.read(changed_since, directory, "--changed-since").desired, every)
         only = {one.name for one in selected.instances} | gone
         wanted = replace(wanted, desired=selected, only=frozenset(only))
+    if broken:
+        wanted = _of_valid(wanted)
     if ref is not None:
         wanted = _with_base(wanted, base.read(ref, directory, "--base"))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
+
+
+def _of_valid(wanted: Wanted) -> Wanted:
+    """The same, of declared instances alone: one that seems to be declared no more may be a broken one."""
+    note = (
+        f"{counted(wanted.broken)}: it was not checked whether these declare the same instances, credentials "
+        "or keys, and instances that no manifest declares were not looked at"
+    )
+    only = frozenset(one.name for one in wanted.desired.instances)
+    return replace(wanted, only=only, notes=(*wanted.notes, note))
 
 
 def _gone(before: Desired, every: Desired) -> set[str]:

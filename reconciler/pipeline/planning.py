@@ -18,7 +18,8 @@ from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import OnRead, fetch
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
-from reconciler.manifests.load import matches
+from reconciler.manifests.loaded import warning
+from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
 from reconciler.plan import effect, matching
@@ -27,12 +28,24 @@ from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.saved import binding
 
+Warn = Callable[[str], object]
+"""Takes a sentence for the person."""
 
-def wanted(request: Request, changed_since: str | None = None, base: str | None = None) -> Wanted:
-    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError."""
+
+def wanted(
+    request: Request, changed_since: str | None = None, base: str | None = None, warn: Warn | None = None
+) -> Wanted:
+    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError.
+
+    warn: takes what is wrong with manifests that are not selected. Without it all must be valid.
+    """
     check_owner(request)
     saved.key()  # signs the plan at the end: a bad key is an error now
-    found = manifests.read(Path(request.bots), request.instance, changed_since, base)
+    found = manifests.read(
+        Path(request.bots), request.instance, changed_since, base, others_valid=warn is None
+    )
+    if warn is not None and found.broken:
+        warn(warning(found.broken))
     if request.scope == DECLARED:
         found.check(())
     return found
@@ -101,7 +114,11 @@ def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted
     read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
-        former = effect.of_reviewed(reviewed, desired)
+        former = {
+            name: one
+            for name, one in effect.of_reviewed(reviewed, desired).items()
+            if any(each.name == name for each in desired.instances) or wanted.looks_at(name)
+        }
         return replace(wanted, desired=replace(desired, former=former))
     former = effect.former(wanted.base, desired)
     with suppress(ManifestError):  # the base's key may be wrong: that is not this change's
