@@ -22,7 +22,7 @@ from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching
+from reconciler.plan import effect, matching, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -42,7 +42,12 @@ def wanted(
     check_owner(request)
     saved.key()  # signs the plan at the end: a bad key is an error now
     found = manifests.read(
-        Path(request.bots), request.instance, changed_since, base, others_valid=warn is None
+        Path(request.bots),
+        request.instance,
+        changed_since,
+        base,
+        targets=[one.instance for one in targeted.parse(request.target)],
+        others_valid=warn is None,
     )
     if warn is not None and found.broken:
         warn(warning(found.broken))
@@ -143,6 +148,9 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if addresses := targeted.parse(request.target):
+            declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
+            self._options = replace(self._options, targets=targeted.targets(addresses, declared))
         self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
         self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
 
@@ -164,24 +172,36 @@ class _Planner:
     def make(self, observed: Observed) -> Plan:
         """The plan. Raises ReconcilerError."""
         desired, base, options = self._wanted.desired, self._wanted.base, self._options
+        if (chosen := options.targets) is not None:
+            observed = targeted.without_keys(observed)
+            desired = targeted.with_needed_settings(desired, observed, chosen)
+            base = base and targeted.with_needed_settings(base, observed, chosen)
+        made = self._made(desired, base, observed)
+        if chosen is not None:
+            targeted.check(chosen, self._wanted.every, made)
+            made = targeted.only(made, desired, chosen)
+        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+
+    def _made(self, desired: Desired, base: Desired | None, observed: Observed) -> Plan:
         options = replace(
-            options, foreign=self._foreign(observed), commit=self._history.commit, edited=self._history.edited
+            self._options,
+            foreign=self._foreign(observed),
+            commit=self._history.commit,
+            edited=self._history.edited,
         )
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
         if base is None:
-            made = make(desired, observed, options)
-        else:
-            free = replace(options, max_deletes=None)
-            before = make(base, observed, free)
-            whole = make(desired, observed, free)
-            added = effect.of_plans(before, whole)
-            made = make(desired, observed, replace(options, review=added))
-            if (more := effect.needed(made, whole, added)) is not added:
-                made = make(desired, observed, replace(options, review=more))
-            made = effect.marked(made, before, whole, effect.alike(base, desired))
-        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+            return make(desired, observed, options)
+        free = replace(options, max_deletes=None)
+        before = make(base, observed, free)
+        whole = make(desired, observed, free)
+        added = effect.of_plans(before, whole)
+        made = make(desired, observed, replace(options, review=added))
+        if (more := effect.needed(made, whole, added)) is not added:
+            made = make(desired, observed, replace(options, review=more))
+        return effect.marked(made, before, whole, effect.alike(base, desired))
 
     def _foreign(self, observed: Observed) -> Callable[[str], str]:
         """Why an undeclared instance may be another repository's. Looks only at those that have our bots."""

@@ -63,9 +63,9 @@ def planned(
         with server(request, found.desired) as running:
             yield running, plan(request, running, found, seen, applies=True, reading=reading)
         return
-    if reviewed or request.instance or request.replace:
+    if reviewed or request.instance or request.target or request.replace:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
