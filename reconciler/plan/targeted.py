@@ -84,12 +84,8 @@ def _with_needed_settings(
     one: DesiredInstance, seen: ObservedInstance | None, chosen: Targets
 ) -> DesiredInstance:
     row = None if seen is None else seen.settings
-    if one.settings is None or row is None or row.exists or not chosen.have_any(one):
-        return replace(one, settings=None)
-    fallback = one.settings.fallback
-    if fallback and not chosen.match(fallback, one.name):
-        fallback = None
-    return replace(one, settings=replace(one.settings, fallback=fallback))
+    needed = row is not None and not row.exists and chosen.have_any(one)
+    return one if needed else replace(one, settings=None)
 
 
 def without_keys(observed: Observed) -> Observed:

@@ -222,3 +222,20 @@ def test_broken_others_are_only_said(drifted: Repo) -> None:
     assert "1 error in other manifests" in result.stderr
     for target in ("um@filial", "um@*"):
         assert "filial.json:" in drifted.run("plan", "--target", target, code=1).stderr
+
+
+def test_no_credential_is_deleted_with_a_bot(repo: Repo) -> None:
+    """What was reviewed is made of the chosen bot, and not of a credential."""
+    repo.env = {"EXTRA": "sk-extra-0123456789abcdef"}
+    extra = "credentials: {extra: {apiKey: !env EXTRA}}\n"
+    bots = f"defaults: {{openaiCreds: extra}}\nbots: {{um: {_flow('um')}, dois: {_flow('dois')}}}"
+    repo.write({"loja": declared()["loja"], "filial.yaml": extra + bots})
+    repo.run("apply", "--yes", code=0)
+    repo.write({"loja": declared()["loja"], "filial.yaml": "bots: {}"})
+    target = ("--base", "HEAD~1", "--target", "um@filial", "--max-delete-share", "100")
+    assert verbs(repo.plan("--base", "HEAD~1", code=1))[0] == ("orphan", "extra@filial")
+    plan = repo.root / "plan.json"
+    assert verbs(repo.plan(*target, "--out", plan, code=2)) == [("delete", "um@filial")]
+    repo.run("apply", plan, "--max-delete-share", "100", "--yes", code=0)
+    assert len(repo.world.bots("filial")) == 1
+    assert "extra" in {one["name"] for one in repo.world.done("GET", "/openai/creds/filial")}
