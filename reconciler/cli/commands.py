@@ -144,9 +144,14 @@ def explain(bots: str, bot: str) -> int:
     from pathlib import Path
 
     from reconciler.cli import terminal
-    from reconciler.manifests.load import load
+    from reconciler.manifests.load import read_all
+    from reconciler.manifests.loaded import warning
 
-    terminal.explained(load(Path(bots)), bot)
+    loaded = read_all(Path(bots))
+    _, _, instance = bot.partition("@")
+    if broken := loaded.of_others([instance] if instance else []):
+        terminal.warn(warning(broken))
+    terminal.explained(loaded.desired, bot)
     return 0
 
 
@@ -180,7 +185,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        wanted = pipeline.wanted(request, changed_since, base)
+        wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
         with pipeline.server(request, wanted.desired) as server:
             made = pipeline.plan(request, server, wanted, reading=reading)
         try:
@@ -218,10 +223,13 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "replace", "reviewed"))
+        given = unless_configured(("instance", "target", "replace", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
-    with pipeline.out(request) as save, pipeline.planned(request, saved, reviewed, reading) as (server, made):
+    with (
+        pipeline.out(request) as save,
+        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (server, made),
+    ):
         if request.format == "text":
             terminal.plan(made, request.format, asks=made.writes and not yes)
         if made.writes and not yes:
@@ -250,7 +258,10 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     from reconciler.cli.stopping import stopping
 
     streams.check()
-    with pipeline.out(request) as save, pipeline.restored(request, instances, reading) as (server, made):
+    with (
+        pipeline.out(request) as save,
+        pipeline.restored(request, instances, reading, terminal.warn) as (server, made),
+    ):
         if request.format == "text":
             terminal.plan(made, request.format)
         if made.writes and not yes:

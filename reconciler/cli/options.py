@@ -139,6 +139,13 @@ PLANNING = (
     *SERVER,
     _SERVER_NAME,
     click.option(
+        "--target",
+        multiple=True,
+        metavar="BOT@INSTANCE",
+        shell_complete=offered("bots"),
+        help="Only these bots and what they need, such as 'menu@loja-*'. May be repeated.",
+    ),
+    click.option(
         "--replace",
         is_flag=True,
         help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",

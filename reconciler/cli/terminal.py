@@ -120,6 +120,11 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
     return 0 if how.ok and not made.problems and not failures else 1
 
 
+def warn(sentence: str) -> None:
+    """Show a warning."""
+    click.echo(f"Warning: {safe.line(sentence)}", err=True)
+
+
 def problems(made: Plan) -> None:
     """Say how many problems the plan has, which may have gone to a file."""
     if made.problems:

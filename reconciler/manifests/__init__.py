@@ -9,9 +9,11 @@ __all__ = [
     "git",
     "key_format",
     "load",
+    "loaded",
     "model",
     "schema",
     "secrets",
+    "selection",
     "variables",
     "wanted",
 ]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.domain.text import near, quoted
 from reconciler.manifests import discovery, merge, sharing
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
 from reconciler.manifests.layer import Layer
+from reconciler.manifests.loaded import Loaded
 from reconciler.manifests.model import MANIFEST
 from reconciler.manifests.read import read
 from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
@@ -31,10 +30,21 @@ class NoManifestsError(ReconcilerError):
 def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
+    Raises as read_all, and ManifestError with all problems of all files.
+    """
+    loaded = read_all(directory, edited, origins=origins)
+    if problems := loaded.every_problem:
+        raise ManifestError(sorted(problems))
+    return loaded.desired
+
+
+def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Loaded:
+    """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
+
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
-    everything"), ManifestError with all problems of all files.
+    everything").
     """
     home = Directory(directory, edited or {})
     found = discovery.find(home)
@@ -47,22 +57,11 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
         loaded = _loaded(home, includes, paths, found.defaults, origins)
         loaded.problems.update(both)
     problems = found.problems | loaded.problems
-    instances: dict[str, DesiredInstance] = {}
-    for instance in loaded.instances:
-        first = instances.setdefault(instance.name, instance)
-        if first is not instance:
-            message = (
-                f"instance {quoted(instance.name)} is already declared at {first.at}: keep one of the two"
-            )
-            problems.add(Problem(instance.at, message))
-    problems.update(sharing.problems(list(instances.values())))
-    if problems:
-        raise ManifestError(sorted(problems))
-    if not paths:
+    if not paths and not problems:
         raise NoManifestsError(
             f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
         )
-    return Desired(tuple(instances[name] for name in sorted(instances)))
+    return Loaded(loaded.instances, frozenset(problems))
 
 
 def folder(directory: Path) -> Layer | None:
@@ -70,31 +69,6 @@ def folder(directory: Path) -> Layer | None:
     home = Directory(directory, {})
     path = discovery.find(home).defaults.get(directory)
     return None if path is None else _read(path, home, Includes(home), set()).layer
-
-
-def select(desired: Desired, globs: Sequence[str]) -> Desired:
-    """The instances that any of the globs matches, case-sensitively; all of them when there is no glob.
-
-    Raises ReconcilerError for a glob that matches none.
-    """
-    check_globs(desired, globs)
-    return Desired(tuple(one for one in desired.instances if matches(one.name, globs)))
-
-
-def check_globs(desired: Desired, globs: Sequence[str], others: Collection[str] = ()) -> None:
-    """Raises ReconcilerError for a glob that matches no declared instance, nor any of the others."""
-    names = [instance.name for instance in desired.instances]
-    for glob in globs:
-        if not any(matches(name, [glob]) for name in (*names, *others)):
-            known = ", ".join(quoted(name) for name in names[:10]) + (", …" if len(names) > 10 else "")
-            raise ReconcilerError(
-                f"no instance matches {quoted(glob)}{near(glob, names)}: the manifests declare {known}"
-            )
-
-
-def matches(name: str, globs: Sequence[str]) -> bool:
-    """Whether any of the globs matches; every name matches when there is no glob."""
-    return not globs or any(name == glob or fnmatchcase(name, glob) for glob in globs)  # a [ may be in a name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.errors import ManifestError, Problem
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
-from reconciler.manifests.load import check_globs, load, matches
+from reconciler.manifests.load import read_all
+from reconciler.manifests.loaded import counted
+from reconciler.manifests.selection import check_globs, matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,9 @@ class Wanted:
 
     desired: the selected instances. every: all that is declared. base: what the base declares of the
     same ones, None without a base or where its manifests are invalid. commit: the base's, "" for none.
-    globs: the selection. only: the names that are looked at at all, None for all. notes: for the plan.
+    globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
+    all, None for all. notes: for the plan.
+    broken: the errors of manifests that are not selected.
     """
 
     desired: Desired
@@ -27,19 +32,25 @@ class Wanted:
     base: Desired | None = None
     commit: str = ""
     globs: Sequence[str] = ()
+    targets: Sequence[str] = ()
     only: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
+    broken: tuple[Problem, ...] = ()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
         names = frozenset(one.name for one in instances)
         return replace(self, desired=_with_creds_owners(Desired(instances), self.every), only=names)
 
+    def selects(self, instance: str) -> bool:
+        """Whether an instance is selected by its name."""
+        return matches(instance, self.globs) and matches(instance, self.targets)
+
     def looks_at(self, instance: str) -> bool:
         """Whether an instance of the server is looked at that no manifest declares."""
         if any(one.name == instance for one in self.every.instances):
             return False  # it was not selected
-        return matches(instance, self.globs) and (self.only is None or instance in self.only)
+        return self.selects(instance) and (self.only is None or instance in self.only)
 
     def check(self, others: Collection[str]) -> None:
         """Raises ReconcilerError for a glob that matches nothing. others: instances that were read."""
@@ -62,23 +73,47 @@ class Wanted:
 
 
 def read(
-    directory: Path, globs: Sequence[str], changed_since: str | None = None, ref: str | None = None
+    directory: Path,
+    globs: Sequence[str],
+    changed_since: str | None = None,
+    ref: str | None = None,
+    *,
+    targets: Sequence[str] = (),
+    others_valid: bool = True,
 ) -> Wanted:
     """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
 
-    changed_since: a commit; only what changed since then is wanted. ref: the base.
+    changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
+    others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
     """
-    every = load(directory, origins=False)
-    selected = Desired(tuple(one for one in every.instances if matches(one.name, globs)))
-    wanted = Wanted(selected, every, directory, globs=tuple(globs))
+    loaded = read_all(directory, origins=False)
+    broken = loaded.of_others(targets or globs)
+    if broken and others_valid:
+        raise ManifestError(sorted(loaded.every_problem))
+    every = loaded.desired
+    wanted = Wanted(every, every, directory, globs=tuple(globs), targets=tuple(targets), broken=broken)
+    selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
+    wanted = replace(wanted, desired=selected)
     if changed_since is not None:
         selected = changed.since(changed_since, directory, selected)
         gone = _gone(base.read(changed_since, directory, "--changed-since").desired, every)
         only = {one.name for one in selected.instances} | gone
         wanted = replace(wanted, desired=selected, only=frozenset(only))
+    if broken:
+        wanted = _of_valid(wanted)
     if ref is not None:
         wanted = _with_base(wanted, base.read(ref, directory, "--base"))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
+
+
+def _of_valid(wanted: Wanted) -> Wanted:
+    """The same, of declared instances alone: one that seems to be declared no more may be a broken one."""
+    note = (
+        f"{counted(wanted.broken)}: it was not checked whether these declare the same instances, credentials "
+        "or keys, and instances that no manifest declares were not looked at"
+    )
+    only = frozenset(one.name for one in wanted.desired.instances)
+    return replace(wanted, only=only, notes=(*wanted.notes, note))
 
 
 def _gone(before: Desired, every: Desired) -> set[str]:
@@ -95,7 +130,7 @@ def _with_base(wanted: Wanted, found: base.Base) -> Wanted:
     chosen = tuple(
         one
         for one in found.desired.instances
-        if matches(one.name, wanted.globs) and (wanted.only is None or one.name in wanted.only)
+        if wanted.selects(one.name) and (wanted.only is None or one.name in wanted.only)
     )
     before = _with_creds_owners(Desired(chosen), found.desired)
     return replace(wanted, commit=found.commit, base=before)

@@ -18,21 +18,39 @@ from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import OnRead, fetch
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
-from reconciler.manifests.load import matches
+from reconciler.manifests.loaded import warning
+from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching
+from reconciler.plan import effect, matching, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
 from reconciler.saved import binding
 
+Warn = Callable[[str], object]
+"""Takes a sentence for the person."""
 
-def wanted(request: Request, changed_since: str | None = None, base: str | None = None) -> Wanted:
-    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError."""
+
+def wanted(
+    request: Request, changed_since: str | None = None, base: str | None = None, warn: Warn | None = None
+) -> Wanted:
+    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError.
+
+    warn: takes what is wrong with manifests that are not selected. Without it all must be valid.
+    """
     check_owner(request)
     saved.key()  # signs the plan at the end: a bad key is an error now
-    found = manifests.read(Path(request.bots), request.instance, changed_since, base)
+    found = manifests.read(
+        Path(request.bots),
+        request.instance,
+        changed_since,
+        base,
+        targets=[one.instance for one in targeted.parse(request.target)],
+        others_valid=warn is None,
+    )
+    if warn is not None and found.broken:
+        warn(warning(found.broken))
     if request.scope == DECLARED:
         found.check(())
     return found
@@ -101,7 +119,11 @@ def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted
     read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
-        former = effect.of_reviewed(reviewed, desired)
+        former = {
+            name: one
+            for name, one in effect.of_reviewed(reviewed, desired).items()
+            if any(each.name == name for each in desired.instances) or wanted.looks_at(name)
+        }
         return replace(wanted, desired=replace(desired, former=former))
     former = effect.former(wanted.base, desired)
     with suppress(ManifestError):  # the base's key may be wrong: that is not this change's
@@ -126,6 +148,9 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if addresses := targeted.parse(request.target):
+            declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
+            self._options = replace(self._options, targets=targeted.targets(addresses, declared))
         self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
         self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
 
@@ -147,24 +172,36 @@ class _Planner:
     def make(self, observed: Observed) -> Plan:
         """The plan. Raises ReconcilerError."""
         desired, base, options = self._wanted.desired, self._wanted.base, self._options
+        if (chosen := options.targets) is not None:
+            observed = targeted.without_keys(observed)
+            desired = targeted.with_needed_settings(desired, observed, chosen)
+            base = base and targeted.with_needed_settings(base, observed, chosen)
+        made = self._made(desired, base, observed)
+        if chosen is not None:
+            targeted.check(chosen, self._wanted.every, made)
+            made = targeted.only(made, desired, chosen)
+        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+
+    def _made(self, desired: Desired, base: Desired | None, observed: Observed) -> Plan:
         options = replace(
-            options, foreign=self._foreign(observed), commit=self._history.commit, edited=self._history.edited
+            self._options,
+            foreign=self._foreign(observed),
+            commit=self._history.commit,
+            edited=self._history.edited,
         )
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
         if base is None:
-            made = make(desired, observed, options)
-        else:
-            free = replace(options, max_deletes=None)
-            before = make(base, observed, free)
-            whole = make(desired, observed, free)
-            added = effect.of_plans(before, whole)
-            made = make(desired, observed, replace(options, review=added))
-            if (more := effect.needed(made, whole, added)) is not added:
-                made = make(desired, observed, replace(options, review=more))
-            made = effect.marked(made, before, whole, effect.alike(base, desired))
-        return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
+            return make(desired, observed, options)
+        free = replace(options, max_deletes=None)
+        before = make(base, observed, free)
+        whole = make(desired, observed, free)
+        added = effect.of_plans(before, whole)
+        made = make(desired, observed, replace(options, review=added))
+        if (more := effect.needed(made, whole, added)) is not added:
+            made = make(desired, observed, replace(options, review=more))
+        return effect.marked(made, before, whole, effect.alike(base, desired))
 
     def _foreign(self, observed: Observed) -> Callable[[str], str]:
         """Why an undeclared instance may be another repository's. Looks only at those that have our bots."""

@@ -36,6 +36,7 @@ class Request:
     concurrency: int
     timeout: float
     server_name: str = ""
+    target: tuple[str, ...] = ()
     replace: bool = False
     prune: str = Prune.REVIEWED.value
     scope: str = "all"

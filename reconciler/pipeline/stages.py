@@ -19,7 +19,7 @@ from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import git, secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.planning import Reading, check_deletes, plan, silently, wanted
+from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, address, keys_of, server_name
 from reconciler.saved import binding
 
@@ -47,18 +47,25 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
 
 @contextmanager
 def planned(
-    request: Request, saved_plan: str | None, reviewed: Sequence[str], reading: Reading = silently
+    request: Request,
+    saved_plan: str | None,
+    reviewed: Sequence[str],
+    reading: Reading = silently,
+    warn: Warn | None = None,
 ) -> Iterator[tuple[Server, Plan]]:
-    """The plan to apply, and its server: made now, or read from a file. reading: see plan."""
+    """The plan to apply, and its server: made now, or read from a file.
+
+    reading: see plan. warn: see wanted.
+    """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request)
+        found = wanted(request, warn=warn)
         with server(request, found.desired) as running:
             yield running, plan(request, running, found, seen, applies=True, reading=reading)
         return
-    if reviewed or request.instance or request.replace:
+    if reviewed or request.instance or request.target or request.replace:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
@@ -71,14 +78,14 @@ def planned(
 
 @contextmanager
 def restored(
-    request: Request, instances: Sequence[str], reading: Reading = silently
+    request: Request, instances: Sequence[str], reading: Reading = silently, warn: Warn | None = None
 ) -> Iterator[tuple[Server, Plan]]:
     """The plan that puts back what these instances lost, and its server. Raises ReconcilerError.
 
-    reading: see plan.
+    reading: see plan. warn: see wanted.
     """
-    request = replace(request, prune=Prune.NEVER)
-    found = wanted(request)
+    request = replace(request, prune=Prune.NEVER, instance=tuple(instances))
+    found = wanted(request, warn=warn)
     declared = {one.name: one for one in found.every.instances}
     for name in instances:
         if name not in declared:

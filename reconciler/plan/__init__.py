@@ -10,6 +10,7 @@ changes     what the plan says, and steps: what it calls
 removal     what nothing declares any more, and moves: what appears on another instance
 effect      what a pull request changes, apart from what is to be done without it
 settings, credentials, rotations, limits: their part of a plan
+targeted    what is left of a plan of chosen bots
 switch      the plan of `disable` and `enable`, which know no manifest
 located     where the differences are declared
 """
@@ -25,4 +26,5 @@ __all__ = [
     "planner",
     "settings",
     "switch",
+    "targeted",
 ]

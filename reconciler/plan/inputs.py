@@ -77,9 +77,8 @@ class Inputs:
         return any(change.of is Of.SETTINGS for change in self.blocked.values())
 
     def blocked_changes(self) -> list[Change]:
-        """The reports of what is not made because nobody reviewed it."""
-        review = self.options.review
-        return [] if review is None else [review.not_made(change) for change in self.blocked.values()]
+        """The reports of what is not made because nobody reviewed it, or it was left out."""
+        return [self.options.not_made(change) for change in self.blocked.values()]
 
     def settings_draft(self) -> settings.Draft:
         """What is to become of the settings, apart from their fallback."""

@@ -44,11 +44,15 @@ def _instance(planned: InstancePlan, declared: DesiredInstance, edited: Edited) 
         )
         for change in planned.changes
     )
-    written = {change.bot for change in changes if change.of is Of.BOT and change.verb is not Verb.CONFLICT}
-    answering = sum(
-        bot.fields.get("enabled", True) is True for bot in declared.bots if bot.name not in written
+    return replace(
+        planned, changes=changes, manifest=declared.at.file, answering=answering(declared, changes)
     )
-    return replace(planned, changes=changes, manifest=declared.at.file, answering=answering)
+
+
+def answering(declared: DesiredInstance, changes: Iterable[Change]) -> int:
+    """How many bots of an instance may answer, apart from those that these changes write or report."""
+    written = {change.bot for change in changes if change.of is Of.BOT and change.verb is not Verb.CONFLICT}
+    return sum(bot.fields.get("enabled", True) is True for bot in declared.bots if bot.name not in written)
 
 
 def _change(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from reconciler.domain.plan import Change, Prune, Verb
+from reconciler.plan.targeted import Targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Options:
     fleet: how many bots all manifests declare, None for those that are planned.
     max_deletes: in the whole plan, None for no limits. max_delete_share: percent of the bots that are ours.
     allowed: what approves deletes beyond the limits (Plan.approval).
-    review: what may be changed; None for everything.
+    review: what may be changed; None for everything. targets: the same, the bots that the user named.
     needs_keys: the plan is to be applied now, so what needs a key that is not available is a conflict.
     """
 
@@ -80,14 +81,21 @@ class Options:
     max_delete_share: int = 50
     allowed: frozenset[str] = frozenset()
     review: Review | None = None
+    targets: Targets | None = None
     needs_keys: bool = False
 
     def may_make(self, change: Change) -> bool:
-        """Whether a review, if there is one, has the change."""
+        """Whether a review, if there is one, has the change, and so have the targets."""
+        if self.targets is not None and not self.targets.have(change):
+            return False
         return self.review is None or change.digest in self.review.digests
 
     def made(self, change: Change) -> Change:
-        """The change, or the report that a review does not have it."""
-        if self.review is None or not change.verb.writes or change.digest in self.review.digests:
-            return change
+        """The change, or the report that it is not made."""
+        return self.not_made(change) if change.verb.writes and not self.may_make(change) else change
+
+    def not_made(self, change: Change) -> Change:
+        """The report of a change that may not be made."""
+        if self.review is None or (self.targets is not None and not self.targets.have(change)):
+            return replace(change, verb=Verb.BEFORE, reason=f"{change.verb}: {change.reason}")
         return self.review.not_made(change)

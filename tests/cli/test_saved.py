@@ -208,7 +208,7 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert (as_it_is.exit_code, loja.bots("loja")) == (1, [])
     assert "the plan is for the owner gitops, not team-b" in as_it_is.stderr
     both = run("apply", "plan.json", "--replace", "--yes")
-    assert "remove --reviewed, --instance and --replace" in both.stderr
+    assert "remove --reviewed, --instance, --target and --replace" in both.stderr
 
 
 _OWN = """\

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ReconcilerError
-from reconciler.manifests.load import select
+from reconciler.manifests.selection import select
 from tests.manifests.writing import read
 
 NAMES = ["loja-centro", "loja-shopping", "suporte", "Teste [1]"]

@@ -15,7 +15,8 @@ from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.importer.updater import update
 from reconciler.manifests import secrets
-from reconciler.manifests.load import load, select
+from reconciler.manifests.load import load
+from reconciler.manifests.selection import select
 from reconciler.plan import matching
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
