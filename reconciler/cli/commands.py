@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.config import command, keys
+from reconciler.cli.fmt import fmt
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -435,4 +436,5 @@ def completion(shell: str) -> int:
 
 main.add_command(disable)
 main.add_command(enable)
+main.add_command(fmt)
 keys.bind(main)

@@ -19,6 +19,7 @@ from reconciler.domain.errors import ManifestError, OutputError, Problem, Reconc
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
+from reconciler.domain.text import without_keys
 from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from reconciler.domain.findings import Warning
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
+    from reconciler.manifests.formatting import Formatted
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
 
@@ -150,6 +152,25 @@ def _origin(found: Saved) -> str:
             else " Signed; not verified without the key."
         )
     return f"{saved_at} {found.plan.server}{commit}.{signed}"
+
+
+def formatted(one: Formatted, *, diff: bool) -> None:
+    """Print the name of a file that changes, or its changes."""
+    from difflib import unified_diff
+
+    name = str(one.path)
+    if not diff:
+        click.echo(safe.inert(safe.line(name)))
+        return
+    before, after = (_lines(data.decode()) for data in (one.before, one.after))
+    for line in unified_diff(before, after, name, name, lineterm=""):
+        click.echo(safe.inert(safe.lines(without_keys(line))))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text for a diff, as git shows them."""
+    lines = text.removesuffix("\n").split("\n")
+    return lines if text.endswith("\n") else [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]
 
 
 def explained(desired: Desired, bot: str) -> None:

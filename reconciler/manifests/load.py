@@ -28,6 +28,13 @@ class NoManifestsError(ReconcilerError):
     """There is no manifest in the directory, which never means that everything is to be deleted."""
 
 
+def no_manifests(directory: Path) -> NoManifestsError:
+    """The error for a directory without any."""
+    return NoManifestsError(
+        f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
+    )
+
+
 def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
@@ -59,9 +66,7 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     if problems:
         raise ManifestError(sorted(problems))
     if not paths:
-        raise NoManifestsError(
-            f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
-        )
+        raise no_manifests(directory)
     return Desired(tuple(instances[name] for name in sorted(instances)))
 
 
