@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -33,18 +33,34 @@ if TYPE_CHECKING:
     from reconciler.setup.init import GitHub, Scaffold
 
 
-def valid(desired: Desired) -> None:
-    """Say that the manifests are valid."""
+def valid(desired: Desired, names: Collection[str] | None = None) -> None:
+    """Say that the manifests, or the files of these names, are valid."""
+    if names is not None:
+        click.echo(f"Valid: {values.count(len(names), 'file')}.")
+        return
     bots = sum(len(instance.bots) for instance in desired.instances)
     click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
-def invalid(error: ManifestError, format: str) -> None:
-    """Print the errors of the manifests in a format for programs."""
+def invalid(error: ManifestError, format: str, names: Collection[str] | None = None) -> int:
+    """Print the errors of the manifests, or of the files of these names. Returns the exit code.
+
+    Raises ManifestError to print them for people.
+    """
+    found = [one for one in error.problems if names is None or one.at.file in names]
+    if found and format == "text":
+        raise ManifestError(found)
     if format == "github":
-        click.echo(github.problems(error.problems), nl=False)
-    else:
-        click.echo(_findings(error.problems, (), format), nl=False)
+        click.echo(github.problems(found), nl=False)
+    elif format != "text":
+        click.echo(_findings(found, (), format), nl=False)
+    if not found:
+        others = values.count(len(error.problems), "error")
+        click.echo(
+            f"No errors here. Other manifests have {others}: correct them to see warnings.",
+            err=True,
+        )
+    return 1 if found else 0
 
 
 def warnings(found: Sequence[Warning], format: str) -> None:

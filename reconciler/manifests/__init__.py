@@ -7,6 +7,7 @@ directory. Asks no server.
 
 __all__ = [
     "confined",
+    "discovery",
     "formatting",
     "git",
     "key_format",

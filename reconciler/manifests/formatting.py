@@ -6,14 +6,13 @@ the same as before: the manifests are loaded with the new contents.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain.desired import DesiredInstance, essence
-from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
+from reconciler.domain.errors import ManifestError, Position, Problem
 from reconciler.manifests import discovery
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded
@@ -53,10 +52,10 @@ def formatted(directory: Path, paths: Sequence[Path]) -> tuple[list[Formatted], 
         raise no_manifests(directory)
     problems = list(found.problems)
     read = _read(home, sorted([*found.manifests, *found.defaults.values()]), problems)
-    wanted = _wanted(home, read, paths)
+    wanted = discovery.named(home, {path: real for path, (real, _) in read.items()}, paths)
     made: list[Formatted] = []
     for path, (real, data) in read.items():
-        if real not in wanted:
+        if path not in wanted or path.suffix.lower() == ".json":
             continue
         try:
             text = decoded(data)
@@ -71,7 +70,7 @@ def formatted(directory: Path, paths: Sequence[Path]) -> tuple[list[Formatted], 
         if one not in safe:
             message = "the file cannot be formatted without changing what it declares: change it by hand"
             problems.append(Problem(Position(shown(one.path), 1, 1), message))
-    named = {shown(path) for path, (real, _) in read.items() if real in wanted}
+    named = {shown(path) for path in wanted}
     return safe, [one for one in problems if not paths or one.at.file in named]
 
 
@@ -101,29 +100,7 @@ def _included(folder: Path, data: bytes) -> Iterator[Path]:
         for node in nodes:
             if isinstance(node, ScalarNode) and tag(node) == "!file":
                 with suppress(ValueError):  # a NUL
-                    yield _real(folder / node.value)
-
-
-def _real(path: Path) -> Path:
-    """The path without links. Unlike Path.resolve, it takes links that lead to themselves."""
-    return Path(os.path.realpath(path))
-
-
-def _wanted(
-    home: Directory, read: Mapping[Path, tuple[Path, bytes]], paths: Sequence[Path]
-) -> Collection[Path]:
-    """The files that the paths name, without links."""
-    known = {real for real, _ in read.values()}
-    wanted: set[Path] = set()
-    for path in paths:
-        found = {real for real in known if real.is_relative_to(_real(path))}
-        if not found:
-            raise ReconcilerError(
-                f"{shown(path)} is no manifest in {shown(home.path)}: name one that is there, or name the "
-                "directory of the manifests with --bots"
-            )
-        wanted |= found
-    return {real for real in (wanted if paths else known) if real.suffix.lower() != ".json"}
+                    yield discovery.real(folder / node.value)
 
 
 def _safe(directory: Path, made: Sequence[Formatted]) -> list[Formatted]:
