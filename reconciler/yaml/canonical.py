@@ -15,7 +15,7 @@ from reconciler.yaml import emit
 from reconciler.yaml.blocks import Block, CannotEditError
 from reconciler.yaml.compose import compose
 from reconciler.yaml.emit import STEP, WIDTH
-from reconciler.yaml.spans import Entry, Spans, in_brackets
+from reconciler.yaml.spans import Entry, Spans, in_brackets, is_block
 from reconciler.yaml.tree import MalformedError, end, index, tag
 
 Path = tuple[str, ...]
@@ -32,13 +32,17 @@ def canonical(text: str, apart: Collection[Path] = ()) -> str:
 
     Raises MalformedError for a text that cannot be read, or not be formatted without loss.
     """
-    text = re.sub("\r\n?", "\n", text.removeprefix("\ufeff"))
-    before = _printed(text, apart)
-    after = _printed(before.result, apart)
-    if after.result != before.result or after.comments != before.comments:
-        raise _not_understood(0)
-    if not _same(before.root, after.root, {}):
-        raise _not_understood(0)
+    unix = re.sub("\r\n?", "\n", text.removeprefix("\ufeff"))
+    before = _printed(unix, apart)
+    if before.result != unix:
+        try:
+            after = _printed(before.result, apart)
+        except MalformedError:
+            raise _not_understood(0) from None
+        if (after.result, after.comments) != (before.result, before.comments):
+            raise _not_understood(0)
+        if not _same(before.root, after.root, {}):
+            raise _not_understood(0)
     return before.result
 
 
@@ -245,8 +249,13 @@ class _Printer:
             self._tail -= self._tail > opening
 
     def _start(self, entry: Entry) -> int:
-        """Where the value starts, after its anchor and tag."""
-        return entry.value if entry.alias else min(self._spans.content(entry), max(entry.end, entry.value))
+        """Where the value starts, after its anchor and tag; those of a first key are the key's."""
+        if entry.alias:
+            return entry.value
+        stop = max(entry.end, entry.value)
+        if is_block(entry) and isinstance(entry.node, MappingNode):
+            stop = index(entry.node.value[0][0])
+        return min(self._spans.content(entry), stop)
 
     @staticmethod
     def _properties(tokens: Sequence[str]) -> list[str]:
@@ -256,7 +265,9 @@ class _Printer:
     # -- values on a line ---------------------------------------------------------------------
 
     def _key(self, key: ScalarNode) -> str:
-        return self._scalar(key, index(key), end(key), 0, flow=True)
+        start = min(self._spans.content(key), end(key))
+        tokens = [sign for sign, _ in self._tokens(index(key), start, _PROPERTIES)]
+        return " ".join([*self._properties(tokens), self._scalar(key, start, end(key), 0, flow=True)])
 
     def _short(self, node: Node, start: int, stop: int, column: int) -> str | None:
         """A mapping or list in brackets that is on one line and fits there; None for another one."""

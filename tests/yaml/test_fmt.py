@@ -69,6 +69,7 @@ CASES = {
         "a: !file   'b.md'\nc: {d: !env  X}\ne: !file &f g\n",
         "a: !file b.md\nc: {d: !env X}\ne: &f !file g\n",
     ),
+    "anchors of keys": ("a:\n    &b 'c': d\ne: &f\n    &g h: *b\n", "a:\n  &b c: d\ne: &f\n  &g h: *b\n"),
     "a comment at the end of a line": ("a: b   #c  \nd:    # e\n   f: g\n", "a: b #c\nd: # e\n  f: g\n"),
     "a comment beside a block": ("a: |    # b\n    c\n", "a: | # b\n  c\n"),
     "a comment above a value": ("a: # b\n  c # d\ne: [ # f\n]\n", "# b\na: c # d\n# f\ne: []\n"),
