@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.config import command, keys
+from reconciler.cli.fmt import fmt
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -104,8 +105,12 @@ main.params += command.main_options()
     metavar="X.Y.Z",
     help="Warn about this version of the server.  [default: the newest 2.3]",
 )
-def validate(bots: str, format: str, strict: bool, server_version: str | None) -> int:
+@click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
+def validate(bots: str, format: str, strict: bool, server_version: str | None, paths: tuple[str, ...]) -> int:
     """Check the manifests offline. Prints every error of every file with its place.
+
+    With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
+    is wrong there.
 
     Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
     how to ignore one.
@@ -115,6 +120,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
     from reconciler import lint
     from reconciler.cli import terminal
     from reconciler.domain.errors import ManifestError
+    from reconciler.manifests import discovery
     from reconciler.manifests.load import load
 
     try:
@@ -122,17 +128,15 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--server-version") from None
     rules = command.rules(click.get_current_context())
+    names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
         desired = load(Path(bots))
     except ManifestError as error:
-        if format == "text":
-            raise
-        terminal.invalid(error, format)
-        return 1
-    warnings = lint.lint(desired, server, rules)
+        return terminal.invalid(error, format, names)
+    warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]
     terminal.warnings(warnings, format)
     if format in {"text", "github"}:
-        terminal.valid(desired)
+        terminal.valid(desired, names)
     return 1 if any(strict or warning.error for warning in warnings) else 0
 
 
@@ -446,4 +450,5 @@ def completion(shell: str) -> int:
 
 main.add_command(disable)
 main.add_command(enable)
+main.add_command(fmt)
 keys.bind(main)

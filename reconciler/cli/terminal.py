@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from shutil import get_terminal_size
 from textwrap import wrap
@@ -19,6 +19,7 @@ from reconciler.domain.errors import ManifestError, OutputError, Problem, Reconc
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
+from reconciler.domain.text import without_keys
 from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
 
@@ -27,22 +28,39 @@ if TYPE_CHECKING:
 
     from reconciler.domain.findings import Warning
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
+    from reconciler.manifests.formatting import Formatted
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
 
 
-def valid(desired: Desired) -> None:
-    """Say that the manifests are valid."""
+def valid(desired: Desired, names: Collection[str] | None = None) -> None:
+    """Say that the manifests, or the files of these names, are valid."""
+    if names is not None:
+        click.echo(f"Valid: {values.count(len(names), 'file')}.")
+        return
     bots = sum(len(instance.bots) for instance in desired.instances)
     click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
 
 
-def invalid(error: ManifestError, format: str) -> None:
-    """Print the errors of the manifests in a format for programs."""
+def invalid(error: ManifestError, format: str, names: Collection[str] | None = None) -> int:
+    """Print the errors of the manifests, or of the files of these names. Returns the exit code.
+
+    Raises ManifestError to print them for people.
+    """
+    found = [one for one in error.problems if names is None or one.at.file in names]
+    if found and format == "text":
+        raise ManifestError(found)
     if format == "github":
-        click.echo(github.problems(error.problems), nl=False)
-    else:
-        click.echo(_findings(error.problems, (), format), nl=False)
+        click.echo(github.problems(found), nl=False)
+    elif format != "text":
+        click.echo(_findings(found, (), format), nl=False)
+    if not found:
+        others = values.count(len(error.problems), "error")
+        click.echo(
+            f"No errors here. Other manifests have {others}: correct them to see warnings.",
+            err=True,
+        )
+    return 1 if found else 0
 
 
 def warnings(found: Sequence[Warning], format: str) -> None:
@@ -155,6 +173,25 @@ def _origin(found: Saved) -> str:
             else " Signed; not verified without the key."
         )
     return f"{saved_at} {found.plan.server}{commit}.{signed}"
+
+
+def formatted(one: Formatted, *, diff: bool) -> None:
+    """Print the name of a file that changes, or its changes."""
+    from difflib import unified_diff
+
+    name = str(one.path)
+    if not diff:
+        click.echo(safe.inert(safe.line(name)))
+        return
+    before, after = (_lines(data.decode()) for data in (one.before, one.after))
+    for line in unified_diff(before, after, name, name, lineterm=""):
+        click.echo(safe.inert(safe.lines(without_keys(line))))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text for a diff, as git shows them."""
+    lines = text.removesuffix("\n").split("\n")
+    return lines if text.endswith("\n") else [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]
 
 
 def explained(desired: Desired, bot: str) -> None:

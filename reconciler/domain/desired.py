@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.domain.errors import Position
@@ -137,3 +137,18 @@ class Desired:
     instances: tuple[DesiredInstance, ...]
     creds_owners: tuple[DesiredInstance, ...] = ()
     former: Mapping[str, Former] = field(default_factory=dict)
+
+
+_NOWHERE = Position("", 0, 0)
+
+
+def essence(instance: DesiredInstance) -> DesiredInstance:
+    """What an instance declares, without the places where it is written."""
+    bots = sorted(instance.bots, key=lambda bot: bot.name)
+    return replace(
+        instance,
+        at=_NOWHERE,
+        bots=tuple(replace(bot, at=_NOWHERE) for bot in bots),
+        credentials=tuple(replace(one, at=_NOWHERE) for one in instance.credentials),
+        settings=instance.settings and replace(instance.settings, at=_NOWHERE),
+    )

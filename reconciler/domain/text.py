@@ -13,13 +13,18 @@ _KEY = re.compile(r"(sk-|gsk_|xai-|pplx-|hf_|r8_|nvapi-|csk-|tgp_v1_|AIza)[\w-]{
 
 def quoted(text: str) -> str:
     """A text of unknown origin, fit to be shown: on one line, without control characters or keys, short."""
-    text = _KEY.sub(r"\1…", text)
+    text = without_keys(text)
     return repr(text if len(text) <= 60 else text[:59] + "…")
 
 
 def looks_like_key(text: str) -> bool:
     """Whether it contains an api key, judging by the prefixes of well-known providers."""
     return bool(_KEY.search(text))
+
+
+def without_keys(text: str) -> str:
+    """The text, without what follows the prefix of an API key."""
+    return _KEY.sub(r"\1…", text)
 
 
 def near(text: str, names: Iterable[str]) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings
-from reconciler.domain.errors import ManifestError, Position
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
+from reconciler.domain.errors import ManifestError
 from reconciler.domain.reports import SETTINGS, Note
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
@@ -27,8 +27,6 @@ from reconciler.yaml.edit import CannotEditError, Edits, edit
 
 _PASSES = 5
 """How often manifests are edited at most: an edit of an anchor changes what its aliases mean."""
-
-_NOWHERE = Position("", 0, 0)
 
 Contents = Mapping[Path, bytes]
 """New contents of files, by their paths without links."""
@@ -61,7 +59,7 @@ class Manifests:
                 raise NotDoneError(error.problems[0].message) from None
             needed = {one.name: edits(one, wanted[one.name]) for one in now.instances}
             if not any(needed.values()):
-                if [_essence(one) for one in now.instances] == [_essence(one) for one in wanted.values()]:
+                if [essence(one) for one in now.instances] == [essence(one) for one in wanted.values()]:
                     return edited
                 break
             for instance in now.instances:
@@ -134,15 +132,3 @@ def _settings(settings: DesiredSettings, drift: Drift) -> DesiredSettings:
     creds = drift.creds[0] if drift.creds else settings.creds
     fallback = settings.fallback if drift.fallback is None else drift.fallback
     return replace(settings, fields={**settings.fields, **drift.fields}, creds=creds, fallback=fallback)
-
-
-def _essence(instance: DesiredInstance) -> DesiredInstance:
-    """What an instance declares, without the places where it is written."""
-    bots = sorted(instance.bots, key=lambda bot: bot.name)
-    return replace(
-        instance,
-        at=_NOWHERE,
-        bots=tuple(replace(bot, at=_NOWHERE) for bot in bots),
-        credentials=tuple(replace(one, at=_NOWHERE) for one in instance.credentials),
-        settings=instance.settings and replace(instance.settings, at=_NOWHERE),
-    )

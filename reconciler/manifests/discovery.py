@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reconciler.domain.errors import Position, Problem
+from reconciler.domain.errors import Position, Problem, ReconcilerError
 from reconciler.domain.text import quoted
 from reconciler.manifests.confined import UnreadableError
 from reconciler.manifests.directory import Directory, shown
@@ -61,6 +61,39 @@ def is_defaults(name: str) -> bool:
     """Whether a file of this name holds what the manifests of its folder have in common."""
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path
     return stem == _DEFAULTS and ending.lower() in _ENDINGS
+
+
+def chosen(directory: Path, paths: Sequence[Path]) -> frozenset[str]:
+    """The names, as they are shown, of the manifests and `_defaults` files that the paths name.
+
+    Raises ReconcilerError for a path that names none.
+    """
+    home = Directory(directory, {})
+    found = find(home)
+    files = {path: real(path) for path in (*found.manifests, *found.defaults.values())}
+    return frozenset(shown(path) for path in named(home, files, paths))
+
+
+def named(home: Directory, files: Mapping[Path, Path], paths: Sequence[Path]) -> set[Path]:
+    """Those of the files that the paths name, a folder all below it; all where there is no path.
+
+    files: with their paths without links. Raises ReconcilerError for a path that names none.
+    """
+    wanted = set[Path]()
+    for path in paths:
+        found = {file for file, place in files.items() if place.is_relative_to(real(path))}
+        if not found:
+            raise ReconcilerError(
+                f"{shown(path)} is no manifest in {shown(home.path)}: name one that is there, or name the "
+                "directory of the manifests with --bots"
+            )
+        wanted |= found
+    return wanted if paths else set(files)
+
+
+def real(path: Path) -> Path:
+    """The path without links. Unlike Path.resolve, it takes links that lead to themselves."""
+    return Path(os.path.realpath(path))
 
 
 def _entries(folder: Path, found: Found) -> list[os.DirEntry[str]]:

@@ -27,6 +27,13 @@ class NoManifestsError(ReconcilerError):
     """There is no manifest in the directory, which never means that everything is to be deleted."""
 
 
+def no_manifests(directory: Path) -> NoManifestsError:
+    """The error for a directory without any."""
+    return NoManifestsError(
+        f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
+    )
+
+
 def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
@@ -58,9 +65,7 @@ def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, ori
         loaded.problems.update(both)
     problems = found.problems | loaded.problems
     if not paths and not problems:
-        raise NoManifestsError(
-            f"{shown(directory)} contains no manifest (*.yaml, *.yml, *.json): add one, {ELSE}"
-        )
+        raise no_manifests(directory)
     return Loaded(loaded.instances, frozenset(problems))
 
 

@@ -54,7 +54,7 @@ class Block:
         behind = max(int(node.end_mark.index), body)
         lines = _LINE.findall(text[body:behind])
         filled = next((line for line in lines if line.strip(" \r\n")), "")
-        value = node.value.lstrip("\n")
+        value = next((line for line in node.value.split("\n") if line.strip(" ")), "")
         indent = _blanks(filled) - _blanks(value) if filled else 0
         while lines and _is_blank(lines[-1], indent):
             lines.pop()

@@ -88,9 +88,12 @@ def _fits_plain(text: str, flow: bool) -> bool:
 
 def _means_more(text: str) -> bool:
     """Whether other readers would not read a text; whole numbers stay plain all the same."""
-    if _WHOLE.fullmatch(text):
-        return False
-    return text in ("y", "Y", "n", "N") or any(
+    return not _WHOLE.fullmatch(text) and typed(text)
+
+
+def typed(text: str) -> bool:
+    """Whether readers of YAML read something other than a text where it is plain: a number, `no`, nothing."""
+    return text in ("", "y", "Y", "n", "N", *_NULLS) or any(
         text[0] in first and pattern.match(text) for _, _, pattern, first in implicit_resolvers
     )
 

@@ -98,3 +98,39 @@ def test_for_programs(run: Run, warned: Path, format: str) -> None:
     assert (result.exit_code, result.stderr) == (1, "")
     assert ("regex-invalid" in result.stdout, "modle" in result.stdout) == (False, True)
     json.loads(result.stdout)
+
+
+def test_only_the_named_files(run: Run, warned: Path) -> None:
+    (warned / "b.yaml").write_text(_WARNED)
+    (warned / "sul").mkdir()
+    (warned / "sul" / "c.yaml").write_text(_WARNED)
+    result = run("validate", "bots/b.yaml", "bots/sul")
+    assert (result.exit_code, result.stdout) == (0, "Valid: 2 files.\n")
+    assert "bots/loja.yaml" not in result.stderr
+    for paths in (["bots/b.yaml", "bots/sul/c.yaml"], ["bots/b.yaml"]):
+        found = json.loads(run("validate", *paths, "--format", "json").stdout)
+        assert sorted({one["file"] for one in found["warnings"]}) == paths
+
+
+def test_only_the_errors_of_the_named_files(run: Run, warned: Path) -> None:
+    (warned / "b.yaml").write_text("bots: {a: {}}")
+    (warned / "c.yaml").write_text("bots: {a: {}}")
+    result = run("validate", "bots/b.yaml")
+    assert result.exit_code == 1
+    assert "bots/b.yaml" in result.stderr
+    assert "bots/c.yaml" not in result.stderr
+    for format in ("text", "github"):
+        result = run("validate", "bots/loja.yaml", "--format", format)
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert (
+            result.stderr == "No errors here. Other manifests have 6 errors: correct them to see warnings.\n"
+        )
+
+
+@pytest.mark.parametrize("path", ["bots/none.yaml", "bots/prompt.md", "elsewhere.yaml"])
+def test_a_path_that_is_no_manifest(run: Run, warned: Path, path: str) -> None:
+    (warned / "prompt.md").write_text("x")
+    (warned.parent / "elsewhere.yaml").write_text("bots: {}")
+    result = run("validate", path)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"{path} is no manifest in bots" in result.stderr

@@ -33,6 +33,7 @@ def check(here: Here, seed: int, instances: int, bots: int, full: bool, *, hosti
     there = _everything(here)
     result = here.run("import", *(["--full"] if full else []))
     assert result.exit_code == 0, result.stderr
+    assert here.run("fmt", "--check").output == "", "what import writes is canonical"
     plan = here.plan()
     assert not unexpected(plan)
     assert all(instance.problem is None for instance in plan.instances)
