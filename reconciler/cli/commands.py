@@ -16,6 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.config import command, keys
+from reconciler.cli.listing import list_
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -433,6 +434,7 @@ def completion(shell: str) -> int:
     return 0
 
 
+main.add_command(list_)
 main.add_command(disable)
 main.add_command(enable)
 keys.bind(main)

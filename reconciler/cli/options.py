@@ -43,6 +43,18 @@ FORMAT = click.option(
     help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
 )
 
+
+def facts(help: str, *formats: str) -> _Option:
+    """The --format of a command that prints facts: text, or JSON. help: its own, for a key of its own."""
+    return click.option(
+        "--format",
+        type=click.Choice(formats or ["text", "json"]),
+        default=(formats or ["text"])[0],
+        show_default=True,
+        help=help,
+    )
+
+
 ENV_FILE = click.option(
     "--env-file",
     multiple=True,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.domain.findings import Warning
+    from reconciler.domain.listing import Listing
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
@@ -222,6 +223,19 @@ def progress(made: Plan) -> Iterator[Callable[[object], None]]:
     hidden = not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
         yield lambda result: bar.update(1)
+
+
+def listed(listing: Listing, format: str) -> None:
+    """Show which bots there are."""
+    from reconciler.render import listing as render
+
+    if format == "json":
+        click.echo(render.json(listing), nl=False)
+    else:
+        click.echo(render.text(listing, paint=_paint(), width=_width()), nl=False, color=_color())
+    if listing.problems:
+        said = f"Error: {values.count(listing.problems, 'instance')} could not be read; see the list."
+        click.echo(said, err=True)
 
 
 def doctor(found: Sequence[Finding]) -> None:

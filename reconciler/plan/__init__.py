@@ -12,6 +12,7 @@ effect      what a pull request changes, apart from what is to be done without i
 settings, credentials, rotations, limits: their part of a plan
 switch      the plan of `disable` and `enable`, which know no manifest
 located     where the differences are declared
+listing     which bots there are, and what each is to the manifests
 """
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "differ",
     "effect",
     "limits",
+    "listing",
     "matching",
     "options",
     "parking",
