@@ -16,7 +16,7 @@ import click
 from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.config import command, keys
-from reconciler.cli.listing import list_
+from reconciler.cli.listing import get, list_
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -435,6 +435,7 @@ def completion(shell: str) -> int:
 
 
 main.add_command(list_)
+main.add_command(get)
 main.add_command(disable)
 main.add_command(enable)
 keys.bind(main)

@@ -1,4 +1,4 @@
-"""`list`: which bots there are."""
+"""`list` and `get`: which bots there are, and one of them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.config.command import Command
-from reconciler.cli.options import BOTS, SERVER, facts, gathered
+from reconciler.cli.options import BOTS, CALLING, SERVER, facts, gathered, offered
 
 if TYPE_CHECKING:
     from reconciler.pipeline import Request
@@ -28,3 +28,19 @@ def list_(request: Request, offline: bool) -> int:
     found = pipeline.listed(request, offline=offline, reading=reading)
     terminal.listed(found, request.format)
     return 1 if found.problems else 0
+
+
+@click.command(cls=Command)
+@gathered(*CALLING, facts("Print a manifest, or JSON with the API's fields.", "yaml", "json"))
+@click.argument("bot", metavar="BOT@INSTANCE", shell_complete=offered("bots"))
+def get(request: Request, bot: str) -> int:
+    """Print a bot as the server has it, as a manifest that declares all of it. Writes nothing.
+
+    id:ID@INSTANCE names a bot without our marker. Secrets are not shown: a manifest names variables for them.
+    """
+    from reconciler.cli import terminal
+    from reconciler.importer import fragment
+
+    got = fragment.get(request, bot)
+    terminal.got(fragment.json(got) if request.format == "json" else fragment.yaml(got))
+    return 0

@@ -74,7 +74,7 @@ _INSTANCE = click.option(
     help="Only instances whose names match, such as 'loja-*'. May be repeated.",
 )
 
-_CALLING = (
+CALLING = (
     click.option(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
     ),
@@ -126,7 +126,7 @@ _CALLING = (
     ENV_FILE,
 )
 
-SERVER = (_INSTANCE, *_CALLING)
+SERVER = (_INSTANCE, *CALLING)
 
 # -- what plan and apply share -------------------------------------------------------------------
 
@@ -203,7 +203,7 @@ PLANNING = (
     _OUT,
 )
 
-RESTORING = (BOTS, *_CALLING, _SERVER_NAME, FORMAT, _OUT)
+RESTORING = (BOTS, *CALLING, _SERVER_NAME, FORMAT, _OUT)
 
 
 def unless_configured(names: Container[str | None]) -> dict[str, Any]:

@@ -238,6 +238,11 @@ def listed(listing: Listing, format: str) -> None:
         click.echo(said, err=True)
 
 
+def got(text: str) -> None:
+    """Print a bot."""
+    click.echo(safe.inert(text), nl=False)
+
+
 def doctor(found: Sequence[Finding]) -> None:
     """Show what doctor found."""
     width = get_terminal_size().columns if sys.stdout.isatty() else 100
