@@ -123,6 +123,7 @@ CALLING = (
         is_flag=True,
         help="Show each call on stderr: its method, path, status and time.",
     ),
+    click.option("--quiet", is_flag=True, help="Show nothing but errors on stderr, and no progress."),
     ENV_FILE,
 )
 
@@ -219,6 +220,28 @@ def unless_configured(names: Container[str | None]) -> dict[str, Any]:
     return found
 
 
+# -- what stderr shows -----------------------------------------------------------------------------
+
+_QUIET = "reconciler.quiet"
+
+
+def _show(*, verbose: bool, quiet: bool) -> None:
+    """Let the current command show each call, or nothing but errors. Raises UsageError for both."""
+    context = click.get_current_context()
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet cannot be combined.")
+    context.meta[_QUIET] = quiet
+    if verbose:
+        from reconciler.cli import streams
+
+        context.with_resource(streams.calls_shown())
+
+
+def is_quiet() -> bool:
+    """Whether the current command shows nothing but errors on stderr."""
+    return bool(click.get_current_context().meta.get(_QUIET))
+
+
 # -- options as one value ------------------------------------------------------------------------
 
 
@@ -235,10 +258,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
 
             from reconciler.pipeline import Request
 
-            if given.pop("verbose", False):
-                from reconciler.cli import streams
-
-                click.get_current_context().with_resource(streams.calls_shown())
+            _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
             return command(Request(**{"bots": "", "instance": (), **asked}), **given)
 

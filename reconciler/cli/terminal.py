@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import failure
+from reconciler.cli.options import is_quiet
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, OutputError, Problem, ReconcilerError
@@ -165,7 +166,8 @@ def imported(report: ImportReport) -> None:
     """Print what an import wrote and, to stderr, what it left out."""
     from reconciler.render import imported
 
-    click.echo(imported.notes(report), err=True, nl=False)
+    if report.failed or not is_quiet():
+        click.echo(imported.notes(report), err=True, nl=False)
     click.echo(imported.text(report), nl=False)
 
 
@@ -173,7 +175,8 @@ def updated(report: UpdateReport) -> None:
     """Print what an update of manifests changed and, to stderr, what it did not."""
     from reconciler.render import updated
 
-    click.echo(updated.notes(report), err=True, nl=False)
+    if report.failed or not is_quiet():
+        click.echo(updated.notes(report), err=True, nl=False)
     click.echo(updated.text(report), nl=False)
 
 
@@ -220,7 +223,7 @@ def switched(report: SwitchReport) -> None:
 def progress(made: Plan) -> Iterator[Callable[[object], None]]:
     """A progress bar that moves with each result, on a terminal only."""
     length = sum(change.verb.writes for change in made.changes())
-    hidden = not (length and sys.stderr.isatty())
+    hidden = is_quiet() or not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
         yield lambda result: bar.update(1)
 

@@ -341,6 +341,19 @@ def test_a_silent_server_is_not_a_silent_terminal(start: Start, bots: Path) -> N
     assert "Reading" not in terminal.shown.rpartition("\x1b[K")[2]
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_quiet_shows_no_progress(
+    start: Start, server: Sandbox, world: World, bots: Path, *, quiet: bool
+) -> None:
+    world.instance("loja", "main")
+    server.options.latency = 0.7
+    flags = ["--quiet"] if quiet else []
+    terminal = Terminal(start, "apply", "--bots", bots, "--yes", *flags)
+    assert terminal.end() == 0
+    assert "2 changes: 2 applied." in terminal.shown
+    assert [word in terminal.shown for word in ("Reading", "Applying")] == [not quiet, not quiet]
+
+
 @pytest.mark.slow
 def test_a_log_says_every_ten_seconds_that_it_goes_on(start: Start, bots: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

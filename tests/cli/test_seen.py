@@ -56,3 +56,17 @@ def test_verbose_shows_each_call_and_no_secret(run: Run, server: Sandbox, world:
     assert any(line.startswith("POST /openai/create/loja 201 ") for line in calls)
     assert server.api_key not in result.output
     assert not [line for line in run("plan", "--bots", bots).stderr.splitlines() if " ms" in line]
+
+
+def test_quiet_shows_errors_alone(run: Run, world: World, bots: Path) -> None:
+    world.instance("loja", "main")
+    world.instance("sem-nada")
+    said = [run("import", "--into", f"to-{flag}", *flag.split()) for flag in ("--quiet", "")]
+    assert [result.exit_code for result in said] == [0, 0]
+    assert [bool(result.stderr) for result in said] == [False, True]
+    assert said[0].stdout.replace("to---quiet", "to-") == said[1].stdout
+    wrong = run("plan", "--bots", bots, "--quiet", env={"EVOLUTION_API_KEY": "x"})
+    assert (wrong.exit_code, wrong.stderr.startswith("Error: ")) == (1, True)
+    both = run("plan", "--bots", bots, "--quiet", "--verbose")
+    assert both.exit_code == 1
+    assert "--verbose and --quiet cannot be combined." in both.stderr
