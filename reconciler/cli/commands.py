@@ -26,6 +26,7 @@ from reconciler.cli.options import (
     SERVER,
     gathered,
     offered,
+    output,
     unless_configured,
 )
 from reconciler.cli.switch import disable, enable
@@ -91,13 +92,13 @@ main.params += command.main_options()
 
 @main.command()
 @BOTS
-@click.option(
-    "--format",
-    type=click.Choice(["text", "github", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
+@output(
+    "Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
     "SARIF for code scanning.",
+    "text",
+    "github",
+    "json",
+    "sarif",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
@@ -402,13 +403,7 @@ def doctor(request: Request) -> int:
 
 
 @main.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Print a table, or JSON for programs.",
-)
+@output("Print a table, or JSON for programs.")
 @ENV_FILE
 @click.argument("name", metavar="[COMMAND]", required=False)
 @click.argument("args", metavar="[OPTIONS OF IT]...", nargs=-1, type=click.UNPROCESSED)
@@ -431,6 +426,27 @@ def completion(shell: str) -> int:
     from reconciler.cli.completion import script
 
     click.echo(script(shell, main), nl=False)
+    return 0
+
+
+@main.command("help", cls=click.Command)
+@click.argument("command", metavar="[COMMAND]", required=False)
+def help_(command: str | None) -> int:
+    """Show the help of a command, as `--help` does."""
+    root = click.get_current_context().find_root()
+    if command is None:
+        click.echo(root.get_help())
+        return 0
+    name, about, _ = main.resolve_command(root, [command])
+    assert about is not None  # noqa: S101  for mypy; resolve_command raises
+    click.echo(click.Context(about, root, name, **main.context_settings).get_help())
+    return 0
+
+
+@main.command(cls=click.Command)
+def version() -> int:
+    """Print the version, as `--version` does."""
+    click.echo(f"reconciler, version {__version__}")
     return 0
 
 

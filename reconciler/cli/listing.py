@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli.config.command import Command
-from reconciler.cli.options import BOTS, CALLING, SERVER, facts, gathered, offered
+from reconciler.cli.options import BOTS, CALLING, SERVER, gathered, offered, output
 
 if TYPE_CHECKING:
     from reconciler.pipeline import Request
 
 
 @click.command("list", cls=Command)
-@gathered(BOTS, *SERVER, facts("Print the bots for people, or as JSON for programs."))
+@gathered(BOTS, *SERVER, output("Print the bots for people, or as JSON for programs."))
 @click.option("--offline", is_flag=True, help="List what the manifests declare. Calls no server.")
 def list_(request: Request, offline: bool) -> int:
     """List the instances and their bots, of the manifests and of the server. Writes nothing.
@@ -31,7 +31,7 @@ def list_(request: Request, offline: bool) -> int:
 
 
 @click.command(cls=Command)
-@gathered(*CALLING, facts("Print a manifest, or JSON with the API's fields.", "yaml", "json"))
+@gathered(*CALLING, output("Print a manifest, or JSON with the API's fields.", "yaml", "json"))
 @click.argument("bot", metavar="BOT@INSTANCE", shell_complete=offered("bots"))
 def get(request: Request, bot: str) -> int:
     """Print a bot as the server has it, as a manifest that declares all of it. Writes nothing.

@@ -35,25 +35,25 @@ BOTS = click.option(
     help="The directory of the manifests.",
 )
 
-FORMAT = click.option(
-    "--format",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
-)
 
-
-def facts(help: str, *formats: str) -> _Option:
-    """The --format of a command that prints facts: text, or JSON. help: its own, for a key of its own."""
+def output(help: str, *formats: str) -> _Option:
+    """The --format of a command, by default the first; without formats, text or JSON."""
+    formats = formats or ("text", "json")
     return click.option(
         "--format",
-        type=click.Choice(formats or ["text", "json"]),
-        default=(formats or ["text"])[0],
+        "-o",
+        "--output",
+        "format",
+        type=click.Choice(formats),
+        default=formats[0],
         show_default=True,
         help=help,
     )
 
+
+FORMAT = output(
+    "Print text for people, JSON (docs/plan.md), or markdown for GitHub.", "text", "json", "markdown"
+)
 
 ENV_FILE = click.option(
     "--env-file",

@@ -303,7 +303,9 @@ def _width() -> int:
 
 def _color() -> bool:
     """Whether to print colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if click.get_current_context().color is False or os.environ.get("NO_COLOR"):
+        return False
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, look: str | None) -> str:

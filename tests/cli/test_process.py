@@ -391,10 +391,21 @@ def test_odd_widths(start: Start, world: World, bots: Path, env: dict[str, str],
     assert "bug" not in terminal.shown
 
 
-@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colours(start: Start, world: World, bots: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "env"),
+    [
+        ([], [], {"NO_COLOR": "1"}),
+        ([], [], {"TERM": "dumb"}),
+        ([], [], {"EVOLUTION_RECONCILER_NO_COLOR": "1"}),
+        ([], ["--no-color"], {}),
+        (["--no-color"], [], {}),
+    ],
+)
+def test_no_colours(
+    start: Start, world: World, bots: Path, before: list[str], after: list[str], env: dict[str, str]
+) -> None:
     world.instance("loja", "main")
-    terminal = Terminal(start, "plan", "--bots", bots, env=env)
+    terminal = Terminal(start, *before, "plan", "--bots", bots, *after, env=env)
     assert terminal.end() == 0
     assert "+ um  create" in terminal.shown
     assert "\x1b" not in terminal.shown
@@ -421,6 +432,7 @@ def test_help_is_cheap() -> None:
 
 def test_version_and_debug(start: Start, bots: Path) -> None:
     assert start("--version").communicate(timeout=30)[0] == f"reconciler, version {__version__}\n"
+    assert start("version").communicate(timeout=30)[0] == f"reconciler, version {__version__}\n"
     assert start("plan", "-h").communicate(timeout=30)[0].startswith("Usage: ")
 
 

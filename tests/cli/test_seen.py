@@ -6,14 +6,20 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from reconciler.cli.commands import main
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Run
 from tests.support import World
 from tests.worlds.faults import answer
 from tests.worlds.liars import body_of
 from tests.worlds.proxy import Proxy, Request
+
+_FORMATTED = [
+    name for name, command in main.commands.items() if any("--format" in each.opts for each in command.params)
+]
 
 
 @pytest.mark.parametrize("format", ["text", "json", "markdown"])
@@ -70,3 +76,23 @@ def test_quiet_shows_errors_alone(run: Run, world: World, bots: Path) -> None:
     both = run("plan", "--bots", bots, "--quiet", "--verbose")
     assert both.exit_code == 1
     assert "--verbose and --quiet cannot be combined." in both.stderr
+
+
+def test_help_as_people_type_it(run: Run) -> None:
+    assert run("help").stdout == run("--help").stdout
+    for name in main.commands:
+        result = run("help", name)
+        assert (result.exit_code, result.stdout) == (0, run(name, "--help").stdout)
+    wrong = run("help", "plann")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "No such command 'plann'" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", _FORMATTED)
+def test_output_is_an_alias_of_format(run: Run, name: str) -> None:
+    command = main.commands[name]
+    needed = ["x"] * sum(isinstance(each, click.Argument) and each.required for each in command.params)
+    parent = click.Context(main, **main.context_settings)
+    for spelled in (["-o", "json"], ["--output", "json"], ["--format", "json"], ["-ojson"]):
+        with command.make_context(name, [*spelled, *needed], parent=parent) as context:
+            assert context.params["format"] == "json"
