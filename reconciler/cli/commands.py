@@ -140,15 +140,16 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None) -
 
 @main.command()
 @BOTS
+@output("Print the values for people, or as JSON for programs.")
 @click.argument("bot", metavar="BOT@INSTANCE", shell_complete=offered("bots"))
-def explain(bots: str, bot: str) -> int:
+def explain(bots: str, format: str, bot: str) -> int:
     """Show a bot's values, and the file and line of each."""
     from pathlib import Path
 
     from reconciler.cli import terminal
     from reconciler.manifests.load import load
 
-    terminal.explained(load(Path(bots)), bot)
+    terminal.explained(load(Path(bots)), bot, format)
     return 0
 
 
@@ -391,14 +392,14 @@ def init(directory: str, instance: str, branch: str | None, no_workflows: bool) 
 
 
 @main.command()
-@gathered(BOTS, *SERVER)
+@gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
 def doctor(request: Request) -> int:
     """Check the URL, key, version, instances and credentials. Writes nothing."""
     from reconciler.cli import terminal
     from reconciler.setup.doctor import examine
 
     found = examine(request)
-    terminal.doctor(found)
+    terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0
 
 

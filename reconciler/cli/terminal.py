@@ -154,10 +154,13 @@ def _origin(found: Saved) -> str:
     return f"{saved_at} {found.plan.server}{commit}.{signed}"
 
 
-def explained(desired: Desired, bot: str) -> None:
+def explained(desired: Desired, bot: str, format: str) -> None:
     """Show where a bot's values come from; on a terminal in its width."""
     from reconciler.render import explain
 
+    if format == "json":
+        click.echo(explain.json(desired, bot), nl=False)
+        return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     click.echo(explain.explain(desired, bot, width), nl=False)
 
@@ -246,8 +249,11 @@ def got(text: str) -> None:
     click.echo(safe.inert(text), nl=False)
 
 
-def doctor(found: Sequence[Finding]) -> None:
+def doctor(found: Sequence[Finding], format: str) -> None:
     """Show what doctor found."""
+    if format == "json":
+        click.echo(findings.json(found), nl=False)
+        return
     width = get_terminal_size().columns if sys.stdout.isatty() else 100
     shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
     click.echo(shown, nl=False, color=_color())
