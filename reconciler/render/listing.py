@@ -73,7 +73,9 @@ def _row(bot: ListedBot, names: Mapping[str, str]) -> Row:
     """What is shown of a bot. names: the values that are shown as variables; {} for one instance alone."""
     fields = bot.fields
     value = groups.templated(str(fields.get("triggerValue") or ""), names)
-    described = "" if bot.name else groups.templated(str(fields.get("description") or ""), names)
+    described = ""
+    if bot.standing in {Standing.ADOPTABLE, Standing.UNMANAGED}:  # of ours a name says enough
+        described = groups.templated(str(fields.get("description") or ""), names)
     why = groups.templated(bot.why.replace(bot.id, groups.ID) if names and bot.id else bot.why, names)
     trigger = " ".join(str(fields[name]) for name in ("triggerType", "triggerOperator") if fields.get(name))
     return (

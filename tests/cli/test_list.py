@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from reconciler.domain import safe
 from reconciler.domain.listing import ListedBot, ListedInstance, Listing, Standing
 from reconciler.render import listing
 from reconciler.sandbox import Sandbox
-from tests.cli.conftest import Run
+from tests.cli.conftest import ROOT, Run
 from tests.support import World
 
 _KEYWORD = {"triggerType": "keyword", "triggerOperator": "equals"}
@@ -73,6 +74,10 @@ def test_each_state(run: Run, there: World, bots: Path) -> None:
     assert (um["triggerType"], um["triggerOperator"], um["triggerValue"]) == ("keyword", "equals", "1")
 
 
+def test_text_shows_what_a_bot_to_adopt_is_known_by(run: Run, there: World, bots: Path) -> None:
+    assert '  "Feito à mão", keyword equals "3", openai gpt-4o' in run("list", "--bots", bots).stdout
+
+
 def test_nothing_is_written_and_only_what_is_asked_for_is_read(
     run: Run, server: Sandbox, there: World, bots: Path
 ) -> None:
@@ -117,6 +122,20 @@ def test_two_bots_with_one_marker_are_a_conflict(run: Run, there: World, bots: P
     assert (um["state"], um["id"]) == ("conflict", None)
     assert row["id"] in um["why"]
     assert row["id"] in run("list", "--bots", bots).stdout
+
+
+def test_a_key_in_a_text_is_not_shown(run: Run, world: World, bots: Path) -> None:
+    """`run` looks for it in the output."""
+    creds = world.instance("loja", "main")["main"]
+    key = "sk-proj-" + "a1B2c3D4" * 5
+    bot = world.bot("loja", creds, maxTokens=7, description=f"Chave: {key}", triggerValue=key, **_KEYWORD)
+    for format in ("text", "json"):
+        result = run("list", "--bots", bots, "--format", format)
+        assert result.exit_code == 0
+        assert bot["id"] in result.stdout
+    shown = run("get", f"id:{bot['id']}@loja", "--format", "json")
+    assert shown.exit_code == 0
+    run("get", f"id:{bot['id']}@loja")
 
 
 def test_an_instance_that_the_server_does_not_have(run: Run, world: World, bots: Path) -> None:
@@ -196,3 +215,9 @@ def test_eighty_columns_are_enough() -> None:
     assert max(safe.cells(line) for line in shown.splitlines()) <= 80
     assert "\x1b" not in shown
     assert len(shown.splitlines()) < 60
+
+
+def test_the_documentation_has_every_state() -> None:
+    page = (ROOT / "docs" / "plan.md").read_text()
+    table = page.partition("| state | |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {state.value for state in Standing}
