@@ -17,6 +17,7 @@ from reconciler import __version__
 from reconciler.cli import streams
 from reconciler.cli.config import command, keys
 from reconciler.cli.fmt import fmt
+from reconciler.cli.listing import get, list_
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -26,6 +27,7 @@ from reconciler.cli.options import (
     SERVER,
     gathered,
     offered,
+    output,
     unless_configured,
 )
 from reconciler.cli.switch import disable, enable
@@ -91,13 +93,13 @@ main.params += command.main_options()
 
 @main.command()
 @BOTS
-@click.option(
-    "--format",
-    type=click.Choice(["text", "github", "json", "sarif"]),
-    default="text",
-    show_default=True,
-    help="Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
+@output(
+    "Print text for people, commands that make GitHub show remarks on the lines of the diff, JSON, or "
     "SARIF for code scanning.",
+    "text",
+    "github",
+    "json",
+    "sarif",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 when there are warnings.")
 @click.option(
@@ -142,8 +144,9 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
 
 @main.command()
 @BOTS
+@output("Print the values for people, or as JSON for programs.")
 @click.argument("bot", metavar="BOT@INSTANCE", shell_complete=offered("bots"))
-def explain(bots: str, bot: str) -> int:
+def explain(bots: str, format: str, bot: str) -> int:
     """Show a bot's values, and the file and line of each."""
     from pathlib import Path
 
@@ -155,7 +158,7 @@ def explain(bots: str, bot: str) -> int:
     _, _, instance = bot.partition("@")
     if broken := loaded.of_others([instance] if instance else []):
         terminal.warn(warning(broken))
-    terminal.explained(loaded.desired, bot)
+    terminal.explained(loaded.desired, bot, format)
     return 0
 
 
@@ -404,25 +407,19 @@ def init(directory: str, instance: str, branch: str | None, no_workflows: bool) 
 
 
 @main.command()
-@gathered(BOTS, *SERVER)
+@gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
 def doctor(request: Request) -> int:
     """Check the URL, key, version, instances and credentials. Writes nothing."""
     from reconciler.cli import terminal
     from reconciler.setup.doctor import examine
 
     found = examine(request)
-    terminal.doctor(found)
+    terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0
 
 
 @main.command(context_settings={"allow_interspersed_args": False, "ignore_unknown_options": True})
-@click.option(
-    "--format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Print a table, or JSON for programs.",
-)
+@output("Print a table, or JSON for programs.")
 @ENV_FILE
 @click.argument("name", metavar="[COMMAND]", required=False)
 @click.argument("args", metavar="[OPTIONS OF IT]...", nargs=-1, type=click.UNPROCESSED)
@@ -448,6 +445,29 @@ def completion(shell: str) -> int:
     return 0
 
 
+@main.command("help", cls=click.Command)
+@click.argument("command", metavar="[COMMAND]", required=False)
+def help_(command: str | None) -> int:
+    """Show the help of a command, as `--help` does."""
+    root = click.get_current_context().find_root()
+    if command is None:
+        click.echo(root.get_help())
+        return 0
+    name, about, _ = main.resolve_command(root, [command])
+    assert about is not None  # noqa: S101  for mypy; resolve_command raises
+    click.echo(click.Context(about, root, name, **main.context_settings).get_help())
+    return 0
+
+
+@main.command(cls=click.Command)
+def version() -> int:
+    """Print the version, as `--version` does."""
+    click.echo(f"reconciler, version {__version__}")
+    return 0
+
+
+main.add_command(list_)
+main.add_command(get)
 main.add_command(disable)
 main.add_command(enable)
 main.add_command(fmt)

@@ -35,12 +35,24 @@ BOTS = click.option(
     help="The directory of the manifests.",
 )
 
-FORMAT = click.option(
-    "--format",
-    type=click.Choice(["text", "json", "markdown"]),
-    default="text",
-    show_default=True,
-    help="Print text for people, JSON (docs/plan.md), or markdown for GitHub.",
+
+def output(help: str, *formats: str) -> _Option:
+    """The --format of a command, by default the first; without formats, text or JSON."""
+    formats = formats or ("text", "json")
+    return click.option(
+        "--format",
+        "-o",
+        "--output",
+        "format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help=help,
+    )
+
+
+FORMAT = output(
+    "Print text for people, JSON (docs/plan.md), or markdown for GitHub.", "text", "json", "markdown"
 )
 
 ENV_FILE = click.option(
@@ -62,7 +74,7 @@ _INSTANCE = click.option(
     help="Only instances whose names match, such as 'loja-*'. May be repeated.",
 )
 
-_CALLING = (
+CALLING = (
     click.option(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
     ),
@@ -111,10 +123,11 @@ _CALLING = (
         is_flag=True,
         help="Show each call on stderr: its method, path, status and time.",
     ),
+    click.option("--quiet", is_flag=True, help="Show nothing but errors on stderr, and no progress."),
     ENV_FILE,
 )
 
-SERVER = (_INSTANCE, *_CALLING)
+SERVER = (_INSTANCE, *CALLING)
 
 # -- what plan and apply share -------------------------------------------------------------------
 
@@ -198,7 +211,7 @@ PLANNING = (
     _OUT,
 )
 
-RESTORING = (BOTS, *_CALLING, _SERVER_NAME, FORMAT, _OUT)
+RESTORING = (BOTS, *CALLING, _SERVER_NAME, FORMAT, _OUT)
 
 
 def unless_configured(names: Container[str | None]) -> dict[str, Any]:
@@ -212,6 +225,28 @@ def unless_configured(names: Container[str | None]) -> dict[str, Any]:
             default = () if option.multiple else option.get_default(context)
             found[str(option.name)] = option.type_cast_value(context, default)
     return found
+
+
+# -- what stderr shows -----------------------------------------------------------------------------
+
+_QUIET = "reconciler.quiet"
+
+
+def _show(*, verbose: bool, quiet: bool) -> None:
+    """Let the current command show each call, or nothing but errors. Raises UsageError for both."""
+    context = click.get_current_context()
+    if verbose and quiet:
+        raise click.UsageError("--verbose and --quiet cannot be combined.")
+    context.meta[_QUIET] = quiet
+    if verbose:
+        from reconciler.cli import streams
+
+        context.with_resource(streams.calls_shown())
+
+
+def is_quiet() -> bool:
+    """Whether the current command shows nothing but errors on stderr."""
+    return bool(click.get_current_context().meta.get(_QUIET))
 
 
 # -- options as one value ------------------------------------------------------------------------
@@ -230,10 +265,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
 
             from reconciler.pipeline import Request
 
-            if given.pop("verbose", False):
-                from reconciler.cli import streams
-
-                click.get_current_context().with_resource(streams.calls_shown())
+            _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
             return command(Request(**{"bots": "", "instance": (), **asked}), **given)
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
 from reconciler.cli import streams
+from reconciler.cli.options import is_quiet
 
 PATIENCE = 1.0
 """Seconds before the live line is shown."""
@@ -34,7 +35,7 @@ def reading() -> Iterator[Callable[[int, int], None]]:
 
     live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     thread = Thread(target=_live if live else _log, args=(numbers, done), daemon=True)
-    if streams.shows_calls():  # which says more
+    if is_quiet() or streams.shows_calls():  # which says more
         yield read
         return
     thread.start()

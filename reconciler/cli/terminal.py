@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from reconciler.cli import failure
+from reconciler.cli.options import is_quiet
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, OutputError, Problem, ReconcilerError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from reconciler.domain.findings import Warning
+    from reconciler.domain.listing import Listing
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.manifests.formatting import Formatted
     from reconciler.saved import Saved
@@ -194,10 +196,13 @@ def _lines(text: str) -> list[str]:
     return lines if text.endswith("\n") else [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]
 
 
-def explained(desired: Desired, bot: str) -> None:
+def explained(desired: Desired, bot: str, format: str) -> None:
     """Show where a bot's values come from; on a terminal in its width."""
     from reconciler.render import explain
 
+    if format == "json":
+        click.echo(explain.json(desired, bot), nl=False)
+        return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     click.echo(explain.explain(desired, bot, width), nl=False)
 
@@ -206,7 +211,8 @@ def imported(report: ImportReport) -> None:
     """Print what an import wrote and, to stderr, what it left out."""
     from reconciler.render import imported
 
-    click.echo(imported.notes(report), err=True, nl=False)
+    if report.failed or not is_quiet():
+        click.echo(imported.notes(report), err=True, nl=False)
     click.echo(imported.text(report), nl=False)
 
 
@@ -214,7 +220,8 @@ def updated(report: UpdateReport) -> None:
     """Print what an update of manifests changed and, to stderr, what it did not."""
     from reconciler.render import updated
 
-    click.echo(updated.notes(report), err=True, nl=False)
+    if report.failed or not is_quiet():
+        click.echo(updated.notes(report), err=True, nl=False)
     click.echo(updated.text(report), nl=False)
 
 
@@ -261,13 +268,34 @@ def switched(report: SwitchReport) -> None:
 def progress(made: Plan) -> Iterator[Callable[[object], None]]:
     """A progress bar that moves with each result, on a terminal only."""
     length = sum(change.verb.writes for change in made.changes())
-    hidden = not (length and sys.stderr.isatty())
+    hidden = is_quiet() or not (length and sys.stderr.isatty())
     with click.progressbar(length=length, label="Applying", file=sys.stderr, hidden=hidden) as bar:
         yield lambda result: bar.update(1)
 
 
-def doctor(found: Sequence[Finding]) -> None:
+def listed(listing: Listing, format: str) -> None:
+    """Show which bots there are."""
+    from reconciler.render import listing as render
+
+    if format == "json":
+        click.echo(render.json(listing), nl=False)
+    else:
+        click.echo(render.text(listing, paint=_paint(), width=_width()), nl=False, color=_color())
+    if listing.problems:
+        said = f"Error: {values.count(listing.problems, 'instance')} could not be read; see the list."
+        click.echo(said, err=True)
+
+
+def got(text: str) -> None:
+    """Print a bot."""
+    click.echo(safe.inert(text), nl=False)
+
+
+def doctor(found: Sequence[Finding], format: str) -> None:
     """Show what doctor found."""
+    if format == "json":
+        click.echo(findings.json(found), nl=False)
+        return
     width = get_terminal_size().columns if sys.stdout.isatty() else 100
     shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
     click.echo(shown, nl=False, color=_color())
@@ -323,7 +351,9 @@ def _width() -> int:
 
 def _color() -> bool:
     """Whether to print colours."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if click.get_current_context().color is False or os.environ.get("NO_COLOR"):
+        return False
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def paint(text: str, look: str | None) -> str:

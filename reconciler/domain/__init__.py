@@ -15,6 +15,7 @@ __all__ = [
     "keys",
     "kinds",
     "known_issues",
+    "listing",
     "markers",
     "observed",
     "origins",

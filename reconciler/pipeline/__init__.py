@@ -5,10 +5,12 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 request     the options of a command as one value
 planning    load, fetch and plan
 stages      the server of a request, apply, and the file of --out
+listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
 """
 
 from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
+from reconciler.pipeline.listing import listed
 from reconciler.pipeline.planning import desired, plan, wanted
 from reconciler.pipeline.request import Request, check_owner
 from reconciler.pipeline.stages import apply, log_nothing, out, planned, restored, server
@@ -19,6 +21,7 @@ __all__ = [
     "apply",
     "check_owner",
     "desired",
+    "listed",
     "log_nothing",
     "out",
     "plan",

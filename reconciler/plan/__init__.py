@@ -13,6 +13,7 @@ settings, credentials, rotations, limits: their part of a plan
 targeted    what is left of a plan of chosen bots
 switch      the plan of `disable` and `enable`, which know no manifest
 located     where the differences are declared
+listing     which bots there are, and what each is to the manifests
 """
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "differ",
     "effect",
     "limits",
+    "listing",
     "matching",
     "options",
     "parking",

@@ -10,6 +10,7 @@ __all__ = [
     "findings",
     "github",
     "imported",
+    "listing",
     "markdown",
     "outcomes",
     "switched",

@@ -1,4 +1,4 @@
-"""A bot as its layers make it, field by field, and where each value comes from. Pure; makes the text.
+"""A bot as its layers make it, field by field, and where each value comes from: as text and as JSON. Pure.
 
 No server is asked: what no file declares is left to it.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os.path
 from collections.abc import Iterator
 from textwrap import wrap
+from typing import NamedTuple
 
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
@@ -16,14 +17,28 @@ from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.origins import Origin
 from reconciler.domain.text import near, quoted
 from reconciler.render import values
+from reconciler.saved.encode import printed
 from reconciler.yaml import Node, SequenceNode, tag
 
 _ROOM = 60  # columns of a value
 _BELOW = " " * 6  # where places begin that stand below their value
+_ITS_KEY = "  its key"  # the row below that of a credential
 _KEYS = (*OPENAI.fields, "previously", "onDrift", "silence")
 
-Row = tuple[str, str, str]
-"""What it is called, its value, and where that comes from. All of it is safe to show."""
+FORMAT, VERSION = "evolution-reconciler/explain", 1
+
+
+class Row(NamedTuple):
+    """A value of the bot. shown, about: it and where it comes from, safe to show.
+
+    value: all of it; a text with a secret is what may be shown. at: its place, None where no file has it.
+    """
+
+    name: str
+    value: object
+    shown: str
+    about: str
+    at: Position | None = None
 
 
 def explain(desired: Desired, address: str, width: int | None = None) -> str:
@@ -33,10 +48,10 @@ def explain(desired: Desired, address: str, width: int | None = None) -> str:
     """
     bot, instance = _find(desired, address)
     rows = list(_rows(bot, instance, desired))
-    names = max(len(name) for name, _, _ in rows)
-    room = max(safe.cells(value) for _, value, _ in rows)
+    names = max(len(row.name) for row in rows)
+    room = max(safe.cells(row.shown) for row in rows)
     lines = [f"{bot.name}@{safe.line(instance.name)}  {_line(bot.at)}"]
-    for name, value, at in rows:
+    for name, _, value, at, _ in rows:
         shown = f"  {name:<{names}}  {value}"
         whole = f"{shown}{' ' * (room - safe.cells(value))}  {at}"
         if width is None or safe.cells(whole) <= width:
@@ -46,16 +61,46 @@ def explain(desired: Desired, address: str, width: int | None = None) -> str:
                 shown,
                 *wrap(at, width, initial_indent=_BELOW, subsequent_indent=_BELOW, break_on_hyphens=False),
             ]
+    if left := _left(bot):
+        said = f"left to the server: {', '.join(left)}"
+        lines += [said] if width is None else wrap(said, width, subsequent_indent="  ")
+    return safe.inert("\n".join(map(safe.line, lines)) + "\n")
+
+
+def json(desired: Desired, address: str) -> str:
+    """The same as a JSON document, ending with a newline, with all of each value. Raises ReconcilerError."""
+    bot, instance = _find(desired, address)
+    return printed(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "instance": instance.name,
+            "bot": bot.name,
+            "file": bot.at.file,
+            "line": bot.at.line,
+            "values": [
+                {
+                    "name": "apiKey" if row.name == _ITS_KEY else row.name,
+                    "value": row.value,
+                    "file": None if row.at is None else row.at.file,
+                    "line": None if row.at is None else row.at.line,
+                    "origin": row.about,
+                }
+                for row in _rows(bot, instance, desired)
+            ],
+            "leftToServer": _left(bot),
+        }
+    )
+
+
+def _left(bot: DesiredBot) -> list[str]:
+    """The fields that no file declares."""
     types = bot.fields.get("botType"), bot.fields.get("triggerType")
-    left = [
+    return [
         field.name
         for field in OPENAI.fields.values()
         if field.name not in {*bot.fields, "openaiCredsId"} and field.applies(*types)
     ]
-    if left:
-        said = f"left to the server: {', '.join(left)}"
-        lines += [said] if width is None else wrap(said, width, subsequent_indent="  ")
-    return safe.inert("\n".join(map(safe.line, lines)) + "\n")
 
 
 def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:
@@ -81,21 +126,25 @@ def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Itera
         elif name in bot.fields:
             yield from _field(name, bot.fields[name], bot.origins[name])
         elif name == "onDrift":
-            origin = bot.origins.get(name)
-            yield name, bot.on_drift, _place(origin, origin.value) if origin else "the default"
+            if origin := bot.origins.get(name):
+                yield _row(name, bot.on_drift, bot.on_drift, origin, origin.value)
+            else:
+                yield Row(name, bot.on_drift, bot.on_drift, "the default")
         elif name in bot.origins:
             yield from _field(name, extra[name], bot.origins[name])
         elif extra.get(name):  # silenced for the whole instance
-            yield name, values.inline(name, extra[name]), "the instance's silence"
+            yield Row(name, extra[name], values.inline(name, extra[name]), "the instance's silence")
 
 
 def _credential(bot: DesiredBot, creds: str, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
     """The credential's name, and where its key is found."""
-    value = values.inline("openaiCreds", creds)
+    value: object = creds
+    shown = values.inline("openaiCreds", creds)
     if bot.creds_owner is not None:
-        value += f" of {values.inline('', bot.creds_owner)}"
+        value = {"instance": bot.creds_owner, "name": creds}
+        shown += f" of {values.inline('', bot.creds_owner)}"
     origin = bot.origins["openaiCreds"]
-    yield "openaiCreds", value, _place(origin, origin.value)
+    yield _row("openaiCreds", value, shown, origin, origin.value)
     owner = bot.creds_owner or instance.name
     declared = [
         one
@@ -105,9 +154,10 @@ def _credential(bot: DesiredBot, creds: str, instance: DesiredInstance, desired:
         if one.name == creds
     ]
     if declared:
-        yield "  its key", safe.line(str(declared[0].key)), _line(declared[0].at)
+        key, at = str(declared[0].key), declared[0].at
+        yield Row(_ITS_KEY, key, safe.line(key), _line(at), at)
     else:
-        yield "  its key", "as the server has it", "no manifest declares it"
+        yield Row(_ITS_KEY, None, "as the server has it", "no manifest declares it")
 
 
 def _field(name: str, value: Value, origin: Origin) -> Iterator[Row]:
@@ -119,9 +169,13 @@ def _field(name: str, value: Value, origin: Origin) -> Iterator[Row]:
         and (values.is_long(value, _ROOM) or any(tag(item) for item in items))
     ):
         for number, (text, item) in enumerate(zip(value, items, strict=True)):
-            yield f"{name}[{number}]", _short("", text), _place(origin, item)
+            yield _row(f"{name}[{number}]", text, _short("", text), origin, item)
     else:
-        yield name, _short(name, value), _place(origin, node)
+        yield _row(name, value, _short(name, value), origin, node)
+
+
+def _row(name: str, value: object, shown: str, origin: Origin, node: Node) -> Row:
+    return Row(name, value, shown, _place(origin, node), origin.source.at(node))
 
 
 def _short(name: str, value: Value) -> str:

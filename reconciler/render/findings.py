@@ -1,4 +1,4 @@
-"""What doctor found, as text for a person: a line each, and under it what to do."""
+"""What doctor found, as text for a person, a line each and under it what to do, and as JSON."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from textwrap import wrap
 from reconciler.domain import safe
 from reconciler.domain.findings import Finding, Mark
 from reconciler.render.values import Paint, count, plain
+from reconciler.saved.encode import printed
+
+FORMAT, VERSION = "evolution-reconciler/doctor", 1
 
 _SIGNS = {Mark.GOOD: ("✓", "+", "green"), Mark.NOTE: ("!", "!", "yellow"), Mark.BAD: ("✗", "x", "red")}
 """A sign, the same in ASCII, and its colour."""
@@ -30,6 +33,26 @@ def text(found: Sequence[Finding], *, paint: Paint = plain, ascii: bool = False,
     bad = sum(finding.mark is Mark.BAD for finding in found)
     shown += ["", f"{count(bad, 'problem')} found." if bad else "No problems found."]
     return safe.inert("\n".join(shown) + "\n")
+
+
+def json(found: Sequence[Finding]) -> str:
+    """All of them as one JSON document, ending with a newline."""
+    return printed(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "problems": sum(finding.mark is Mark.BAD for finding in found),
+            "findings": [
+                {
+                    "mark": finding.mark.value,
+                    "about": finding.about,
+                    "message": finding.said,
+                    "todo": finding.todo or None,
+                }
+                for finding in found
+            ],
+        }
+    )
 
 
 def _wrapped(said: str, room: int) -> list[str]:

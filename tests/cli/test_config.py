@@ -795,7 +795,8 @@ def documented(run: Run) -> str:
     commands: dict[str, list[str]] = {}
     for setting in _SETTINGS:
         commands.setdefault(setting.name, []).append(setting.command)
-    for command in dict.fromkeys(each.command for each in _SETTINGS):
+    every = dict.fromkeys(each.command for each in _SETTINGS)
+    for command in every:
         result = run("config", "--format", "json", command, env=unset)
         defaults = {row["key"]: row["value"] for row in json.loads(result.stdout)["settings"]}
         for setting in (each for each in _SETTINGS if each.command == command):
@@ -809,7 +810,7 @@ def documented(run: Run) -> str:
             shown = "" if default in (None, [], "", "not set") else f"`{json.dumps(default)}`"
             row = f"| {key} | {kind} | {shown} | `{setting.variable}` |"
             users = ", ".join(commands[setting.name])
-            users = "every" if len(commands[setting.name]) > 8 else users
+            users = "every" if len(commands[setting.name]) == len(every) else users
             rows.setdefault(setting.table, [])
             line = f"{row} `{setting.option.opts[0]}` |" + ("" if setting.table else f" {users} |")
             if line not in rows[setting.table]:

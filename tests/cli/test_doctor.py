@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import socket
 import threading
@@ -105,6 +106,24 @@ def test_all_is_right(
     ]
     assert found["bots"][1] == "2 declared for the owner gitops: 2 found."
     assert server.writes == []
+
+
+def test_the_same_as_json(run: Run, world: World, bots: Path) -> None:
+    args = ["doctor", "--bots", bots]
+    for _ in range(2):  # without its instance, and with it
+        text, result = run(*args), run(*args, "--format", "json")
+        document = json.loads(result.stdout)
+        assert (result.exit_code, result.stderr) == (text.exit_code, "")
+        assert (document["format"], document["version"]) == ("evolution-reconciler/doctor", 1)
+        found = document["findings"]
+        assert document["problems"] == sum(one["mark"] == "bad" for one in found) == text.exit_code
+        shown = " ".join(text.stdout.split())
+        for one in found:
+            assert f"{one['about']} {' '.join(one['message'].split())}" in shown
+            assert one["todo"] is None or f"→ {one['todo']}" in shown
+        if text.exit_code:
+            world.instance("loja", "main")
+    assert text.exit_code == 0
 
 
 def test_it_fits_on_a_screen(run: Run, world: World, bots: Path) -> None:

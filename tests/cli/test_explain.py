@@ -92,6 +92,47 @@ def test_every_value_and_its_place(run: Run, fleet: Path) -> None:
     assert squeezed(result.stdout) == squeezed(CENTRO)
 
 
+def test_the_same_as_json(run: Run, fleet: Path) -> None:
+    result = run("explain", "menu@centro", "--format", "json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    document = json.loads(result.stdout)
+    rows = document.pop("values")
+    assert document.pop("leftToServer") == CENTRO.rpartition("left to the server: ")[2].strip().split(", ")
+    assert document == {
+        "format": "evolution-reconciler/explain",
+        "version": 1,
+        "instance": "centro",
+        "bot": "menu",
+        "file": "bots/sul/centro.yaml",
+        "line": 7,
+    }
+    shown = squeezed(CENTRO)[1:-1]
+    assert [row["name"].replace("apiKey", "its key") for row in rows] == [name for name, *_ in shown]
+    assert [row["origin"] for row in rows] == [origin for *_, origin in shown]
+    found = {row["name"]: row["value"] for row in rows}
+    assert found["systemMessages[0]"] == "Você atende a loja Centro.\nSeja gentil.\nNão invente preços."
+    assert (found["enabled"], found["expire"], found["userMessages"]) == (True, 60, ["oi", "olá"])
+    assert (found["openaiCreds"], found["apiKey"]) == ("centro-openai", "!env OPENAI_KEY")
+    [apart] = [row for row in rows if row["name"] == "silence"]
+    assert (apart["file"], apart["line"]) == (None, None)
+    [prompt] = [row for row in rows if row["name"] == "systemMessages[0]"]
+    assert (prompt["file"], prompt["line"]) == ("bots/_defaults.yaml", 14)
+    other = json.loads(run("explain", "menu@a@b", "--format", "json").stdout)["values"]
+    [creds] = [row["value"] for row in other if row["name"] == "openaiCreds"]
+    assert creds == {"instance": "centro", "name": "centro-openai"}
+
+
+def test_no_secret_of_a_url_in_json(run: Run, bots: Path) -> None:
+    url = "https://hooks.example/f?key=t0psecretf4c5b6a7d8e9f0a1b2c3"
+    (bots / "loja.yaml").write_text(
+        "bots:\n  um: {openaiCreds: c, botType: assistant, assistantId: a, triggerType: all, "
+        f"functionUrl: '{url}'}}\n"
+    )
+    shown = run("explain", "um@loja", "--format", "json").stdout
+    assert "https://hooks.example/f" in shown
+    assert "t0psecret" not in shown
+
+
 def test_a_borrowed_credential_and_an_instance_with_an_at(run: Run, fleet: Path) -> None:
     rows = {row[0]: row[1:] for row in squeezed(run("explain", "menu@a@b").stdout)}
     assert rows["openaiCreds"] == ['"centro-openai" of "centro"', "bots/sul/a@b.yaml:1"]

@@ -341,6 +341,19 @@ def test_a_silent_server_is_not_a_silent_terminal(start: Start, bots: Path) -> N
     assert "Reading" not in terminal.shown.rpartition("\x1b[K")[2]
 
 
+@pytest.mark.parametrize("quiet", [False, True])
+def test_quiet_shows_no_progress(
+    start: Start, server: Sandbox, world: World, bots: Path, *, quiet: bool
+) -> None:
+    world.instance("loja", "main")
+    server.options.latency = 0.7
+    flags = ["--quiet"] if quiet else []
+    terminal = Terminal(start, "apply", "--bots", bots, "--yes", *flags)
+    assert terminal.end() == 0
+    assert "2 changes: 2 applied." in terminal.shown
+    assert [word in terminal.shown for word in ("Reading", "Applying")] == [not quiet, not quiet]
+
+
 @pytest.mark.slow
 def test_a_log_says_every_ten_seconds_that_it_goes_on(start: Start, bots: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -378,10 +391,21 @@ def test_odd_widths(start: Start, world: World, bots: Path, env: dict[str, str],
     assert "bug" not in terminal.shown
 
 
-@pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_no_colours(start: Start, world: World, bots: Path, env: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("before", "after", "env"),
+    [
+        ([], [], {"NO_COLOR": "1"}),
+        ([], [], {"TERM": "dumb"}),
+        ([], [], {"EVOLUTION_RECONCILER_NO_COLOR": "1"}),
+        ([], ["--no-color"], {}),
+        (["--no-color"], [], {}),
+    ],
+)
+def test_no_colours(
+    start: Start, world: World, bots: Path, before: list[str], after: list[str], env: dict[str, str]
+) -> None:
     world.instance("loja", "main")
-    terminal = Terminal(start, "plan", "--bots", bots, env=env)
+    terminal = Terminal(start, *before, "plan", "--bots", bots, *after, env=env)
     assert terminal.end() == 0
     assert "+ um  create" in terminal.shown
     assert "\x1b" not in terminal.shown
@@ -408,6 +432,7 @@ def test_help_is_cheap() -> None:
 
 def test_version_and_debug(start: Start, bots: Path) -> None:
     assert start("--version").communicate(timeout=30)[0] == f"reconciler, version {__version__}\n"
+    assert start("version").communicate(timeout=30)[0] == f"reconciler, version {__version__}\n"
     assert start("plan", "-h").communicate(timeout=30)[0].startswith("Usage: ")
 
 

@@ -6,14 +6,20 @@ import json
 import re
 from pathlib import Path
 
+import click
 import pytest
 
+from reconciler.cli.commands import main
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Run
 from tests.support import World
 from tests.worlds.faults import answer
 from tests.worlds.liars import body_of
 from tests.worlds.proxy import Proxy, Request
+
+_FORMATTED = [
+    name for name, command in main.commands.items() if any("--format" in each.opts for each in command.params)
+]
 
 
 @pytest.mark.parametrize("format", ["text", "json", "markdown"])
@@ -56,3 +62,37 @@ def test_verbose_shows_each_call_and_no_secret(run: Run, server: Sandbox, world:
     assert any(line.startswith("POST /openai/create/loja 201 ") for line in calls)
     assert server.api_key not in result.output
     assert not [line for line in run("plan", "--bots", bots).stderr.splitlines() if " ms" in line]
+
+
+def test_quiet_shows_errors_alone(run: Run, world: World, bots: Path) -> None:
+    world.instance("loja", "main")
+    world.instance("sem-nada")
+    said = [run("import", "--into", f"to-{flag}", *flag.split()) for flag in ("--quiet", "")]
+    assert [result.exit_code for result in said] == [0, 0]
+    assert [bool(result.stderr) for result in said] == [False, True]
+    assert said[0].stdout.replace("to---quiet", "to-") == said[1].stdout
+    wrong = run("plan", "--bots", bots, "--quiet", env={"EVOLUTION_API_KEY": "x"})
+    assert (wrong.exit_code, wrong.stderr.startswith("Error: ")) == (1, True)
+    both = run("plan", "--bots", bots, "--quiet", "--verbose")
+    assert both.exit_code == 1
+    assert "--verbose and --quiet cannot be combined." in both.stderr
+
+
+def test_help_as_people_type_it(run: Run) -> None:
+    assert run("help").stdout == run("--help").stdout
+    for name in main.commands:
+        result = run("help", name)
+        assert (result.exit_code, result.stdout) == (0, run(name, "--help").stdout)
+    wrong = run("help", "plann")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "No such command 'plann'" in wrong.stderr
+
+
+@pytest.mark.parametrize("name", _FORMATTED)
+def test_output_is_an_alias_of_format(run: Run, name: str) -> None:
+    command = main.commands[name]
+    needed = ["x"] * sum(isinstance(each, click.Argument) and each.required for each in command.params)
+    parent = click.Context(main, **main.context_settings)
+    for spelled in (["-o", "json"], ["--output", "json"], ["--format", "json"], ["-ojson"]):
+        with command.make_context(name, [*spelled, *needed], parent=parent) as context:
+            assert context.params["format"] == "json"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from reconciler.lint import Policy
 
 _META = "reconciler.config"
-_CONFIG, _NO_CONFIG, _ENV_FILE = "config_file", "no_config", "env_file"
+_CONFIG, _NO_CONFIG, _NO_COLOR, _ENV_FILE = "config_file", "no_config", "no_color", "env_file"
 
 
 def _options(save: Any = None) -> tuple[click.Option, click.Option]:
@@ -45,12 +45,16 @@ def _options(save: Any = None) -> tuple[click.Option, click.Option]:
     )
 
 
+def _no_color(**given: Any) -> click.Option:
+    return click.Option(["--no-color", _NO_COLOR], is_flag=True, help="Print no colours.", **given)
+
+
 class Command(click.Command):
     """A command whose options may also be set in reconciler.toml."""
 
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
-        self.params += _options()
+        self.params += [*_options(), _no_color()]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = self.make_parser(ctx).parse_args(args=list(args))[0]
@@ -71,6 +75,8 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         _check_apart(ctx)
+        if ctx.params.pop(_NO_COLOR):
+            ctx.color = False
         return super().invoke(ctx)
 
     def _configure(self, ctx: click.Context, typed: Mapping[str, Any]) -> None:
@@ -128,7 +134,11 @@ def main_options() -> Sequence[click.Option]:
             state = _state(ctx)
             state.asked = {**state.asked, str(parameter.name): value}
 
-    return _options(save)
+    def uncolour(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value:
+            ctx.color = False  # which the command's context takes over
+
+    return (*_options(save), _no_color(expose_value=False, callback=uncolour))
 
 
 def _state(ctx: click.Context) -> State:

@@ -73,8 +73,8 @@ def of(main: click.Group, command: str) -> Mapping[str, Setting]:
 
 
 def key(option: click.Option) -> str:
-    """The option's long name without its dashes: `max-deletes`."""
-    return max(option.opts, key=len).lstrip("-")
+    """The option's first long name without its dashes: `max-deletes`."""
+    return next(name for name in option.opts if name.startswith("--")).removeprefix("--")
 
 
 def _declaration(option: click.Option) -> tuple[str, str | None, str | None]:
