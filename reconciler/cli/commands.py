@@ -291,6 +291,7 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
         help="The directory to write to. Only --update changes files that exist.",
     ),
     *SERVER,
+    output("Print what was written for people, or as JSON for programs."),
 )
 @click.option(
     "--full",
@@ -313,10 +314,10 @@ def import_(request: Request, full: bool, update: bool) -> int:
         from reconciler.importer import updater
 
         updated = updater.run(request)
-        terminal.updated(updated)
+        terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
     report = run.run(request, full=full)
-    terminal.imported(report)
+    terminal.imported(report, request.format)
     return 1 if report.failed else 0
 
 

@@ -207,19 +207,25 @@ def explained(desired: Desired, bot: str, format: str) -> None:
     click.echo(explain.explain(desired, bot, width), nl=False)
 
 
-def imported(report: ImportReport) -> None:
+def imported(report: ImportReport, format: str) -> None:
     """Print what an import wrote and, to stderr, what it left out."""
     from reconciler.render import imported
 
+    if format == "json":
+        click.echo(imported.json(report), nl=False)
+        return
     if report.failed or not is_quiet():
         click.echo(imported.notes(report), err=True, nl=False)
     click.echo(imported.text(report), nl=False)
 
 
-def updated(report: UpdateReport) -> None:
+def updated(report: UpdateReport, format: str) -> None:
     """Print what an update of manifests changed and, to stderr, what it did not."""
     from reconciler.render import updated
 
+    if format == "json":
+        click.echo(updated.json(report), nl=False)
+        return
     if report.failed or not is_quiet():
         click.echo(updated.notes(report), err=True, nl=False)
     click.echo(updated.text(report), nl=False)

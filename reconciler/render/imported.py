@@ -1,14 +1,18 @@
-"""How an import ended, for people: what was written, what it lacks, what comes next."""
+"""How an import ended: what was written, what it lacks, what comes next. As text and as JSON."""
 
 from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from reconciler.domain import safe
 from reconciler.domain.reports import ImportReport, LeftOut, Written
 from reconciler.render.values import count
+from reconciler.saved.encode import printed
+
+FORMAT, VERSION = "evolution-reconciler/import", 1
 
 
 def text(report: ImportReport) -> str:
@@ -34,6 +38,21 @@ def notes(report: ImportReport) -> str:
     if report.empty:
         lines.append(f"{count(report.empty, 'instance')} without bots, credentials or settings.")
     return "".join(f"{line}\n" for line in lines)
+
+
+def json(report: ImportReport) -> str:
+    """All of it as one JSON document, ending with a newline."""
+    return printed(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "written": [{**asdict(one), "path": str(one.path)} for one in report.written],
+            "skipped": [asdict(one) for one in report.skipped],
+            "leftOut": [asdict(one) for one in report.left_out],
+            "empty": report.empty,
+            "failed": report.failed,
+        }
+    )
 
 
 def _contents(one: Written) -> str:

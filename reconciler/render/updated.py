@@ -1,12 +1,16 @@
-"""How an update of manifests ended, for people: what says something else now, and what does not."""
+"""How an update of manifests ended: what says something else now, and what does not. As text and JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from reconciler.domain import safe
 from reconciler.domain.reports import Note, UpdateReport
 from reconciler.render.values import count
+from reconciler.saved.encode import printed
+
+FORMAT, VERSION = "evolution-reconciler/import-update", 1
 
 
 def text(report: UpdateReport) -> str:
@@ -23,6 +27,20 @@ def text(report: UpdateReport) -> str:
 def notes(report: UpdateReport) -> str:
     """What could not be brought back, and what a person should know of the rest; "" for nothing."""
     return _listed("Not written:", report.failed) + _listed("Notes:", report.said)
+
+
+def json(report: UpdateReport) -> str:
+    """All of it as one JSON document, ending with a newline."""
+    return printed(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "edited": [asdict(one) for one in report.edited],
+            "files": [str(path) for path in report.files],
+            "failed": [asdict(one) for one in report.failed],
+            "notes": [asdict(one) for one in report.said],
+        }
+    )
 
 
 def _listed(title: str, said: Iterable[Note]) -> str:
