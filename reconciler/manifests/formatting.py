@@ -19,7 +19,7 @@ from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import Directory, shown
 from reconciler.manifests.load import load, no_manifests
 from reconciler.yaml import MalformedError, Places, ScalarNode, compose, each, tag
-from reconciler.yaml.canonical import canonical
+from reconciler.yaml.canonical import canonical, unix
 
 APART = frozenset({(), ("bots",)})
 """Mappings whose longer entries have a blank line between them: the file's own, and `bots`."""
@@ -58,7 +58,7 @@ def formatted(directory: Path, paths: Sequence[Path]) -> tuple[list[Formatted], 
         if path not in wanted or path.suffix.lower() == ".json":
             continue
         try:
-            text = decoded(data)
+            text = unix(decoded(data))
             made.append(Formatted(path, real, data, canonical(text, APART).encode()))
         except UnreadableError as error:
             problems.append(Problem(Position(shown(path), error.line, error.column), f"the file {error}"))
