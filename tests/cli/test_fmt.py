@@ -113,6 +113,9 @@ def test_a_text_that_a_manifest_includes_is_no_manifest(run: Run, messy: Path) -
     assert run("fmt").stdout == "bots/loja.yaml\n"
     assert (messy / "prompt.yaml").read_text() == text
     assert "prompt.yaml is no manifest in bots" in run("fmt", "bots/prompt.yaml").stderr
+    (messy / "loja.yaml").write_text(manifest + "  x: [")
+    assert run("fmt").exit_code == 1
+    assert (messy / "prompt.yaml").read_text() == text
 
 
 def test_only_the_named_ones(run: Run, messy: Path, tmp_path: Path) -> None:
