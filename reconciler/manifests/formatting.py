@@ -6,6 +6,7 @@ the same as before: the manifests are loaded with the new contents.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,10 +20,13 @@ from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import Directory, shown
 from reconciler.manifests.load import load, no_manifests
 from reconciler.yaml import MalformedError, Places, ScalarNode, compose, each, tag
-from reconciler.yaml.canonical import canonical
+from reconciler.yaml.canonical import canonical, unix
 
 APART = frozenset({(), ("bots",)})
 """Mappings whose longer entries have a blank line between them: the file's own, and `bots`."""
+
+_FILE = re.compile(r"""!file\s+["']?([^\s"',\]}]+)""")
+"""`!file` and its path, in a file that has errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +62,20 @@ def formatted(directory: Path, paths: Sequence[Path]) -> tuple[list[Formatted], 
         if path not in wanted or path.suffix.lower() == ".json":
             continue
         try:
-            text = decoded(data)
+            text = unix(decoded(data))
             made.append(Formatted(path, real, data, canonical(text, APART).encode()))
         except UnreadableError as error:
             problems.append(Problem(Position(shown(path), error.line, error.column), f"the file {error}"))
         except MalformedError as error:
             problems.append(Problem(Position(shown(path), *Places(text)(error.index)), str(error)))
     made = [one for one in made if one.changed]
-    safe = _safe(directory, made)
+    same = declaring_the_same(directory, made)
     for one in made:
-        if one not in safe:
+        if one not in same:
             message = "the file cannot be formatted without changing what it declares: change it by hand"
             problems.append(Problem(Position(shown(one.path), 1, 1), message))
     named = {shown(path) for path in wanted}
-    return safe, [one for one in problems if not paths or one.at.file in named]
+    return same, [one for one in problems if not paths or one.at.file in named]
 
 
 def _read(home: Directory, paths: Sequence[Path], problems: list[Problem]) -> dict[Path, tuple[Path, bytes]]:
@@ -94,16 +98,16 @@ def _included(folder: Path, data: bytes) -> Iterator[Path]:
     """The files that a manifest includes as texts."""
     if b"!file" in data:
         try:
-            nodes = list(each(compose(decoded(data))))
+            nodes = each(compose(decoded(data)))
+            names = [node.value for node in nodes if isinstance(node, ScalarNode) and tag(node) == "!file"]
         except (UnreadableError, MalformedError):
-            return
-        for node in nodes:
-            if isinstance(node, ScalarNode) and tag(node) == "!file":
-                with suppress(ValueError):  # a NUL
-                    yield discovery.real(folder / node.value)
+            names = _FILE.findall(data.decode(errors="replace"))
+        for name in names:
+            with suppress(ValueError):  # a NUL
+                yield discovery.real(folder / name)
 
 
-def _safe(directory: Path, made: Sequence[Formatted]) -> list[Formatted]:
+def declaring_the_same(directory: Path, made: Sequence[Formatted]) -> list[Formatted]:
     """Those of the files that declare the same with their new contents."""
     if not made:
         return []

@@ -27,14 +27,19 @@ _OUTSIDE = re.compile(r"[ \t]+|\n|#[^\n]*|(?:---|\.\.\.)(?!\S)")
 """What may stand between two values, before a value, and around the document."""
 
 
-def canonical(text: str, apart: Collection[Path] = ()) -> str:
-    """The text in the canonical style. apart: mappings whose longer entries have a blank line between them.
+def unix(text: str) -> str:
+    """The text with LF at the end of each line, and without a byte order mark."""
+    return re.sub("\r\n?", "\n", text.removeprefix("\ufeff"))
 
-    Raises MalformedError for a text that cannot be read, or not be formatted without loss.
+
+def canonical(text: str, apart: Collection[Path] = ()) -> str:
+    """The text in the canonical style. text: as unix returns it.
+
+    apart: mappings whose longer entries have a blank line between them. Raises MalformedError for a text that
+    cannot be read, or not be formatted without loss.
     """
-    unix = re.sub("\r\n?", "\n", text.removeprefix("\ufeff"))
-    before = _printed(unix, apart)
-    if before.result != unix:
+    before = _printed(text, apart)
+    if before.result != text:
         try:
             after = _printed(before.result, apart)
         except MalformedError:

@@ -113,6 +113,9 @@ def test_a_text_that_a_manifest_includes_is_no_manifest(run: Run, messy: Path) -
     assert run("fmt").stdout == "bots/loja.yaml\n"
     assert (messy / "prompt.yaml").read_text() == text
     assert "prompt.yaml is no manifest in bots" in run("fmt", "bots/prompt.yaml").stderr
+    (messy / "loja.yaml").write_text(manifest + "  x: [")
+    assert run("fmt").exit_code == 1
+    assert (messy / "prompt.yaml").read_text() == text
 
 
 def test_only_the_named_ones(run: Run, messy: Path, tmp_path: Path) -> None:
@@ -146,14 +149,14 @@ def test_a_directory_without_manifests(run: Run, tmp_path: Path) -> None:
 def test_a_file_with_an_error_does_not_stop_the_others(run: Run, messy: Path) -> None:
     (messy / "a.yaml").write_text("bots:\n  x: [\n")
     (messy / "b.yaml").write_bytes(b"bots: \xff\n")
-    (messy / "c.yaml").write_text("bots:\n  ? x\n  : {}\n")
+    (messy / "c.yaml").write_bytes(b"\xef\xbb\xbf\r\nbots:\r\n  ? x\r\n  : {}\r\n")
     result = run("fmt")
     assert (result.exit_code, result.stdout) == (1, "bots/loja.yaml\n")
     assert (messy / "loja.yaml").read_text() == NEAT
     first, second, third, last = result.stderr.splitlines()
     assert first.startswith("bots/a.yaml:2:7: not valid YAML")
     assert second.startswith("bots/b.yaml:1:7: the file is not UTF-8")
-    assert third.startswith("bots/c.yaml:2:3: the file is written in a way that cannot be formatted")
+    assert third.startswith("bots/c.yaml:3:3: the file is written in a way that cannot be formatted")
     assert last == "3 errors in the manifests."
 
 
