@@ -22,8 +22,8 @@ class Wanted:
     desired: the selected instances. every: all that is declared. base: what the base declares of the
     same ones, None without a base or where its manifests are invalid. commit: the base's, "" for none.
     globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
-    all, None for all. notes: for the plan.
-    broken: the errors of manifests that are not selected.
+    all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
+    all instances that are declared.
     """
 
     desired: Desired
@@ -36,6 +36,7 @@ class Wanted:
     only: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
     broken: tuple[Problem, ...] = ()
+    names: frozenset[str] = frozenset()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -48,7 +49,7 @@ class Wanted:
 
     def looks_at(self, instance: str) -> bool:
         """Whether an instance of the server is looked at that no manifest declares."""
-        if any(one.name == instance for one in self.every.instances):
+        if instance in self.names:
             return False  # it was not selected
         return self.selects(instance) and (self.only is None or instance in self.only)
 
@@ -63,8 +64,8 @@ class Wanted:
 
     def declares(self, instance: str) -> bool:
         """Whether these manifests or the base's declare an instance."""
-        declared = [*self.every.instances, *(self.base.instances if self.base else ())]
-        return any(one.name == instance for one in declared)
+        base = self.base.instances if self.base else ()
+        return instance in self.names or any(one.name == instance for one in base)
 
     @property
     def fleet(self) -> int:
@@ -91,7 +92,10 @@ def read(
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))
     every = loaded.desired
-    wanted = Wanted(every, every, directory, globs=tuple(globs), targets=tuple(targets), broken=broken)
+    names = frozenset(one.name for one in every.instances)
+    wanted = Wanted(
+        every, every, directory, globs=tuple(globs), targets=tuple(targets), broken=broken, names=names
+    )
     selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
     wanted = replace(wanted, desired=selected)
     if changed_since is not None:

@@ -119,10 +119,11 @@ def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted
     read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
+        selected = {one.name for one in desired.instances}
         former = {
             name: one
             for name, one in effect.of_reviewed(reviewed, desired).items()
-            if any(each.name == name for each in desired.instances) or wanted.looks_at(name)
+            if name in selected or wanted.looks_at(name)
         }
         return replace(wanted, desired=replace(desired, former=former))
     former = effect.former(wanted.base, desired)
