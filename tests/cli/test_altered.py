@@ -76,7 +76,7 @@ def planned(run: Run, world: World, bots: Path, tmp_path: Path) -> Doc:
     }
     assert {s["call"] for one in document["instances"] for s in one["steps"]} == set(
         _SCHEMA["$defs"]["step"]["properties"]["call"]["enum"]
-    ) - {"leave"}  # which is on another instance than the bot that moves
+    )
     return document
 
 
