@@ -34,7 +34,9 @@ from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import Request
+    from reconciler.domain.plan import Plan
+    from reconciler.evolution.client import Server
+    from reconciler.pipeline import Request, Save
 
 
 class _Main(click.Group):
@@ -205,6 +207,22 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     return 2 if detailed_exitcode and made.pending else 0
 
 
+def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, yes: bool) -> int:
+    """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
+    from reconciler import pipeline
+    from reconciler.cli import failure, terminal
+    from reconciler.cli.stopping import stopping
+
+    if request.format == "text":
+        terminal.plan(made, request.format, asks=made.writes and not yes)
+    if made.writes and not yes:
+        terminal.agree(made, request.format)
+    with stopping() as stop:
+        with terminal.progress(made) as on_result:
+            results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+        return terminal.ended(made, results, request.format, save)
+
+
 @main.command()
 @gathered(*PLANNING)
 @click.option("--yes", is_flag=True, help="Do not ask before applying.")
@@ -224,9 +242,8 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     from dataclasses import replace
 
     from reconciler import pipeline
-    from reconciler.cli import failure, terminal
+    from reconciler.cli import terminal
     from reconciler.cli.reading import reading
-    from reconciler.cli.stopping import stopping
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
@@ -237,14 +254,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         pipeline.out(request) as save,
         pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (server, made),
     ):
-        if request.format == "text":
-            terminal.plan(made, request.format, asks=made.writes and not yes)
-        if made.writes and not yes:
-            terminal.agree(made, request.format)
-        with stopping() as stop:
-            with terminal.progress(made) as on_result:
-                results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
-            return terminal.ended(made, results, request.format, save)
+        return _carried_out(request, server, made, save, yes=yes)
 
 
 @main.command()
@@ -260,23 +270,15 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     declare them. Deletes nothing. Does nothing for an instance that lacks no bot.
     """
     from reconciler import pipeline
-    from reconciler.cli import failure, terminal
+    from reconciler.cli import terminal
     from reconciler.cli.reading import reading
-    from reconciler.cli.stopping import stopping
 
     streams.check()
     with (
         pipeline.out(request) as save,
         pipeline.restored(request, instances, reading, terminal.warn) as (server, made),
     ):
-        if request.format == "text":
-            terminal.plan(made, request.format)
-        if made.writes and not yes:
-            terminal.agree(made, request.format)
-        with stopping() as stop:
-            with terminal.progress(made) as on_result:
-                results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
-            return terminal.ended(made, results, request.format, save)
+        return _carried_out(request, server, made, save, yes=yes)
 
 
 @main.command("import")

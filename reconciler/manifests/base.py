@@ -40,14 +40,24 @@ def read(ref: str, directory: Path, option: str) -> Base:
     commit = start(top, ref, option)
     try:
         with _written(top, commit, folder) as place:
-            return Base(commit, load(place, origins=False))
+            return _loaded(commit, place, directory)
+    except OSError as error:
+        raise ReconcilerError(
+            f"{option}: the manifests of {ref} cannot be written to a temporary directory: {error.strerror}."
+        ) from None
     except git.GitError as error:
         raise ReconcilerError(f"{option}: git cannot read the manifests of {ref}: {error.words}.") from None
     except NoManifestsError:
         return Base(commit, Desired(()))
+
+
+def _loaded(commit: str, place: Path, directory: Path) -> Base:
+    """The manifests in a temporary directory, which no message names."""
+    try:
+        return Base(commit, load(place, origins=False))
     except ManifestError as error:
         number = len(error.problems)
-        first = error.problems[0].message
+        first = error.problems[0].message.replace(str(place), str(directory))
         return Base(commit, Desired(()), f"{number} error{'s' if number > 1 else ''}, such as: {first}")
 
 

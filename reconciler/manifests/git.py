@@ -176,7 +176,7 @@ def last_changes(root: Path, folder: str, most: int) -> dict[str, str]:
     commit = ""
     for part in run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}").split(b"\0"):
         text = os.fsdecode(part).strip("\n")
-        if text.startswith("\x01"):
+        if re.fullmatch("\x01[0-9a-f]{4,64}", text):
             commit = text[1:]
         elif text:
             found.setdefault(text, commit)

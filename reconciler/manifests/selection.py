@@ -10,15 +10,6 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.text import near, quoted
 
 
-def select(desired: Desired, globs: Sequence[str]) -> Desired:
-    """The instances that any of the globs matches, case-sensitively; all of them when there is no glob.
-
-    Raises ReconcilerError for a glob that matches none.
-    """
-    check_globs(desired, globs)
-    return Desired(tuple(one for one in desired.instances if matches(one.name, globs)))
-
-
 def check_globs(desired: Desired, globs: Sequence[str], others: Collection[str] = ()) -> None:
     """Raises ReconcilerError for a glob that matches no declared instance, nor any of the others."""
     names = [instance.name for instance in desired.instances]

@@ -271,3 +271,30 @@ def test_concurrency_holds_over_all_instances() -> None:
     assert isinstance(outcome, Observed)
     assert len(spy.requests) == 60
     assert spy.most == 3
+
+
+# -- instances that no manifest declares ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("listing", "read", "unlisted"),
+    [
+        (reply(200, [{"name": "loja", "id": "1"}, {"name": "other", "id": "2"}]), ["loja", "other"], False),
+        (refusal(401, "Unauthorized"), ["loja"], True),
+        (refusal(403, "Forbidden"), ["loja"], True),
+        (reply(200, {"not": "a list"}), ["loja"], True),
+    ],
+)
+def test_others_are_read_where_they_can_be_listed(listing: Act, read: list[str], unlisted: bool) -> None:
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (listing if "fetchInstances" in request.target else reply(200, []))(request, writer)
+
+    async def run() -> Observed:
+        async with serving(act) as spy, Client(Server(spy.url, KEY, retry_delay=0.001)) as client:
+            wanted = Desired((instance("loja"),))
+            return await fetch(client, wanted, lambda *_: False, others=lambda name: True)
+
+    observed = asyncio.run(run())
+    assert sorted(observed.instances) == read
+    said = "only instances that manifests declare were read: "
+    assert observed.unlisted.startswith(said) if unlisted else observed.unlisted == ""

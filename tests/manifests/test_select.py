@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ReconcilerError
-from reconciler.manifests.selection import select
+from reconciler.manifests.selection import check_globs, matches
 from tests.manifests.writing import read
 
 NAMES = ["loja-centro", "loja-shopping", "suporte", "Teste [1]"]
@@ -26,7 +26,8 @@ NAMES = ["loja-centro", "loja-shopping", "suporte", "Teste [1]"]
 )
 def test_globs(tmp_path: Path, globs: list[str], names: list[str]) -> None:
     desired = read(tmp_path, {f"{n}.yaml": f"instance: {name}\nbots: {{}}" for n, name in enumerate(NAMES)})
-    assert [instance.name for instance in select(desired, globs).instances] == names
+    assert [one.name for one in desired.instances if matches(one.name, globs)] == names
+    check_globs(desired, globs)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,6 @@ def test_globs(tmp_path: Path, globs: list[str], names: list[str]) -> None:
 def test_a_glob_that_matches_nothing(tmp_path: Path, glob: str, words: list[str]) -> None:
     desired = read(tmp_path, {f"{n}.yaml": f"instance: {name}\nbots: {{}}" for n, name in enumerate(NAMES)})
     with pytest.raises(ReconcilerError) as raised:
-        select(desired, ["*", glob])
+        check_globs(desired, ["*", glob])
     for word in words:
         assert word in str(raised.value)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.apply import applier
+from reconciler.domain.desired import Desired
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.plan import Plan
 from reconciler.domain.reports import UpdateReport
@@ -16,7 +17,7 @@ from reconciler.evolution.fetch import fetch
 from reconciler.importer.updater import update
 from reconciler.manifests import secrets
 from reconciler.manifests.load import load
-from reconciler.manifests.selection import select
+from reconciler.manifests.selection import matches
 from reconciler.plan import matching
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -72,7 +73,9 @@ class Bench:
 
         async def run() -> UpdateReport:
             async with Client(self._server) as client:
-                return await update(client, select(load(self.bots), globs), self.bots, OWNER)
+                every = load(self.bots).instances
+                chosen = Desired(tuple(one for one in every if matches(one.name, globs)))
+                return await update(client, chosen, self.bots, OWNER)
 
         return asyncio.run(run())
 
