@@ -56,7 +56,7 @@ async def choose(client: Client, addresses: Sequence[Address], switch: Switch) -
     if not names:
         return Chosen(switch, (), Plan(client.url, switch.owner, ()), tuple(problems))
     wanted = Desired(tuple(DesiredInstance(name, (), _NOWHERE) for name in names))
-    observed = await fetch(client, wanted, lambda instance, bots: False)
+    observed = await fetch(client, wanted, lambda instance, bots, kind: False)
     chosen = _chosen(client, observed, addresses, switch)
     if found := await misplaced(client, chosen.plan):
         chosen = _chosen(client, observed.without(found), addresses, switch)

@@ -212,7 +212,7 @@ def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
 
 def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
     made = Draft(seen.name, stem)
-    settings = seen.settings or RemoteSettings(exists=False, fields={})
+    settings = seen.settings_of(OPENAI) or RemoteSettings(exists=False, fields={})
     for name, bot in _named(seen, owner, made):
         made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, credentials, extent))
     for what, why in seen.unread:
@@ -226,7 +226,7 @@ def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, 
 
 def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[str, RemoteBot]]:
     """The bots that a manifest can declare, with their names, in the order of creation."""
-    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
+    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, OPENAI)
     names = {bot.id: name for name, bot in matches.orphans}
     refused = {bot.id: why for why, bot in matches.unmanaged if why != NO_MARKER}
     bots = sorted(seen.bots, key=lambda bot: (bot.created, bot.id))

@@ -150,7 +150,7 @@ def _bot(
     """creds: the declared credential, or why it is not known; None where none is declared by name."""
     result = _Compared()
     used = str(remote.fields.get("openaiCredsId", ""))
-    target = differ.update_target(bot, used, owner, remote, kind)
+    target = differ.update_target(bot, used, owner, remote)
     if "enabled" in bot.fields:  # a plan leaves off what was switched off by hand, and here that is a value
         target["enabled"] = bot.fields["enabled"]
     for change in differ.changes(remote.fields, target, kind):
@@ -165,7 +165,7 @@ def _bot(
     result.fields |= _needed({**bot.fields, **result.fields}, remote.fields, kind)
     if creds is not None:
         _creds(result, creds, used, names)
-    edited = differ.cause(bot, remote, owner, kind) in ("pending", "both")
+    edited = differ.cause(bot, remote, owner) in ("pending", "both")
     if edited and (result.fields or result.creds):
         result.notes.append(
             "its manifest was edited since the last apply; the server's values replace the edit"
@@ -206,7 +206,7 @@ def _settings(
     kind: Kind,
 ) -> _Compared:
     result = _Compared()
-    declared, row = instance.settings, seen.settings
+    declared, row = instance.settings_of(kind), seen.settings_of(kind)
     if declared is None or row is None:
         return result
     if not row.exists:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
+from reconciler.domain.kinds import OPENAI
 from reconciler.importer.included import included
 from reconciler.yaml import MappingNode
 from reconciler.yaml.edit import Edits, Put
@@ -26,11 +27,12 @@ def edits(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, Edits]:
                     del bots[bot.name][name]
     if bots := {name: puts for name, puts in bots.items() if puts}:
         found["bots"] = bots
-    if now.settings is not None and wanted.settings is not None:
-        puts: dict[str, Put | Edits] = dict(_puts(now.settings, wanted.settings, home))
-        if now.settings.fallback != wanted.settings.fallback:
-            puts["fallback"] = Put(now.settings.fallback, wanted.settings.fallback or "")
-        if "ignoreJids" in puts and isinstance(now.settings.origins["ignoreJids"].value, MappingNode):
+    declared, there = now.settings_of(OPENAI), wanted.settings_of(OPENAI)
+    if declared is not None and there is not None:
+        puts: dict[str, Put | Edits] = dict(_puts(declared, there, home))
+        if declared.fallback != there.fallback:
+            puts["fallback"] = Put(declared.fallback, there.fallback or "")
+        if "ignoreJids" in puts and isinstance(declared.origins["ignoreJids"].value, MappingNode):
             puts["ignoreJids"] = {"merge": puts["ignoreJids"]}
         if puts:
             found["settings"] = puts

@@ -62,7 +62,7 @@ def get(request: Request, named: str) -> Got:
 
 def _chosen(where: Address, seen: ObservedInstance, owner: str) -> tuple[str, RemoteBot]:
     """The bot that is named, and the name in its marker. Raises ReconcilerError."""
-    matched = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
+    matched = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, OPENAI)
     named = dict(matched.orphans)
     if where.is_id:
         names = {bot.id: name for name, bot in matched.orphans}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.origins import Origin
 from reconciler.domain.reports import SETTINGS
 from reconciler.importer.drift import Drift
@@ -61,7 +62,7 @@ def notes(
 def _of(instance: DesiredInstance, drift: Drift) -> Any:
     """The bot or the settings that the drift is about."""
     if drift.about == SETTINGS:
-        return instance.settings
+        return instance.settings_of(OPENAI)
     return next(bot for bot in instance.bots if bot.name == drift.about)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from reconciler.domain.errors import InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import ObservedInstance, RemoteCredential, not_understood
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import Version, version
@@ -106,7 +107,7 @@ async def _observe(client: Client, name: str) -> ObservedInstance:
         name,
         bots,
         _without_keys(credentials),
-        await client.settings(name),
+        {OPENAI.path: await client.settings(name)},
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in credentials.unread),
     )
 
@@ -122,7 +123,8 @@ async def _creds_owners(
     """The credentials of other instances that a bot or settings use."""
     own = {one.id for seen in instances.values() for one in (seen.credentials or {}).values()}
     used = {bot.fields.get("openaiCredsId") for seen in instances.values() for bot in seen.bots}
-    used |= {seen.settings.fields.get("openaiCredsId") for seen in instances.values() if seen.settings}
+    rows = (row for seen in instances.values() for row in seen.settings.values())
+    used |= {row.fields.get("openaiCredsId") for row in rows}
     found: dict[str, dict[str, RemoteCredential]] = {}
 
     async def one(name: str) -> None:

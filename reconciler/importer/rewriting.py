@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.reports import SETTINGS, Note
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
@@ -113,13 +114,15 @@ def _wanted(desired: Desired, drifts: Iterable[Drift]) -> dict[str, DesiredInsta
     for name, those in by_instance.items():
         instance = found[name]
         bots = {bot.name: bot for bot in instance.bots}
-        settings = instance.settings
+        settings = instance.settings_of(OPENAI)
         for drift in those:
             if drift.about != SETTINGS:
                 bots[drift.about] = _bot(bots[drift.about], drift)
             elif settings is not None:
                 settings = _settings(settings, drift)
-        found[name] = replace(instance, bots=tuple(bots.values()), settings=settings)
+        found[name] = replace(
+            instance, bots=tuple(bots.values()), settings={} if settings is None else {OPENAI.path: settings}
+        )
     return found
 
 

@@ -43,7 +43,7 @@ async def update(client: Client, desired: Desired, directory: Path, owner: str) 
 
     directory: of all manifests. Raises ReconcilerError.
     """
-    observed = await fetch(client, desired, lambda instance, bots: False)
+    observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
     manifests = Manifests(directory)
     if found.unknown:

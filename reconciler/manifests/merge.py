@@ -40,13 +40,13 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
     desired = tuple(instance_bots.desired(name, bot, ignored) for name, bot in bots.items())
     for source, node, message in _errors(scope, bots, desired):
         scope.report(source, node, message)
-    variables = scope.variables
+    variables, settings = scope.variables, _settings(scope)
     return DesiredInstance(
         scope.instance,
         desired,
         manifest.at,
         _credentials(scope),
-        _settings(scope),
+        {} if settings is None else {OPENAI.path: settings},
         ignored,
         vars=None if variables is None else {name: text for name, (text, _) in variables.items()},
     )

@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from reconciler.domain import markers
 from reconciler.domain.desired import DesiredBot, DesiredInstance, Fields
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import Kind
 from reconciler.domain.markers import NO_MARKER, owners
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.uniqueness import key_claim
@@ -69,10 +69,8 @@ class Matches:
     unmanaged: list[tuple[str, RemoteBot]] = field(default_factory=list)
 
 
-def match(
-    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, kind: Kind = OPENAI
-) -> Matches:
-    """Match an instance's declared bots with the bots on the server."""
+def match(desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, kind: Kind) -> Matches:
+    """Match an instance's declared bots of a kind with the bots on the server."""
     result = Matches()
     declared = {bot.name: bot.name for bot in desired.bots}
     for bot in desired.bots:
@@ -272,10 +270,18 @@ def _trigger(fields: Fields) -> tuple[object, ...] | None:
 
 
 def needs_settings(
-    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, *, replace: bool = False
+    desired: DesiredInstance,
+    remote: Collection[RemoteBot],
+    owner: str,
+    kind: Kind,
+    *,
+    replace: bool = False,
 ) -> bool:
-    """Whether a create may come, which is completed from the instance's settings."""
+    """Whether a create of this kind may come, which is completed from the instance's settings.
+
+    desired, remote: of this kind.
+    """
     if replace or any(bot.on_drift == "replace" for bot in desired.bots):
         return True
-    found: Mapping[str, Found] = match(desired, remote, owner).found
+    found: Mapping[str, Found] = match(desired, remote, owner, kind).found
     return any(bot.name not in found for bot in desired.bots)

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import Kind
 from reconciler.domain.uniqueness import holds, takes
 from reconciler.plan import cycles
 from reconciler.plan.claims import listed
@@ -49,7 +49,7 @@ def order(
     in_place: Mapping[str, Fields],
     fixed: Mapping[str, Fields],
     owner: str,
-    kind: Kind = OPENAI,
+    kind: Kind,
 ) -> Order:
     """Order the transitions of one instance.
 

@@ -62,7 +62,7 @@ settings:
   fallback: a
   ignoreJids: [5511, "@g.us"]
 """
-    settings = instance(tmp_path, text).settings
+    settings = instance(tmp_path, text).settings["openai"]
     assert settings == DesiredSettings(
         {"expire": 60, "unknownMessage": "1", "ignoreJids": ("5511", "@g.us"), "speechToText": True},
         Position(str(tmp_path / "bots" / "loja.yaml"), 11, 1),
@@ -98,7 +98,7 @@ settings:
 def test_settings_at_the_edge(
     tmp_path: Path, written: str, meant: tuple[dict[str, object], str | None, bool] | None
 ) -> None:
-    found = instance(tmp_path, f"{written}\nbots: {{}}").settings
+    found = instance(tmp_path, f"{written}\nbots: {{}}").settings.get("openai")
     assert (found and (dict(found.fields), found.fallback, found.merge_jids)) == meant
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.markers import (
     claimed,
     human_text,
@@ -26,9 +27,9 @@ STRANGE = "its row is not understood: "
 
 
 def matched(desired: list[DesiredBot], there: list[RemoteBot]) -> Matches:
-    found = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops")
+    found = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops", OPENAI)
     assert matches_of(found) == matches_of(
-        match(DesiredInstance("loja", tuple(desired), AT), there[::-1], "gitops")
+        match(DesiredInstance("loja", tuple(desired), AT), there[::-1], "gitops", OPENAI)
     )
     everyone = [one.remote for one in found.found.values()]
     everyone += [each for _, each in (*found.orphans, *found.unmanaged)]
@@ -305,8 +306,8 @@ def test_whether_the_settings_are_needed(
     desired: list[DesiredBot], there: list[RemoteBot], needed: bool
 ) -> None:
     instance = DesiredInstance("loja", tuple(desired), AT)
-    assert needs_settings(instance, there, "gitops") is needed
-    assert needs_settings(instance, there, "gitops", replace=True)
+    assert needs_settings(instance, there, "gitops", OPENAI) is needed
+    assert needs_settings(instance, there, "gitops", OPENAI, replace=True)
 
 
 def test_a_conflict_about_a_key_leaves_the_triggers_of_others_alone() -> None:

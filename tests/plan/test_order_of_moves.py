@@ -25,7 +25,7 @@ def ordered(
     in_place: Mapping[str, Fields] | None = None,
     fixed: Mapping[str, Fields] | None = None,
 ) -> Order:
-    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops")
+    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops", OPENAI)
 
 
 def told(leg: Write) -> str:

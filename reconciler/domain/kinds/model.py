@@ -78,7 +78,7 @@ class Schema:
     misnamed_settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Kind:
     """A kind of chatbot.
 
@@ -128,3 +128,8 @@ class Kind:
         if "botType" not in self.fields:
             return self.keys[""]
         return ("botType", *self.keys.get(str(fields.get("botType")), ()))
+
+    def insists(self, fields: Mapping[str, object]) -> dict[str, None]:
+        """The fields that an update must have, whatever is stored. fields: the bot's, as it is to be."""
+        names = (*self.schema.required, *self.key(fields))
+        return dict.fromkeys((*names, *self.trigger_parts.get(str(fields.get("triggerType")), ())))
