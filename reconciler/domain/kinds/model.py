@@ -123,6 +123,11 @@ class Kind:
     def __repr__(self) -> str:
         return f"Kind({self.path})"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+        """What pydantic takes for a kind: one as it is."""
+        return {"type": "is-instance", "cls": cls}
+
     def key(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """The fields that make up the key of a bot with these fields: its botType's, and botType itself."""
         if "botType" not in self.fields:
