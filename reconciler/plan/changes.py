@@ -12,9 +12,9 @@ from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
 from reconciler.domain.uniqueness import describe, key_claim
 from reconciler.plan import differ
+from reconciler.plan.blocked import Impossible
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import How
-from reconciler.plan.order import Impossible
 from reconciler.plan.parking import is_parked
 from reconciler.plan.removal import undeclared
 from reconciler.plan.target import Target
