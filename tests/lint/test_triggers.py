@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.errors import Position
-from reconciler.lint import advanced
 from reconciler.lint.triggers import compare
+from reconciler.routing import advanced
 from tests.support import often
 
 _ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
