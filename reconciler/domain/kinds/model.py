@@ -95,6 +95,7 @@ class Kind:
     trigger_parts: per triggerType, the fields that must be given with it.
     deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
+    finishes_first: whether 2.3.6 looks for keywordFinish before it opens a session, by its source.
     unused: fields that 2.3.6 stores and never reads, by its source.
     passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source.
     """
@@ -113,6 +114,7 @@ class Kind:
     article: str = "a"
     deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
+    finishes_first: bool = False
     unused: frozenset[str] = frozenset()
     passes_key: Literal["", "instance", "global"] = ""
     fields_since: Mapping[str, Version] = field(default_factory=dict)
