@@ -294,7 +294,6 @@ def _declared(
 ) -> dict[str, Tree]:
     kind, values = bot.kind, bot.fields
     said: dict[str, Tree] = {} if kind is DEFAULT else {"kind": kind.path}
-    key_fields = kind.key(values)
     for key, of in kind.fields.items():
         value = values.get(key)
         if key == "description":
@@ -306,7 +305,7 @@ def _declared(
         elif of.from_settings:
             if extent.has(kind, key, value, _copied(of, settings)):
                 said[key] = tree(key, value)
-        elif value not in ("", ()) or (key in key_fields and not of.hides):
+        elif value not in ("", ()):
             said[key] = tree(key, value)
     return {key: said[key] for key in layout.order(kind) if key in said}
 
