@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from reconciler.domain.kinds import OPENAI
 from reconciler.importer import naming
@@ -54,10 +55,11 @@ class Page:
 
     def entries(self, entries: Mapping[str, Tree], indent: int, section: str, name: str = "") -> None:
         """Adds the lines of a mapping."""
+        as_literal = partial(literal, variables=self.variables)
         for key in entries:
             where = (key, "") if not name else (name, key)
             entry = {key: entries[key]}
-            self.add(mapping(_literal(entry) if self.variables else entry, indent), section, *where)
+            self.add(mapping(_literal(entry, as_literal), indent), section, *where)
 
 
 def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> Page:
@@ -98,23 +100,23 @@ def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> P
     return text
 
 
-def _literal(entry: Mapping[str, Tree]) -> dict[str, Tree]:
+def _literal(entry: Mapping[str, Tree], as_literal: Callable[[str], str]) -> dict[str, Tree]:
     """The entry, written so that nothing in it is a variable."""
-    return {literal(key): _literal_tree(tree) for key, tree in entry.items()}
+    return {as_literal(key): _literal_tree(tree, as_literal) for key, tree in entry.items()}
 
 
-def _literal_tree(tree: Tree) -> Tree:
+def _literal_tree(tree: Tree, as_literal: Callable[[str], str]) -> Tree:
     match tree:
         case str():
-            return literal(tree)
+            return as_literal(tree)
         case Flow(Mapping() as of):
-            return Flow(_literal(of))
+            return Flow(_literal(of, as_literal))
         case Flow(of):
-            return Flow([_literal_tree(item) for item in of])
+            return Flow([_literal_tree(item, as_literal) for item in of])
         case Mapping():
-            return _literal(tree)
+            return _literal(tree, as_literal)
         case Sequence():
-            return [_literal_tree(item) for item in tree]
+            return [_literal_tree(item, as_literal) for item in tree]
         case _:
             return tree
 
