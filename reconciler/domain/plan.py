@@ -149,6 +149,11 @@ class Change:
         return _digest(*parts, *_other_kind(self.kind))
 
     @property
+    def changes_kind(self) -> bool:
+        """Whether a bot of another kind is replaced."""
+        return self.of is Of.BOT and self.before is not None and self.before.kind is not self.kind
+
+    @property
     def name(self) -> str:
         """The bot's name, else its id."""
         return self.bot or (self.ids[0] if self.ids else "?")

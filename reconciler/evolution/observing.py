@@ -37,12 +37,28 @@ class Seen:
     unreadable: Mapping[str, InstanceError]
 
 
+async def find_all(client: Client, instance: str, off: dict[str, str]) -> tuple[RemoteBot, ...]:
+    """The bots of every kind that the server has and has switched on.
+
+    off: why bots of a kind are not read, by kind; what one answer says of a kind holds for the whole server,
+    and is added. Raises what the client does.
+    """
+    found: list[RemoteBot] = []
+    for kind in KINDS.values():
+        if kind.path in off:
+            continue
+        try:
+            found += await client.find(instance, kind)
+        except (Disabled, Absent) as error:
+            off[kind.path] = str(error)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
     """Reads instances for one fetch.
 
-    needs_credentials: the instances of which they are read in any case. off: why bots of a kind are not read,
-    by kind; what one answer says of a kind holds for the whole server.
+    needs_credentials: the instances of which they are read in any case. off: as of find_all.
     """
 
     client: Client
@@ -55,7 +71,7 @@ class Observer:
     async def observe(self, instance: DesiredInstance) -> Seen:
         """Read an instance. Raises what the client does."""
         client, name = self.client, instance.name
-        bots = await self._bots(name)
+        bots = await find_all(client, name, self.off)
         named = _names_own(instance) or name in self.needs_credentials
         stored = await self.stored.read(name) if named else None
         bots = await self._all_bots(name, bots)
@@ -92,18 +108,6 @@ class Observer:
             unreadable,
         )
 
-    async def _bots(self, name: str) -> tuple[RemoteBot, ...]:
-        """The bots of every kind that the server has and has switched on."""
-        found: list[RemoteBot] = []
-        for kind in KINDS.values():
-            if kind.path in self.off:
-                continue
-            try:
-                found += await self.client.find(name, kind)
-            except (Disabled, Absent) as error:
-                self.off[kind.path] = str(error)
-        return tuple(found)
-
     def _reads_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
         if kind.path in instance.settings:
             return True
@@ -118,7 +122,8 @@ class Observer:
         users = frozenset[str]() if stored is None else stored.own_users
         if not hidden(bots, users):
             return bots
-        bots = await self._bots(name)  # a bot may have been created between the two reads
+        # A bot may have been created between the two reads.
+        bots = await find_all(self.client, name, self.off)
         check_whole(self.client.secrets.shown(name), bots, users)
         return bots
 

@@ -20,7 +20,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.hidden import KEY, Hidden
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
-from reconciler.domain.reports import SETTINGS, Note
+from reconciler.domain.reports import Note
 from reconciler.importer.drift import Drift, Drifts, drifts
 from reconciler.plan import differ
 from tests.plan.builders import bot, remote
@@ -29,6 +29,7 @@ from tests.support import of_openai
 AT = Position("bots/loja.yaml", 1, 1)
 REF = SecretRef("env", "OPENAI_KEY")
 MARK = "[gitops:ana]"
+SETTINGS = "the settings"
 CREDS: Mapping[str, str] = {"main": "c1", "second": "c2"}
 
 
