@@ -177,7 +177,7 @@ BESIDE = {
     "credentials as a text": (f"credentials: ‸{ODD_KEY}", "credentials must be a mapping"),
     "credentials as a list": (f"credentials: ‸[{ODD_KEY}]", "credentials must be a mapping"),
     "credentials with a tag": ("credentials: ‸!env X", "credentials must be a mapping"),
-    "an apiKey in defaults": (f"defaults: {{‸apiKey: {ODD_KEY}}}", "in `credentials:`"),
+    "an apiKey in defaults": (f"defaults: {{apiKey: ‸{ODD_KEY}}}", "must not be in a manifest"),
     "settings as a list": ("settings: ‸[]", "settings must be a mapping"),
     "unknown setting": ("settings: {‸speechTotext: true}", "not a setting", "did you mean 'speechToText'?"),
     "a field that is not a setting": ("settings: {‸model: x}", "'model' is not a setting"),
