@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.domain.desired import Desired
@@ -90,7 +91,7 @@ class Check:
             written = page(made, included, variables=self._variables)
             path = f"{made.stem}.yaml"
             self._pages[str(self._directory / path)] = (instance, written)
-            said = literal if self._variables else str
+            said = partial(literal, variables=self._variables)
             texts = {included[text]: f"{said(text)}\n" for text in included}
             self.files[instance] = self._beside | texts | {path: written.text}
             wanted |= self.files[instance]

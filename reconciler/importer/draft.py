@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from reconciler.domain import hidden
 from reconciler.domain.credential_versions import split
-from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.desired import Desired, DesiredInstance, SecretRef, UrlTemplate
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Value
@@ -191,8 +191,11 @@ def _variables(existing: Desired) -> Iterator[str]:
     for instance in existing.instances:
         for bot in instance.bots:
             for value in bot.fields.values():
-                if isinstance(value, Hidden) and value.ref is not None:
-                    yield value.ref.name
+                match value:
+                    case Hidden(ref=UrlTemplate() as ref):
+                        yield from hidden.variables_of(ref.name)
+                    case Hidden(ref=SecretRef() as ref):
+                        yield ref.name
 
 
 def _hide(drafts: Iterable[Draft], variables: set[str]) -> None:

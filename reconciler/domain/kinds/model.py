@@ -37,6 +37,7 @@ class Field:
     the instance's settings say (None: not sent). from_settings: the instance's settings have it too.
     required: the manifest must declare it. unit: of an int. hides: what of a text is secret, the
     whole or parts of a URL; the manifest can say where such a value is found, and no output shows it.
+    password: whether such a whole may have any characters, where a key has those of keys.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     from_settings: bool = False
     required: bool = False
     hides: Literal["", "whole", "url"] = ""
+    password: bool = False
 
     def applies(self, bot_type: object, trigger_type: object) -> bool:
         """Whether the field has a meaning for a bot of these types."""

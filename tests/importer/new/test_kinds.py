@@ -240,14 +240,18 @@ def test_equal_secrets_share_a_name(here: Here) -> None:
     assert not unexpected(here.plan())
 
 
-def test_a_name_that_a_manifest_has_for_another_secret(here: Here) -> None:
+def test_names_that_manifests_have_for_other_secrets(here: Here) -> None:
     Path("bots").mkdir()
     Path("bots/mine.yaml").write_text(
-        "bots:\n  a: {kind: dify, botType: agent, triggerType: all, apiKey: !env DIFY_KEY_LOJA_MENU_1}\n"
+        "bots:\n  a: {kind: dify, botType: agent, triggerType: all, apiKey: !env DIFY_KEY_LOJA_MENU_1,\n"
+        '      apiUrl: "https://x.example/${env:DIFY_URL_LOJA_MENU_1}"}\n'
     )
     loja = here.server.instance("loja")
-    put(here.server, loja, DIFY, **row(DIFY, 1, apiKey=secret(DIFY.fields["apiKey"])))
-    assert "export DIFY_KEY_LOJA_MENU_1_2=" in here.run("import").stdout
+    hidden = {name: secret(DIFY.fields[name]) for name in ("apiKey", "apiUrl")}
+    put(here.server, loja, DIFY, **row(DIFY, 1, **hidden))
+    said = here.run("import").stdout
+    assert "export DIFY_KEY_LOJA_MENU_1_2=" in said
+    assert "export DIFY_URL_LOJA_MENU_1_2=" in said
 
 
 def test_a_marker_that_bots_of_two_kinds_have(here: Here) -> None:
