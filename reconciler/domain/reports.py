@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.results import Outcome
 
 
@@ -93,6 +94,7 @@ class Switched:
     sessions: int | None = None
     unread: str = ""
     fallback: bool = False
+    kind: Kind = OPENAI
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Value
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import triggers
+from reconciler.routing.values import enabled, modern
 from reconciler.yaml import MappingNode, Node, SequenceNode
 
 Subject = DesiredBot | DesiredSettings
@@ -60,24 +61,14 @@ class Context:
         """The instance's bots."""
         return self.instance.bots
 
-    @property
-    def none_matches(self) -> bool:
-        """Whether triggerType none matches every message."""
-        return self.version >= (2, 3, 0)
-
-    @property
-    def modern(self) -> bool:
-        """Whether the server's image runs Node 24 rather than Node 20."""
-        return self.version >= (2, 3, 3)
-
     def answering(self) -> list[DesiredBot]:
         """The bots that are enabled."""
-        return [bot for bot in self.bots if triggers.answers(bot.fields)]
+        return [bot for bot in self.bots if enabled(bot.fields)]
 
     @cached_property
     def compared(self) -> triggers.Compared:
         """How the triggers of the instance's bots hide each other."""
-        return triggers.compare(self.bots, self.modern)
+        return triggers.compare(self.bots, modern(self.version))
 
     def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
         """The settings and the bots, which share fields."""

@@ -1,7 +1,7 @@
 """`validate`'s warnings: what the server accepts but will not do as written. Pure, from the manifests alone.
 
 rules.py has the rules as data; starting.py, values.py, characters.py and written.py check one instance after
-another; triggers.py, advanced.py and jsregex.py know how the server chooses a bot. Here their remarks become
+another; triggers.py compares what the bots of an instance match. Here their remarks become
 warnings: those of ignored rules are left out, and what many bots share gets one warning.
 """
 

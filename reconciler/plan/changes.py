@@ -12,9 +12,9 @@ from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
 from reconciler.domain.uniqueness import describe, key_claim
 from reconciler.plan import differ
+from reconciler.plan.blocked import Impossible
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import How
-from reconciler.plan.order import Impossible
 from reconciler.plan.parking import is_parked
 from reconciler.plan.removal import undeclared
 from reconciler.plan.target import Target
@@ -180,7 +180,7 @@ def _orphans(given: Inputs) -> Iterator[Change]:
         if name in given.blocked:
             continue
         replaced = given.moves.replaced.get(name)
-        if replaced is not None and not replaced.there:
+        if replaced is not None and not replaced.apart:
             continue  # it is a part of the other's change
         kept = given.moves.waiting.get(name) or ("" if replaced else given.kept)
         verb, reason, other = Verb.DELETE, undeclared(given.options, given.name), ""
@@ -188,7 +188,7 @@ def _orphans(given: Inputs) -> Iterator[Change]:
         if kept:
             verb, reason, fields = Verb.ORPHAN, f"{reason}; it is kept, as {kept}", ()
         elif replaced:
-            reason = f"it is {replaced.kind.article} {replaced.kind.label} bot now"
+            reason = f"it is declared as {replaced.kind.article} {replaced.kind.label} bot now"
         elif other := given.moves.leaving.get(name, ""):
             reason = f"it moves to {other}, and goes when it was created there"
         ids = (bot.id,)

@@ -228,12 +228,12 @@ def changes(before: Fields, after: Fields, kind: Kind) -> tuple[FieldChange, ...
 def update_body(before: Fields, after: Fields, kind: Kind) -> dict[str, Value]:
     """What an update sends: what the server insists on whatever is stored, and what differs.
 
-    Fields that a PUT leaves out stay as they are. A secret that does not differ is not among them: whoever
-    sends the update has it from the server.
+    Fields that a PUT leaves out stay as they are. What may be secret and does not differ is left out although
+    the server insists on it: whoever sends the update has it from the server.
     """
-    differ = {change.name for change in changes(before, after, kind)}
-    insists = {name for name in kind.insists(after) if not isinstance(after.get(name), hidden.Hidden)}
-    return {name: after[name] for name in kind.fields if name in differ | insists and name in after}
+    sent = {change.name for change in changes(before, after, kind)}
+    sent |= {name for name in kind.insists(after) if not kind.fields[name].hides}
+    return {name: after[name] for name in kind.fields if name in sent and name in after}
 
 
 def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | None, Value | None]] | None:

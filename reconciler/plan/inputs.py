@@ -62,7 +62,7 @@ class Inputs:
     def label(self, name: str) -> str:
         """The label of the change that a bot of this name belongs to."""
         replaced = self.moves.replaced.get(name)
-        return bot_label(name, self.kind if replaced is None or replaced.there else replaced.kind)
+        return bot_label(name, self.kind if replaced is None or replaced.apart else replaced.kind)
 
     @property
     def unshown(self) -> Fields:
@@ -82,7 +82,7 @@ class Inputs:
 
     @property
     def _last(self) -> Collection[str]:
-        replaced = (name for name, one in self.moves.replaced.items() if one.last and not one.there)
+        replaced = (name for name, one in self.moves.replaced.items() if one.last and not one.apart)
         return {*self.moves.leaving, *replaced}
 
     @property

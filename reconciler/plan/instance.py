@@ -64,8 +64,9 @@ def _obstacles(given: Inputs, unwritten: Iterable[Change]) -> dict[str, RemoteBo
     unwritten: the changes that are blocked or in conflict.
     """
     found = {f"{called(bot)} ({why})": bot for why, bot in given.matches.unmanaged}
+    deletes = given.deletes
     for name, bot in given.matches.orphans:
-        if name not in given.deletes:
+        if name not in deletes:
             found[f"the orphan {name} (bot {bot.id})"] = bot
     for change in unwritten:
         if (match := given.matches.found.get(change.bot)) is not None:

@@ -28,12 +28,14 @@ Parts = Mapping[Part, tuple[DesiredInstance, Matches]]
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """What a bot is replaced by. there: whether the new bot exists already. last: whether the old one can go
-    after the new one was created.
+    """What a bot is replaced by.
+
+    apart: its delete is a change of its own, as the new bot exists already, or replaces yet another one.
+    last: it can go after the new one was created.
     """
 
     kind: Kind
-    there: bool
+    apart: bool
     last: bool
 
 
@@ -65,9 +67,9 @@ class Moves:
         }
         return replace(
             self,
+            waiting={**self.waiting, **waiting},
             leaving={bot: there for bot, there in self.leaving.items() if bot not in bots},
             replaced={bot: one for bot, one in self.replaced.items() if bot not in bots},
-            waiting=waiting,
         )
 
 
@@ -78,10 +80,13 @@ def find(parts: Parts, kept: Mapping[str, str]) -> dict[Part, Moves]:
     found = _kind_changes(parts)
     for path in {path for _, path in parts}:
         of_kind = {part: one for part, one in parts.items() if part[1] == path}
-        for part, moves in _between_instances(of_kind, kept, KINDS[path]).items():
-            own = found.get(part, Moves())
+        for part, moves in _between_instances(of_kind, found, kept, KINDS[path]).items():
+            own = found.get(part, _NONE)
             found[part] = replace(own, arriving=moves.arriving, leaving=moves.leaving)
     return found
+
+
+_NONE = Moves()
 
 
 def _kind_changes(parts: Parts) -> dict[Part, Moves]:
@@ -96,10 +101,10 @@ def _kind_changes(parts: Parts) -> dict[Part, Moves]:
                     continue
                 if name in there[1].conflicts:
                     continue
-                exists = name in there[1].found
+                apart = name in there[1].found or name in replaces.get(other, {})
                 last = _can_wait(desired, remote, KINDS[part[1]])
-                replaced.setdefault(part, {})[name] = Replaced(KINDS[other[1]], exists, last)
-                if not exists:
+                replaced.setdefault(part, {})[name] = Replaced(KINDS[other[1]], apart, last)
+                if not apart:
                     replaces.setdefault(other, {})[name] = remote
     return {
         part: Moves(replaces=replaces.get(part, {}), replaced=replaced.get(part, {}))
@@ -107,24 +112,29 @@ def _kind_changes(parts: Parts) -> dict[Part, Moves]:
     }
 
 
-def _between_instances(parts: Parts, kept: Mapping[str, str], kind: Kind) -> dict[Part, Moves]:
-    """The moves of bots of one kind."""
+def _between_instances(
+    parts: Parts, changed: Mapping[Part, Moves], kept: Mapping[str, str], kind: Kind
+) -> dict[Part, Moves]:
+    """The moves of bots of one kind. changed: those that change their kind instead."""
     gone: dict[str, list[tuple[Part, RemoteBot]]] = {}
     for part, (_, matches) in parts.items():
         for bot, remote in matches.orphans:
-            gone.setdefault(bot, []).append((part, remote))
+            if bot not in changed.get(part, _NONE).replaced:
+                gone.setdefault(bot, []).append((part, remote))
     missing: dict[str, list[Part]] = {}
     for part, (desired, matches) in parts.items():
         for each in desired.bots:
-            if each.name in gone and each.name not in matches.found and each.name not in matches.conflicts:
+            there = {*matches.found, *matches.conflicts, *changed.get(part, _NONE).replaces}
+            if each.name in gone and each.name not in there:
                 missing.setdefault(each.name, []).append(part)
     arriving: dict[Part, dict[str, str]] = {}
     leaving: dict[Part, dict[str, str]] = {}
-    for bot, there in missing.items():
+    for bot, places in missing.items():
         [(old, remote), *others] = gone[bot]
-        if len(there) == 1 and not others and not kept.get(old[0]) and _can_wait(parts[old][0], remote, kind):
-            arriving.setdefault(there[0], {})[bot] = old[0]
-            leaving.setdefault(old, {})[bot] = there[0][0]
+        alone = len(places) == 1 and not others
+        if alone and not kept.get(old[0]) and _can_wait(parts[old][0], remote, kind):
+            arriving.setdefault(places[0], {})[bot] = old[0]
+            leaving.setdefault(old, {})[bot] = places[0][0]
     return {
         part: Moves(arriving.get(part, {}), leaving.get(part, {}))
         for part in arriving.keys() | leaving.keys()

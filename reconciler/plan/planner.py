@@ -73,9 +73,10 @@ def _make(desired: Desired, observed: Observed, options: Options, kept: str = ""
     credentials = CredentialIndex(desired, observed, options)
     inputs = _inputs(desired, observed, options, credentials, kept)
     drafts = {part: _reviewed(given) for part, given in inputs.items()}
-    for part, stuck in _not_created(inputs, drafts).items():
-        given = replace(inputs[part], moves=inputs[part].moves.without(stuck))
-        drafts[part] = _reviewed(given)
+    while stuck := _not_created(inputs, drafts):  # a bot that stays may be in the way of another
+        for part, bots in stuck.items():
+            inputs[part] = replace(inputs[part], moves=inputs[part].moves.without(bots))
+            drafts[part] = _reviewed(inputs[part])
     # A credential is deleted only when it is known of all instances who leaves it.
     left = frozenset(id for draft in drafts.values() for id in draft.left)
     taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
@@ -113,14 +114,19 @@ def _joined(one: InstancePlan, other: InstancePlan) -> InstancePlan:
 
 def _not_created(inputs: Mapping[Part, Inputs], drafts: Mapping[Part, Draft]) -> dict[Part, set[str]]:
     """The bots that stay, as what should be there instead is not created, by the part that they stay in."""
+    if not any(given.moves.leaving or given.moves.replaced for given in inputs.values()):
+        return {}
+    made = {
+        part: {change.bot for change in draft.changes if change.verb in _IN_PLACE_OF_ANOTHER}
+        | inputs[part].matches.found.keys()
+        for part, draft in drafts.items()
+    }
     found: dict[Part, set[str]] = {}
     for (name, path), given in inputs.items():
-        made = {change.bot for change in drafts[name, path].changes if change.verb in _IN_PLACE_OF_ANOTHER}
-        goes: dict[str, Part] = {bot: (old, path) for bot, old in given.moves.arriving.items()}
-        goes |= {bot: (name, remote.kind.path) for bot, remote in given.moves.replaces.items()}
-        for bot, part in goes.items():
-            if bot not in made:
-                found.setdefault(part, set()).add(bot)
+        goes: dict[str, Part] = {bot: (there, path) for bot, there in given.moves.leaving.items()}
+        goes |= {bot: (name, one.kind.path) for bot, one in given.moves.replaced.items()}
+        if stuck := {bot for bot, part in goes.items() if bot not in made[part]}:
+            found[name, path] = stuck
     return found
 
 

@@ -7,7 +7,7 @@ other bots too. Where another bot holds what a chosen one needs, the chosen one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.domain import credential_versions
@@ -93,24 +93,19 @@ def _with_needed_settings(
 def without_keys(observed: Observed) -> Observed:
     """What was read, as if no key had been compared: nothing is rotated."""
 
-    def unknown(there: dict[str, RemoteCredential]) -> dict[str, RemoteCredential]:
+    return replace(observed, instances={name: _without_keys(one) for name, one in observed.instances.items()})
+
+
+def _without_keys(one: ObservedInstance) -> ObservedInstance:
+    def unknown(there: Mapping[str, RemoteCredential]) -> dict[str, RemoteCredential]:
         return {name: replace(credential, same=None) for name, credential in there.items()}
 
+    stored = credential_versions.by_name(one.credentials or {})
     return replace(
-        observed,
-        instances={
-            name: replace(
-                one,
-                credentials=None if one.credentials is None else unknown(dict(one.credentials)),
-                clashes={
-                    name: why
-                    for name, why in one.clashes.items()
-                    if credential_versions.declared(name, one.credentials or {}, makes=False) is None
-                },
-                shared_creds={owner: unknown(dict(each)) for owner, each in one.shared_creds.items()},
-            )
-            for name, one in observed.instances.items()
-        },
+        one,
+        credentials=None if one.credentials is None else unknown(one.credentials),
+        clashes={name: why for name, why in one.clashes.items() if name not in stored},
+        shared_creds={owner: unknown(each) for owner, each in one.shared_creds.items()},
     )
 
 

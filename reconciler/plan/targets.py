@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from reconciler.domain import shared_credentials
 from reconciler.domain.credential_versions import CredentialVersions
@@ -37,10 +38,11 @@ def find(given: Inputs, draft: settings.Draft) -> tuple[Targets, list[Change]]:
         if name not in declared
     ]
     targets: dict[str, Target] = {}
+    holders = _Holders(given)
     for bot in given.desired.bots:
         if bot.name in given.blocked:
             continue
-        found = _target(given, draft, bot)
+        found = _target(given, draft, bot, holders)
         if isinstance(found, Target):
             targets[bot.name] = found
         else:
@@ -69,7 +71,26 @@ def first_creates(given: Inputs, draft: settings.Draft, targets: Targets) -> fro
     return frozenset(name for name in own if own[name] and not all(own.values()))
 
 
-def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot) -> Target | Change:
+class _Holders:
+    """Which bots hold a claim. Looked at for rotations only."""
+
+    def __init__(self, given: Inputs) -> None:
+        self._given = given
+
+    def other_holds(self, own: RemoteBot) -> bool:
+        """Whether another bot holds what this one takes, so that the server refuses any change to it."""
+        return any(self._ids.get(claim, set()) - {own.id} for claim in takes(self._given.kind, own.fields))
+
+    @cached_property
+    def _ids(self) -> Mapping[Claim, set[str]]:
+        found: dict[Claim, set[str]] = {}
+        for bot in self._given.observed.bots:
+            for claim in holds(self._given.kind, bot.fields):
+                found.setdefault(claim, set()).add(bot.id)
+        return found
+
+
+def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot, holders: _Holders) -> Target | Change:
     """The target of a bot, or its conflict."""
     if (ambiguous := given.matches.conflicts.get(bot.name)) is not None:
         return conflict(given.name, bot, ambiguous.reason, ambiguous.ids)
@@ -91,18 +112,12 @@ def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot) -> Target | C
         draft.after,
         given.options.owner,
         recreate=given.options.replace or bot.on_drift == "replace",
-        late=leaves and found is not None and _has_duplicate(given, found.remote),
+        late=leaves and found is not None and holders.other_holds(found.remote),
         former=given.former.bots.get(bot.name, frozenset()),
     )
     if why := _unavailable(given, target):
         return conflict(given.name, bot, why, () if target.remote is None else (target.remote.id,))
     return target
-
-
-def _has_duplicate(given: Inputs, own: RemoteBot) -> bool:
-    """Whether another bot holds what this one takes, so that the server refuses any change to it."""
-    claims = takes(given.kind, own.fields)
-    return any(bot.id != own.id and holds(given.kind, bot.fields) & claims for bot in given.observed.bots)
 
 
 def _unavailable(given: Inputs, target: Target) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position, ServerError
-from reconciler.domain.kinds import Kind
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, RemoteBot, RemoteCredential
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
@@ -59,12 +59,13 @@ def test_reads_what_the_plan_looks_at_and_no_more(sandbox: Sandbox, world: World
         at(sandbox), instance("by-name", None, "main"), instance("by-id"), settings_of=frozenset({"by-name"})
     )
 
-    assert paths(sandbox) == [
-        "/openai/creds/by-name",
-        "/openai/fetchSettings/by-name",
-        "/openai/find/by-id",
-        "/openai/find/by-name",
-    ]
+    assert paths(sandbox) == sorted(
+        [
+            "/openai/creds/by-name",
+            "/openai/fetchSettings/by-name",
+            *(f"/{kind}/find/{name}" for kind in KINDS for name in ("by-id", "by-name")),
+        ]
+    )
     assert sandbox.writes == []
     assert observed.server == sandbox.url
     assert list(observed.instances) == ["by-name", "by-id"]
@@ -269,7 +270,7 @@ def test_concurrency_holds_over_all_instances() -> None:
 
     outcome, spy = fetched_from(act, *(instance(f"i{n}", "main") for n in range(20)))
     assert isinstance(outcome, Observed)
-    assert len(spy.requests) == 60
+    assert len(spy.requests) == 20 * (len(KINDS) + 2)
     assert spy.most == 3
 
 

@@ -62,7 +62,8 @@ def observed(answers: Mapping[str, object], *instances: DesiredInstance, key: st
 
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
         other: object = SETTINGS if "Settings" in request.target else []
-        found = next((body for path, body in answers.items() if request.target.endswith(path)), other)
+        target = request.target if request.target.startswith(("/openai/", "/instance/")) else ""
+        found = next((body for path, body in answers.items() if target.endswith(path)), other)
         await reply(200, found)(request, writer)
 
     keys = Keys({(i.name, c.name): SecretStr(key) for i in instances for c in i.credentials} if key else {})

@@ -19,6 +19,7 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.errors import Position
 from reconciler.domain.keys import Keys
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
@@ -66,7 +67,10 @@ def fetched(
 
 
 def reads(sandbox: Sandbox) -> list[str]:
-    return sorted(call.path.removeprefix("/openai/") for call in sandbox.calls)
+    """What was read, but for the bots of other kinds."""
+    others = tuple(f"/{path}/" for path in KINDS if path != "openai")
+    paths = (call.path for call in sandbox.calls if not call.path.startswith(others))
+    return sorted(path.removeprefix("/openai/") for path in paths)
 
 
 def same(observed: Observed, name: str) -> dict[str, bool | None]:

@@ -97,6 +97,7 @@ class Kind:
     trigger_parts: per triggerType, the fields that must be given with it.
     deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
+    finishes_first: whether 2.3.6 looks for keywordFinish before it opens a session, by its source.
     unused: fields that 2.3.6 stores and never reads, by its source.
     passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source.
     """
@@ -115,6 +116,7 @@ class Kind:
     article: str = "a"
     deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
+    finishes_first: bool = False
     unused: frozenset[str] = frozenset()
     passes_key: Literal["", "instance", "global"] = ""
     fields_since: Mapping[str, Version] = field(default_factory=dict)
@@ -124,6 +126,11 @@ class Kind:
 
     def __repr__(self) -> str:
         return f"Kind({self.path})"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+        """What pydantic takes for a kind: one as it is."""
+        return {"type": "is-instance", "cls": cls}
 
     def key(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """The fields that make up the key of a bot with these fields: its botType's, and botType itself."""
