@@ -333,6 +333,44 @@ def test_bots_that_lack_what_their_kind_needs(here: Here) -> None:
     assert not unexpected(here.plan())
 
 
+def test_secrets_that_no_variable_can_hold(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    loja = here.server.instance("loja")
+    put(here.server, loja, FLOWISE, **row(FLOWISE, 1, apiKey="changeme"))
+    put(here.server, loja, FLOWISE, **row(FLOWISE, 2, apiKey=f" {secret(FLOWISE.fields['apiKey'])}"))
+    put(here.server, loja, N8N, **row(N8N, 3, basicAuthPass="a c4n4ry, with blanks", description="ok"))
+    put(
+        here.server,
+        loja,
+        N8N,
+        **row(N8N, 4, webhookUrl=f"c4n4ry {secret(N8N.fields['webhookUrl'])}", id="odd"),
+    )
+    result = here.run("import")
+    assert result.exit_code == 0
+    assert "  loja: the apiKey of menu-1: no variable can hold it: it is a placeholder" in result.stderr
+    assert "  loja: the apiKey of menu-2: no variable can hold it: it has blanks around it\n" in result.stderr
+    assert "  loja: bot odd: no variable can hold its webhookUrl: " in result.stderr
+    assert "export" in result.stdout
+    monkeypatch.setenv("N8N_BASIC_AUTH_PASS_LOJA_OK", "a c4n4ry, with blanks")
+    assert not unexpected(here.plan())
+
+
+def test_a_bot_that_a_folder_has_of_another_kind(here: Here) -> None:
+    Path("bots").mkdir()
+    Path("bots/_defaults.yaml").write_text(
+        "bots:\n  menu: {kind: typebot, url: 'https://t.example', typebot: x, triggerType: none}\n"
+    )
+    shop(here.server, "loja", bot(100, "1", description="Menu [gitops:menu]"))
+    dify = here.server.instance("suporte")
+    put(here.server, dify, DIFY, **row(DIFY, 1, description="Menu [gitops:menu]"))
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {one.name: one.bots[0].kind.path for one in load(Path("bots")).instances} == {
+        "loja": "openai",
+        "suporte": "dify",
+    }
+    assert not unexpected(here.plan())
+
+
 def test_defaults_of_the_folder(here: Here) -> None:
     Path("bots").mkdir()
     Path("bots/_defaults.yaml").write_text(
