@@ -126,6 +126,22 @@ def test_the_same_of_many_more(here: Here, seed: int, monkeypatch: pytest.Monkey
     check(here, seed, seed % 2 == 0, monkeypatch)
 
 
+@pytest.mark.parametrize(
+    "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(100, 200))]
+)
+def test_servers_that_nobody_would_make(here: Here, seed: int) -> None:
+    fill_kinds(here.server, seed, instances=4, bots=6, hostile=True)
+    there = _everything(here)
+    result = here.run("import", *(["--full"] if seed % 2 else []))
+    assert result.exit_code == 0, result.stderr
+    assert CANARY not in str(here.files())
+    said = {ident for ident in there if f": bot {ident}" in result.stderr}
+    plan = here.plan()
+    assert not unexpected(plan)
+    assert _seen(plan) >= len(there) - len(said), "each bot is in a manifest, or said"
+    assert len(said) < len(there), "some are in a manifest"
+
+
 def check(here: Here, seed: int, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Imports a random server, and plans without the secrets and with them."""
     fill_kinds(here.server, seed, instances=4, bots=6)
