@@ -333,6 +333,9 @@ def test_kinds_that_are_switched_off(here: Here, off: set[str]) -> None:
         [instance] = load(Path("bots")).instances
         assert {one.kind.path for one in instance.bots} == KINDS.keys() - off
         here.forget()
+        got = here.run("get", "nobody@loja")
+        assert got.exit_code == 1
+        assert all(KINDS[path].label in got.stderr.partition("Bots of ")[2] for path in off)
         told = json.loads(here.run("import", "--format", "json").stdout)["notRead"]
         assert len(told) == len(off)
     finally:
