@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import settings
+
+from reconciler.domain.kinds import OPENAI
 
 WHOLE = 100
 """max_examples of the profile `night`, and of a property that does not name its own number."""
@@ -107,3 +109,11 @@ class World:
     def settings(self, instance: str) -> Json:
         """The settings of an instance as the server shows them."""
         return self.done("GET", f"/openai/fetchSettings/{segment(instance)}")
+
+
+T = TypeVar("T")
+
+
+def of_openai(settings: T | None) -> dict[str, T]:
+    """Settings by kind, of OpenAI's bots alone."""
+    return {} if settings is None else {OPENAI.path: settings}

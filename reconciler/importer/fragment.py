@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import DEFAULT
 from reconciler.domain.observed import ObservedInstance, RemoteBot
 from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client
@@ -62,7 +62,7 @@ def get(request: Request, named: str) -> Got:
 
 def _chosen(where: Address, seen: ObservedInstance, owner: str) -> tuple[str, RemoteBot]:
     """The bot that is named, and the name in its marker. Raises ReconcilerError."""
-    matched = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
+    matched = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, DEFAULT)
     named = dict(matched.orphans)
     if where.is_id:
         names = {bot.id: name for name, bot in matched.orphans}
@@ -113,7 +113,7 @@ def json(got: Got) -> str:
             "name": got.name or None,
             "id": got.bot.id,
             "created": got.bot.created or None,
-            "kind": OPENAI.path,
+            "kind": got.bot.kind.path,
             "fields": dict(got.bot.fields),
         }
     )

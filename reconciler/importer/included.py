@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import KINDS, Value
 from reconciler.domain.origins import Origin
-from reconciler.domain.reports import SETTINGS
+from reconciler.domain.plan import settings_label
 from reconciler.manifests.confined import MAX_INCLUDED
 from reconciler.manifests.variables import literal
 from reconciler.yaml import Node, SequenceNode, tag
@@ -40,8 +40,8 @@ def uses(instance: DesiredInstance, wanted: DesiredInstance) -> Iterator[Use]:
     """The texts of an instance that are in files."""
     after = {bot.name: bot for bot in wanted.bots}
     pairs: list[tuple[str, Any, Any]] = [(bot.name, bot, after[bot.name]) for bot in instance.bots]
-    if instance.settings is not None:
-        pairs.append((SETTINGS, instance.settings, wanted.settings))
+    for kind, settings in instance.settings.items():
+        pairs.append((settings_label(KINDS[kind]), settings, wanted.settings[kind]))
     for about, now, then in pairs:
         for name, value in now.fields.items():
             for slot, text, path in included(now.origins[name], value):

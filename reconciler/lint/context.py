@@ -72,13 +72,13 @@ class Context:
 
     def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
         """The settings and the bots, which share fields."""
-        if self.instance.settings:
-            yield self.instance.settings, self.instance.settings.fields
+        for settings in self.instance.settings.values():
+            yield settings, settings.fields
         for bot in self.bots:
             yield bot, bot.fields
 
     def effective(self, bot: DesiredBot, field: str) -> tuple[Subject, Value | None]:
         """A field's declared value: the bot's, else that of the settings, which a create copies."""
-        if field not in bot.fields and (settings := self.instance.settings):
+        if field not in bot.fields and (settings := self.instance.settings_of(bot.kind)):
             return settings, settings.fields.get(field)
         return bot, bot.fields.get(field)

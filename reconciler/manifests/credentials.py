@@ -48,15 +48,15 @@ def _credential(source: Source, key: Node, value: Node) -> SecretRef | None:
     return None
 
 
-def secret(source: Source, node: Node) -> SecretRef | None:
-    """Where a secret is found: what `!env` or `!secret-file` says."""
+def secret(source: Source, node: Node, name: str = "apiKey") -> SecretRef | None:
+    """Where a secret is found: what `!env` or `!secret-file` says. name: of its key."""
     given = tag(node) if isinstance(node, ScalarNode) else None
     if given == "!env":
         message = _not_a_variable(node.value)
     elif given == "!secret-file":
         message = _not_a_path(node.value)
     else:
-        message = _not_a_reference(node, given)
+        message = _not_a_reference(node, given, name)
     if message:
         source.report(node, message)
         return None
@@ -89,12 +89,12 @@ def _not_a_path(path: str) -> str:
     return ""
 
 
-def _not_a_reference(node: Node, given: str | None) -> str:
+def _not_a_reference(node: Node, given: str | None, name: str) -> str:
+    what = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
     if isinstance(node, ScalarNode) and not given and node.value:
         return (
-            f"an apiKey must not be in a manifest: write where to find it, apiKey: {_WHERE}, and "
-            "revoke the key if it is real"
+            f"{what} must not be in a manifest: write where to find it, {name}: {_WHERE}, and revoke the key "
+            "if it is real"
         )
-    return (
-        f"an apiKey says where to find the key{near(given or '', ('!env', '!secret-file'))}: write {_WHERE}"
-    )
+    tags = ("!env", "!secret-file")
+    return f"{what} says where to find the key{near(given or '', tags)}: write {_WHERE}"

@@ -29,7 +29,7 @@ from reconciler.domain.desired import (
 from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.keys import Keys
-from reconciler.domain.kinds import OPENAI, Field, Kind
+from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import quoted
 from reconciler.manifests.key_format import fault, url_fault
@@ -147,7 +147,7 @@ def filled(desired: Desired, read: Read = read) -> Desired:
             if not isinstance(value, Hidden) or value.ref is None:
                 continue
             try:
-                values[name] = _found(OPENAI.fields[name], value.ref, read)
+                values[name] = _found(bot.kind.fields[name], value.ref, read)
             except NoKeyError as error:
                 problems.append(Problem(bot.at, f"{name} of {quoted(bot.name)}: {error}"))
             except SecretError as error:
@@ -172,7 +172,7 @@ def _found(field: Field, ref: SecretRef, read: Read) -> Hidden:
     return Hidden(str(ref), value, ref)
 
 
-def with_secrets(body: Fields, read: Read, kind: Kind = OPENAI) -> Fields:
+def with_secrets(body: Fields, read: Read, kind: Kind) -> Fields:
     """The body that a step sends, with its secret values read, also those that a saved plan refers to.
 
     Raises SecretError where a value is not available, NoKeyError for one that a saved plan does not contain.
@@ -207,7 +207,7 @@ def check(plan: Plan, read: Read = read) -> None:
     for instance in plan.instances:
         for step in instance.steps:
             try:
-                with_secrets(step.body, read)
+                with_secrets(step.body, read, step.kind)
             except SecretError as error:
                 faults[f"{quoted(step.bot)} of {quoted(instance.name)}: {error}"] = None
             try:

@@ -34,7 +34,7 @@ def park(now: Simulation, label: str, owner: str) -> Write:
     A bot that is recreated is deleted first instead.
     """
     before = now.now[label]
-    needed = frozenset(claim for claim in now.held.claims(label) if now.wanted.labels(claim) - {label})
+    needed = frozenset(claim for claim in now.held.claims(label) if now.wanted.has_other(claim, label))
     transition = now.pending.get(label)
     if transition is not None and transition.recreate:
         now.place(label, None)

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.domain.kinds import KINDS, Field, Kind, Type
 from reconciler.manifests.discovery import is_defaults
 from reconciler.manifests.load import load
 from reconciler.manifests.schema import schema
@@ -155,18 +155,41 @@ def test_a_folders_file_is_about_no_single_instance(text: str) -> None:
     assert marks(text, folder=True) == ["$"]
 
 
-@pytest.mark.parametrize("spec", OPENAI.fields.values(), ids=lambda spec: spec.name)
-@pytest.mark.parametrize("part", ["Bot", "Defaults", "Settings"])
-def test_every_field_is_told_whole(part: str, spec: Field) -> None:
-    properties = schema()["$defs"][part]["properties"]
-    if part == "Settings" and spec.name not in OPENAI.settings:
-        assert spec.name not in properties
-        return
-    said = properties[spec.name]
+def _properties(section: str, kind: Kind) -> dict[str, Any]:
+    """The properties of a section as an editor finds them."""
+    parts = schema()["$defs"]
+    if section == "Bot":
+        [of] = [
+            case["then"]
+            for case in parts["Bot"]["allOf"]
+            if case["if"].get("properties") == {"kind": {"const": kind.path}}
+        ]
+    else:
+        of = schema()["properties"]["kinds"]["properties"][kind.path]["properties"][section.lower()]
+    found: dict[str, Any] = parts[of["$ref"].rpartition("/")[2]]["properties"]
+    return {name: parts[each["$ref"].rpartition("/")[2]] for name, each in found.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+def test_every_field_is_told_whole(kind: Kind) -> None:
+    beside = {"openaiCreds"} if kind.credential else set()
+    every = {"Bot": {"kind", "previously", "onDrift", "silence"}, "Defaults": {"onDrift", "silence"}}
+    for section in ("Bot", "Defaults", "Settings"):
+        table = kind.settings if section == "Settings" else kind.fields
+        properties = _properties(section, kind)
+        assert properties.keys() == {*table, *beside, *every.get(section, {"fallback"})}
+        for spec in table.values():
+            _told_whole(properties[spec.name], spec)
+
+
+def _told_whole(said: dict[str, Any], spec: Field) -> None:
     assert said["description"].startswith(spec.about)
     assert spec.unit is None or f"In {spec.unit}." in said["description"]
     assert said.get("default") == (list(spec.default) if isinstance(spec.default, tuple) else spec.default)
-    assert ("!file" in said["description"]) == (spec.type in {Type.TEXT, Type.TEXTS})
+    assert ("!env" in said["description"]) == (spec.hides == "whole")
+    assert ("!file" in said["description"]) == (
+        spec.type in {Type.TEXT, Type.TEXTS} and spec.hides != "whole"
+    )
     if spec.type is Type.ENUM:
         assert said["enum"] == list(spec.choices)
     if spec.type is Type.INT:

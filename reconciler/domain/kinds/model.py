@@ -78,7 +78,7 @@ class Schema:
     misnamed_settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Kind:
     """A kind of chatbot.
 
@@ -125,8 +125,18 @@ class Kind:
     def __repr__(self) -> str:
         return f"Kind({self.path})"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+        """What pydantic takes for a kind: one as it is."""
+        return {"type": "is-instance", "cls": cls}
+
     def key(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """The fields that make up the key of a bot with these fields: its botType's, and botType itself."""
         if "botType" not in self.fields:
             return self.keys[""]
         return ("botType", *self.keys.get(str(fields.get("botType")), ()))
+
+    def insists(self, fields: Mapping[str, object]) -> dict[str, None]:
+        """The fields that an update must have, whatever is stored. fields: the bot's, as it is to be."""
+        names = (*self.schema.required, *self.key(fields))
+        return dict.fromkeys((*names, *self.trigger_parts.get(str(fields.get("triggerType")), ())))

@@ -62,7 +62,7 @@ class Bench:
             desired = load(self.bots)
             async with Client(self._server) as client:
                 seen = await fetch(
-                    client, desired, lambda one, bots: matching.needs_settings(one, bots, OWNER)
+                    client, desired, lambda one, bots, kind: matching.needs_settings(one, bots, OWNER, kind)
                 )
             return make(desired, seen, Options(OWNER))
 
