@@ -154,6 +154,11 @@ class Change:
         return self.of is Of.BOT and self.before is not None and self.before.kind is not self.kind
 
     @property
+    def is_whole(self) -> bool:
+        """Whether its fields are a whole bot, credential or row: one that is created or deleted."""
+        return self.verb.creates or self.verb is Verb.DELETE or self.changes_kind
+
+    @property
     def name(self) -> str:
         """The bot's name, else its id."""
         return self.bot or (self.ids[0] if self.ids else "?")
