@@ -71,15 +71,25 @@ def read(ref: SecretRef, name: str = "") -> SecretStr:
     else:
         url = key = _text(_variable(ref.name) if ref.tag == "env" else _file(ref.name), ref.name)
     if isinstance(ref, UrlRef):
-        if message := url_fault(url):
+        if message := unfit(ref, url):
             raise NoKeyError(f"{_place(ref)} does not look like a URL: {message}")
         return SecretStr(url)
-    if message := password_fault(key) if isinstance(ref, PasswordRef) else fault(key):
+    if message := unfit(ref, key):
         raise _no_key(ref.name, message)
     if len(key) > LONGEST:
         raise _no_key(ref.name, f"the server stores {LONGEST} characters")
     _not_own(key, ref.name)
     return SecretStr(key)
+
+
+def unfit(ref: SecretRef, text: str) -> str:
+    """Why a text cannot be what ref refers to; "" where it can. Shows no part of it."""
+    if text != text.strip(_BLANKS):
+        return "it has blanks around it"
+    check = (
+        url_fault if isinstance(ref, UrlRef) else password_fault if isinstance(ref, PasswordRef) else fault
+    )
+    return check(text)
 
 
 def _text(found: str, name: str) -> str:
