@@ -80,7 +80,7 @@ def of_reviewed(plans: Sequence[Plan], work: Desired) -> dict[str, Former]:
         if change.of is Of.CREDENTIAL and change.verb is Verb.DELETE:
             declared = {each.name for each in one.credentials} if one else set()
             before = replace(before, credentials=before.credentials | ({change.bot} - declared))
-        elif change.of is Of.SETTINGS and gone:
+        elif change.of is Of.SETTINGS:
             before = replace(before, settings=before.settings | gone)
         elif gone:
             known = before.bots.get(change.bot, frozenset())
