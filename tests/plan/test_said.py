@@ -100,6 +100,12 @@ LATEST = applied(ANA, MINE)
         ),
         (ANA, ours("ana", "x"), {}, (Verb.UPDATE, "it differs", "", ("ana",))),
         (
+            bot("ana", "x", openaiCredsId="c9"),
+            ours("ana", "x"),
+            {},
+            (Verb.UPDATE, "it differs", "", ("ana",)),
+        ),
+        (
             ANA,
             applied(ANA, MINE, expire=7),
             {},
@@ -170,7 +176,7 @@ def test_what_is_said_of_fields_that_the_server_does_not_keep(
         ({"timePerChar"}, {"timePerChar": 9}, {"timePerChar": (9, 50, "undeclared")}),
         ({"functionUrl"}, {"functionUrl": "https://e.x"}, {"functionUrl": ("https://e.x", "", "undeclared")}),
         ({"functionUrl"}, {}, {}),
-        ({"expire"}, {"timePerChar": 9}, {}),  # it is declared again
+        ({"expire"}, {"expire": 4}, {"expire": (4, 5, "")}),  # it is declared again
         (
             {"timePerChar"},
             {"timePerChar": 9, "expire": 4},
@@ -199,8 +205,10 @@ STUCK = "cannot be cleared by an update: --replace clears it"
     ],
 )
 def test_what_no_update_clears(stored: dict[str, Value], replace: bool, reason: str) -> None:
-    former = Former({"ana": frozenset({"maxTokens", "functionUrl", "expire"})})
-    made = planned((ANA,), RemoteBot("ana", {**MINE.fields, **stored}), former=former, replace=replace)
+    former = Former({"ana": frozenset({"maxTokens", "functionUrl", "expire", "timePerChar"})})
+    made = planned(
+        (ANA,), RemoteBot("ana", {**MINE.fields, "timePerChar": 9, **stored}), former=former, replace=replace
+    )
     assert only(made).reason == reason
 
 
@@ -237,6 +245,13 @@ LATE = "it gets the new credential"
     ("declares", "later", "reason", "cause", "fields"),
     [
         ("x", {}, f"{LATE} as soon as the server accepts a change to it", "", ["openaiCredsId"]),
+        (
+            "x",
+            {"timePerChar": 9},
+            f"{LATE} as soon as the server accepts a change to it",
+            "",
+            ["openaiCredsId"],
+        ),
         ("x", {"expire": 7}, f"it was edited on the server, and {LATE}", "drift", ["expire"]),
         ("z", {}, f"its manifest was edited, and {LATE}", "pending", ["assistantId"]),
     ],
@@ -295,6 +310,13 @@ def test_a_conflict_of_one_keeps_it_in_the_way_of_another() -> None:
     found = conflicts(planned((bot("ana", "z"), bot("bia", "x")), *there))
     assert found.keys() == {"ana", "bia"}
     assert found["bia"][1] == ("i1",)
+
+
+def test_a_bot_whose_credential_is_missing_stays_in_the_way_of_another() -> None:
+    desired = (bot("ana", "y", creds="no such one"), bot("bia", "x"))
+    found = conflicts(planned(desired, ours("ana", "x"), credentials={}))
+    assert found.keys() == {"ana", "bia"}
+    assert "ana (bot ana), which stays as it is," in found["bia"][0]
 
 
 # -- reports ----------------------------------------------------------------------------------
@@ -363,6 +385,11 @@ def test_what_is_not_understood_of_credentials_and_settings() -> None:
         (Verb.UNMANAGED, Of.CREDENTIAL, "main", "its row is not understood"),
         (Verb.UNMANAGED, Of.SETTINGS, "", "its row is not understood: expire is not of type int"),
     ]
+
+
+def test_settings_that_are_not_understood_are_not_said_to_be_given_up() -> None:
+    row = RemoteSettings(True, {}, unread=(("expire", "is not of type int"),))
+    assert only(planned((), settings=row, former=Former(block=True))).verb is Verb.UNMANAGED
 
 
 # -- settings ---------------------------------------------------------------------------------
@@ -566,7 +593,10 @@ def test_a_bot_that_gets_another_credential_leaves_the_one_that_it_has() -> None
         made = planned(
             (desired,), ours("ana", "x", openaiCredsId="c1"), credentials=there, former=former, prune=True
         )
-        assert [c.verb for c in made.changes() if c.of is Of.CREDENTIAL] == [verb]
+        why = "nothing declares it any more" + (
+            "; it is kept, as ana (bot ana) uses it" if uses == "c1" else ""
+        )
+        assert [(c.verb, c.reason) for c in made.changes() if c.of is Of.CREDENTIAL] == [(verb, why)]
     held = planned(
         (bot("ana", "x", openaiCredsId="c2"),),
         ours("ana", "x", openaiCredsId="c1"),
