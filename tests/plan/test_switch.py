@@ -22,6 +22,7 @@ ON = Switch(True, "gitops", "2026-11-28")
     ("text", "address", "exact", "names_bot"),
     [
         ("ana@loja", Address("ana", "loja"), True, True),
+        ("aXa@loja", Address("aXa", "loja"), True, True),
         ("ana@a@b", Address("ana", "a@b"), True, True),
         ("ana@*", Address("ana", "*"), False, True),
         ("a?a@loja", Address("a?a", "loja"), False, False),
@@ -72,6 +73,7 @@ STRANGER = remote("i9", "s")
 OTHERS = remote("i8", "o", description="[other:eva]~0123abcd")
 UNREAD = RemoteBot("i7", {"description": "[gitops:ana]"}, unread=(("expire", "is missing"),))
 TWINS = (remote("t1", "p", description="[gitops:two]"), remote("t2", "q", description="[gitops:two]"))
+TWINS_OFF = tuple(RemoteBot(one.id, {**one.fields, "enabled": False}) for one in TWINS)
 MANUAL = "it was not switched off by `reconciler disable`; to switch it on, name it without a glob"
 BY_DISABLE = "it is off already, by `reconciler disable` on 2026-11-27"
 BY_HAND = "it is off already, and not by `reconciler disable`"
@@ -93,12 +95,15 @@ def chosen(
     [
         ("ana@loja", (ANA, BIA), OFF, [("ana", "i-ana", True, "")]),
         ("*@loja", (BIA, ANA, STRANGER), OFF, [("ana", "i-ana", True, ""), ("bia", "i-bia", True, "")]),
+        ("bia@loja ana@loja", (BIA, ANA), OFF, [("ana", "i-ana", True, ""), ("bia", "i-bia", True, "")]),
         ("ana@filial", (ANA,), OFF, []),
         ("ana@filial ana@loja", (ANA,), OFF, [("ana", "i-ana", True, "")]),
         ("ana@loja a*@loja id:i-ana@loja", (ANA,), OFF, [("ana", "i-ana", True, "")]),
         ("id:i-ana@loja", (ANA,), OFF, [("ana", "i-ana", True, "")]),
         ("id:i9@loja", (ANA, STRANGER), OFF, [("i9", "i9", False, "")]),
+        ("id:i9@loja", (remote("i9", "s", enabled=False),), ON, [("i9", "i9", False, "")]),
         ("id:t2@loja", (ANA, *TWINS), OFF, [("t2", "t2", True, "")]),
+        ("id:t2@loja", TWINS_OFF, ON, [("t2", "t2", True, "")]),
         # What is not to be done, and why.
         ("ana@loja", (ANA,), ON, [("ana", "i-ana", True, "it is on already")]),
         ("a*@loja", (ANA,), ON, [("ana", "i-ana", True, "it is on already")]),
@@ -134,6 +139,14 @@ SEVERAL = "two@loja cannot be switched, as several bots have its marker: name on
         ("eva@loja", (), ["loja has no bot eva with the marker of gitops: it has no bot of ours"]),
         ("eva@loja", (BIA, ANA), ["loja has no bot eva with the marker of gitops: its bots are ana, bia"]),
         ("eva@loja eva@loja", (ANA,), ["loja has no bot eva with the marker of gitops: its bots are ana"]),
+        (
+            "eva@loja id:i1@loja",
+            (),
+            [
+                "loja has no bot eva with the marker of gitops: it has no bot of ours",
+                "loja has no bot with the id i1",
+            ],
+        ),
         ("eva@loja", TWINS, ["loja has no bot eva with the marker of gitops: its bots are two"]),
         ("eva@*", (ANA,), []),
         ("e*@loja", (ANA,), []),
@@ -216,7 +229,7 @@ def test_what_the_server_would_refuse(
 )
 def test_globs_that_match_no_bot(texts: str, instances: list[str], said: list[str]) -> None:
     addresses = [switch.address(text) for text in texts.split()]
-    mine = [Choice("loja", "ana", ANA, True)]
+    mine = [Choice("loja", "ana", ANA, True), Choice("loja", "bia", BIA, True)]
     assert switch.unmatched(addresses, instances, mine, OFF) == said
 
 
