@@ -16,6 +16,7 @@ from tests.apply.stage import (
     Stage,
     created,
     credential,
+    deleted,
     fallback,
     forget,
     instance,
@@ -109,6 +110,39 @@ def test_what_a_bot_keeps_is_in_the_way_of_another_too(shop: Shop) -> None:
     told = shop.stage.apply(instance(LOJA, [change], [step]), tell=tell)
     assert told == {"ana": f"stale: bot {zoe['id']} has taken the trigger equals '1' since the plan was made"}
     assert not shop.stage.sandbox.writes
+
+
+def test_a_bot_that_another_hinders_is_not_moved_and_that_is_said_before_the_call(shop: Shop) -> None:
+    ana, zoe = shop.bot(), shop.bot("zoe")
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if "/find/" not in request.path:
+            return raw
+        rows = [{**row, "assistantId": "ana"} for row in body_of(raw)]
+        return answer(200, json.dumps(rows).encode())
+
+    plan = instance(LOJA, [credential(LOJA, shop.main)], [move(str(ana["id"]), shop.second)])
+    told = shop.stage.apply(plan, tell=tell)["credential main"]
+    assert told.startswith(
+        f"failed: bot {ana['id']} cannot be moved: bot {zoe['id']} has assistantId 'ana' too, "
+        "and the server refuses a change of either"
+    )
+    assert not shop.stage.sandbox.writes
+
+
+@pytest.mark.parametrize("call", ["update", "delete", "create"])
+@pytest.mark.parametrize("does", [True, False])
+def test_what_was_refused_is_looked_at_all_the_same(shop: Shop, call: str, does: bool) -> None:
+    ana = shop.bot()
+    if call == "update":
+        change, step = updated("ana", ana, {"expire": 5})
+    elif call == "create":
+        change, step = created("caio", shop.main)
+    else:
+        [change], [step] = deleted("ana", ana)
+    fault = replace(REFUSED, forward=does)
+    [told] = shop.stage.apply(instance(LOJA, [change], [step]), faults=[fault]).values()
+    assert told.startswith("applied: it took effect, although the call failed: " if does else "failed: ")
 
 
 # -- reads after the last call ----------------------------------------------------------------
