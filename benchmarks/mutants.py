@@ -1,11 +1,11 @@
 """Mutation testing: the code is changed in one small place at a time, and a test must notice.
 
-    CI=true python -m benchmarks.mutants [--sample SHARE] [--seed N] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
+    CI=true python -m benchmarks.mutants [--sample SHARE [--seed N]] [--results DIR] MODULE... -- ARGUMENTS
 
-MODULE is a file below reconciler/. The tests are collected once. First they run on functions that note every
-statement they pass. Then each mutant gets a process of its own, forked after the collection, in which the
-code of one function is exchanged. It runs the tests that pass the changed statement: those that caught a
-mutant of that function before, then the fastest, until one fails.
+MODULE is a file below reconciler/, ARGUMENTS are those of pytest. The tests are collected once. First they
+run on functions that note every statement they pass. Then each mutant gets a process of its own, forked after
+the collection, in which the code of one function is exchanged. It runs the tests that pass the changed
+statement: those that caught a mutant of that function before, then the fastest, until one fails.
 
 What became of each mutant is a line of DIR/results.jsonl, so that nothing is lost when a run ends early. The
 same command goes on where it ended, and gives survivors the tests that they have not met.
