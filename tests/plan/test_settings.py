@@ -428,6 +428,45 @@ def test_settings_do_not_count_as_bots_that_may_be_deleted() -> None:
     )
 
 
+def test_settings_whose_credential_is_missing_get_no_fallback_either() -> None:
+    own = DesiredSettings({"expire": 5}, AT, creds="no such one", fallback="ana")
+    seen = ObservedInstance(
+        "loja",
+        (remote("i1", "x", description="[gitops:ana]"),),
+        {"main": RemoteCredential("creds-1")},
+        RemoteSettings(True, {**DOCUMENTED, "openaiCredsId": "creds-1"}),
+    )
+    made = make(
+        Desired((DesiredInstance("loja", (bot("ana", "x"),), AT, settings=own),)),
+        Observed("s", {"loja": seen}),
+        options_of(),
+    )
+    assert [(change.of, change.verb) for change in made.changes()] == [(Of.SETTINGS, Verb.CONFLICT)]
+    assert not made.writes
+
+
+@pytest.mark.parametrize(
+    ("own", "exists", "problem"),
+    [
+        (None, True, False),
+        (DesiredSettings({}, AT), True, True),
+        (DesiredSettings({}, AT), False, False),
+        (DesiredSettings({}, AT, merge_jids=True), True, True),
+        (DesiredSettings({"expire": 5}, AT), False, True),
+        (DesiredSettings({}, AT, creds="main"), False, True),
+        (DesiredSettings({}, AT, fallback="ana"), False, True),
+        (DesiredSettings({}, AT, fallback=""), False, False),
+    ],
+)
+def test_settings_that_are_declared_must_be_understood(
+    own: DesiredSettings | None, exists: bool, problem: bool
+) -> None:
+    row = RemoteSettings(exists, {}, unread=(("expire", "is not of type int"),))
+    found = draft(DesiredInstance("loja", (), AT, settings=own), row, {}, lambda name: name)
+    assert found.problem == ("its row is not understood: expire is not of type int" if problem else "")
+    assert (found.after, found.body, found.fields, found.merge) == (row, {}, (), False)
+
+
 # -- the parts by themselves ------------------------------------------------------------------
 
 JIDS = ("a@g.us", "b@g.us")
