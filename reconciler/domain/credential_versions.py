@@ -82,20 +82,34 @@ class CredentialVersions:
         return id if not self.leaving and id in self.old_ids else self.current
 
 
-def undeclared(name: str, there: Mapping[str, RemoteCredential]) -> CredentialVersions | None:
+Versions = Mapping[str, Mapping[int, RemoteCredential]]
+"""The credentials that an instance has on the server: by the name of a manifest, and by number."""
+
+
+def by_name(there: Mapping[str, RemoteCredential]) -> Versions:
+    """The versions of an instance's credentials. there: by their names on the server."""
+    found: dict[str, dict[int, RemoteCredential]] = {}
+    for full_name, credential in there.items():
+        name, number = split(full_name)
+        found.setdefault(name, {})[number] = credential
+    return found
+
+
+def undeclared(name: str, there: Versions) -> CredentialVersions | None:
     """What a name stands for that no manifest declares; None when the server has no version of it."""
-    if name in there:
-        return CredentialVersions(name, there[name].id)
-    versions = _numbered(name, there)
+    base, number = split(name)
+    if (exact := there.get(base, {}).get(number)) is not None:
+        return CredentialVersions(name, exact.id)
+    versions = there.get(name)
     return CredentialVersions(name, versions[max(versions)].id) if versions else None
 
 
-def declared(name: str, there: Mapping[str, RemoteCredential], *, makes: bool) -> CredentialVersions | None:
+def declared(name: str, there: Versions, *, makes: bool) -> CredentialVersions | None:
     """What a declared name stands for; None when the server has no version of it and none is created.
 
     there: the credentials of its instance. makes: whether the plan may create a new version.
     """
-    versions = _numbered(name, there)
+    versions = dict(there.get(name, {}))
     if not versions:
         return CredentialVersions(name, NEW_CREDENTIAL + name, name, standing="missing") if makes else None
     same = [number for number, credential in versions.items() if credential.same]
@@ -104,33 +118,29 @@ def declared(name: str, there: Mapping[str, RemoteCredential], *, makes: bool) -
     if different and makes:
         new = named(name, max(versions) + 1)
         return CredentialVersions(
-            name, NEW_CREDENTIAL + new, new, _by_name(name, versions), leaving=True, standing=standing
+            name, NEW_CREDENTIAL + new, new, _by_full_name(name, versions), leaving=True, standing=standing
         )
     current = versions.pop(max(same or versions))
     return CredentialVersions(
-        name, current.id, "", _by_name(name, versions), leaving=bool(same), standing=standing
+        name, current.id, "", _by_full_name(name, versions), leaving=bool(same), standing=standing
     )
 
 
 def need_rotation(names: Iterable[str], there: Mapping[str, RemoteCredential]) -> bool:
     """Whether one of these declared credentials is to be rotated, or a rotation may be unfinished."""
-    found = [declared(name, there, makes=True) for name in names]
+    stored = by_name(there)
+    found = [declared(name, stored, makes=True) for name in names]
     return any(versions is not None and versions.old for versions in found)
 
 
 def outdated(names: Iterable[str], there: Mapping[str, RemoteCredential]) -> Iterator[RemoteCredential]:
     """The versions of these declared credentials that a rotation replaces."""
+    stored = by_name(there)
     for name in names:
-        versions = declared(name, there, makes=True)
+        versions = declared(name, stored, makes=True)
         if versions is not None and versions.leaving:
             yield from versions.old.values()
 
 
-def _numbered(name: str, there: Mapping[str, RemoteCredential]) -> dict[int, RemoteCredential]:
-    """The versions of a name that the server has, by their numbers."""
-    numbered = ((*split(full_name), credential) for full_name, credential in there.items())
-    return {number: credential for base, number, credential in numbered if base == name}
-
-
-def _by_name(name: str, versions: Mapping[int, RemoteCredential]) -> dict[str, RemoteCredential]:
+def _by_full_name(name: str, versions: Mapping[int, RemoteCredential]) -> dict[str, RemoteCredential]:
     return {named(name, number): versions[number] for number in sorted(versions)}

@@ -6,7 +6,7 @@ count.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import SecretStr
@@ -36,18 +36,43 @@ class New:
 def to_create(observed: Mapping[str, Mapping[str, RemoteCredential]], declared: Declared) -> Iterator[New]:
     """The credentials that a plan would create. observed: those of each instance that could be read."""
     for instance, there in observed.items():
+        stored = credential_versions.by_name(there)
         for name in sorted(declared.of(instance)):
-            versions = credential_versions.declared(name, there, makes=True)
+            versions = credential_versions.declared(name, stored, makes=True)
             if versions is not None and versions.new:
                 yield New(instance, name, versions.new, declared.keys.key(instance, name))
 
 
-def clash(new: New, stored: Mapping[str, Credentials], shown: Shown) -> str:
-    """Why the server would refuse a credential, a sentence; "" if nothing is known to be in the way.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Which credential of the server has a key or a name. number: how many were read before it."""
+
+    number: int
+    instance: str
+    name: str
+
+
+def clashes(new: Iterable[New], stored: Mapping[str, Credentials], shown: Shown) -> dict[New, str]:
+    """Why the server would refuse some of these credentials, a sentence for each.
 
     stored: the credentials on the server, by instance, as far as they were read.
     """
-    own = stored.get(new.instance)
+    keys: dict[SecretStr, _Place] = {}
+    names: dict[str, _Place] = {}
+    every = ((instance, *item) for instance, credentials in stored.items() for item in credentials.items())
+    for number, (instance, name, credential) in enumerate(every):
+        place = _Place(number, instance, name)
+        keys.setdefault(credential.key, place)
+        names.setdefault(name, place)
+    return {
+        one: why
+        for one in new
+        if (why := _unfit(one, stored.get(one.instance), shown) or _taken(one, keys, names, shown))
+    }
+
+
+def _unfit(new: New, own: Credentials | None, shown: Shown) -> str:
+    """Why a credential cannot be created, whatever the others are; "" if it can."""
     nameless = [what for what, unread in own.unread if "name" in dict(unread)] if own is not None else []
     if nameless:
         return (
@@ -58,15 +83,19 @@ def clash(new: New, stored: Mapping[str, Credentials], shown: Shown) -> str:
         return (
             f"the server stores {credential_versions.LONGEST} characters of a name, and {new.name} has more"
         )
-    for instance, credentials in stored.items():
-        for name, credential in credentials.items():
-            if new.key is not None and credential.key == new.key:
-                return _key_is_taken(new, instance, name, shown)
-            if name == new.name:
-                return (
-                    f"the instance {shown(instance)} already has a credential {shown(name)}, and a name can "
-                    "be used only once in the server's whole database: give this one another name"
-                )
+    return ""
+
+
+def _taken(new: New, keys: Mapping[SecretStr, _Place], names: Mapping[str, _Place], shown: Shown) -> str:
+    """Which credential on the server has the key or the name, whichever was read first; "" for none."""
+    key, name = None if new.key is None else keys.get(new.key), names.get(new.name)
+    if key is not None and (name is None or key.number <= name.number):
+        return _key_is_taken(new, key.instance, key.name, shown)
+    if name is not None:
+        return (
+            f"the instance {shown(name.instance)} already has a credential {shown(name.name)}, and a name "
+            "can be used only once in the server's whole database: give this one another name"
+        )
     return ""
 
 

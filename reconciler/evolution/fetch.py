@@ -19,7 +19,7 @@ from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredent
 from reconciler.evolution import problems
 from reconciler.evolution.answers import Listed
 from reconciler.evolution.belonging import with_confirmed_users
-from reconciler.evolution.clashes import New, clash, to_create
+from reconciler.evolution.clashes import New, clashes, to_create
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.observing import NeedsSettings, Observer, Seen
@@ -80,6 +80,7 @@ async def fetch(
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
+    problems.raise_if_off(observer.off, desired.instances)
     observed = with_confirmed_users({name: one.instance for name, one in found.items()})
 
     owned = {name: one.credentials for name, one in observed.items() if one.credentials is not None}
@@ -163,8 +164,7 @@ async def _clashes(
     """
 
     def find() -> dict[New, str]:
-        everything = stored.everything()
-        return {one: why for one in new if (why := clash(one, everything, client.secrets.shown))}
+        return clashes(new, stored.everything(), client.secrets.shown)
 
     found = find()
     if len(found) < len(new):

@@ -31,6 +31,7 @@ class CredentialIndex:
             instance.name: {credential.name: credential for credential in instance.credentials}
             for instance in (*desired.instances, *desired.creds_owners)
         }
+        self._stored: dict[tuple[str, str | None], credential_versions.Versions] = {}
         self._found: dict[tuple[str, str, str | None], CredentialVersions | str] = {}
 
     def versions(self, instance: str, name: str, creds_owner: str | None = None) -> CredentialVersions | str:
@@ -51,16 +52,19 @@ class CredentialIndex:
             why = seen.unreadable_creds.get(creds_owner or "", "").removesuffix(".")
             return f"{problem}: {why}" if why else problem
         credential = self._declared.get(owner, {}).get(name)
+        if (instance, creds_owner) not in self._stored:
+            self._stored[instance, creds_owner] = credential_versions.by_name(there)
+        stored = self._stored[instance, creds_owner]
         if credential is None:
-            found = credential_versions.undeclared(name, there)
+            found = credential_versions.undeclared(name, stored)
         else:
-            found = credential_versions.declared(name, there, makes=True)
+            found = credential_versions.declared(name, stored, makes=True)
             if (
                 found is not None
                 and found.new
                 and (why := self._obstacle(owner, credential, found, creds_owner))
             ):
-                found = credential_versions.declared(name, there, makes=False)
+                found = credential_versions.declared(name, stored, makes=False)
                 if found is None:
                     return f"its credential {name!r} cannot be created: {why}"
         if found is None:
@@ -115,7 +119,7 @@ class CredentialIndex:
 
     def standings(self, instance: DesiredInstance) -> dict[str, Standing]:
         """The standing of each declared credential, by name."""
-        there = self._observed[instance.name].credentials or {}
+        there = credential_versions.by_name(self._observed[instance.name].credentials or {})
         found = {
             one.name: credential_versions.declared(one.name, there, makes=True)
             for one in instance.credentials

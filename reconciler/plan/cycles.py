@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
-from graphlib import CycleError, TopologicalSorter
+from collections.abc import Iterator, Sequence, Set
 from typing import NamedTuple
 
 from reconciler.domain.uniqueness import takes
@@ -23,16 +22,16 @@ def find(now: Simulation) -> list[Edge]:
 
     To be called when every pending bot waits.
     """
-    path = [min(now.pending)]
+    path = {now.first_pending(): 0}
     while True:
-        waiting = path[-1]
-        blocker = min((name not in now.pending, name) for name, _ in now.waits_for(waiting))[1]
+        waiting = next(reversed(path))
+        blocker = min((name not in now.pending, name) for name in _first_blockers(now, waiting))[1]
         if blocker not in now.pending:
             return [Edge(waiting, blocker)]
         if blocker in path:
-            cycle = path[path.index(blocker) :]
+            cycle = list(path)[path[blocker] :]
             return [Edge(*pair) for pair in zip(cycle, [*cycle[1:], blocker], strict=True)]
-        path.append(blocker)
+        path[blocker] = len(path)
 
 
 def bot_to_park(now: Simulation, cycle: Sequence[Edge], parked: Set[str]) -> str | None:
@@ -43,20 +42,25 @@ def bot_to_park(now: Simulation, cycle: Sequence[Edge], parked: Set[str]) -> str
     candidates = [
         edge.blocker
         for edge in cycle
-        if any(blocker == edge.blocker for blocker, _ in now.holders(edge.waiting))
+        if now.wanted.claims(edge.waiting) & now.held.claims(edge.blocker)
         and edge.blocker not in parked
         and _can_return(now, edge.blocker)
     ]
     candidates.sort(key=lambda label: _cost(now, label))
-    return next((label for label in candidates if _breaks_cycle(now, label)), next(iter(candidates), None))
+    cutting = set(candidates)
+    for label in candidates:
+        if label in cutting:
+            left = _way_to_cycle(now, label)
+            if not left:
+                return label
+            cutting &= left  # one beside this way would not cut it either
+    return next(iter(candidates), None)
 
 
 def exclusion(now: Simulation, cycle: Sequence[Edge]) -> str:
     """Why the bots of a cycle cannot be written in any order."""
     names = " and ".join(sorted({name for edge in cycle for name in edge}))
-    claims = {
-        claim for edge in cycle for blocker, claim in now.waits_for(edge.waiting) if blocker == edge.blocker
-    }
+    claims = {claim for edge in cycle for claim in now.at_issue(edge.waiting, edge.blocker)}
     return f"{names} exclude each other: {listed(claims)}"
 
 
@@ -82,18 +86,33 @@ def _cost(now: Simulation, label: str) -> tuple[bool, bool, bool, str]:
     return not recreate, bool(now.now[label].get("enabled")), transition is None, label
 
 
-def _breaks_cycle(now: Simulation, parked: str) -> bool:
-    """Whether nobody on the way waits in a cycle once this bot is parked."""
-    graph: dict[str, set[str]] = {}
-    labels = [min(now.pending)]
-    while labels:
-        label = labels.pop()
-        if label not in graph:
-            holders = {name for name, _ in now.holders(label)} - {parked}
-            graph[label] = holders | {name for name, _ in now.takers(label)}
-            labels += graph[label] & now.pending.keys()
-    try:
-        TopologicalSorter(graph).prepare()
-    except CycleError:
-        return False
-    return True
+def _first_blockers(now: Simulation, label: str) -> Iterator[str]:
+    """Those for which a bot waits, but of the many that take one claim only the first by name."""
+    yield from now.holders(label)
+    for claim in now.coming.claims(label):
+        if (taker := now.wanted.first_other(claim, label)) is not None:
+            yield taker
+
+
+def _way_to_cycle(now: Simulation, parked: str) -> set[str]:
+    """The bots from the first one to a cycle that is left once this bot is parked; empty if none is."""
+    first = now.first_pending()
+    path = {first: _blockers_without(now, first, parked)}
+    done: set[str] = set()
+    while path:
+        waiting, blockers = next(reversed(path.items()))
+        blocker = next((name for name in blockers if name in now.pending and name not in done), None)
+        if blocker is None:
+            done.add(waiting)
+            del path[waiting]
+        elif blocker in path:
+            return set(path)
+        else:
+            path[blocker] = _blockers_without(now, blocker, parked)
+    return set()
+
+
+def _blockers_without(now: Simulation, label: str, parked: str) -> Iterator[str]:
+    """Those for which a bot still waits once one is parked, which then holds nothing that is wanted."""
+    yield from (name for name in now.holders(label) if name != parked)
+    yield from now.takers(label)

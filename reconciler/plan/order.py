@@ -18,22 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import OPENAI, Kind
-from reconciler.domain.uniqueness import holds, takes
+from reconciler.domain.kinds import Kind
 from reconciler.plan import cycles
-from reconciler.plan.claims import listed
+from reconciler.plan.blocked import Blocked, Impossible
 from reconciler.plan.parking import park
 from reconciler.plan.simulation import Simulation, Transition, Write
-
-
-class Impossible(NamedTuple):
-    """Why a transition cannot be made, and the labels or ids of the bots that stand in its way."""
-
-    reason: str
-    by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,65 +40,45 @@ def order(
     in_place: Mapping[str, Fields],
     fixed: Mapping[str, Fields],
     owner: str,
-    kind: Kind = OPENAI,
+    kind: Kind,
 ) -> Order:
     """Order the transitions of one instance.
 
     transitions: by label. in_place: our bots that are at their target, by label; they can be moved aside and
     back. fixed: bots that must not be touched, by id.
     """
-    impossible = _impossible(transitions, fixed, kind)
+    blocked = Blocked(transitions, fixed, kind)
     while True:
-        possible = {label: one for label, one in transitions.items() if label not in impossible}
-        staying = {**fixed, **_starts(transitions, impossible)}
-        writes, stuck = _simulate(Simulation(possible, in_place, staying, kind), owner)
-        if not stuck:
-            return Order(writes, impossible)
-        everyone = dict.fromkeys(possible, next(iter(stuck.values())))
-        impossible |= {label: why for label, why in stuck.items() if label in transitions} or everyone
-        possible = {label: one for label, one in transitions.items() if label not in impossible}
-        impossible |= _impossible(possible, {**fixed, **_starts(transitions, impossible)}, kind)
+        possible = {label: one for label, one in transitions.items() if label not in blocked.why}
+        now = Simulation(possible, in_place, {**fixed, **blocked.starts()}, kind)
+        if (writes := _simulate(now, blocked, owner)) is not None:
+            return Order(writes, blocked.why)
 
 
-def _starts(transitions: Mapping[str, Transition], labels: Mapping[str, Impossible]) -> dict[str, Fields]:
-    """Where the bots stay whose transitions are impossible."""
-    return {label: start for label in labels if (start := transitions[label].start) is not None}
+def _simulate(now: Simulation, blocked: Blocked, owner: str) -> list[Write] | None:
+    """Make every pending transition. None where bots exclude each other: they are blocked then.
 
-
-def _impossible(
-    transitions: Mapping[str, Transition], fixed: Mapping[str, Fields], kind: Kind
-) -> dict[str, Impossible]:
-    """Transitions whose target takes what a bot that stays holds, and those that these block in turn."""
-    impossible: dict[str, Impossible] = {}
-    while True:
-        staying = {**fixed, **_starts(transitions, impossible)}
-        held = [(name, holds(kind, fields)) for name, fields in sorted(staying.items())]
-        found: dict[str, Impossible] = {}
-        for label, transition in sorted(transitions.items()):
-            if label in impossible or transition.target is None:
-                continue
-            taken = takes(kind, transition.target)
-            by = {name: claims & taken for name, claims in held if claims & taken and name != label}
-            if by:
-                reason = " and ".join(f"{name} holds {listed(claims)}" for name, claims in by.items())
-                found[label] = Impossible(reason, tuple(by))
-        if not found:
-            return impossible
-        impossible |= found
-
-
-def _simulate(now: Simulation, owner: str) -> tuple[list[Write], dict[str, Impossible]]:
-    """Make every pending transition. Returns the writes, and the bots that exclude each other, if any do."""
+    Without them others go earlier, so it is to be done anew. But where nobody was parked among all that they
+    have to do with, it is known already where that comes to a halt: what was written can be written, and then
+    what waited for the bots that are blocked now. So all are found at once that exclude each other there.
+    """
     writes: list[Write] = []
     parked: set[str] = set()
+    known = len(blocked.why)
     while now.pending:
         if (ready := now.next_ready()) is not None:
             writes += now.finish(ready)
             continue
         cycle = cycles.find(now)
-        if (label := cycles.bot_to_park(now, cycle, parked)) is None:
-            reason = cycles.exclusion(now, cycle)
-            return [], {edge.waiting: Impossible(reason, (edge.blocker,)) for edge in cycle}
-        parked.add(label)
-        writes.append(park(now, label, owner))
-    return writes, {}
+        if (label := cycles.bot_to_park(now, cycle, parked)) is not None:
+            parked.add(label)
+            now.mark(label)
+            writes.append(park(now, label, owner))
+            continue
+        reason = cycles.exclusion(now, cycle)
+        stuck = blocked.add({edge.waiting: Impossible(reason, (edge.blocker,)) for edge in cycle})
+        if any(now.is_marked(edge.waiting) for edge in cycle):
+            return None
+        for label in stuck:
+            now.withdraw(label)
+    return writes if len(blocked.why) == known else None

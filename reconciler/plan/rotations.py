@@ -25,6 +25,7 @@ from reconciler.domain.plan import Call, Change, Of, Step, Verb
 from reconciler.plan import settings
 from reconciler.plan.credentials import key_change
 from reconciler.plan.inputs import Inputs
+from reconciler.plan.target import Target
 from reconciler.plan.targets import Targets
 
 MOST_USERS = 10
@@ -126,6 +127,9 @@ def find(given: Inputs, draft: settings.Draft, targets: Targets) -> Iterator[Rot
     desired = given.desired
     declared = {one.name: one for one in desired.credentials}
     shared = {bot.creds: bot for bot in desired.bots if bot.creds is not None and bot.creds_owner is not None}
+    users: dict[int, list[Target]] = {}
+    for target in targets.values():
+        users.setdefault(id(target.versions), []).append(target)
     for name, creds_owner, at in (
         *((one.name, None, one.at) for one in desired.credentials),
         *((name, bot.creds_owner, bot.at) for name, bot in shared.items()),
@@ -140,7 +144,7 @@ def find(given: Inputs, draft: settings.Draft, targets: Targets) -> Iterator[Rot
                 blank,
                 settings=_moves_settings(given, draft, versions),
                 unshown=given.unshown,
-                moves=_moves(targets, versions),
+                moves=_moves(users.get(id(versions), ()), versions),
             )
 
 
@@ -156,13 +160,12 @@ def _moves_settings(given: Inputs, draft: settings.Draft, versions: CredentialVe
     return uses_old and "openaiCredsId" not in draft.body and not given.row.unread
 
 
-def _moves(targets: Targets, versions: CredentialVersions) -> dict[str, str]:
+def _moves(targets: Iterable[Target], versions: CredentialVersions) -> dict[str, str]:
     """The bots that use an old version and can be moved as they are, name to id."""
     return {
-        name: target.remote.id
-        for name, target in targets.items()
+        target.bot.name: target.remote.id
+        for target in targets
         if target.remote is not None
-        and target.versions is versions
         and versions.leaves(target.remote.fields.get("openaiCredsId"))
         and not target.late
     }

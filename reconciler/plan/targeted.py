@@ -7,7 +7,7 @@ other bots too. Where another bot holds what a chosen one needs, the chosen one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reconciler.domain import credential_versions
@@ -38,7 +38,7 @@ class Targets:
         """Whether a change is one of a chosen bot, or of what it needs. A move is one on both instances."""
         if change.of is Of.BOT:
             ends = (change.instance, change.other) if change.other else (change.instance,)
-            return any(self.match(change.label, instance) for instance in ends)
+            return any(self.match(change.name, instance) for instance in ends)
         if change.of is Of.CREDENTIAL:
             return change.verb in _NEEDED and (change.instance, change.bot) in self.credentials
         return change.verb is not Verb.FORGET
@@ -83,32 +83,29 @@ def with_needed_settings(desired: Desired, observed: Observed, chosen: Targets) 
 def _with_needed_settings(
     one: DesiredInstance, seen: ObservedInstance | None, chosen: Targets
 ) -> DesiredInstance:
-    row = None if seen is None else seen.settings
-    needed = row is not None and not row.exists and chosen.have_any(one)
-    return one if needed else replace(one, settings=None)
+    """Those of the kinds of its chosen bots that do not exist."""
+    rows = {} if seen is None else seen.settings
+    kinds = {bot.kind.path for bot in one.bots if chosen.match(bot.name, one.name)}
+    needed = {path for path, row in rows.items() if not row.exists and path in kinds}
+    return replace(one, settings={path: each for path, each in one.settings.items() if path in needed})
 
 
 def without_keys(observed: Observed) -> Observed:
     """What was read, as if no key had been compared: nothing is rotated."""
 
-    def unknown(there: dict[str, RemoteCredential]) -> dict[str, RemoteCredential]:
+    return replace(observed, instances={name: _without_keys(one) for name, one in observed.instances.items()})
+
+
+def _without_keys(one: ObservedInstance) -> ObservedInstance:
+    def unknown(there: Mapping[str, RemoteCredential]) -> dict[str, RemoteCredential]:
         return {name: replace(credential, same=None) for name, credential in there.items()}
 
+    stored = credential_versions.by_name(one.credentials or {})
     return replace(
-        observed,
-        instances={
-            name: replace(
-                one,
-                credentials=None if one.credentials is None else unknown(dict(one.credentials)),
-                clashes={
-                    name: why
-                    for name, why in one.clashes.items()
-                    if credential_versions.declared(name, one.credentials or {}, makes=False) is None
-                },
-                shared_creds={owner: unknown(dict(each)) for owner, each in one.shared_creds.items()},
-            )
-            for name, one in observed.instances.items()
-        },
+        one,
+        credentials=None if one.credentials is None else unknown(one.credentials),
+        clashes={name: why for name, why in one.clashes.items() if name not in stored},
+        shared_creds={owner: unknown(each) for owner, each in one.shared_creds.items()},
     )
 
 

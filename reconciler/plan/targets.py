@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 from reconciler.domain import shared_credentials
 from reconciler.domain.credential_versions import CredentialVersions
@@ -22,7 +23,7 @@ Targets = Mapping[str, Target]
 
 def conflict(instance: str, bot: DesiredBot, reason: str, ids: Sequence[str]) -> Change:
     """The report of a declared bot that cannot be written."""
-    return Change(instance, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at)
+    return Change(instance, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at, kind=bot.kind)
 
 
 def find(given: Inputs, draft: settings.Draft) -> tuple[Targets, list[Change]]:
@@ -32,15 +33,16 @@ def find(given: Inputs, draft: settings.Draft) -> tuple[Targets, list[Change]]:
     """
     declared = {bot.name for bot in given.desired.bots}
     conflicts = [
-        Change(given.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids)
+        Change(given.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids, kind=given.kind)
         for name, ambiguous in given.matches.conflicts.items()
         if name not in declared
     ]
     targets: dict[str, Target] = {}
+    holders = _Holders(given)
     for bot in given.desired.bots:
         if bot.name in given.blocked:
             continue
-        found = _target(given, draft, bot)
+        found = _target(given, draft, bot, holders)
         if isinstance(found, Target):
             targets[bot.name] = found
         else:
@@ -57,11 +59,11 @@ def first_creates(given: Inputs, draft: settings.Draft, targets: Targets) -> fro
 
     Empty where there are settings, and where all creates are alike.
     """
-    if given.observed.settings is None or draft.after.exists:
+    if given.kind.credential is None or given.observed.settings_of(given.kind) is None or draft.after.exists:
         return frozenset()
     own_ids = {credential.id for credential in (given.observed.credentials or {}).values()}
     own = {
-        name: target.fields["openaiCredsId"] in own_ids
+        name: target.fields[given.kind.credential] in own_ids
         or (target.bot.creds is not None and target.bot.creds_owner is None)
         for name, target in targets.items()
         if target.found is None
@@ -69,7 +71,26 @@ def first_creates(given: Inputs, draft: settings.Draft, targets: Targets) -> fro
     return frozenset(name for name in own if own[name] and not all(own.values()))
 
 
-def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot) -> Target | Change:
+class _Holders:
+    """Which bots hold a claim. Looked at for rotations only."""
+
+    def __init__(self, given: Inputs) -> None:
+        self._given = given
+
+    def other_holds(self, own: RemoteBot) -> bool:
+        """Whether another bot holds what this one takes, so that the server refuses any change to it."""
+        return any(self._ids.get(claim, set()) - {own.id} for claim in takes(self._given.kind, own.fields))
+
+    @cached_property
+    def _ids(self) -> Mapping[Claim, set[str]]:
+        found: dict[Claim, set[str]] = {}
+        for bot in self._given.observed.bots:
+            for claim in holds(self._given.kind, bot.fields):
+                found.setdefault(claim, set()).add(bot.id)
+        return found
+
+
+def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot, holders: _Holders) -> Target | Change:
     """The target of a bot, or its conflict."""
     if (ambiguous := given.matches.conflicts.get(bot.name)) is not None:
         return conflict(given.name, bot, ambiguous.reason, ambiguous.ids)
@@ -91,19 +112,12 @@ def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot) -> Target | C
         draft.after,
         given.options.owner,
         recreate=given.options.replace or bot.on_drift == "replace",
-        late=leaves and found is not None and _has_duplicate(given, found.remote),
-        kind=given.kind,
+        late=leaves and found is not None and holders.other_holds(found.remote),
         former=given.former.bots.get(bot.name, frozenset()),
     )
     if why := _unavailable(given, target):
         return conflict(given.name, bot, why, () if target.remote is None else (target.remote.id,))
     return target
-
-
-def _has_duplicate(given: Inputs, own: RemoteBot) -> bool:
-    """Whether another bot holds what this one takes, so that the server refuses any change to it."""
-    claims = takes(given.kind, own.fields)
-    return any(bot.id != own.id and holds(given.kind, bot.fields) & claims for bot in given.observed.bots)
 
 
 def _unavailable(given: Inputs, target: Target) -> str:
@@ -125,7 +139,12 @@ def _no_settings(given: Inputs, draft: settings.Draft, targets: Targets) -> str:
     where there are no settings, bots with a shared credential alone cannot be created.
     """
     creates = [target for target in targets.values() if target.found is None]
-    if draft.after.exists or not creates or not all(target.bot.creds_owner for target in creates):
+    if (
+        given.kind.credential is None
+        or draft.after.exists
+        or not creates
+        or not all(target.bot.creds_owner for target in creates)
+    ):
         return ""
     missing = "the instance has no settings yet, and"
     if draft.problem:
@@ -147,7 +166,7 @@ def _without_stale_triggers(given: Inputs, targets: Targets) -> Targets:
         return targets
     found: dict[str, Target] = {}
     for name, target in targets.items():
-        cleared = differ.without_stale_trigger(target.bot, target.fields, given.kind)
+        cleared = differ.without_stale_trigger(target.bot, target.fields)
         # Only what clearing would free counts: a bot that needs anything else of it would still wait.
         freed = holds(given.kind, target.fields) - holds(given.kind, cleared)
         needed = any(takers.get(claim, set()) - {name} for claim in freed)

@@ -8,6 +8,7 @@ import pytest
 
 from reconciler.domain.credential_versions import (
     CredentialVersions,
+    by_name,
     declared,
     named,
     need_rotation,
@@ -68,7 +69,7 @@ def there(text: str) -> dict[str, RemoteCredential]:
     ],
 )
 def test_declared(on_server: str, makes: bool, standing: str, current: str, old: str, leaving: bool) -> None:
-    found = declared("main", there(on_server), makes=makes)
+    found = declared("main", by_name(there(on_server)), makes=makes)
     assert found is not None
     assert (found.standing, found.current, " ".join(found.old), found.leaving) == (
         standing,
@@ -80,7 +81,7 @@ def test_declared(on_server: str, makes: bool, standing: str, current: str, old:
 
 
 def test_what_is_missing_and_not_made_is_nothing() -> None:
-    assert declared("main", there("other?"), makes=False) is None
+    assert declared("main", by_name(there("other?")), makes=False) is None
 
 
 @pytest.mark.parametrize(
@@ -93,7 +94,7 @@ def test_what_is_missing_and_not_made_is_nothing() -> None:
     ],
 )
 def test_undeclared(on_server: str, current: str | None) -> None:
-    found = undeclared("main", there(on_server))
+    found = undeclared("main", by_name(there(on_server)))
     assert (found and (found.current, found.old, found.standing)) == (current and (current, {}, None))
 
 

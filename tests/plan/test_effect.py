@@ -44,8 +44,8 @@ def declared(*bots: DesiredBot, name: str = "loja", **others: Any) -> DesiredIns
     return DesiredInstance(name, bots, AT, **others)
 
 
-def settings(*fields: str, **others: Any) -> DesiredSettings:
-    return DesiredSettings(dict.fromkeys(fields, 1), AT, **others)
+def settings(*fields: str, at: Position = AT, **others: Any) -> dict[str, DesiredSettings]:
+    return {"openai": DesiredSettings(dict.fromkeys(fields, 1), at, **others)}
 
 
 def credentials(*names: str) -> tuple[DesiredCredential, ...]:
@@ -65,18 +65,18 @@ def credentials(*names: str) -> tuple[DesiredCredential, ...]:
         ),
         (declared(bot("ana", "x")), declared(bot("ana", "x", creds="main")), None),
         (declared(settings=settings("expire")), declared(settings=settings("expire")), None),
-        (declared(settings=settings("expire")), declared(), Former(block=True)),
+        (declared(settings=settings("expire")), declared(), Former(blocks=frozenset({"openai"}))),
         (declared(), declared(settings=settings("expire")), None),
         (declared(), declared(), None),
         (
             declared(settings=settings("expire", "keepOpen")),
             declared(settings=settings("expire", "timePerChar")),
-            Former(settings=frozenset({"keepOpen"})),
+            Former(settings={"openai": frozenset({"keepOpen"})}),
         ),
         (
             declared(settings=settings(fallback="ana")),
             declared(settings=settings()),
-            Former(settings=frozenset({"fallbackId"})),
+            Former(settings={"openai": frozenset({"fallbackId"})}),
         ),
         (declared(settings=settings(fallback="ana")), declared(settings=settings(fallback="bia")), None),
         (declared(settings=settings(fallback="ana")), declared(settings=settings(fallback="")), None),
@@ -115,7 +115,7 @@ LOJA = declared(
         (replace(LOJA, at=ELSEWHERE, files=("b",)), True),
         (replace(LOJA, bots=(replace(LOJA.bots[0], at=ELSEWHERE),)), True),
         (replace(LOJA, credentials=(replace(LOJA.credentials[0], at=ELSEWHERE),)), True),
-        (replace(LOJA, settings=replace(settings("expire"), at=ELSEWHERE)), True),
+        (replace(LOJA, settings=settings("expire", at=ELSEWHERE)), True),
         (replace(LOJA, bots=()), False),
         (replace(LOJA, bots=(replace(LOJA.bots[0], name="bia"),)), False),
         (replace(LOJA, bots=(replace(LOJA.bots[0], fields={}),)), False),
@@ -126,7 +126,7 @@ LOJA = declared(
         (replace(LOJA, credentials=()), False),
         (replace(LOJA, credentials=credentials("other")), False),
         (replace(LOJA, credentials=(replace(LOJA.credentials[0], key=SecretRef("env", "OTHER")),)), False),
-        (replace(LOJA, settings=None), False),
+        (replace(LOJA, settings={}), False),
         (replace(LOJA, settings=settings("keepOpen")), False),
         (replace(LOJA, settings=settings("expire", creds="main")), False),
         (replace(LOJA, settings=settings("expire", fallback="ana")), False),
@@ -200,7 +200,7 @@ OLD_CREDENTIAL = change(Verb.DELETE, "main", of=Of.CREDENTIAL)
                 change(Verb.UPDATE, "", of=Of.SETTINGS, fields=(field("fallbackId", note="undeclared"),)),
             ],
             [LOJA],
-            {"loja": Former(settings=frozenset({"expire", "fallbackId"}))},
+            {"loja": Former(settings={"openai": frozenset({"expire", "fallbackId"})})},
         ),
         ([change(Verb.UPDATE, "", of=Of.SETTINGS, fields=(field("expire"),))], [LOJA], {}),
         (

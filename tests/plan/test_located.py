@@ -64,7 +64,7 @@ def _plan(edits: dict[str, tuple[str, str]]) -> Plan:
     observed = ObservedInstance(
         "loja",
         credentials={"main": RemoteCredential("c1", same=True)},
-        settings=RemoteSettings(True, {"openaiCredsId": "c1"}),
+        settings={"openai": RemoteSettings(True, {"openaiCredsId": "c1"})},
     )
     made = make(load(Path("bots"), origins=False), Observed("", {"loja": observed}), Options())
     bots = tuple(
@@ -219,7 +219,9 @@ def test_a_change_that_comes_from_an_edit_names_its_commit(cause: Cause, reason:
 def test_whose_values_a_change_has(change: Change, origins: Places, variables: dict[str, str]) -> None:
     ana = DesiredBot("ana", {}, None, AT, traces={"expire": Trace(("of ana",), ("city", "unknown"))})
     own = DesiredSettings({}, AT, traces={"expire": Trace(("of settings",))})
-    loja = DesiredInstance("loja", (ana,), AT, settings=own, vars={"city": "Recife", "other": "x"})
+    loja = DesiredInstance(
+        "loja", (ana,), AT, settings={"openai": own}, vars={"city": "Recife", "other": "x"}
+    )
     [found] = located(_of(change), Desired((loja,)), lambda files: "").changes()
     assert (found.origins, found.vars) == (origins, variables)
     bare = DesiredInstance("loja", (ana,), AT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import INT32_MAX, OPENAI, Value
@@ -13,6 +15,7 @@ from reconciler.plan.order import Order, order
 from reconciler.plan.parking import is_parked, parked_trigger
 from reconciler.plan.simulation import Simulation, Transition, Write
 from tests.plan.builders import key, trigger
+from tests.support import often
 
 
 def fields(its_key: str, its_trigger: str = "none", **more: Value) -> Fields:
@@ -25,7 +28,7 @@ def ordered(
     in_place: Mapping[str, Fields] | None = None,
     fixed: Mapping[str, Fields] | None = None,
 ) -> Order:
-    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops")
+    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops", OPENAI)
 
 
 def told(leg: Write) -> str:
@@ -367,3 +370,29 @@ def test_beside_one_that_stays_nobody_is_moved_aside_who_has_its_key() -> None:
         {"caio": fields("m/2", "equals:2")},
     )
     assert (found.writes, list(found.impossible)) == ([], ["ana", "bia"])
+
+
+_FIELDS = st.builds(
+    lambda its_key, its_trigger, enabled: fields(its_key, its_trigger, enabled=enabled),
+    st.sampled_from(("x", "y", "m/1", "m/2", "m/3")),
+    st.sampled_from(("none", "all", "equals:1", "equals:2", "equals:3", "adv:1")),
+    st.booleans(),
+)
+_MOVES = st.lists(st.tuples(st.one_of(st.none(), _FIELDS), _FIELDS, st.booleans()), min_size=2, max_size=8)
+
+
+@settings(max_examples=often(600), deadline=None)
+@given(moves=_MOVES, in_place=st.lists(_FIELDS, max_size=2))
+def test_what_is_impossible_has_no_say_in_how_the_rest_is_ordered(
+    moves: list[tuple[Fields | None, Fields, bool]], in_place: list[Fields]
+) -> None:
+    transitions = {
+        f"bot-{number}": Transition(f"bot-{number}", start, target, start is not None and recreate)
+        for number, (start, target, recreate) in enumerate(moves)
+    }
+    placed = {f"placed-{number}": one for number, one in enumerate(in_place)}
+    found = order(transitions, placed, {}, "gitops", OPENAI)
+
+    rest = {name: move for name, move in transitions.items() if name not in found.impossible}
+    stay = {name: start for name in found.impossible if (start := transitions[name].start) is not None}
+    assert order(rest, placed, stay, "gitops", OPENAI) == Order(found.writes)

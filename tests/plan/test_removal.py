@@ -81,19 +81,24 @@ def test_the_commit_that_took_it_out_is_named() -> None:
 def test_settings_go_back_to_their_defaults(
     settings: Fields, former: set[str], fields: Fields, fallback: str | None
 ) -> None:
-    desired = DesiredInstance("loja", (), AT, settings=DesiredSettings(settings, AT))
-    found = removal.with_former(desired, Former(settings=frozenset(former)), OPENAI)
-    assert found == DesiredInstance("loja", (), AT, settings=DesiredSettings(fields, AT, fallback=fallback))
+    desired = DesiredInstance("loja", (), AT, settings={"openai": DesiredSettings(settings, AT)})
+    found = removal.with_former(desired, Former(settings={"openai": frozenset(former)}), OPENAI)
+    assert found == DesiredInstance(
+        "loja", (), AT, settings={"openai": DesiredSettings(fields, AT, fallback=fallback)}
+    )
 
 
 def test_a_fallback_that_is_declared_stays() -> None:
-    desired = DesiredInstance("loja", (), AT, settings=DesiredSettings({}, AT, fallback="ana"))
-    assert removal.with_former(desired, Former(settings=frozenset({"fallbackId"})), OPENAI) == desired
+    desired = DesiredInstance("loja", (), AT, settings={"openai": DesiredSettings({}, AT, fallback="ana")})
+    assert (
+        removal.with_former(desired, Former(settings={"openai": frozenset({"fallbackId"})}), OPENAI)
+        == desired
+    )
 
 
 def test_settings_that_are_not_declared_at_all_stay() -> None:
     desired = DesiredInstance("loja", (), AT)
-    assert removal.with_former(desired, Former(settings=frozenset({"expire"})), OPENAI) is desired
+    assert removal.with_former(desired, Former(settings={"openai": frozenset({"expire"})}), OPENAI) is desired
 
 
 # -- credentials ------------------------------------------------------------------------------
@@ -117,7 +122,10 @@ def planned(
             (DesiredInstance("loja", desired, AT, own),),
             former={"loja": Former(credentials=frozenset(former))},
         ),
-        Observed("s", {"loja": ObservedInstance("loja", bots, there, RemoteSettings(bool(uses), fields))}),
+        Observed(
+            "s",
+            {"loja": ObservedInstance("loja", bots, there, {"openai": RemoteSettings(bool(uses), fields)})},
+        ),
         Options(**{"prune": Prune.ALWAYS, "max_deletes": None, **options}),
     )
 
@@ -305,13 +313,15 @@ def test_which_bots_move(world: World, kept: dict[str, str], found: dict[str, Mo
     instances = {}
     for name, (bots, remotes) in world.items():
         desired = DesiredInstance(name, bots, AT)
-        instances[name] = desired, match(desired, remotes, "gitops")
-    assert moves.find(instances, kept, OPENAI) == found
+        instances[name, "openai"] = desired, match(desired, remotes, "gitops", OPENAI)
+    assert moves.find(instances, kept) == {(name, "openai"): each for name, each in found.items()}
 
 
 def test_bots_that_are_not_created_wait_where_they_are() -> None:
     every = Moves({"eva": "c"}, {"ana": "b", "bia": "b"})
-    assert every.without({"ana"}) == Moves({"eva": "c"}, {"bia": "b"}, {"ana": "b"})
+    assert every.without({"ana"}) == Moves(
+        {"eva": "c"}, {"bia": "b"}, waiting={"ana": "it is to move to b, and is not created there"}
+    )
     assert every.without(()) == every
 
 

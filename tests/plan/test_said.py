@@ -50,6 +50,8 @@ def planned(
         desired = DesiredInstance("loja", desired, AT)
     names = ("credentials", "settings", "unread")
     own = {name: options.pop(name) for name in names if name in options}
+    if "settings" in own:
+        own["settings"] = {"openai": own["settings"]}
     return make(
         Desired((desired,), former={} if former is None else {"loja": former}),
         Observed("s", {"loja": ObservedInstance("loja", there, **own)}, version=version),
@@ -389,7 +391,7 @@ def test_what_is_not_understood_of_credentials_and_settings() -> None:
 
 def test_settings_that_are_not_understood_are_not_said_to_be_given_up() -> None:
     row = RemoteSettings(True, {}, unread=(("expire", "is not of type int"),))
-    assert only(planned((), settings=row, former=Former(block=True))).verb is Verb.UNMANAGED
+    assert only(planned((), settings=row, former=Former(blocks=frozenset({"openai"})))).verb is Verb.UNMANAGED
 
 
 # -- settings ---------------------------------------------------------------------------------
@@ -408,9 +410,9 @@ def test_settings_that_are_not_managed_any_more(
     declares: bool, exists: bool, block: bool, said: bool
 ) -> None:
     own = DesiredSettings({"expire": 300}, AT) if declares else None
-    desired = DesiredInstance("loja", (), AT, settings=own)
+    desired = DesiredInstance("loja", (), AT, settings={} if own is None else {"openai": own})
     row = RemoteSettings(exists, {**DEFAULTS, "expire": 300})
-    made = planned(desired, settings=row, former=Former(block=block))
+    made = planned(desired, settings=row, former=Former(blocks=frozenset({"openai"} if block else ())))
     reason = "nothing declares it any more: they stay as they are, and are not managed any more"
     found = [(c.verb, c.of, c.bot, c.reason) for c in made.changes()]
     assert found == ([(Verb.FORGET, Of.SETTINGS, "", reason)] if said else [])
@@ -418,9 +420,9 @@ def test_settings_that_are_not_managed_any_more(
 
 
 def test_settings_that_go_back_to_their_defaults_are_noted() -> None:
-    desired = DesiredInstance("loja", (), AT, settings=DesiredSettings({"keepOpen": True}, AT))
+    desired = DesiredInstance("loja", (), AT, settings={"openai": DesiredSettings({"keepOpen": True}, AT)})
     row = RemoteSettings(True, {**DEFAULTS, "expire": 9})
-    made = planned(desired, settings=row, former=Former(settings=frozenset({"expire"})))
+    made = planned(desired, settings=row, former=Former(settings={"openai": frozenset({"expire"})}))
     [change] = made.changes()
     assert {field.name: field.note for field in change.fields} == {"expire": "undeclared", "keepOpen": ""}
 

@@ -15,13 +15,14 @@ from reconciler.domain.desired import (
     DesiredSettings,
     SecretRef,
 )
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Step, Verb
 from reconciler.plan.planner import make
 from reconciler.plan.settings import Fallback, draft, fallback
 from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED
+from tests.support import of_openai
 
 Row = dict[str, Value]
 ROW: Row = {"openaiCredsId": "c1", **DOCUMENTED}
@@ -57,8 +58,8 @@ def planned(
     **options: object,
 ) -> InstancePlan:
     secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
-    desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
-    seen = ObservedInstance("loja", tuple(remotes), credentials, there, shared_creds or {})
+    desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, of_openai(settings)),))
+    seen = ObservedInstance("loja", tuple(remotes), credentials, of_openai(there), shared_creds or {})
     options = {**options, "reviewed": reviewed}
     made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
@@ -434,10 +435,10 @@ def test_settings_whose_credential_is_missing_get_no_fallback_either() -> None:
         "loja",
         (remote("i1", "x", description="[gitops:ana]"),),
         {"main": RemoteCredential("creds-1")},
-        RemoteSettings(True, {**DOCUMENTED, "openaiCredsId": "creds-1"}),
+        {"openai": RemoteSettings(True, {**DOCUMENTED, "openaiCredsId": "creds-1"})},
     )
     made = make(
-        Desired((DesiredInstance("loja", (bot("ana", "x"),), AT, settings=own),)),
+        Desired((DesiredInstance("loja", (bot("ana", "x"),), AT, settings={"openai": own}),)),
         Observed("s", {"loja": seen}),
         options_of(),
     )
@@ -462,7 +463,8 @@ def test_settings_that_are_declared_must_be_understood(
     own: DesiredSettings | None, exists: bool, problem: bool
 ) -> None:
     row = RemoteSettings(exists, {}, unread=(("expire", "is not of type int"),))
-    found = draft(DesiredInstance("loja", (), AT, settings=own), row, {}, lambda name: name)
+    desired = DesiredInstance("loja", (), AT, settings={} if own is None else {"openai": own})
+    found = draft(desired, row, {}, lambda name: name, OPENAI)
     assert found.problem == ("its row is not understood: expire is not of type int" if problem else "")
     assert (found.after, found.body, found.fields, found.merge) == (row, {}, (), False)
 
@@ -502,7 +504,9 @@ def test_what_becomes_of_the_jids(
         fields["ignoreJids"] = declared
     own = DesiredSettings(fields, AT, merge_jids=merges)
     row = RemoteSettings(True, {**DOCUMENTED, "expire": expire, "ignoreJids": there})
-    found = draft(DesiredInstance("loja", (), AT, settings=own), row, {}, lambda name: name)
+    found = draft(
+        DesiredInstance("loja", (), AT, settings={"openai": own}), row, {}, lambda name: name, OPENAI
+    )
     written: dict[str, Value] = {} if expire == 5 else {"expire": 5}
     assert found.body == (written if body is None else {**written, "ignoreJids": body})
     assert (found.after.fields["ignoreJids"], found.after.fields["expire"]) == (after, 5)

@@ -116,13 +116,15 @@ def test_the_credentials_that_chosen_bots_name() -> None:
 def test_settings_are_planned_only_where_a_chosen_bot_needs_them(
     row: RemoteSettings | None, target: str, kept: bool
 ) -> None:
-    loja = DesiredInstance("loja", (bot("ana", "x"),), AT, settings=DesiredSettings({}, AT))
-    observed = Observed("s", {"loja": ObservedInstance("loja", settings=row)})
+    loja = DesiredInstance("loja", (bot("ana", "x"),), AT, settings={"openai": DesiredSettings({}, AT)})
+    observed = Observed(
+        "s", {"loja": ObservedInstance("loja", settings={} if row is None else {"openai": row})}
+    )
     [found] = targeted.with_needed_settings(Desired((loja,)), observed, chosen(target)).instances
-    assert (found.settings is not None) is kept
+    assert bool(found.settings) is kept
     assert found.bots == loja.bots
     [unseen] = targeted.with_needed_settings(Desired((loja,)), Observed("s", {}), chosen(target)).instances
-    assert unseen.settings is None
+    assert unseen.settings == {}
 
 
 def test_no_key_is_compared() -> None:

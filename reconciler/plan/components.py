@@ -1,0 +1,40 @@
+"""Bots of an instance that have claims in common, if only by way of others. Only they wait for each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reconciler.domain.uniqueness import Claim
+
+
+class Components:
+    """A union-find of claims: which of them bots join, and which of the sets that arise are marked."""
+
+    def __init__(self) -> None:
+        self._parents: dict[Claim, Claim] = {}
+        self._marked: set[Claim] = set()
+
+    def join(self, claims: Iterable[Claim]) -> None:
+        """Note that one bot has all of these claims, at one time or another."""
+        first: Claim | None = None
+        for claim in claims:
+            root = self._root(claim)
+            if first is None:
+                first = root
+            elif root != first:
+                self._parents[root] = first
+                if root in self._marked:
+                    self._marked.add(first)
+
+    def mark(self, claims: Iterable[Claim]) -> None:
+        """Mark the component of a bot by its claims."""
+        self._marked |= {self._root(claim) for claim in claims}
+
+    def is_marked(self, claims: Iterable[Claim]) -> bool:
+        """Whether the component of a bot is marked."""
+        return any(self._root(claim) in self._marked for claim in claims)
+
+    def _root(self, claim: Claim) -> Claim:
+        while (parent := self._parents.setdefault(claim, claim)) != claim:
+            self._parents[claim] = claim = self._parents[parent]
+        return claim
