@@ -361,6 +361,12 @@ def test_a_server_that_stores_no_description_loses_the_mark_and_that_is_said(sho
     assert "without its mark an apply may switch it on again" in only(report).note
 
 
+def test_of_a_bot_that_is_off_with_its_mark_no_mark_is_missed(shop: Stage) -> None:
+    report = flip(shop, "ana@loja", edit=_storing(expire=77))
+    assert (said(report), report.ok) == ([(LOJA, "ana", False, "failed")], False)
+    assert only(report).note == "the server changed expire, which was not sent, from 300 to 77"
+
+
 def test_another_instances_bots_are_not_written(shop: Stage) -> None:
     theirs = json.dumps(shop.world.bots(CAFE)).encode()
 
