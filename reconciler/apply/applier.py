@@ -87,7 +87,8 @@ class _Run:
 
     async def play(self, phase: int) -> None:
         """Make the calls of a phase. After the last phase, every change has a result."""
-        self.state.bots.fresh = False
+        for state in self.state.kinds.values():
+            state.bots.fresh = False
         try:
             await self._play(phase)
             await self._look_again()
@@ -113,7 +114,7 @@ class _Run:
 
     async def _make(self, step: Step) -> str:
         """Make one call. Returns a note."""
-        state = self.state
+        state = self.state.of(step.kind)
         self._shared.stop.check()
         step = state.resolved(step)
         if step.call in _BESIDE_BOTS:
@@ -131,12 +132,13 @@ class _Run:
 
     async def _look_again(self) -> None:
         """Read the bots again if settings or credentials were written last."""
-        bots = self.state.bots
-        if not bots.rows or bots.fresh or self._shared.stop.asked:
-            return
-        with suppress(InstanceError, ServerError):  # each bot was read after its own call
-            if lost := await reread(self.state):
-                self.state.undone(self._current, f"it was done, but at the same moment {'; '.join(lost)}")
+        for state in self.state.kinds.values():
+            bots = state.bots
+            if not bots.rows or bots.fresh or self._shared.stop.asked:
+                continue
+            with suppress(InstanceError, ServerError):  # each bot was read after its own call
+                if lost := await reread(state):
+                    state.undone(self._current, f"it was done, but at the same moment {'; '.join(lost)}")
 
     def report(self, on_result: Callable[[Result], None]) -> None:
         """Pass on the results, once."""

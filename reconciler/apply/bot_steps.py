@@ -41,8 +41,13 @@ async def make(state: State, step: Step) -> str:
 
 
 def _refuse_early(state: State, step: Step) -> None:
-    """Raises NotAppliedError if a bot that moves was not created on the other instance."""
+    """Raises NotAppliedError if a bot that moves was not created on the other instance.
+
+    One that another kind replaces is created by a step of the same change.
+    """
     other = state.changes[step.bot].other
+    if not other:
+        return
     there = state.shared.states.get(other)
     result = None if there is None else there.results.get(step.bot)
     if result is None or result.outcome is not Outcome.APPLIED:
@@ -54,7 +59,7 @@ async def _missing(state: State, step: Step) -> str:
     if not step.call.deletes:
         raise NotAppliedError(Outcome.STALE, "it was deleted since the plan was made")
     await _refuse_hidden(state, step.id or "")
-    if others := state.bots.marked(step.bot):
+    if others := state.bots.marked(state.changes[step.bot].bot):
         ids = ", ".join(bot.id for bot in others)
         raise NotAppliedError(Outcome.STALE, f"it was recreated since the plan was made: {ids}")
     return "it was already gone"

@@ -22,7 +22,7 @@ class BotTable:
 
     async def read(self) -> None:
         """Read the bots. Raises InstanceError, ServerError."""
-        found = await self.client.find(self.instance)
+        found = await self.client.find(self.instance, self.kind)
         # A row without an id counts only for what it claims: a trigger, an assistant.
         self.rows = {bot.id or f"?{number}": bot for number, bot in enumerate(found)}
         self.fresh = True

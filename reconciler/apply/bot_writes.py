@@ -55,7 +55,7 @@ async def update(state: State, own: RemoteBot, body: Fields) -> str:
     def shows() -> bool:
         return not _differences(state, own.id, body, whole)
 
-    doubt = await attempt(state, table.client.update(table.instance, own.id, body), shows)
+    doubt = await attempt(state, _put(state, own, body), shows)
     row, note = table.rows.get(own.id), despite(doubt)
     if doubt is not None:
         if row is None or not differ.equal(row.fields, after):
@@ -66,11 +66,20 @@ async def update(state: State, own: RemoteBot, body: Fields) -> str:
     return note
 
 
+async def _put(state: State, own: RemoteBot, body: Fields) -> None:
+    """Send an update, with what the server insists on although it stays as it is: keys among it."""
+    after = {**own.fields, **body}
+    insists = {name: own.fields[name] for name in state.kind.insists(after) if name in own.fields}
+    await state.bots.client.update(state.name, own.id, {**insists, **body}, state.kind)
+
+
 async def delete(state: State, own: RemoteBot) -> str:
     """Delete a bot. Returns a note. Raises NotAppliedError, or the call's error, if it still exists."""
     table, before = state.bots, state.bots.rows
     doubt = await attempt(
-        state, table.client.delete(table.instance, own.id), lambda: own.id not in table.rows
+        state,
+        table.client.delete(table.instance, own.id, state.kind),
+        lambda: own.id not in table.rows,
     )
     if own.id in table.rows:
         raise doubt or NotAppliedError(
@@ -86,8 +95,8 @@ async def delete(state: State, own: RemoteBot) -> str:
 async def restore_marker(state: State, row: RemoteBot, whole: Fields) -> str:
     """Write a description again that the server lost, and with it the marker. Returns a note."""
     after = {**whole, **row.fields, "description": whole["description"]}
-    body = differ.update_body(row.fields, after)
-    await attempt(state, state.bots.client.update(state.name, row.id, body), lambda: True)
+    body = differ.update_body(row.fields, after, state.kind)
+    await attempt(state, _put(state, row, body), lambda: True)
     return "the server lost its description, so it was written again"
 
 
@@ -106,7 +115,7 @@ async def _stamp(state: State, row: RemoteBot) -> None:
     body = differ.update_body(row.fields, {**row.fields, "description": text}, state.kind)
     state.bots.fresh = False
     with suppress(Refused, Unclear):  # only a sentence of the next plan depends on it
-        await state.bots.client.update(state.name, row.id, body)
+        await _put(state, row, body)
 
 
 # -- what the read after a call shows ---------------------------------------------------------

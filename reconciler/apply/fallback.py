@@ -23,7 +23,7 @@ async def point(state: State, step: Step) -> str:
     client, target = state.shared.client, str(step.body["fallbackId"])
     beside = {name: value for name, value in step.body.items() if name != "fallbackId"}
     for attempt in range(TRIES + 1):
-        now = await client.settings(state.name)
+        now = await client.settings(state.name, state.kind)
         if (now.fallback or "") == target:
             return ""
         refuse_unread(now, UNSEEN if attempt else "")
@@ -57,11 +57,13 @@ async def keep(state: State, fallback: str | None, now: RemoteSettings) -> None:
 async def _save(state: State, now: RemoteSettings, target: str, beside: Fields) -> None:
     client, row = state.shared.client, whole(state, now, beside)
     try:
-        await client.save_settings(state.name, {**row, "openaiCredsId": "", "fallbackId": target or None})
+        no_credential = {} if state.kind.credential is None else {state.kind.credential: ""}
+        body = {**row, **no_credential, "fallbackId": target or None}
+        await client.save_settings(state.name, body, state.kind)
     except Refused as error:
         if not target:
             raise NotAppliedError(Outcome.FAILED, explained(error, _NO_WAY_TO_NONE)) from None
-        await client.save_settings(state.name, {**row, "openaiIdFallback": target})
+        await client.save_settings(state.name, {**row, state.kind.fallback: target}, state.kind)
 
 
 def _refuse_changed(state: State, step: Step, now: RemoteSettings) -> None:

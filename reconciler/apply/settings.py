@@ -26,7 +26,7 @@ _WHY_REFUSED = (
 
 async def save(state: State, step: Step) -> str:
     """Save what the step says. Returns a note. Raises NotAppliedError, or the call's error."""
-    seen = await state.shared.client.settings(state.name)
+    seen = await state.shared.client.settings(state.name, state.kind)
     state.shared.stop.check()
     refuse_unread(seen)
     target, rotates = _target(step, seen), state.changes[step.bot].of is Of.CREDENTIAL
@@ -48,7 +48,7 @@ async def _save(state: State, seen: RemoteSettings, target: Fields) -> tuple[str
     for attempt in range(1, TRIES + 1):
         doubt: Unclear | None = None
         try:
-            await client.save_settings(state.name, body)
+            await client.save_settings(state.name, body, state.kind)
         except Refused as error:
             raise NotAppliedError(Outcome.FAILED, explained(error, _WHY_REFUSED)) from None
         except Unclear as error:
@@ -59,7 +59,7 @@ async def _save(state: State, seen: RemoteSettings, target: Fields) -> tuple[str
         now = await read_after(state, doubt)
         refuse_unread(now, UNSEEN)
         visible = {name: value for name, value in body.items() if name not in now.unseen}
-        wrong = verify.differences(target, visible, _fields(now, body), client.secrets)
+        wrong = verify.differences(target, visible, _fields(now, body), client.secrets, state.kind)
         if now.exists and not wrong:
             return despite(doubt), now
         if doubt is None:

@@ -24,7 +24,7 @@ def whole(state: State, seen: RemoteSettings, target: Fields) -> dict[str, Value
 
 async def read_after(state: State, error: Exception | None) -> RemoteSettings:
     """The settings after a call that saved them. error: why the call failed, if it did."""
-    return await state.shared.read_after(state.shared.client.settings(state.name), error)
+    return await state.shared.read_after(state.shared.client.settings(state.name, state.kind), error)
 
 
 def refuse_unread(row: RemoteSettings, prefix: str = "") -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.apply.bot_table import BotTable
 from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import DEFAULT, Kind, Value
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step
 from reconciler.domain.results import Outcome, Result
 from reconciler.evolution.client import Client
@@ -105,18 +106,22 @@ class Shared:
 
 @dataclass(slots=True)
 class State:
-    """How far one instance is.
+    """How far one instance is, with one kind of its bots.
 
-    bots: as last read. changes: those that write, by label. results: of the changes that have ended. made:
-    the ids of what was created, by label. expected: what each bot should look like before its next step, by
-    id: as planned, then as we wrote it. halfway: what a change leaves behind if it ends now, by label.
-    fallbacks: the labels of the changes that set the fallback. saved: the settings that this run saved.
+    Of the kinds of an instance each has a state; what is said by labels or by ids they share.
+
+    kinds: the states, by the kinds' paths. bots: those of the kind, as last read. changes: those that write,
+    by label. results: of the changes that have ended. made: the ids of what was created, by label. expected:
+    what each bot should look like before its next step, by id: as planned, then as we wrote it. halfway: what
+    a change leaves behind if it ends now, by label. fallbacks: the labels of the changes that set the
+    fallback. saved: the settings that this run saved.
     looked_again: whether the bots were read twice after a call because the first read did not show it.
     """
 
     shared: Shared
     instance: InstancePlan
-    kind: Kind = OPENAI
+    kind: Kind = DEFAULT
+    kinds: dict[str, State] = field(init=False, default_factory=dict, repr=False)
     bots: BotTable = field(init=False)
     changes: dict[str, Change] = field(init=False)
     results: dict[str, Result] = field(init=False, default_factory=dict)
@@ -128,11 +133,24 @@ class State:
     looked_again: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
-        self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, self.kind)
+        self._begin(self.kind)
         self.changes = {change.label: change for change in self.instance.changes if change.verb.writes}
         bots = [change.before for change in self.changes.values() if change.of is Of.BOT]
         self.expected = {bot.id: bot.fields for bot in bots if bot is not None}
         self.fallbacks = frozenset(step.bot for step in self.instance.steps if step.call is Call.FALLBACK)
+
+    def _begin(self, kind: Kind) -> None:
+        self.kind = kind
+        self.kinds[kind.path] = self
+        self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, kind)
+
+    def of(self, kind: Kind) -> State:
+        """The state of a kind of bot of this instance."""
+        if kind.path not in self.kinds:
+            other = copy(self)
+            other.saved, other.looked_again = {}, False
+            other._begin(kind)
+        return self.kinds[kind.path]
 
     @property
     def name(self) -> str:

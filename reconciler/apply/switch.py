@@ -16,8 +16,9 @@ from reconciler.apply.state import Stop
 from reconciler.domain import markers
 from reconciler.domain.desired import Desired, DesiredInstance, SecretRef
 from reconciler.domain.errors import InstanceError, Position, ReconcilerError, ServerError
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, RemoteBot
-from reconciler.domain.plan import Plan
+from reconciler.domain.plan import Plan, bot_label
 from reconciler.domain.reports import Switched, SwitchReport
 from reconciler.domain.results import Outcome, Result
 from reconciler.domain.text import quoted
@@ -44,7 +45,13 @@ class Chosen:
     def dry(self) -> SwitchReport:
         """What a run would do."""
         bots = [
-            Switched(one.instance, one.label, one.bot.fields.get("enabled") is True, note=one.why)
+            Switched(
+                one.instance,
+                one.label,
+                one.bot.fields.get("enabled") is True,
+                note=one.why,
+                kind=one.bot.kind,
+            )
             for one in self.bots
         ]
         return SwitchReport(self.switch.on, tuple(bots), self.problems, dry=True)
@@ -56,7 +63,7 @@ async def choose(client: Client, addresses: Sequence[Address], switch: Switch) -
     if not names:
         return Chosen(switch, (), Plan(client.url, switch.owner, ()), tuple(problems))
     wanted = Desired(tuple(DesiredInstance(name, (), _NOWHERE) for name in names))
-    observed = await fetch(client, wanted, lambda instance, bots: False)
+    observed = await fetch(client, wanted, lambda instance, bots, kind: False)
     chosen = _chosen(client, observed, addresses, switch)
     if found := await misplaced(client, chosen.plan):
         chosen = _chosen(client, observed.without(found), addresses, switch)
@@ -108,9 +115,8 @@ async def run(
     results = await applier.apply(client, chosen.plan, _no_key, stop=stop, on_bug=on_bug)
     ended = {(one.change.instance, one.change.label): one for one in results.results}
     seen = await _seen(client, results.results)
-    bots = {
-        one.bot.id: _switched(chosen, one, ended.get((one.instance, one.label)), seen) for one in chosen.bots
-    }
+    labels = {one.bot.id: (one.instance, bot_label(one.label, one.bot.kind)) for one in chosen.bots}
+    bots = {one.bot.id: _switched(chosen, one, ended.get(labels[one.bot.id]), seen) for one in chosen.bots}
     report = SwitchReport(chosen.switch.on, tuple(bots.values()), chosen.problems)
     if not chosen.switch.on:
         report = await _what_goes_on(client, bots, report, stop, close_sessions=close_sessions)
@@ -119,29 +125,31 @@ async def run(
 
 def _switched(chosen: Chosen, one: Choice, result: Result | None, seen: Mapping[str, RemoteBot]) -> Switched:
     """How a bot ended. seen: the bots whose calls were not applied as they are now, by id."""
+    blank = Switched(one.instance, one.label, None, kind=one.bot.kind)
     if result is None:
-        return Switched(one.instance, one.label, one.bot.fields.get("enabled") is True, note=one.why)
+        return replace(blank, on=one.bot.fields.get("enabled") is True, note=one.why)
     if result.outcome is Outcome.APPLIED:
         note = result.detail
         if not one.ours and not chosen.switch.on:
             note = "; ".join(filter(None, [note, "it has no marker of ours, so no mark was left"]))
-        return Switched(one.instance, one.label, chosen.switch.on, result.outcome, note)
+        return replace(blank, on=chosen.switch.on, outcome=result.outcome, note=note)
     if (now := seen.get(one.bot.id)) is None:
-        return Switched(one.instance, one.label, None, result.outcome, result.detail)
+        return replace(blank, outcome=result.outcome, note=result.detail)
     on, note = now.fields.get("enabled") is True, result.detail
     text = str(now.fields.get("description", ""))
     if not (on or chosen.switch.on) and one.ours and not markers.switched_off(text, chosen.switch.owner):
         note += "; it is off, but without its mark an apply may switch it on again"
-    return Switched(one.instance, one.label, on, result.outcome, note)
+    return replace(blank, on=on, outcome=result.outcome, note=note)
 
 
 async def _seen(client: Client, results: Iterable[Result]) -> dict[str, RemoteBot]:
     """The bots of the instances where a call was not applied, by id, where they can be read."""
-    wanted = {one.change.instance for one in results if one.outcome in {Outcome.FAILED, Outcome.STALE}}
+    unsure = (one.change for one in results if one.outcome in {Outcome.FAILED, Outcome.STALE})
+    wanted = {(change.instance, change.kind.path) for change in unsure}
     found: dict[str, RemoteBot] = {}
-    for instance in sorted(wanted):
+    for instance, path in sorted(wanted):
         try:
-            bots = await client.find(instance)
+            bots = await client.find(instance, KINDS[path])
         except ServerError:
             break
         except InstanceError:
@@ -174,14 +182,14 @@ async def _what_goes_on(
             why = f"the run ended early: {stop.reason}"
             found.update({id: replace(found[id], unread=why) for id in instances[instance]})
             return
-        fallback = await _fallback(client, instance)
         for id in instances[instance]:
-            one = replace(found[id], fallback=fallback == id)
+            kind = found[id].kind
+            one = replace(found[id], fallback=await _fallback(client, instance, kind) == id)
             try:
-                contacts = await client.open_sessions(instance, id)
+                contacts = await client.open_sessions(instance, id, kind)
                 if close_sessions and contacts:
-                    await _end(client, instance, contacts, stop)
-                    before, contacts = contacts, await client.open_sessions(instance, id)
+                    await _end(client, instance, kind, contacts, stop)
+                    before, contacts = contacts, await client.open_sessions(instance, id, kind)
                     closed += len({*before} - {*contacts})
                 found[id] = replace(one, sessions=len(contacts))
             except (InstanceError, ServerError) as error:
@@ -192,18 +200,18 @@ async def _what_goes_on(
     return replace(report, bots=tuple(found.values()), closed=closed, left=left)
 
 
-async def _end(client: Client, instance: str, contacts: Iterable[str], stop: Stop) -> None:
+async def _end(client: Client, instance: str, kind: Kind, contacts: Iterable[str], stop: Stop) -> None:
     """End the sessions of these contacts. The read after it shows what is left."""
     for contact in contacts:
         if stop.asked:
             break
         with suppress(InstanceError):
-            await client.end_sessions(instance, contact)
+            await client.end_sessions(instance, contact, kind)
 
 
-async def _fallback(client: Client, instance: str) -> str | None:
-    """The id of the bot that the settings name as their fallback; None where that cannot be read."""
+async def _fallback(client: Client, instance: str, kind: Kind) -> str | None:
+    """The id of the bot that the settings of a kind have as the fallback; None where that is not known."""
     try:
-        return (await client.settings(instance)).fallback
+        return (await client.settings(instance, kind)).fallback
     except (InstanceError, ServerError):
         return None

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping
 
 from reconciler.domain import markers
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import RemoteBot
 from reconciler.evolution.masking import Secrets
 from reconciler.plan import differ
@@ -28,11 +28,11 @@ _ROOM = 60
 """Characters of a value that are shown."""
 _AROUND = 15
 """Characters of a long text that are shown before the first one that differs."""
-_UNSHOWN = frozenset({"functionUrl"})
+_UNSHOWN = frozenset(field.name for kind in KINDS.values() for field in kind.fields.values() if field.hides)
 """Fields whose values may hold a secret."""
 
 
-def differences(sent: Fields, whole: Whole, there: Whole, secrets: Secrets, kind: Kind = OPENAI) -> list[str]:
+def differences(sent: Fields, whole: Whole, there: Whole, secrets: Secrets, kind: Kind) -> list[str]:
     """The fields that are not as they should be, a sentence each.
 
     sent: what the call wrote. whole: what should be there after it, of the fields that are compared.
@@ -100,7 +100,7 @@ def side_effects(
                 c.name
                 if c.name in _UNSHOWN
                 else f"{c.name} from {' to '.join(_shown(c.before, c.after, secrets))}"
-                for c in differ.changes(was.fields, now.fields)
+                for c in differ.changes(was.fields, now.fields, was.kind)
             ]
             found[id] = f"bot {id} changed: {', '.join(words)}"
     names = {name: id for id, bot in before.items() if (name := _name(bot, owner))}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.domain.errors import Position
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import OPENAI, Kind, Value
 from reconciler.domain.origins import Origin, Trace
 
 Fields = Mapping[str, Value]
@@ -23,7 +23,7 @@ class DesiredBot:
     previously: names that this bot had before, for a rename.
     on_drift: what is done when the bot on the server differs.
     creds_owner: the instance that owns the credential, None for the bot's own instance.
-    ignored: ids of lint rules that do not apply to this bot.
+    ignored: ids of lint rules that do not apply to this bot. kind: whose fields it has.
     origins: where each declared key comes from, by the manifest's name of it.
     traces: the same in short, by the API's name of a field, for those that another file than `at` or a
     folder's file declares, or that have variables.
@@ -37,6 +37,7 @@ class DesiredBot:
     on_drift: Literal["update", "replace"] = "update"
     creds_owner: str | None = None
     ignored: frozenset[str] = frozenset()
+    kind: Kind = OPENAI
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 
@@ -57,8 +58,29 @@ class SecretRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordRef(SecretRef):
+    """Where a password is found, which may have any characters."""
+
+
+@dataclass(frozen=True, slots=True)
 class UrlRef(SecretRef):
     """Where a URL is found that has a secret in it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UrlTemplate(UrlRef):
+    """A URL with parts that are found in variables of the environment.
+
+    name: the URL, with `${env:NAME}` for such a part. shown: the same, without what else may be secret in it.
+    """
+
+    shown: str = ""
+
+    def __repr__(self) -> str:
+        return f"UrlTemplate({self.shown!r})"
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +118,8 @@ class DesiredSettings:
 class DesiredInstance:
     """The bots that one instance should have, in the order of the manifest; its credentials and settings.
 
-    settings: None when nothing is declared of them. ignored: ids of lint rules that do not apply to it.
+    settings: by the kind of the bots whose settings they are, those of which something is declared.
+    ignored: ids of lint rules that do not apply to it.
     files: the paths of all files that this was read from, the manifest first.
     vars: the value of each ${name} in its texts; None where there are no variables.
     """
@@ -105,24 +128,41 @@ class DesiredInstance:
     bots: tuple[DesiredBot, ...]
     at: Position
     credentials: tuple[DesiredCredential, ...] = ()
-    settings: DesiredSettings | None = None
+    settings: Mapping[str, DesiredSettings] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()
     files: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] | None = field(default=None, compare=False)
+
+    def settings_of(self, kind: Kind) -> DesiredSettings | None:
+        """The settings of a kind, None when nothing is declared of them."""
+        return self.settings.get(kind.path)
+
+    def has(self, kind: Kind) -> bool:
+        """Whether anything of a kind is declared."""
+        return kind.path in self.settings or any(bot.kind is kind for bot in self.bots)
+
+    def of_kind(self, kind: Kind) -> DesiredInstance:
+        """What the instance declares of one kind of bot."""
+        return replace(
+            self,
+            bots=tuple(bot for bot in self.bots if bot.kind is kind),
+            credentials=self.credentials if kind.credential else (),
+            settings={path: one for path, one in self.settings.items() if path == kind.path},
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Former:
     """What an instance's manifest declared before and does not declare any more.
 
-    bots: the fields of bots that are still declared, by the bot's name. settings: the fields of settings that
-    are still declared, and `fallbackId`. block: whether the settings are not declared any more at all.
-    credentials: their names.
+    bots: the fields of bots that are still declared, by the bot's name. settings: by kind the fields of
+    settings that are still declared, and `fallbackId`. blocks: the kinds whose settings are not declared any
+    more at all. credentials: their names.
     """
 
     bots: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    settings: frozenset[str] = frozenset()
-    block: bool = False
+    settings: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    blocks: frozenset[str] = frozenset()
     credentials: frozenset[str] = frozenset()
 
 
@@ -150,5 +190,5 @@ def essence(instance: DesiredInstance) -> DesiredInstance:
         at=_NOWHERE,
         bots=tuple(replace(bot, at=_NOWHERE) for bot in bots),
         credentials=tuple(replace(one, at=_NOWHERE) for one in instance.credentials),
-        settings=instance.settings and replace(instance.settings, at=_NOWHERE),
+        settings={path: replace(one, at=_NOWHERE) for path, one in instance.settings.items()},
     )

@@ -116,7 +116,8 @@ def _general(change: Change) -> tuple[Key, Change]:
     fields = tuple(_field(field, change) for field in change.fields)
     bot = _named(change.bot, change.instance, sentence=False) if change.of is Of.CREDENTIAL else change.bot
     reason = _named(_without_ids(change.reason, change.ids), change.instance)
-    key = (change.of, bot, change.verb, reason, change.cause, bool(change.other), tuple(map(_key, fields)))
+    what = (change.of, change.kind.path, bot, change.verb)
+    key = (*what, reason, change.cause, bool(change.other), tuple(map(_key, fields)))
     return key, replace(change, bot=bot, reason=reason, fields=fields)
 
 

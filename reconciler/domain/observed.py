@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain.desired import Fields
+from reconciler.domain.kinds import OPENAI, Kind
 
 Unread = tuple[tuple[str, str], ...]
 """What of a row is not understood: the field, and why: ("expire", "is not of type int")."""
@@ -22,7 +23,8 @@ class RemoteBot:
 
     id: "" where the server's cannot be used. fields: every field of the kind's table that is not null.
     description is the raw text, marker included. created: the server's createdAt, which orders duplicates; it
-    is not compared. instance_id: the server's id of its instance, "" where the row does not say it.
+    is not compared. instance_id: the server's id of its instance, "" where the row does not say it. kind:
+    whose fields it has.
     unread: what of its row is not understood, and why; such a bot is never written. unseen: fields that the
     server does not show.
     """
@@ -33,6 +35,7 @@ class RemoteBot:
     instance_id: str = field(default="", compare=False)
     unread: Unread = ()
     unseen: frozenset[str] = field(default=frozenset(), compare=False)
+    kind: Kind = OPENAI
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +74,10 @@ class RemoteCredential:
 
 @dataclass(frozen=True, slots=True)
 class ObservedInstance:
-    """One instance of the server. credentials (by name), settings: None where the server was not asked.
+    """One instance of the server. credentials: by name, None where the server was not asked.
 
+    bots: of all kinds that were read. settings: by kind, those that were read. off: why bots of a kind were
+    not read, a sentence, by kind: the server has none, or has them switched off.
     shared_creds: the credentials of the instances that share one with this one, by instance and name.
     unreadable_creds: why those of such an instance cannot be read, a sentence, by instance.
     clashes: why the server would refuse to create a declared credential, a sentence, by name.
@@ -84,20 +89,38 @@ class ObservedInstance:
     name: str
     bots: tuple[RemoteBot, ...] = ()
     credentials: Mapping[str, RemoteCredential] | None = None
-    settings: RemoteSettings | None = None
+    settings: Mapping[str, RemoteSettings] = field(default_factory=dict)
     shared_creds: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
     unreadable_creds: Mapping[str, str] = field(default_factory=dict)
     clashes: Mapping[str, str] = field(default_factory=dict)
     unverified: Mapping[str, str] = field(default_factory=dict)
     unread: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
+    off: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """The server's id of the instance; "" where it has no row that says it."""
-        settings = () if self.settings is None else (self.settings,)
-        rows = (*self.bots, *settings, *(self.credentials or {}).values())
-        return next((row.instance_id for row in rows if row.instance_id), "")
+        ids = (
+            *(bot.instance_id for bot in self.bots),
+            *(row.instance_id for row in self.settings.values()),
+            *(one.instance_id for one in (self.credentials or {}).values()),
+        )
+        return next((id for id in ids if id), "")
+
+    def settings_of(self, kind: Kind) -> RemoteSettings | None:
+        """The settings of a kind, None where they were not read."""
+        return self.settings.get(kind.path)
+
+    def of_kind(self, kind: Kind) -> ObservedInstance:
+        """What the instance has of one kind of bot."""
+        return replace(
+            self,
+            bots=tuple(bot for bot in self.bots if bot.kind is kind),
+            credentials=self.credentials if kind.credential else None,
+            unread=self.unread if kind.credential else (),
+            settings={path: one for path, one in self.settings.items() if path == kind.path},
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,9 @@ class Origin(Protocol):
     """Where the value of a key comes from. key, value: their YAML nodes in source, opaque here.
 
     layer: the part of a file that declares it. "bot": the bot's own mapping, which a merge key or an alias
-    may bring in from elsewhere in the file. "defaults", "settings": those of the manifest. "folder bot",
-    "folder defaults", "folder settings": those of a folder's file.
+    may bring in from elsewhere in the file. "defaults", "settings": those of the manifest;
+    "kinds.dify.defaults", "kinds.dify.settings": those of one kind. With "folder " before it, those of a
+    folder's file.
     variables: the names of each ${name} in it, and where they are declared (None: it is built in).
     """
 

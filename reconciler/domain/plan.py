@@ -12,7 +12,7 @@ from typing import Literal
 
 from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import Position
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import DEFAULT, OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot
 
 Cause = Literal["drift", "pending", "both", ""]
@@ -105,6 +105,7 @@ class Change:
     reason: a sentence. fields: the differences, in the order of the kind's table; of a create its whole body.
     before: the bot as the plan saw it. at: where the manifest declares it. cause: who moved since the last
     apply, the bot on the server (drift), its manifest (pending) or both; "" where that cannot be known.
+    kind: of the bot, or of the bots whose settings they are; before may have another, which it replaces.
     other: of a move the instance that the bot leaves, of the delete that belongs to it the one to which it
     moves; else "".
     unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
@@ -125,6 +126,7 @@ class Change:
     cause: Cause = ""
     of: Of = Of.BOT
     other: str = ""
+    kind: Kind = OPENAI
     unkept: tuple[str, ...] = field(default=(), compare=False)
     origins: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -143,23 +145,50 @@ class Change:
             if self.of is Of.BOT
             else [],
         )
-        return _digest(self.instance, self.of, self.bot, self.verb, self.ids, fields, before, self.other)
+        parts = (self.instance, self.of, self.bot, self.verb, self.ids, fields, before, self.other)
+        return _digest(*parts, *_other_kind(self.kind))
+
+    @property
+    def changes_kind(self) -> bool:
+        """Whether a bot of another kind is replaced."""
+        return self.of is Of.BOT and self.before is not None and self.before.kind is not self.kind
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether its fields are a whole bot, credential or row: one that is created or deleted."""
+        return self.verb.creates or self.verb is Verb.DELETE or self.changes_kind
+
+    @property
+    def name(self) -> str:
+        """The bot's name, else its id."""
+        return self.bot or (self.ids[0] if self.ids else "?")
 
     @property
     def label(self) -> str:
         """What the change is called where space is short: the bot's name, else its id.
 
-        No bot can be named as credentials and settings are labelled here: no bot's name has a space.
+        No bot can be named as credentials and settings are labelled here: no bot's name has a space. While a
+        bot changes its kind there are two of one name.
         """
         if self.of is Of.CREDENTIAL:
             return f"credential {self.bot}"
         if self.of is Of.SETTINGS:
-            return "the settings"
-        return self.bot or (self.ids[0] if self.ids else "?")
+            return settings_label(self.kind)
+        return bot_label(self.name, self.kind)
+
+
+def bot_label(name: str, kind: Kind) -> str:
+    """What a bot's change is called, by the bot's name."""
+    return name if kind is DEFAULT else f"{name} ({kind.label})"
+
+
+def settings_label(kind: Kind) -> str:
+    """What a change of the settings of a kind is called."""
+    return "the settings" if kind is DEFAULT else f"the {kind.label} settings"
 
 
 class Call(StrEnum):
-    """The kinds of writing calls."""
+    """What writing calls do."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -208,7 +237,7 @@ class Step:
     row, which is completed with what is there then. Of a fallback `fallbackId`, "" for none. Both also have
     what is declared of the settings and the server does not show. Ids that are not known yet are
     NEW_CREDENTIAL or NEW_BOT with a name.
-    merge: ignoreJids are added to those that are there then.
+    merge: ignoreJids are added to those that are there then. kind: of the bots whose route it takes.
     """
 
     call: Call
@@ -218,6 +247,7 @@ class Step:
     why: str = ""
     secret: SecretRef | None = None
     merge: bool = False
+    kind: Kind = OPENAI
 
 
 Standing = Literal["missing", "present", "different", "not compared"]
@@ -310,7 +340,10 @@ class Plan:
                 [i.name, i.id, i.problem, i.in_sync],
                 [(c.digest, c.reason, c.cause) for c in i.changes],
                 [
-                    (s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge)
+                    (
+                        *(s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge),
+                        *_other_kind(s.kind),
+                    )
                     for s in i.steps
                 ],
             )
@@ -325,6 +358,11 @@ class Plan:
             for change in self.changes()
             if change.of is of and not (change.verb is Verb.DELETE and change.other)
         )
+
+
+def _other_kind(kind: Kind) -> tuple[str, ...]:
+    """What a kind adds to a digest: nothing where it is the one that is meant when none is named."""
+    return () if kind is DEFAULT else (kind.path,)
 
 
 def _digest(*parts: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.results import Outcome
 
 
@@ -35,7 +36,7 @@ class ImportReport:
 
     directory: of the manifests. skipped: instances without a new manifest. left_out: what the new ones lack.
     empty: how many instances have nothing that a manifest could say. failed: whether one could not be read
-    or written.
+    or written. off: why bots of some kinds were not read, a sentence each.
     """
 
     directory: Path
@@ -44,15 +45,12 @@ class ImportReport:
     left_out: tuple[LeftOut, ...]
     empty: int
     failed: bool
-
-
-SETTINGS = "the settings"
-"""What an instance's settings are called in the place of a bot's name; no bot's name has a space."""
+    off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence about a bot, SETTINGS, or "" for an instance as a whole."""
+    """A sentence about a bot, by its name, or settings, by their label, or "" for a whole instance."""
 
     instance: str
     about: str
@@ -61,7 +59,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A bot, or drift.SETTINGS, of which the manifest says something else now. keys: what, in its words."""
+    """A bot, or settings, of which the manifest says something else now. keys: what, in its words."""
 
     instance: str
     about: str
@@ -96,6 +94,7 @@ class Switched:
     sessions: int | None = None
     unread: str = ""
     fallback: bool = False
+    kind: Kind = OPENAI
 
 
 @dataclass(frozen=True, slots=True)

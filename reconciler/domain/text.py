@@ -34,6 +34,12 @@ def near(text: str, names: Iterable[str]) -> str:
     return f" (did you mean {quoted(folded[close[0]])}?)" if close else ""
 
 
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """The words in a sentence: `a, b and c`."""
+    *rest, end = words
+    return f"{', '.join(rest)} {last} {end}" if rest else end
+
+
 def is_id(value: object) -> TypeGuard[str]:
     """Whether it is an id that can be used."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None

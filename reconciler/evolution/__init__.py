@@ -4,4 +4,15 @@ The only package that imports httpx or aiohttp. Each answer is checked before it
 masked in it. Knows no manifest and no plan's making.
 """
 
-__all__ = ["address", "answers", "belonging", "client", "concurrent", "confirming", "fetch", "masking"]
+__all__ = [
+    "address",
+    "answers",
+    "belonging",
+    "client",
+    "concurrent",
+    "confirming",
+    "covering",
+    "fetch",
+    "masking",
+    "observing",
+]

@@ -51,7 +51,7 @@ def bot(data: object, kind: Kind = DEFAULT) -> RemoteBot:
 
 def _bot(data: object, table: _Table) -> RemoteBot:
     if not isinstance(data, dict):
-        return RemoteBot("", {}, unread=(("it", "is not an object"),))
+        return RemoteBot("", {}, unread=(("it", "is not an object"),), kind=table.kind)
     fields, unread = _fields(data, table.bot)
     ident, created = data.get("id"), data.get("createdAt")
     if not is_id(ident):
@@ -66,9 +66,8 @@ def _bot(data: object, table: _Table) -> RemoteBot:
             (name, _NULL) for name in table.shown if name not in fields and name in table.required - known
         )
     created = created if isinstance(created, str) else ""
-    return RemoteBot(
-        ident, hidden.fields(table.kind.fields, fields), created, _instance_id(data), unread, unseen
-    )
+    shown = hidden.fields(table.kind.fields, fields)
+    return RemoteBot(ident, shown, created, _instance_id(data), unread, unseen, table.kind)
 
 
 @dataclass(frozen=True, slots=True)

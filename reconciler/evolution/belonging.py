@@ -119,8 +119,10 @@ def with_confirmed_users(observed: Mapping[str, ObservedInstance]) -> dict[str, 
     doubtful = False
     for one in observed.values():
         for bot in one.bots:
-            users.setdefault(bot.fields.get("openaiCredsId"), set()).add(bot.id)
-            doubtful = doubtful or "openaiCredsId" in dict(bot.unread) or "it" in dict(bot.unread)
+            if bot.kind.credential is None:
+                continue
+            users.setdefault(bot.fields.get(bot.kind.credential), set()).add(bot.id)
+            doubtful = doubtful or bot.kind.credential in dict(bot.unread) or "it" in dict(bot.unread)
 
     def confirmed(there: Mapping[str, RemoteCredential]) -> dict[str, RemoteCredential]:
         return {

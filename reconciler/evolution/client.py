@@ -174,16 +174,17 @@ class Client:
         )
         await self._calls.make(request, lambda data: answers.deleted(data, kind.deleted, id))
 
-    async def open_sessions(self, instance: str, id: str) -> tuple[str, ...]:
+    async def open_sessions(self, instance: str, id: str, kind: Kind = DEFAULT) -> tuple[str, ...]:
         """The contacts (JIDs) with an open session of a bot. They are personal data: for no output."""
-        request = route("GET", "fetchSessions", instance, f"read the sessions of the bot {id}", id=id)
+        task = f"read the sessions of the {named(kind, 'bot')} {id}"
+        request = route("GET", "fetchSessions", instance, task, id=id, kind=kind)
         read = self.belonging.checked(instance, lambda data: answers.open_sessions(data, id))
         return await self._calls.make(request, read)
 
-    async def end_sessions(self, instance: str, contact: str) -> None:
+    async def end_sessions(self, instance: str, contact: str, kind: Kind = DEFAULT) -> None:
         """Delete a contact's sessions: with every bot, on every instance, as the server has no other way."""
         body = {"remoteJid": contact, "status": "delete"}
-        request = route("POST", "changeStatus", instance, "end a session", body=body)
+        request = route("POST", "changeStatus", instance, "end a session", body=body, kind=kind)
         await self._calls.make(request, lambda data: None)
 
     # -- settings -----------------------------------------------------------------------------

@@ -80,6 +80,7 @@ async def fetch(
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
+    problems.raise_if_off(observer.off, desired.instances)
     observed = with_confirmed_users({name: one.instance for name, one in found.items()})
 
     owned = {name: one.credentials for name, one in observed.items() if one.credentials is not None}

@@ -6,18 +6,27 @@ Reads only, one call after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import DesiredInstance
-from reconciler.domain.errors import InstanceError
-from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, not_understood
+from reconciler.domain.errors import Absent, Disabled, InstanceError
+from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.observed import (
+    ObservedInstance,
+    RemoteBot,
+    RemoteCredential,
+    RemoteSettings,
+    not_understood,
+)
 from reconciler.evolution.belonging import check_whole, hidden
 from reconciler.evolution.client import Client
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, compare
 
-NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...]], bool]
-"""Whether an instance with these bots on the server needs a create, which copies from its settings."""
+NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...], Kind], bool]
+"""Whether an instance with these bots of a kind on the server needs a create, which copies from its settings.
+
+The instance is given with what it declares of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +37,58 @@ class Seen:
     unreadable: Mapping[str, InstanceError]
 
 
+async def find_all(client: Client, instance: str, off: dict[str, str]) -> tuple[RemoteBot, ...]:
+    """The bots of every kind that the server has and has switched on.
+
+    off: why bots of a kind are not read, by kind; what one answer says of a kind holds for the whole server,
+    and is added. Raises what the client does.
+    """
+    found: list[RemoteBot] = []
+    for kind in KINDS.values():
+        if kind.path in off:
+            continue
+        try:
+            found += await client.find(instance, kind)
+        except (Disabled, Absent) as error:
+            off[kind.path] = str(error)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Reads instances for one fetch. needs_credentials: the instances of which they are read in any case."""
+    """Reads instances for one fetch.
+
+    needs_credentials: the instances of which they are read in any case. off: as of find_all.
+    """
 
     client: Client
     stored: StoredCredentials
     declared: Declared
     needs_settings: NeedsSettings
     needs_credentials: Container[str] = ()
+    off: dict[str, str] = field(default_factory=dict)
 
     async def observe(self, instance: DesiredInstance) -> Seen:
         """Read an instance. Raises what the client does."""
         client, name = self.client, instance.name
-        bots = await client.find(name)
+        bots = await find_all(client, name, self.off)
         named = _names_own(instance) or name in self.needs_credentials
         stored = await self.stored.read(name) if named else None
         bots = await self._all_bots(name, bots)
         shared, unreadable = await self._shared(instance)
-        settings = None
         compared = {} if stored is None else compare(name, stored, self.declared)
         rotating = any(
             credential_versions.need_rotation(self.declared.of(owner), there)
             for owner, there in ((name, compared), *shared.items())
         )
-        if rotating or instance.settings is not None or self.needs_settings(instance, bots):
-            settings = await client.settings(name)
-            if not settings.exists and stored is None:
+        settings: dict[str, RemoteSettings] = {}
+        for kind in KINDS.values():
+            if kind.path in self.off:
+                continue
+            if not (rotating and kind.credential) and not self._reads_settings(instance, bots, kind):
+                continue
+            row = settings[kind.path] = await client.settings(name, kind)
+            if kind.credential and not row.exists and stored is None:
                 # Creating settings takes a credential of the instance's own.
                 stored = await self.stored.read(name)
                 compared = compare(name, stored, self.declared)
@@ -69,9 +103,18 @@ class Observer:
                     (client.secrets.clean(what), not_understood(why))
                     for what, why in (() if stored is None else stored.unread)
                 ),
+                off=self.off,
             ),
             unreadable,
         )
+
+    def _reads_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
+        if kind.path in instance.settings:
+            return True
+        if not instance.has(kind):
+            return False
+        own = tuple(bot for bot in bots if bot.kind is kind)
+        return self.needs_settings(instance.of_kind(kind), own, kind)
 
     async def _all_bots(self, name: str, bots: tuple[RemoteBot, ...]) -> tuple[RemoteBot, ...]:
         """The bots, read again where the instance's credentials show more. Raises InstanceError."""
@@ -79,7 +122,8 @@ class Observer:
         users = frozenset[str]() if stored is None else stored.own_users
         if not hidden(bots, users):
             return bots
-        bots = await self.client.find(name)  # a bot may have been created between the two reads
+        # A bot may have been created between the two reads.
+        bots = await find_all(self.client, name, self.off)
         check_whole(self.client.secrets.shown(name), bots, users)
         return bots
 
@@ -99,6 +143,6 @@ class Observer:
 
 def _names_own(instance: DesiredInstance) -> bool:
     """Whether a credential of the instance's own is declared or named."""
-    if instance.credentials or (instance.settings is not None and instance.settings.creds is not None):
+    if instance.credentials or any(one.creds is not None for one in instance.settings.values()):
         return True
     return any(bot.creds is not None and bot.creds_owner is None for bot in instance.bots)

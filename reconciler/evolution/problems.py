@@ -6,8 +6,8 @@ import difflib
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
+from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.errors import (
-    Disabled,
     Foreign,
     InstanceError,
     Missing,
@@ -15,6 +15,7 @@ from reconciler.domain.errors import (
     ServerError,
     Unauthorized,
 )
+from reconciler.domain.kinds import DEFAULT
 from reconciler.evolution.client import Client
 from reconciler.evolution.masking import Secrets
 
@@ -32,12 +33,17 @@ def raise_if_common(client: Client, problems: Collection[InstanceError]) -> None
             f"The server at {client.url} refuses the key (status 401). Check EVOLUTION_API_KEY: the server's "
             "global key opens every instance, an instance's own token that instance only."
         )
-    for problem in problems:
-        if isinstance(problem, Disabled):
-            raise ServerError(str(problem))
     foreign = [problem.everywhere for problem in problems if isinstance(problem, Foreign)]
     if foreign and len(foreign) == len(problems):
         raise ServerError(foreign[0])
+
+
+def raise_if_off(off: Mapping[str, str], instances: Collection[DesiredInstance]) -> None:
+    """Raise ServerError when the server has none of the kinds of bot that are declared. off: why, by kind."""
+    declared = {bot.kind.path for one in instances for bot in one.bots}
+    declared |= {path for one in instances for path in one.settings}
+    if (missing := declared or {DEFAULT.path}) <= off.keys():
+        raise ServerError(" ".join(off[path] for path in sorted(missing)))
 
 
 async def sentences(client: Client, problems: Mapping[str, InstanceError]) -> dict[str, str]:

@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, Problem
-from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import Observed
-from reconciler.domain.plan import Change, InstancePlan, Of, Verb
+from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
+from reconciler.importer import layout
 from reconciler.importer.draft import Draft, called, tree
-from reconciler.importer.page import Page, file_names, lift, page
+from reconciler.importer.layout import CREDENTIAL
+from reconciler.importer.page import Page, Place, file_names, lift, page
 from reconciler.manifests.load import folder, load
 from reconciler.manifests.variables import literal
 from reconciler.plan.options import Options
@@ -26,16 +29,6 @@ from reconciler.yaml.emit import Tagged
 
 Files = dict[str, str]
 """Texts of files by their paths, relative to the manifests' directory."""
-
-_NEEDED = frozenset(
-    {"botType", "triggerType", "openaiCredsId"}
-    | {name for names in OPENAI.keys.values() for name in names}
-    | {name for names in OPENAI.trigger_parts.values() for name in names}
-)
-"""Fields that a bot cannot be declared without."""
-
-_SETTINGS = {"openaiCredsId": "openaiCreds", "fallbackId": "fallback"}
-"""Fields of the settings that a manifest names differently than a change."""
 
 _AT_LEAST = re.compile(r": write at least (\d+)$")
 
@@ -53,7 +46,7 @@ class Check:
     ) -> None:
         above = folder(directory)
         self._variables = above is not None and above.vars is not None
-        self._inherited = tuple(above.bots or ()) if above is not None else ()
+        self._inherited = dict(above.kinds or {}) if above is not None else {}
         self.drafts = dict(drafts)
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
@@ -95,10 +88,13 @@ class Check:
         for instance, made in self.drafts.items():
             included = names.get(instance, {})
             made.others = [name for name in self._inherited if name not in made.bots]
+            for name, kind in self._inherited.items():
+                if name in made.bots and made.bots[name].kind is not kind:
+                    made.bots[name].declared["kind"] = made.bots[name].kind.path
             written = page(made, included, variables=self._variables)
             path = f"{made.stem}.yaml"
             self._pages[str(self._directory / path)] = (instance, written)
-            said = literal if self._variables else str
+            said = partial(literal, variables=self._variables)
             texts = {included[text]: f"{said(text)}\n" for text in included}
             self.files[instance] = self._beside | texts | {path: written.text}
             wanted |= self.files[instance]
@@ -120,24 +116,26 @@ class Check:
             if problem.at.file not in self._pages:
                 continue
             instance, written = self._pages[problem.at.file]
-            section, name, key = written.places[problem.at.line]
+            place = written.places[problem.at.line]
             self._faults[instance] = self._what(problem)
-            if instance in self.drafts and (instance, section, name, key) not in done:
-                done.add((instance, section, name, key))
-                self._correct_error(self.drafts[instance], section, name, key, self._what(problem))
+            if instance in self.drafts and (instance, place) not in done:
+                done.add((instance, place))
+                self._correct_error(self.drafts[instance], place, self._what(problem))
 
-    def _correct_error(self, made: Draft, section: str, name: str, key: str, why: str) -> None:
-        match section:
+    def _correct_error(self, made: Draft, place: Place, why: str) -> None:
+        name = place.name
+        match place.section:
             case "bots" if name and name not in made.others:
-                _without(made, name, key, why)
+                _without(made, name, place.key, why)
             case "defaults":
-                defaults, _ = lift(made.bots.values())
+                defaults = lift(made.bots.values()).of(place.kind)
                 for bot, entry in list(made.bots.items()):
-                    if name in defaults and entry.declared.get(name) == defaults[name]:
+                    its = place.kind in ("", entry.kind.path)
+                    if its and name in defaults and entry.declared.get(name) == defaults[name]:
                         _without(made, bot, name, why)
             case "settings":
-                made.settings.pop(name, None)
-                made.leave_out(f"{name} of the settings", why)
+                made.settings[place.kind].pop(name, None)
+                made.leave_out(f"{name} of {settings_label(KINDS[place.kind])}", why)
             case "credentials" if name:
                 made.credentials.pop(name, None)
                 made.leave_out(f"the credential {name}", why)
@@ -164,22 +162,22 @@ class Check:
             made = self.drafts[instance.name]
             if instance.problem is not None:
                 self._faults[instance.name] = instance.problem
-            names = {bot.name for bot in declared.bots}
+            names = {(bot.name, bot.kind.path) for bot in declared.bots}
             for change in _unwanted(instance, names):
                 self._faults[instance.name] = change.reason
                 _correct_change(made, change)
 
 
-def _unwanted(instance: InstancePlan, names: set[str]) -> Iterator[Change]:
+def _unwanted(instance: InstancePlan, names: set[tuple[str, str]]) -> Iterator[Change]:
     """Changes that should not be left after an import: all but adoptions that only write the marker.
 
-    names: of the declared bots; the plan may also have conflicts of others.
+    names: of the declared bots, and their kinds; the plan may also have conflicts of others.
     """
     for change in instance.changes:
         marking = change.of is Of.BOT and change.verb in (Verb.ADOPT, Verb.UPDATE)
         if marking and {field.name for field in change.fields} == {"description"}:
             continue
-        if change.verb.writes or (change.verb is Verb.CONFLICT and change.bot in names):
+        if change.verb.writes or (change.verb is Verb.CONFLICT and (change.bot, change.kind.path) in names):
             yield change
 
 
@@ -190,20 +188,23 @@ def _correct_change(made: Draft, change: Change) -> None:
             if made.credentials.pop(change.bot, None) is not None:
                 made.leave_out(f"the credential {change.bot}", change.reason)
         case Of.SETTINGS:
+            names = {change.kind.credential: CREDENTIAL, "fallbackId": "fallback"}
             for field in change.fields:
-                _correct_setting(made, _SETTINGS.get(field.name, field.name), field.before, change.reason)
+                name = names.get(field.name, field.name)
+                _correct_setting(made, change.kind, name, field.before, change.reason)
         case Of.BOT if change.bot in made.bots:
             _correct_bot(made, change)
 
 
-def _correct_setting(made: Draft, name: str, stored: Value | None, why: str) -> None:
-    if name in made.settled:
+def _correct_setting(made: Draft, kind: Kind, name: str, stored: Value | None, why: str) -> None:
+    if (kind.path, name) in made.settled:
         return
-    made.settled.add(name)
-    if made.settings.pop(name, None) is not None:
-        made.leave_out(f"{name} of the settings", why)
-    elif stored is not None and name in OPENAI.settings:  # a folder's defaults set another value
-        made.settings[name] = tree(name, stored)
+    made.settled.add((kind.path, name))
+    said = made.settings.setdefault(kind.path, {})
+    if said.pop(name, None) is not None:
+        made.leave_out(f"{name} of {settings_label(kind)}", why)
+    elif stored is not None and name in kind.settings:  # a folder's defaults set another value
+        said[name] = tree(name, stored)
 
 
 def _correct_bot(made: Draft, change: Change) -> None:
@@ -211,7 +212,7 @@ def _correct_bot(made: Draft, change: Change) -> None:
     fields = [field for field in change.fields if field.name != "description"]
     if change.verb not in (Verb.ADOPT, Verb.UPDATE) or not fields:
         _without(made, change.bot, "", change.reason)
-    elif known := [field for field in fields if field.name in {*entry.own, "openaiCredsId"}]:
+    elif known := [field for field in fields if field.name in {*entry.own, entry.kind.credential}]:
         _without(made, change.bot, known[0].name, f"an apply would change its {known[0].name}")
     else:  # a folder's defaults set another value than the server's
         for field in fields:
@@ -230,16 +231,18 @@ def _without(made: Draft, bot: str, key: str, why: str) -> None:
     entry = made.bots.get(bot)
     if entry is None:
         return
-    if key == "openaiCreds" or (key == "openaiCredsId" and "openaiCreds" in entry.declared):
-        del entry.declared["openaiCreds"]
-        entry.declared["openaiCredsId"] = str(entry.remote.fields["openaiCredsId"])
-    elif key and key not in _NEEDED:
+    credential = entry.kind.credential
+    if key == CREDENTIAL or (key == credential and CREDENTIAL in entry.declared):
+        del entry.declared[CREDENTIAL]
+        entry.declared[str(credential)] = str(entry.remote.fields[str(credential)])
+    elif key and key != "kind" and key not in layout.needed(entry.kind):
         entry.declared.pop(key, None)
         entry.unsayable.add(key)
         made.leave_out(f"{key} of {called(entry.remote)}", why)
     else:
         del made.bots[bot]
         made.leave_out(called(entry.remote), why)
-        if made.settings.get("fallback") == bot:
-            del made.settings["fallback"]
-            made.leave_out("fallback of the settings", f"{bot} is left out")
+        settings = made.settings.get(entry.kind.path, {})
+        if settings.get("fallback") == bot:
+            del settings["fallback"]
+            made.leave_out(f"fallback of {settings_label(entry.kind)}", f"{bot} is left out")

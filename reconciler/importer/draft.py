@@ -8,36 +8,34 @@ it, and removes that.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from reconciler.domain import hidden
 from reconciler.domain.credential_versions import split
-from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.desired import Desired, DesiredInstance, SecretRef, UrlTemplate
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
-from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Value
 from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, unstamped
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
+from reconciler.domain.plan import settings_label
 from reconciler.domain.reports import LeftOut
 from reconciler.domain.text import looks_like_key, quoted
-from reconciler.importer import naming
+from reconciler.importer import layout, naming
+from reconciler.importer.layout import CREDENTIAL
+from reconciler.manifests import secrets
 from reconciler.plan import matching
 from reconciler.plan.differ import same
 from reconciler.plan.matching import match
 from reconciler.plan.parking import is_parked
+from reconciler.plan.settings import NO_ROW
 from reconciler.yaml.emit import Flow, Tagged, Tree
 
 _MARKED = re.compile(r":\s*([a-z0-9][a-z0-9-]*)\s*\]")  # the name in a marker of any owner
 _KEY_FOR_NAME = (
     "looks like an API key and is not shown: revoke the key, and create a credential with another name"
-)
-MESSAGES = ("systemMessages", "assistantMessages", "userMessages")
-TIMING = tuple(field.name for field in OPENAI.fields.values() if field.from_settings)
-ORDER = (
-    *("description", "enabled", "openaiCreds", "openaiCredsId", "botType", "triggerType", "triggerOperator"),
-    *("triggerValue", "assistantId", "functionUrl", "model", "maxTokens", *TIMING, *MESSAGES),
 )
 
 
@@ -55,22 +53,28 @@ class Entry:
     secrets: dict[str, str] = field(default_factory=dict)
     unsayable: set[str] = field(default_factory=set)
 
+    @property
+    def kind(self) -> Kind:
+        """Whose fields it has."""
+        return self.remote.kind
+
 
 @dataclass(slots=True)
 class Draft:
     """The content of a manifest.
 
-    stem: the file's name without its extension. credentials: the variable for the key of each. others: bots
-    from a folder's defaults that the server does not have. settled: settings that were corrected once.
+    stem: the file's name without its extension. credentials: the variable for the key of each. settings: by
+    kind. others: bots from a folder's defaults that the server does not have. settled: settings that were
+    corrected once, and their kind.
     """
 
     instance: str
     stem: str
     bots: dict[str, Entry] = field(default_factory=dict)
     credentials: dict[str, str] = field(default_factory=dict)
-    settings: dict[str, Tree] = field(default_factory=dict)
+    settings: dict[str, dict[str, Tree]] = field(default_factory=dict)
     others: list[str] = field(default_factory=list)
-    settled: set[str] = field(default_factory=set)
+    settled: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
 
     @property
@@ -84,7 +88,7 @@ class Draft:
     @property
     def empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.bots or self.credentials or self.settings)
+        return not (self.bots or self.credentials or any(self.settings.values()))
 
     def leave_out(self, what: str, reason: str) -> None:
         """Note that something is left out, and why."""
@@ -94,14 +98,14 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Which values to write. full: all. unread: fields that no code of the server reads."""
+    """Which values to write. full: all. unread: fields that no code of the server reads, by kind."""
 
     full: bool = False
-    unread: frozenset[str] = frozenset()
+    unread: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
-    def has(self, key: str, value: Value, otherwise: Value | None) -> bool:
+    def has(self, kind: Kind, key: str, value: Value, otherwise: Value | None) -> bool:
         """Whether to write a value. otherwise: the value of a bot or settings that do not declare it."""
-        return self.full or (key not in self.unread and not same(otherwise, value))
+        return self.full or not (key in self.unread.get(kind.path, ()) or same(otherwise, value))
 
 
 Credentials = Mapping[str, RemoteCredential]
@@ -168,6 +172,7 @@ def drafts(
     }
     declared = [one for instance in existing.instances for one in instance.credentials]
     names, variables = {one.name for one in declared}, {one.key.name for one in declared}
+    variables |= set(_variables(existing))
     for instance, its in made.items():
         for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
             if looks_like_key(base):
@@ -178,25 +183,49 @@ def drafts(
                 its.credentials[base] = naming.variable(base, instance, variables)
                 names.add(base)
                 variables.add(its.credentials[base])
-        _hide(its, variables)
+    _hide(made.values(), variables)
     return made
 
 
-def _hide(made: Draft, variables: set[str]) -> None:
+def _variables(existing: Desired) -> Iterator[str]:
+    """The variables for secrets of bots that existing manifests name."""
+    for instance in existing.instances:
+        for bot in instance.bots:
+            for value in bot.fields.values():
+                match value:
+                    case Hidden(ref=UrlTemplate() as ref):
+                        yield from hidden.variables_of(ref.name)
+                    case Hidden(ref=SecretRef() as ref):
+                        yield ref.name
+
+
+def _hide(drafts: Iterable[Draft], variables: set[str]) -> None:
     """Replace every value that holds a secret by a variable, equal values by the same one."""
-    found: dict[Value, str] = {}
-    for name, entry in made.bots.items():
-        for key, value in entry.remote.fields.items():
-            if hidden.has_key(value):
-                made.leave_out(f"the {key} of {name}", "it holds a key")
-                entry.declared.pop(key, None)
-            elif isinstance(value, Hidden):
-                if value not in found:
-                    found[value] = naming.secret(key, made.instance, variables)
-                    variables.add(found[value])
-                entry.secrets[key] = found[value]
-                if key in entry.declared:
-                    entry.declared[key] = Tagged("env", found[value])
+    found: dict[Value, list[tuple[Draft, str, str]]] = {}
+    for made in drafts:
+        for name, entry in made.bots.items():
+            for key, value in entry.remote.fields.items():
+                if hidden.has_key(value):
+                    made.leave_out(f"the {key} of {name}", "it holds a key")
+                    entry.declared.pop(key, None)
+                elif why := _unfit(entry.kind.fields[key], entry.remote):
+                    made.leave_out(f"the {key} of {name}", f"no variable can hold it: {why}")
+                    entry.declared.pop(key, None)
+                elif isinstance(value, Hidden):
+                    found.setdefault(value, []).append((made, name, key))
+    for users in found.values():
+        made, name, key = users[0]
+        kind = made.bots[name].kind
+        shared = {(draft.instance, bot) for draft, bot, _ in users}
+        instances = {instance for instance, _ in shared}
+        whose = (*instances, *([name] if len(shared) == 1 else [])) if len(instances) == 1 else ()
+        variable = naming.secret(kind, key, whose, variables)
+        variables.add(variable)
+        for draft, bot, its in users:
+            entry = draft.bots[bot]
+            entry.secrets[its] = variable
+            if its in entry.declared:
+                entry.declared[its] = Tagged("env", variable)
 
 
 def _is_env(tree: Tree) -> TypeGuard[Tagged]:
@@ -212,21 +241,26 @@ def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
 
 def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
     made = Draft(seen.name, stem)
-    settings = seen.settings or RemoteSettings(exists=False, fields={})
     for name, bot in _named(seen, owner, made):
+        settings = seen.settings_of(bot.kind) or NO_ROW
         made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, credentials, extent))
     for what, why in seen.unread:
         made.leave_out(f"the credential {what}", why)
-    for name, why in settings.unread:
-        made.leave_out(f"{name} of the settings", f"it {why}")
-    if settings.exists:
-        _settings(made, settings, seen.bots, credentials, extent)
+    for path, row in seen.settings.items():
+        kind = KINDS[path]
+        for name, why in row.unread:
+            made.leave_out(f"{name} of {settings_label(kind)}", f"it {why}")
+        if row.exists:
+            made.settings[path] = _settings(made, row, seen.bots, credentials, extent, kind)
     return made
 
 
 def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[str, RemoteBot]]:
-    """The bots that a manifest can declare, with their names, in the order of creation."""
-    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner)
+    """The bots that a manifest can declare, with their names, in the order of creation.
+
+    Names are unique among all kinds: bots of two kinds with one marker are as two of one kind.
+    """
+    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, DEFAULT)
     names = {bot.id: name for name, bot in matches.orphans}
     refused = {bot.id: why for why, bot in matches.unmanaged if why != NO_MARKER}
     bots = sorted(seen.bots, key=lambda bot: (bot.created, bot.id))
@@ -235,7 +269,7 @@ def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[st
     for bot in bots:
         if bot.id not in names and bot.id not in refused:
             text = human_text(str(bot.fields.get("description", "")), owner)
-            names[bot.id] = naming.unique(naming.bot(text, bot.fields), taken)
+            names[bot.id] = naming.unique(naming.bot(text, bot), taken)
             taken.add(names[bot.id])
     for bot in bots:
         if why := refused.get(bot.id) or _unusable(bot):
@@ -247,14 +281,20 @@ def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[st
 
 def _unusable(bot: RemoteBot) -> str:
     """Why no manifest can declare the bot; "" where one can."""
-    fields = bot.fields
-    if is_parked(fields):
+    if is_parked(bot.fields):
         return "an interrupted apply left it parked: apply first, then import"
-    needed = ["botType", "triggerType", "openaiCredsId"]
-    needed += OPENAI.keys.get(str(fields.get("botType")), ())
-    needed += OPENAI.trigger_parts.get(str(fields.get("triggerType")), ())
-    lacks = [name for name in needed if fields.get(name) in (None, "")]
-    return f"it has no {' and no '.join(lacks)}" if lacks else ""
+    if lacks := layout.lacks(bot.kind, bot.fields):
+        return f"it has no {' and no '.join(lacks)}"
+    unfit = {key: _unfit(field, bot) for key, field in bot.kind.fields.items() if field.required}
+    return next((f"no variable can hold its {key}: {why}" for key, why in unfit.items() if why), "")
+
+
+def _unfit(field: Field, bot: RemoteBot) -> str:
+    """Why the value of a field, which is a secret, cannot be found in a variable."""
+    value = bot.fields.get(field.name)
+    if not isinstance(value, Hidden) or value.real is None:
+        return ""
+    return secrets.unfit(hidden.reference(field, "env", ""), value.real)
 
 
 def called(bot: RemoteBot) -> str:
@@ -269,22 +309,22 @@ def called(bot: RemoteBot) -> str:
 def _declared(
     name: str, bot: RemoteBot, settings: RemoteSettings, owner: str, credentials: Names, extent: Extent
 ) -> dict[str, Tree]:
-    values = bot.fields
-    said: dict[str, Tree] = {}
-    for key, of in OPENAI.fields.items():
+    kind, values = bot.kind, bot.fields
+    said: dict[str, Tree] = {} if kind is DEFAULT else {"kind": kind.path}
+    for key, of in kind.fields.items():
         value = values.get(key)
         if key == "description":
             value = _description(name, str(value or ""), owner)
-        if value is None or not of.applies(values["botType"], values["triggerType"]):
+        if value is None or not of.applies(values.get("botType"), values["triggerType"]):
             continue
-        if key == "openaiCredsId":
-            said |= _credential(str(value), credentials)
+        if key == kind.credential:
+            said |= _credential(key, str(value), credentials)
         elif of.from_settings:
-            if extent.has(key, value, _copied(key, settings)):
+            if extent.has(kind, key, value, _copied(of, settings)):
                 said[key] = tree(key, value)
         elif value not in ("", ()):
             said[key] = tree(key, value)
-    return {key: said[key] for key in ORDER if key in said}
+    return {key: said[key] for key in layout.order(kind) if key in said}
 
 
 def _description(name: str, stored: str, owner: str) -> str | None:
@@ -297,15 +337,15 @@ def _description(name: str, stored: str, owner: str) -> str | None:
     return text if describe(text, owner, name) == now else None
 
 
-def _credential(id: str, credentials: Names) -> dict[str, Tree]:
+def _credential(key: str, id: str, credentials: Names) -> dict[str, Tree]:
     known = credentials.bots(id)
-    return {"openaiCredsId": id} if known is None else {"openaiCreds": known}
+    return {key: id} if known is None else {CREDENTIAL: known}
 
 
-def _copied(key: str, settings: RemoteSettings) -> Value | None:
+def _copied(field: Field, settings: RemoteSettings) -> Value | None:
     """The value that a create would copy."""
-    stored = settings.fields.get(key) if settings.exists else None
-    return OPENAI.fields[key].default if stored is None else stored
+    stored = settings.fields.get(field.name) if settings.exists else None
+    return field.default if stored is None else stored
 
 
 def tree(key: str, value: Value) -> Tree:
@@ -314,27 +354,34 @@ def tree(key: str, value: Value) -> Tree:
 
 
 def _settings(
-    made: Draft, settings: RemoteSettings, bots: Iterable[RemoteBot], credentials: Names, extent: Extent
-) -> None:
+    made: Draft,
+    row: RemoteSettings,
+    bots: Iterable[RemoteBot],
+    credentials: Names,
+    extent: Extent,
+    kind: Kind,
+) -> dict[str, Tree]:
     """Settings that differ from the API's documented defaults; the credential and the fallback by name."""
-    if id := str(settings.fields.get("openaiCredsId") or ""):
+    found: dict[str, Tree] = {}
+    whose = settings_label(kind)
+    if kind.credential and (id := str(row.fields.get(kind.credential) or "")):
         if why := credentials.no_setting(id):
-            made.leave_out("openaiCreds of the settings", why)
+            made.leave_out(f"{CREDENTIAL} of {whose}", why)
         else:
-            made.settings["openaiCreds"] = split(credentials.known[id][1])[0]
-    for key, of in OPENAI.settings.items():
-        value = settings.fields.get(key)
+            found[CREDENTIAL] = split(credentials.known[id][1])[0]
+    for key, of in kind.settings.items():
+        value = row.fields.get(key)
         if hidden.has_key(value):
-            made.leave_out(f"{key} of the settings", "it holds a key")
-            continue
-        if value is not None and extent.has(key, value, of.default):
-            made.settings[key] = tree(key, value)
-    names = {entry.remote.id: name for name, entry in made.bots.items()}
-    if settings.fallback in names:
-        made.settings["fallback"] = names[settings.fallback]
-    elif settings.fallback:
-        bot = next((called(bot) for bot in bots if bot.id == settings.fallback), None)
-        why = f"{bot} is left out" if bot else f"the instance has no bot {settings.fallback}"
-        made.leave_out("fallback of the settings", why)
-    elif extent.full:
-        made.settings["fallback"] = ""
+            made.leave_out(f"{key} of {whose}", "it holds a key")
+        elif value is not None and extent.has(kind, key, value, of.default):
+            found[key] = tree(key, value)
+    names = {entry.remote.id: name for name, entry in made.bots.items() if entry.kind is kind}
+    if not extent.has(kind, "fallbackId", row.fallback or "", ""):
+        return found
+    if not row.fallback or row.fallback in names:
+        found["fallback"] = names.get(row.fallback or "", "")
+    else:
+        bot = next((called(bot) for bot in bots if bot.id == row.fallback), None)
+        why = f"{bot} is left out" if bot else f"the instance has no bot {row.fallback}"
+        made.leave_out(f"fallback of {whose}", why)
+    return found

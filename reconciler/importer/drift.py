@@ -14,9 +14,12 @@ from reconciler.domain import credential_versions, hidden, markers
 from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fields
 from reconciler.domain.hidden import Hidden
-from reconciler.domain.kinds import OPENAI, Kind, Type, Value
+from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Type, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
-from reconciler.domain.reports import SETTINGS, Note
+from reconciler.domain.plan import settings_label
+from reconciler.domain.reports import Note
+from reconciler.importer import layout
+from reconciler.importer.layout import CREDENTIAL
 from reconciler.plan import differ, matching, settings
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.matching import Matches
@@ -34,11 +37,11 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """What changes in a manifest, for one bot or the settings.
+    """What changes in a manifest, for one bot or the settings of a kind.
 
-    about: the bot's name, or SETTINGS. fields: new values by the API's names. creds: the credential's name
-    and, for a shared one, the owning instance; None where it stays. fallback: of settings; None where it
-    stays.
+    about: the bot's name, or what the settings are called. fields: new values by the API's names. creds: the
+    credential's name and, for a shared one, the owning instance; None where it stays. fallback: of settings;
+    None where it stays.
     """
 
     instance: str
@@ -46,16 +49,23 @@ class Drift:
     fields: Fields = field(default_factory=dict)
     creds: Creds | None = None
     fallback: str | None = None
+    kind: Kind = DEFAULT
+
+    @property
+    def is_settings(self) -> bool:
+        """Whether it is about settings. No bot's name has a space."""
+        return self.about == settings_label(self.kind)
 
     @property
     def keys(self) -> tuple[str, ...]:
         """The manifest's keys that change."""
-        creds = ("openaiCreds",) if self.creds else ()
+        creds = (CREDENTIAL,) if self.creds else ()
         return (*creds, *self.fields, *(() if self.fallback is None else ("fallback",)))
 
-    def parts(self, kind: Kind = OPENAI) -> list[Drift]:
+    def parts(self) -> list[Drift]:
         """The drift in parts that do not depend on each other."""
-        tied = {"enabled", "botType", "triggerType"}.union(*kind.keys.values(), *kind.trigger_parts.values())
+        names = (*self.kind.keys.values(), *self.kind.trigger_parts.values())
+        tied = {"enabled", "botType", "triggerType"}.union(*names)
         empty = replace(self, fields={}, creds=None, fallback=None)
         together = {name: value for name, value in self.fields.items() if name in tied}
         pieces = [replace(empty, fields={n: v}) for n, v in self.fields.items() if n not in tied]
@@ -81,9 +91,9 @@ class Drifts:
     notes: list[Note] = field(default_factory=list)
     unknown: bool = False
 
-    def add(self, instance: str, about: str, compared: _Compared) -> None:
+    def add(self, instance: str, about: str, kind: Kind, compared: _Compared) -> None:
         """Add what differs of a bot or of the settings."""
-        drift = Drift(instance, about, compared.fields, compared.creds, compared.fallback)
+        drift = Drift(instance, about, compared.fields, compared.creds, compared.fallback, kind)
         if drift.keys:
             self.found.append(drift)
         self.notes += [Note(instance, about, text) for text in compared.notes]
@@ -101,9 +111,7 @@ class _Compared:
     unknown: bool = False
 
 
-def drifts(
-    desired: Desired, observed: Observed, owner: str, elsewhere: Credentials, kind: Kind = OPENAI
-) -> Drifts:
+def drifts(desired: Desired, observed: Observed, owner: str, elsewhere: Credentials) -> Drifts:
     """What differs in the desired instances. elsewhere: credentials that are not in observed."""
     result = Drifts()
     index = CredentialIndex(desired, observed, Options(owner))
@@ -112,24 +120,35 @@ def drifts(
         if seen.problem is not None:
             result.unread.append(Note(instance.name, "", seen.problem))
             continue
-        matches = matching.match(instance, seen.bots, owner, kind)
-        result.notes += _unmatched(instance, matches)
+        result.unread += [
+            Note(instance.name, "", why) for path, why in seen.off.items() if instance.has(KINDS[path])
+        ]
+        matched = {
+            kind: matching.match(instance.of_kind(kind), seen.of_kind(kind).bots, owner, kind)
+            for path, kind in KINDS.items()
+            if path not in seen.off
+        }
+        result.notes += _unmatched(instance, matched)
         names = _names(instance.name, seen, elsewhere)
         for bot in instance.bots:
-            if (found := matches.found.get(bot.name)) is not None:
+            if bot.kind in matched and (found := matched[bot.kind].found.get(bot.name)) is not None:
                 creds = bot.creds and index.versions(instance.name, bot.creds, bot.creds_owner)
-                result.add(instance.name, bot.name, _bot(bot, found.remote, creds, names, owner, kind))
-        result.add(instance.name, SETTINGS, _settings(instance, seen, matches, index, names, kind))
+                result.add(instance.name, bot.name, bot.kind, _bot(bot, found.remote, creds, names, owner))
+        for kind, matches in matched.items():
+            compared = _settings(instance, seen, matches, index, names, kind)
+            result.add(instance.name, settings_label(kind), kind, compared)
     return result
 
 
-def _unmatched(instance: DesiredInstance, matches: Matches) -> Iterator[Note]:
+def _unmatched(instance: DesiredInstance, matched: Mapping[Kind, Matches]) -> Iterator[Note]:
     for bot in instance.bots:
-        if bot.name not in matches.found and bot.name not in matches.conflicts:
+        matches = matched.get(bot.kind)
+        if matches and bot.name not in matches.found and bot.name not in matches.conflicts:
             yield Note(instance.name, bot.name, "it is missing on the server, and stays in its manifest")
-    for name, conflict in matches.conflicts.items():
-        yield Note(instance.name, name, conflict.reason)
-    others = [bot.id for _, bot in (*matches.orphans, *matches.unmanaged)]
+    for matches in matched.values():
+        for name, conflict in matches.conflicts.items():
+            yield Note(instance.name, name, conflict.reason)
+    others = [bot.id for its in matched.values() for _, bot in (*its.orphans, *its.unmanaged)]
     if others:
         shown = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
         text = f"no manifest declares {len(others)} of its bots on the server: {shown}"
@@ -145,12 +164,11 @@ def _bot(
     creds: CredentialVersions | str | None,
     names: Mapping[str, Creds],
     owner: str,
-    kind: Kind,
 ) -> _Compared:
     """creds: the declared credential, or why it is not known; None where none is declared by name."""
-    result = _Compared()
-    used = str(remote.fields.get("openaiCredsId", ""))
-    target = differ.update_target(bot, used, owner, remote, kind)
+    result, kind = _Compared(), bot.kind
+    used = _used(remote.fields, kind)
+    target = differ.update_target(bot, used, owner, remote)
     if "enabled" in bot.fields:  # a plan leaves off what was switched off by hand, and here that is a value
         target["enabled"] = bot.fields["enabled"]
     for change in differ.changes(remote.fields, target, kind):
@@ -161,11 +179,11 @@ def _bot(
             if text is not None:
                 result.fields[change.name] = text
         else:
-            _field(result, change.name, change.before, kind.fields[change.name].type)
+            _field(result, kind.fields[change.name], change.before)
     result.fields |= _needed({**bot.fields, **result.fields}, remote.fields, kind)
     if creds is not None:
         _creds(result, creds, used, names)
-    edited = differ.cause(bot, remote, owner, kind) in ("pending", "both")
+    edited = differ.cause(bot, remote, owner) in ("pending", "both")
     if edited and (result.fields or result.creds):
         result.notes.append(
             "its manifest was edited since the last apply; the server's values replace the edit"
@@ -187,10 +205,7 @@ def _description(bot: DesiredBot, stored: str, owner: str) -> str | None:
 
 def _needed(declared: Fields, there: Fields, kind: Kind) -> dict[str, Value]:
     """Fields that a manifest must declare for a bot whose type was changed on the server."""
-    needed = (
-        *kind.keys[str(declared["botType"])],
-        *kind.trigger_parts[str(declared["triggerType"])],
-    )
+    needed = (*layout.identity(kind, declared), *kind.trigger_parts[str(declared["triggerType"])])
     return {name: there[name] for name in needed if name not in declared and name in there}
 
 
@@ -206,7 +221,7 @@ def _settings(
     kind: Kind,
 ) -> _Compared:
     result = _Compared()
-    declared, row = instance.settings, seen.settings
+    declared, row = instance.settings_of(kind), seen.settings_of(kind)
     if declared is None or row is None:
         return result
     if not row.exists:
@@ -218,10 +233,10 @@ def _settings(
 
     draft = settings.draft(instance, row, {}, own, kind)
     for change in draft.fields:
-        if change.name != "openaiCredsId":
-            _field(result, change.name, change.before, kind.settings[change.name].type)
+        if change.name != kind.credential:
+            _field(result, kind.settings[change.name], change.before)
         elif declared.creds is not None:
-            _creds(result, own(declared.creds), str(row.fields.get("openaiCredsId", "")), names)
+            _creds(result, own(declared.creds), _used(row.fields, kind), names)
     if result.creds and result.creds[1] is not None:
         result.notes.append("they use a credential of another instance, which a manifest cannot declare")
         result.creds = None
@@ -243,20 +258,26 @@ def _fallback(result: _Compared, declared: str, there: str | None, matches: Matc
 # -- a field, a credential ---------------------------------------------------------------------
 
 
-def _field(result: _Compared, name: str, before: Value | None, type: Type) -> None:
+def _field(result: _Compared, field: Field, before: Value | None) -> None:
     """Add the server's value of a field, or a note where a manifest cannot have it."""
+    name = field.name
     if hidden.has_key(before):
         result.notes.append(f"{name} holds a key on the server, and was not written")
     elif isinstance(before, Hidden):
         result.notes.append(
             f"{name} holds a secret on the server, and was not written: put it into a variable, as !env NAME"
         )
-    elif before is not None:
+    elif not (before is None or (before == "" and field.hides == "whole")):
         result.fields[name] = before
-    elif type in (Type.TEXT, Type.TEXTS):
-        result.fields[name] = "" if type is Type.TEXT else ()
+    elif field.type in (Type.TEXT, Type.TEXTS) and field.hides != "whole":
+        result.fields[name] = "" if field.type is Type.TEXT else ()
     else:
         result.notes.append(f"{name} is not set on the server, and stays in its manifest")
+
+
+def _used(fields: Fields, kind: Kind) -> str:
+    """The id of the credential that a bot or settings use; "" for none."""
+    return str(fields.get(kind.credential, "")) if kind.credential else ""
 
 
 def _creds(

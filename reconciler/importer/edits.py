@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
+from reconciler.domain.kinds import DEFAULT
 from reconciler.importer.included import included
+from reconciler.importer.layout import CREDENTIAL
 from reconciler.yaml import MappingNode
 from reconciler.yaml.edit import Edits, Put
 
@@ -18,39 +20,66 @@ def edits(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, Edits]:
     home = Path(now.files[0]).resolve().parent
     after = {bot.name: bot for bot in wanted.bots}
     bots = {bot.name: _puts(bot, after[bot.name], home) for bot in now.bots if bot.name in after}
-    if defaults := _of_defaults(now, bots):
-        found["defaults"] = defaults
+    for layer, defaults in in_defaults(now, wanted).items():
+        _add(found, layer, defaults)
         for bot in now.bots:
             for name in defaults.keys() & bots[bot.name].keys():
-                if bot.origins[name].layer == "defaults":
+                if bot.origins[name].layer == layer:
                     del bots[bot.name][name]
     if bots := {name: puts for name, puts in bots.items() if puts}:
         found["bots"] = bots
-    if now.settings is not None and wanted.settings is not None:
-        puts: dict[str, Put | Edits] = dict(_puts(now.settings, wanted.settings, home))
-        if now.settings.fallback != wanted.settings.fallback:
-            puts["fallback"] = Put(now.settings.fallback, wanted.settings.fallback or "")
-        if "ignoreJids" in puts and isinstance(now.settings.origins["ignoreJids"].value, MappingNode):
+    for path, declared in now.settings.items():
+        there = wanted.settings[path]
+        puts: dict[str, Put | Edits] = dict(_puts(declared, there, home))
+        if declared.fallback != there.fallback:
+            puts["fallback"] = Put(declared.fallback, there.fallback or "")
+        if "ignoreJids" in puts and isinstance(declared.origins["ignoreJids"].value, MappingNode):
             puts["ignoreJids"] = {"merge": puts["ignoreJids"]}
         if puts:
-            found["settings"] = puts
+            _add(found, _of_settings(path, declared), puts)
     return found
 
 
-def _of_defaults(now: DesiredInstance, bots: Mapping[str, Mapping[str, Put]]) -> dict[str, Put]:
-    """What to put into the manifest's defaults: the fields that all bots that inherit them want alike."""
-    users: dict[str, list[Put | None]] = {}
+def _add(found: dict[str, Edits], layer: str, puts: Edits) -> None:
+    """Add what is put into a section, by its layer."""
+    *above, last = layer.split(".")
+    inner: Any = found
+    for key in above:
+        inner = inner.setdefault(key, {})
+    inner[last] = puts
+
+
+def _of_settings(path: str, declared: DesiredSettings) -> str:
+    """The section of the manifest that has, or would have, the settings of a kind."""
+    whole = f"kinds.{path}.settings"
+    layers = {origin.layer for origin in declared.origins.values()}
+    return "settings" if path == DEFAULT.path and whole not in layers else whole
+
+
+def is_own(layer: str) -> bool:
+    """Whether a layer is the bot, or the settings, of the manifest itself."""
+    return layer == "bot" or (layer.endswith("settings") and not layer.startswith("folder"))
+
+
+def in_defaults(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, dict[str, Put]]:
+    """What to put into the manifest's defaults, by layer: what all bots that inherit a field want alike."""
+    home = Path(now.files[0]).resolve().parent
+    after = {bot.name: bot for bot in wanted.bots}
+    users: dict[tuple[str, str], list[Put | None]] = {}
     for bot in now.bots:
+        puts = _puts(bot, after[bot.name], home) if bot.name in after else {}
         for name, origin in bot.origins.items():
-            if origin.layer == "defaults":
-                users.setdefault(name, []).append(bots.get(bot.name, {}).get(name))
-    return {
-        name: first
-        for name, (first, *others) in users.items()
-        if others
-        and first is not None
-        and all(put is not None and put.after == first.after for put in others)
-    }
+            if origin.layer.endswith("defaults") and not origin.layer.startswith("folder"):
+                users.setdefault((origin.layer, name), []).append(puts.get(name))
+    found: dict[str, dict[str, Put]] = {}
+    for (layer, name), (first, *others) in users.items():
+        if (
+            others
+            and first is not None
+            and all(put is not None and put.after == first.after for put in others)
+        ):
+            found.setdefault(layer, {})[name] = first
+    return found
 
 
 def _puts(
@@ -63,7 +92,7 @@ def _puts(
     }
     before, after = _creds(now), _creds(wanted)
     if after is not None and after != before:
-        found["openaiCreds"] = Put(before, after)
+        found[CREDENTIAL] = Put(before, after)
     return found
 
 

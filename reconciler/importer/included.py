@@ -5,13 +5,14 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import KINDS, Value
 from reconciler.domain.origins import Origin
-from reconciler.domain.reports import SETTINGS
+from reconciler.domain.plan import settings_label
 from reconciler.manifests.confined import MAX_INCLUDED
 from reconciler.manifests.variables import literal
 from reconciler.yaml import Node, SequenceNode, tag
@@ -40,8 +41,8 @@ def uses(instance: DesiredInstance, wanted: DesiredInstance) -> Iterator[Use]:
     """The texts of an instance that are in files."""
     after = {bot.name: bot for bot in wanted.bots}
     pairs: list[tuple[str, Any, Any]] = [(bot.name, bot, after[bot.name]) for bot in instance.bots]
-    if instance.settings is not None:
-        pairs.append((SETTINGS, instance.settings, wanted.settings))
+    for kind, settings in instance.settings.items():
+        pairs.append((settings_label(KINDS[kind]), settings, wanted.settings[kind]))
     for about, now, then in pairs:
         for name, value in now.fields.items():
             for slot, text, path in included(now.origins[name], value):
@@ -114,4 +115,4 @@ def _content(use: Use, data: bytes) -> bytes | None:
 
 def as_literal(instance: DesiredInstance) -> Callable[[str], str]:
     """How a text is written for this instance so that nothing in it is a variable."""
-    return str if instance.vars is None else literal
+    return partial(literal, variables=instance.vars is not None)

@@ -11,6 +11,9 @@ import unicodedata
 from collections.abc import Collection, Iterable
 
 from reconciler.domain.desired import Fields
+from reconciler.domain.kinds import DEFAULT, Kind
+from reconciler.domain.observed import RemoteBot
+from reconciler.importer import layout
 
 LONGEST = 40
 """The most characters of a new name."""
@@ -18,6 +21,7 @@ LONGEST = 40
 _PLAIN_STEM = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9_-])?", re.ASCII)
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # files of Windows
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th"})
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _ADVANCED = re.compile(r"\bnotcontains:\S*|\b(?:contains|startswith|endswith|exact):", re.IGNORECASE)
 
 
@@ -34,14 +38,16 @@ def slug(text: str) -> str:
     return name
 
 
-def bot(text: str, fields: Fields) -> str:
-    """What a bot may be called: after its description's text, its trigger, its model or its assistant."""
+def bot(text: str, remote: RemoteBot) -> str:
+    """What a bot may be called: after its description's text, its trigger, its model or flow, or its kind."""
+    kind, fields = remote.kind, remote.fields
     if name := slug(text):
         return f"bot-{name}" if name.isdigit() else name
     if name := _after_trigger(fields):
         return name
-    named = "assistantId" if fields.get("botType") == "assistant" else "model"
-    return slug(str(fields.get(named, ""))) or "bot"
+    keys = (name for name in layout.identity(kind, fields) if not kind.fields[name].hides)
+    named = slug(str(fields.get(next(keys, ""), "")))
+    return named or ("bot" if kind is DEFAULT else slug(kind.label))
 
 
 def _after_trigger(fields: Fields) -> str:
@@ -93,17 +99,22 @@ def file_name(name: str) -> str:
     return f"{name}-1" if _DEVICE.fullmatch(name) else name
 
 
-def secret(field: str, instance: str, taken: Collection[str]) -> str:
-    """The environment variable for a field's value: FUNCTION_URL_ and the instance's name."""
-    words = slug(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", field))
-    used = {one.lower().replace("_", "-") for one in taken}
-    return unique("-".join(filter(None, [words, slug(instance)])), used).replace("-", "_").upper()
+def secret(kind: Kind, field: str, whose: Iterable[str], taken: Collection[str]) -> str:
+    """The environment variable for a field's value, such as DIFY_KEY_LOJA_MENU.
+
+    whose: the instance and the bot that have it, as far as it is theirs alone.
+    """
+    words = slug(_CAMEL.sub("-", field)).removeprefix("api-")
+    of = "" if kind is DEFAULT else slug(_CAMEL.sub("-", kind.path))
+    return _variable([of, words, *map(slug, whose)], taken)
 
 
 def variable(credential: str, instance: str, taken: Collection[str]) -> str:
     """The environment variable for a credential's key: OPENAI_KEY_ and what tells it from others."""
     words = [word for word in slug(credential).split("-") if word not in ("openai", "key", "")]
-    words = words or slug(instance).split("-")
-    name = "-".join(["openai-key", *filter(None, words)])
+    return _variable(["openai-key", *(words or slug(instance).split("-"))], taken)
+
+
+def _variable(words: Iterable[str], taken: Collection[str]) -> str:
     used = {one.lower().replace("_", "-") for one in taken}
-    return unique(name, used).replace("-", "_").upper()
+    return unique("-".join(filter(None, words)), used).replace("-", "_").upper()

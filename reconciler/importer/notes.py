@@ -9,9 +9,8 @@ from typing import Any
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.origins import Origin
-from reconciler.domain.reports import SETTINGS
 from reconciler.importer.drift import Drift
-from reconciler.importer.edits import edits
+from reconciler.importer.edits import in_defaults, is_own
 from reconciler.importer.included import uses
 from reconciler.yaml import SequenceNode, index
 from reconciler.yaml.spans import ANCHOR
@@ -32,7 +31,7 @@ def notes(
     """
     of, now = _of(instance, drift), _of(written, drift)
     included = [use for use in uses(instance, wanted) if use.about == drift.about]
-    in_defaults = edits(instance, wanted).get("defaults", {})
+    defaults = in_defaults(instance, wanted)
     for name in drift.keys:
         origin = of.origins.get(name)
         moved = [use for use in included if use.field == name and use.after not in (None, use.before)]
@@ -40,9 +39,9 @@ def notes(
         if origin is None:
             yield f"{name} is declared now: the bot needs it as it is on the server"
             continue
-        if origin.layer not in ("bot", "settings") and (inlined or not moved):
+        if not is_own(origin.layer) and (inlined or not moved):
             where = f"{name} came from {origin.layer} ({origin.at})"
-            if origin.layer == "defaults" and name in in_defaults:
+            if name in defaults.get(origin.layer, {}):
                 yield f"{where}: it was changed there, as all bots that inherit it drifted alike"
             else:
                 yield f"{where}: it has its own value now, and the others keep theirs"
@@ -60,8 +59,8 @@ def notes(
 
 def _of(instance: DesiredInstance, drift: Drift) -> Any:
     """The bot or the settings that the drift is about."""
-    if drift.about == SETTINGS:
-        return instance.settings
+    if drift.is_settings:
+        return instance.settings_of(drift.kind)
     return next(bot for bot in instance.bots if bot.name == drift.about)
 
 
@@ -69,7 +68,7 @@ def _anchors(of: Any, name: str) -> set[str]:
     """The anchors at a value or at its items, where the bot or the settings themselves have it."""
     origin: Origin = of.origins[name]
     value = origin.value
-    if origin.layer not in ("bot", "settings") or origin.at < of.at:
+    if not is_own(origin.layer) or origin.at < of.at:
         return set()  # an anchor stands above what merges it
     items = value.value if isinstance(value, SequenceNode) else []
     own = [node for node in (value, *items) if index(node) > index(origin.key)]

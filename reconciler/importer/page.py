@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple
 
-from reconciler.domain.kinds import OPENAI
-from reconciler.importer import naming
-from reconciler.importer.draft import MESSAGES, ORDER, TIMING, Draft, Entry, tree
+from reconciler.domain.kinds import DEFAULT, KINDS
+from reconciler.importer import layout, naming
+from reconciler.importer.draft import Draft, Entry, tree
+from reconciler.importer.layout import CREDENTIAL
 from reconciler.manifests import schema
 from reconciler.manifests.variables import literal
 from reconciler.yaml.emit import Flow, Tagged, Tree, comment, mapping
@@ -25,15 +28,17 @@ LONG_LINES, LONG_TEXT = 8, 600
 SHARED_LINES, SHARED_TEXT = 2, 200
 """The same for a prompt that is used twice or more."""
 
-_OFTEN = ("openaiCreds", "enabled", "botType", "model", *TIMING)  # a default even where some bots differ
-_LIFTED = (
-    *("openaiCreds", "enabled", "botType", "model", "triggerType", "triggerOperator", "functionUrl"),
-    *TIMING,
-)
-_SETTINGS = ("openaiCreds", *OPENAI.settings, "fallback")
 
-Place = tuple[str, str, str]
-"""What a line belongs to: a section, a name in it, and a key under that; "" for none."""
+class Place(NamedTuple):
+    """What a line belongs to: a section, a name in it, and a key under that; "" for none.
+
+    kind: of bot, in a section that has a part for each kind; "" for all kinds.
+    """
+
+    section: str = ""
+    name: str = ""
+    key: str = ""
+    kind: str = ""
 
 
 @dataclass(slots=True)
@@ -45,19 +50,22 @@ class Page:
 
     text: str = ""
     variables: bool = False
-    places: list[Place] = field(default_factory=lambda: [("", "", "")])
+    places: list[Place] = field(default_factory=lambda: [Place()])
 
-    def add(self, text: str, section: str = "", name: str = "", key: str = "") -> None:
-        """Adds whole lines."""
+    def add(self, text: str, *place: str) -> None:
+        """Adds whole lines. place: as in Place."""
         self.text += text
-        self.places += [(section, name, key)] * text.count("\n")
+        self.places += [Place(*place)] * text.count("\n")
 
-    def entries(self, entries: Mapping[str, Tree], indent: int, section: str, name: str = "") -> None:
+    def entries(
+        self, entries: Mapping[str, Tree], indent: int, section: str, name: str = "", kind: str = ""
+    ) -> None:
         """Adds the lines of a mapping."""
+        as_literal = partial(literal, variables=self.variables)
         for key in entries:
             where = (key, "") if not name else (name, key)
             entry = {key: entries[key]}
-            self.add(mapping(_literal(entry) if self.variables else entry, indent), section, *where)
+            self.add(mapping(_literal(entry, as_literal), indent), section, *where, kind)
 
 
 def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> Page:
@@ -74,22 +82,25 @@ def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> P
         text.add("\n")
     if made.stem != made.instance:
         text.add(mapping({"instance": made.instance}), "instance")
-    defaults, rest = lift(made.bots.values())
+    lifted = lift(made.bots.values())
     _section(text, made.credentials and "credentials")
     text.entries(
         {name: Flow({"apiKey": Tagged("env", key)}) for name, key in made.credentials.items()},
         2,
         "credentials",
     )
-    _section(text, made.settings and "settings")
-    text.entries({key: made.settings[key] for key in _SETTINGS if key in made.settings}, 2, "settings")
-    _section(text, defaults and "defaults")
-    text.entries(defaults, 2, "defaults")
+    settings = {path: _ordered(said, layout.settings(KINDS[path])) for path, said in made.settings.items()}
+    plain = settings.pop(DEFAULT.path, {})
+    _section(text, plain and "settings")
+    text.entries(plain, 2, "settings", kind=DEFAULT.path)
+    _section(text, lifted.defaults and "defaults")
+    text.entries(lifted.defaults, 2, "defaults")
+    _kinds(text, settings, lifted.of_kind)
     if not made.bots and not made.others:
         text.add("\nbots: {}\n")
         return text
     _section(text, "bots")
-    for number, (name, said) in enumerate(zip(made.bots, rest, strict=True)):
+    for number, (name, said) in enumerate(zip(made.bots, lifted.rest, strict=True)):
         text.add("\n" if number else "")
         text.add(f"  {quoted(name)}:\n", "bots", name)
         text.entries({field: _filed(tree, files) for field, tree in said.items()}, 4, "bots", name)
@@ -98,23 +109,41 @@ def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> P
     return text
 
 
-def _literal(entry: Mapping[str, Tree]) -> dict[str, Tree]:
+def _kinds(
+    text: Page, settings: Mapping[str, dict[str, Tree]], defaults: Mapping[str, dict[str, Tree]]
+) -> None:
+    """What belongs to one kind of bot."""
+    named = [path for path in KINDS if settings.get(path) or defaults.get(path)]
+    _section(text, named and "kinds")
+    for path in named:
+        text.add(f"  {path}:\n")
+        for section, said in (("settings", settings.get(path)), ("defaults", defaults.get(path))):
+            if said:
+                text.add(f"    {section}:\n")
+                text.entries(said, 6, section, kind=path)
+
+
+def _ordered(said: Mapping[str, Tree], keys: Iterable[str]) -> dict[str, Tree]:
+    return {key: said[key] for key in keys if key in said}
+
+
+def _literal(entry: Mapping[str, Tree], as_literal: Callable[[str], str]) -> dict[str, Tree]:
     """The entry, written so that nothing in it is a variable."""
-    return {literal(key): _literal_tree(tree) for key, tree in entry.items()}
+    return {as_literal(key): _literal_tree(tree, as_literal) for key, tree in entry.items()}
 
 
-def _literal_tree(tree: Tree) -> Tree:
+def _literal_tree(tree: Tree, as_literal: Callable[[str], str]) -> Tree:
     match tree:
         case str():
-            return literal(tree)
+            return as_literal(tree)
         case Flow(Mapping() as of):
-            return Flow(_literal(of))
+            return Flow(_literal(of, as_literal))
         case Flow(of):
-            return Flow([_literal_tree(item) for item in of])
+            return Flow([_literal_tree(item, as_literal) for item in of])
         case Mapping():
-            return _literal(tree)
+            return _literal(tree, as_literal)
         case Sequence():
-            return [_literal_tree(item) for item in tree]
+            return [_literal_tree(item, as_literal) for item in tree]
         case _:
             return tree
 
@@ -131,49 +160,80 @@ def _filed(tree: Tree, files: Mapping[str, str]) -> Tree:
     return tree
 
 
-def lift(entries: Iterable[Entry]) -> tuple[dict[str, Tree], list[dict[str, Tree]]]:
+@dataclass(slots=True)
+class Lifted:
+    """What bots have in common, and what is left. Of several kinds each has defaults for what is its own.
+
+    defaults: those of all bots. of_kind: of the bots of a kind, by its path. rest: what each bot declares.
+    """
+
+    defaults: dict[str, Tree]
+    of_kind: dict[str, dict[str, Tree]]
+    rest: list[dict[str, Tree]]
+
+    def of(self, kind: str) -> dict[str, Tree]:
+        """The defaults of a kind, or of all kinds where it is empty."""
+        return self.of_kind.get(kind, {}) if kind else self.defaults
+
+
+_Bots = list[tuple[Entry, dict[str, Tree]]]
+"""Bots, and what each declares."""
+
+
+def lift(entries: Iterable[Entry]) -> Lifted:
     """The defaults that the bots have in common, and what each declares beside them."""
-    bots = list(entries)
-    said = [dict(entry.declared) for entry in bots]
+    bots: _Bots = [(entry, dict(entry.declared)) for entry in entries]
+    of_kind = {
+        path: _lift([one for one in bots if one[0].kind is kind], layout.own(kind))
+        for path, kind in KINDS.items()
+        if any(entry.kind is kind for entry, _ in bots)
+    }
+    defaults = _lift(bots, _common(bots))
+    if len(of_kind) == 1:
+        [(path, own)] = of_kind.items()
+        keys = (*filter(own.__contains__, [CREDENTIAL]), "enabled", *own, *layout.common(KINDS[path]))
+        defaults, of_kind = _ordered(own | defaults, dict.fromkeys(keys)), {}
+    return Lifted(defaults, of_kind, [_ordered(said, layout.order(entry.kind)) for entry, said in bots])
+
+
+def _common(bots: _Bots) -> tuple[str, ...]:
+    """The keys that may become defaults of all. A trigger is taken apart only where all of it is shared."""
+    operators = {str(entry.declared.get("triggerOperator")) for entry, _ in bots}
+    together = len(operators) == 1
+    return tuple(key for key in layout.common(DEFAULT) if together or key != "triggerType")
+
+
+def _lift(bots: _Bots, keys: Iterable[str]) -> dict[str, Tree]:
+    """The defaults that bots have in common, of these keys; they are removed from what the bots declare."""
     defaults: dict[str, Tree] = {}
-    for key in _lifted(bots):
-        value, count = _commonest(
-            [one[key] for entry, one in zip(bots, said, strict=True) if key in one and key not in entry.own]
-        )
-        if (
-            value is None
-            or count < 2
-            or not (count == len(said) or (key in _OFTEN and count * 2 > len(said)))
-        ):
+    for key in keys:
+        value, count = _commonest([said[key] for entry, said in bots if key in said and key not in entry.own])
+        most = count * 2 > len(bots) and all(layout.often(key, entry.kind) for entry, _ in bots)
+        if value is None or count < 2 or not (count == len(bots) or most):
             continue
-        others = [(entry, one) for entry, one in zip(bots, said, strict=True) if key not in one]
+        others = [(entry, said) for entry, said in bots if key not in said]
         spoken = [_spoken(key, value, entry) for entry, _ in others]
         if None in spoken or (spoken and sum(map(len, filter(None, spoken))) + 1 >= count):
             continue
         defaults[key] = value
-        for (_, one), words in zip(others, spoken, strict=True):
-            one.update(words or {})
-        for entry, one in zip(bots, said, strict=True):
-            if key not in entry.own and one.get(key) == value:
-                del one[key]
-    return defaults, [{key: one[key] for key in ORDER if key in one} for one in said]
-
-
-def _lifted(bots: Sequence[Entry]) -> tuple[str, ...]:
-    """The keys that may become defaults. A trigger is taken apart only where all of it is shared."""
-    operators = {str(entry.declared.get("triggerOperator")) for entry in bots}
-    together = len(operators) == 1
-    return tuple(key for key in _LIFTED if together or key != "triggerType") if len(bots) > 1 else ()
+        for (_, said), words in zip(others, spoken, strict=True):
+            said.update(words or {})
+        for entry, said in bots:
+            if key not in entry.own and said.get(key) == value:
+                del said[key]
+    return defaults
 
 
 def _spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
     """What a bot without a field must declare beside this default; None where that is impossible."""
-    if key == "openaiCreds" and "openaiCredsId" in entry.declared:
+    credential = entry.kind.credential
+    if key == CREDENTIAL and credential in entry.declared:
         return {}
     stored = entry.remote.fields.get(key)
     if key in entry.unsayable:
         return None
-    if key not in TIMING:  # without a meaning for the bot: the stored value may be inherited
+    if key not in layout.copied(entry.kind):
+        # It has no meaning for the bot: the stored value may be inherited.
         return {} if stored == value else None
     if stored is None:
         return {} if value in ("", Flow(())) else None
@@ -230,7 +290,7 @@ def _opening(text: str) -> str:
 
 
 def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
-    for key in MESSAGES:
+    for key in layout.prompts(entry.kind):
         texts = entry.declared.get(key)
         for text in texts if isinstance(texts, tuple) else ():
             yield key.removesuffix("Messages"), text

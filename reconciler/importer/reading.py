@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
-from reconciler.domain.errors import InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.domain.errors import Disabled, InstanceError, ReconcilerError, Refused, Unauthorized
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import ObservedInstance, RemoteCredential, not_understood
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import Version, version
 from reconciler.evolution.answers import Credentials
 from reconciler.evolution.belonging import check_whole
 from reconciler.evolution.client import Client
+from reconciler.evolution.covering import cover_bots, cover_settings
+from reconciler.evolution.observing import find_all
 
 _GLOB = re.compile(r"[*?\[]")
 
@@ -26,13 +29,15 @@ _GLOB = re.compile(r"[*?\[]")
 class Reading:
     """What was read. others: the credentials of instances that are not imported but share one.
 
-    problems: why instances could not be read. version: the server's, where it reports it.
+    problems: why instances could not be read. version: the server's, where it reports it. off: why bots of a
+    kind were not read, by kind.
     """
 
     instances: Mapping[str, ObservedInstance]
     others: Mapping[str, Mapping[str, RemoteCredential]] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)
     version: Version | None = None
+    off: Mapping[str, str] = field(default_factory=dict)
 
 
 async def read(client: Client, globs: Sequence[str]) -> Reading:
@@ -43,10 +48,11 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
     names, nameless = await _names(client, globs)
     instances: dict[str, ObservedInstance] = {}
     problems: dict[str, str] = {}
+    off: dict[str, str] = {}
 
     async def one(name: str) -> None:
         try:
-            instances[name] = await _observe(client, name)
+            instances[name] = await _observe(client, name, off)
         except InstanceError as error:
             problems[name] = str(error)
 
@@ -61,9 +67,8 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
     if problems and not instances:
         raise ReconcilerError(next(iter(problems.values())))
     others = await _creds_owners(client, instances, [name for name in names if name not in instances])
-    return Reading(
-        {name: instances[name] for name in sorted(instances)}, others, problems, await _version(client)
-    )
+    covered = {name: _covered(client, instances[name]) for name in sorted(instances)}
+    return Reading(covered, others, problems, await _version(client), off)
 
 
 async def _version(client: Client) -> Version | None:
@@ -98,17 +103,33 @@ def _matches(name: str, glob: str) -> bool:
     return name == glob or fnmatchcase(name, glob)
 
 
-async def _observe(client: Client, name: str) -> ObservedInstance:
-    credentials = await client.credentials(name)  # first, so that their keys are known in what comes next
-    bots = await client.find(name)
+async def _observe(client: Client, name: str, off: dict[str, str]) -> ObservedInstance:
+    """Read an instance. off: as of a Reading, known so far; what is found is added."""
+    credentials = await _credentials(client, name)  # first, so that their keys are known in what comes next
+    bots = await find_all(client, name, off)
     check_whole(client.secrets.shown(name), bots, credentials.own_users)
     return ObservedInstance(
         name,
         bots,
         _without_keys(credentials),
-        await client.settings(name),
+        {path: await client.settings(name, kind) for path, kind in KINDS.items() if path not in off},
         unread=tuple((client.secrets.clean(what), not_understood(why)) for what, why in credentials.unread),
+        off=off,
     )
+
+
+async def _credentials(client: Client, name: str) -> Credentials:
+    """The credentials of an instance; none where the kind that has them is switched off."""
+    try:
+        return await client.credentials(name)
+    except Disabled:
+        return Credentials()
+
+
+def _covered(client: Client, seen: ObservedInstance) -> ObservedInstance:
+    """The same without the secrets that were read later than it."""
+    settings = {path: cover_settings(row, client.secrets) for path, row in seen.settings.items()}
+    return replace(seen, bots=cover_bots(seen.bots, client.secrets), settings=settings)
 
 
 def _without_keys(found: Credentials) -> dict[str, RemoteCredential]:
@@ -121,8 +142,9 @@ async def _creds_owners(
 ) -> dict[str, dict[str, RemoteCredential]]:
     """The credentials of other instances that a bot or settings use."""
     own = {one.id for seen in instances.values() for one in (seen.credentials or {}).values()}
-    used = {bot.fields.get("openaiCredsId") for seen in instances.values() for bot in seen.bots}
-    used |= {seen.settings.fields.get("openaiCredsId") for seen in instances.values() if seen.settings}
+    rows = [(bot.kind, bot.fields) for seen in instances.values() for bot in seen.bots]
+    rows += [(KINDS[path], row.fields) for seen in instances.values() for path, row in seen.settings.items()]
+    used = {fields.get(kind.credential) for kind, fields in rows if kind.credential}
     found: dict[str, dict[str, RemoteCredential]] = {}
 
     async def one(name: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
-from reconciler.domain.reports import SETTINGS, Note
+from reconciler.domain.reports import Note
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
 from reconciler.importer.included import as_literal, rewritten
@@ -113,12 +113,12 @@ def _wanted(desired: Desired, drifts: Iterable[Drift]) -> dict[str, DesiredInsta
     for name, those in by_instance.items():
         instance = found[name]
         bots = {bot.name: bot for bot in instance.bots}
-        settings = instance.settings
+        settings = dict(instance.settings)
         for drift in those:
-            if drift.about != SETTINGS:
+            if drift.is_settings:
+                settings[drift.kind.path] = _settings(settings[drift.kind.path], drift)
+            else:
                 bots[drift.about] = _bot(bots[drift.about], drift)
-            elif settings is not None:
-                settings = _settings(settings, drift)
         found[name] = replace(instance, bots=tuple(bots.values()), settings=settings)
     return found
 

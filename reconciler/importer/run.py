@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
 from reconciler.domain.reports import ImportReport, LeftOut, Written
 from reconciler.evolution.client import Client, Server
@@ -76,7 +77,7 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
     chosen = {name: reading.instances[name] for name in stems}
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
-    extent = Extent(full, unread(reading.version) if reading.version else frozenset())
+    extent = Extent(full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
     made = drafts(chosen, others, there, stems, owner, extent)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
     with _workplace(directory, there) as beside:
@@ -101,13 +102,19 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
         tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
         sum(draft.empty and not draft.left_out for draft in made.values()),
         failed,
+        tuple(reading.off.values()),
     )
 
 
 def _written(draft: Draft, directory: Path) -> Written:
     path = directory / f"{draft.stem}.yaml"
     return Written(
-        draft.instance, path, len(draft.bots), len(draft.credentials), draft.variables, bool(draft.settings)
+        draft.instance,
+        path,
+        len(draft.bots),
+        len(draft.credentials),
+        draft.variables,
+        any(draft.settings.values()),
     )
 
 

@@ -14,7 +14,7 @@ from reconciler import pipeline
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import Kind
 from reconciler.domain.reports import Edited, Note, UpdateReport
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.evolution.client import Client, Server
@@ -43,7 +43,7 @@ async def update(client: Client, desired: Desired, directory: Path, owner: str) 
 
     directory: of all manifests. Raises ReconcilerError.
     """
-    observed = await fetch(client, desired, lambda instance, bots: False)
+    observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
     manifests = Manifests(directory)
     if found.unknown:
@@ -122,20 +122,20 @@ def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
     """The drifts in groups: two are together when one takes a trigger or a key that the other gives up."""
     bots = {(one.name, bot.name): bot.fields for one in desired.instances for bot in one.bots}
     groups: list[list[Drift]] = []
-    by_claim: dict[tuple[str, Claim], list[Drift]] = {}
+    by_claim: dict[tuple[str, Kind, Claim], list[Drift]] = {}
     for drift in found:
         before = bots.get((drift.instance, drift.about), {})
-        claims = holds(OPENAI, before) | takes(OPENAI, {**before, **drift.fields})
+        claims = holds(drift.kind, before) | takes(drift.kind, {**before, **drift.fields})
         group = [drift]
         for claim in claims:
-            other = by_claim.get((drift.instance, claim), group)
+            other = by_claim.get((drift.instance, drift.kind, claim), group)
             if other is not group:
                 other += group
                 groups[:] = [each for each in groups if each is not group]
                 for moved in [key for key, each in by_claim.items() if each is group]:
                     by_claim[moved] = other
                 group = other
-            by_claim[drift.instance, claim] = group
+            by_claim[drift.instance, drift.kind, claim] = group
         if group not in groups:
             groups.append(group)
     return groups

@@ -11,6 +11,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Value
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import triggers
+from reconciler.routing.values import enabled, modern
 from reconciler.yaml import MappingNode, Node, SequenceNode
 
 Subject = DesiredBot | DesiredSettings
@@ -60,34 +61,24 @@ class Context:
         """The instance's bots."""
         return self.instance.bots
 
-    @property
-    def none_matches(self) -> bool:
-        """Whether triggerType none matches every message."""
-        return self.version >= (2, 3, 0)
-
-    @property
-    def modern(self) -> bool:
-        """Whether the server's image runs Node 24 rather than Node 20."""
-        return self.version >= (2, 3, 3)
-
     def answering(self) -> list[DesiredBot]:
         """The bots that are enabled."""
-        return [bot for bot in self.bots if triggers.answers(bot.fields)]
+        return [bot for bot in self.bots if enabled(bot.fields)]
 
     @cached_property
     def compared(self) -> triggers.Compared:
         """How the triggers of the instance's bots hide each other."""
-        return triggers.compare(self.bots, self.modern)
+        return triggers.compare(self.bots, modern(self.version))
 
     def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
         """The settings and the bots, which share fields."""
-        if self.instance.settings:
-            yield self.instance.settings, self.instance.settings.fields
+        for settings in self.instance.settings.values():
+            yield settings, settings.fields
         for bot in self.bots:
             yield bot, bot.fields
 
     def effective(self, bot: DesiredBot, field: str) -> tuple[Subject, Value | None]:
         """A field's declared value: the bot's, else that of the settings, which a create copies."""
-        if field not in bot.fields and (settings := self.instance.settings):
+        if field not in bot.fields and (settings := self.instance.settings_of(bot.kind)):
             return settings, settings.fields.get(field)
         return bot, bot.fields.get(field)

@@ -1,7 +1,7 @@
 """`validate`'s warnings: what the server accepts but will not do as written. Pure, from the manifests alone.
 
 rules.py has the rules as data; starting.py, values.py, characters.py and written.py check one instance after
-another; triggers.py, advanced.py and jsregex.py know how the server chooses a bot. Here their remarks become
+another; triggers.py compares what the bots of an instance match. Here their remarks become
 warnings: those of ignored rules are left out, and what many bots share gets one warning.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.findings import Warning
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint.context import Context, Remark
@@ -61,11 +61,11 @@ def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) 
     ]
 
 
-def unread(server: Version) -> frozenset[str]:
-    """The fields that a server of this version stores and never reads."""
-    return frozenset(
-        name for rule in RULES if rule.id == _UNREAD and rule.holds(server) for name in rule.fields
-    )
+def unread(server: Version | None, kind: Kind) -> frozenset[str]:
+    """The fields of a kind that a server of this version stores and never reads; none of an unknown one."""
+    if server is None or not any(rule.id == _UNREAD and rule.holds(server) for rule in RULES):
+        return frozenset()
+    return kind.unused if kind.uses_fallback else kind.unused | {"fallbackId"}
 
 
 def _useful(desired: Desired) -> frozenset[int]:

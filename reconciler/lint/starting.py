@@ -6,20 +6,23 @@ import re
 from collections.abc import Iterator, Sequence
 
 from reconciler.domain.desired import DesiredBot
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import quoted
-from reconciler.lint import advanced, jsregex, triggers
+from reconciler.lint import triggers
 from reconciler.lint.context import Context, Remark
+from reconciler.routing import advanced, jsregex
+from reconciler.routing.values import Rule, enabled, modern, step
 
 _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 
 
 def catch_all(context: Context) -> Iterator[Remark]:
     """An enabled bot that answers every message, beside others that are enabled too."""
-    settings = context.instance.settings
+    settings = context.instance.settings_of(OPENAI)
     fallback = settings.fallback if settings else None
     answering = context.answering()
     for bot in answering:
-        if triggers.catches_all(bot.fields, context.none_matches):
+        if step(bot.fields, context.version) is Rule.ALL:
             others = [other.name for other in answering if other is not bot]
             if fallback and fallback != bot.name and fallback not in others:
                 others.append(fallback)
@@ -70,21 +73,21 @@ def _hidden(shadow: triggers.Shadow) -> str:
 def regex_invalid(context: Context) -> Iterator[Remark]:
     """A pattern that is invalid in JavaScript."""
     for bot, pattern in _regexes(context):
-        regex = jsregex.examine(pattern, context.modern)
+        regex = jsregex.examine(pattern, modern(context.version))
         if regex.refused:
-            enabled = "" if triggers.answers(bot.fields) else " once it is enabled"
+            later = "" if enabled(bot.fields) else " once it is enabled"
             yield Remark(
                 bot,
                 "triggerValue",
                 f"{_pattern(pattern)} is not valid in JavaScript, and one such regex keeps other bots of the "
-                f"instance from answering{enabled}: {regex.refused}",
+                f"instance from answering{later}: {regex.refused}",
             )
 
 
 def regex_python_only(context: Context) -> Iterator[Remark]:
     """A pattern that means something else in JavaScript than in Python and elsewhere."""
     for bot, pattern in _regexes(context):
-        for difference in jsregex.examine(pattern, context.modern).foreign:
+        for difference in jsregex.examine(pattern, modern(context.version)).foreign:
             text = f"{_pattern(pattern)} means something else in JavaScript: {difference}"
             yield Remark(bot, "triggerValue", text)
 
@@ -92,7 +95,7 @@ def regex_python_only(context: Context) -> Iterator[Remark]:
 def regex_boundary(context: Context) -> Iterator[Remark]:
     r"""A \b next to á, ç and the like, which \b does not take for letters."""
     for bot, pattern in _regexes(context):
-        if letter := jsregex.examine(pattern, context.modern).boundary:
+        if letter := jsregex.examine(pattern, modern(context.version)).boundary:
             yield Remark(
                 bot,
                 "triggerValue",
@@ -116,7 +119,7 @@ def regex_slashes(context: Context) -> Iterator[Remark]:
 def regex_matches_everything(context: Context) -> Iterator[Remark]:
     """A pattern that matches every message, or every message of one line."""
     for bot, pattern in _regexes(context):
-        if extent := jsregex.examine(pattern, context.modern).everything:
+        if extent := jsregex.examine(pattern, modern(context.version)).everything:
             of_a_line = " of one line" if extent == "line" else ""
             yield Remark(
                 bot,
@@ -130,7 +133,7 @@ def not_checked(context: Context) -> Iterator[Remark]:
     """Triggers that the rules about triggers did not check."""
     advice = "split it into several bots"
     for bot, pattern in _regexes(context):
-        if why := jsregex.examine(pattern, context.modern).unread:
+        if why := jsregex.examine(pattern, modern(context.version)).unread:
             text = f"this regex is not checked because {why}: simplify it, or {advice}"
             yield Remark(bot, "triggerValue", text)
     for bot, expression in _expressions(context):

@@ -21,18 +21,18 @@ startsWith "a" and is hidden by nothing but an advanced bot. What cannot be deci
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.desired import DesiredBot
-from reconciler.domain.kinds import Value
-from reconciler.lint import advanced, jsregex
-from reconciler.lint.advanced import Demand, implies, normal
+from reconciler.routing import advanced, jsregex
+from reconciler.routing.advanced import Demand, implies, normal
+from reconciler.routing.values import STEPS, Rule, enabled
 
 Way = tuple[Demand, ...]
 
-_ADVANCED = 0
-_RANKS = {"equals": 1, "regex": 2, "startsWith": 3, "endsWith": 4, "contains": 5}
+_ADVANCED = STEPS.index(Rule.ADVANCED)
+_RANKS = {str(rule): rank for rank, rule in enumerate(STEPS) if rank > _ADVANCED}
 _LOOKED_UP = frozenset(_RANKS.values()) - {_RANKS["regex"]}
 _DEMANDS = {"equals": "exact", "startsWith": "startswith", "endsWith": "endswith", "contains": "contains"}
 
@@ -55,16 +55,6 @@ class Shadow:
     takers: tuple[DesiredBot, ...]
     certain: bool
     advanced: bool
-
-
-def answers(fields: Mapping[str, Value]) -> bool:
-    """Whether the bot takes part at all. The server's default is that it does."""
-    return fields.get("enabled", True) is True
-
-
-def catches_all(fields: Mapping[str, Value], none_too: bool) -> bool:
-    """Whether the trigger matches every message, by its type."""
-    return fields.get("triggerType") == "all" or (none_too and fields.get("triggerType") == "none")
 
 
 def reach(bot: DesiredBot, modern: bool) -> Reach | None:
@@ -134,7 +124,7 @@ def _reaches(bots: Sequence[DesiredBot], modern: bool) -> tuple[list[Reach], Des
     found: list[Reach] = []
     room, unread = MOST, None
     for bot in bots:
-        each = reach(bot, modern) if answers(bot.fields) else None
+        each = reach(bot, modern) if enabled(bot.fields) else None
         if each is None:
             continue
         texts = 0 if each.rank in _LOOKED_UP else sum(map(len, each.ways))

@@ -70,7 +70,7 @@ def not_known_yet(context: Context) -> Iterator[Remark]:
 
 def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
     """A bot's own list, unless all of it is in the settings too."""
-    settings = context.instance.settings
+    settings = context.instance.settings_of(OPENAI)
     listed = settings.fields.get("ignoreJids") if settings else None
     known = set(listed) if isinstance(listed, tuple) else set()
     for bot in context.bots:
@@ -164,7 +164,7 @@ def keep_open(context: Context) -> Iterator[Remark]:
         "with keepOpen, a contact that sends the keywordFinish {} is never answered again: "
         'write `keepOpen: false`, or `keywordFinish: ""`'
     )
-    settings = context.instance.settings
+    settings = context.instance.settings_of(OPENAI)
     if (
         settings
         and settings.fields.get("keepOpen") is True
@@ -208,7 +208,7 @@ def reasoning_max_tokens(context: Context) -> Iterator[Remark]:
 
 def disabled_fallback(context: Context) -> Iterator[Remark]:
     """A disabled fallback, which still answers."""
-    settings = context.instance.settings
+    settings = context.instance.settings_of(OPENAI)
     for bot in context.bots:
         if settings and bot.name == settings.fallback and bot.fields.get("enabled") is False:
             yield Remark(

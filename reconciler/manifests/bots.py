@@ -1,24 +1,26 @@
 """The bots of one instance, from all of its layers, and what each of them lacks.
 
 A bot's field comes from the first of these that has it: the manifest's bot, the bot of the nearest folder's
-file, of the next one above it, and so on; then the manifest's defaults, the nearest folder's, the next one's.
+file, of the next one above it, and so on; then the manifest's defaults of the bot's kind, its defaults of all
+kinds, the nearest folder's, the next one's. What the bot's kind does not have is left out of all of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from typing import Any
 
 from reconciler.domain import hidden
 from reconciler.domain.desired import DesiredBot
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.markers import claimed
 from reconciler.domain.text import near, quoted
-from reconciler.manifests.layer import CREDENTIAL, Part, over
+from reconciler.manifests.layer import EMPTY, Part, of_kind, over
 from reconciler.manifests.scope import Scope
 from reconciler.manifests.source import Origin, Source
+from reconciler.manifests.tables import CREDENTIAL
 from reconciler.manifests.traces import traces
 from reconciler.yaml import Node
 
@@ -32,28 +34,36 @@ class Bot:
 
     source: Source
     key: Node
+    kind: Kind
     origins: Mapping[str, Origin]
     values: Mapping[str, Any]
 
 
-def names(scope: Scope) -> list[str]:
-    """The names of the instance's bots, the manifest's own first."""
-    return [name for name in _listed(scope) if next(_layers(scope, name), None)]
+def kinds(scope: Scope) -> dict[str, Kind]:
+    """The kind of each bot of the instance, by its name, the manifest's own first."""
+    found = ((name, next(_layers(scope, name), None)) for name in _listed(scope))
+    return {name: layer[2].kind or DEFAULT for name, layer in found if layer}
 
 
 def bots(scope: Scope) -> dict[str, Bot]:
     """Every bot that could be read, by its name; reports a bot that is left out and does not exist."""
-    defaults = reduce(over, (layer.defaults for layer in scope.layers))
+
+    @cache
+    def defaults(kind: Kind) -> Part:
+        parts = [layer.defaults.get(of) for layer in scope.layers for of in (kind.path, "")]
+        return reduce(over, (of_kind(part, kind) for part in parts if part), EMPTY)
+
     made: dict[str, Bot] = {}
     for name in _listed(scope):
         found = list(_layers(scope, name))
         if not found:
             continue
-        source, key, _ = found[0]
-        whole = reduce(over, [*(part for _, _, part in found), defaults])
+        source, key, part = found[0]
+        kind = part.kind or DEFAULT
+        whole = reduce(over, [*(of_kind(part, kind) for _, _, part in found), defaults(kind)])
         if whole.whole:
-            filled = scope.filled(whole, OPENAI.fields)
-            made[name] = Bot(source, key, filled.origins, filled.values)
+            filled = scope.filled(whole, kind.fields)
+            made[name] = Bot(source, key, kind, filled.origins, filled.values)
     return made
 
 
@@ -84,19 +94,20 @@ def left_out(scope: Scope) -> Iterator[Error]:
 
 def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
     """The bot as a value. ignored: the lint rules that its instance ignores."""
-    values = bot.values
+    values, table = bot.values, bot.kind.fields
     creds = values.get("openaiCreds")
     creds_owner, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
     at = bot.source.at(bot.key)
     return DesiredBot(
         name=name,
-        fields=hidden.fields(OPENAI.fields, {name: values[name] for name in OPENAI.fields if name in values}),
+        fields=hidden.fields(table, {name: values[name] for name in table if name in values}),
         creds=creds,
         at=at,
         previously=values.get("previously", ()),
         on_drift=values.get("onDrift", "update"),
         creds_owner=creds_owner,
         ignored=ignored.union(values.get("silence", ())),
+        kind=bot.kind,
         origins=bot.origins,
         traces=traces(bot.origins, at.file),
     )
@@ -108,19 +119,20 @@ def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
 def incomplete(name: str, bot: Bot) -> Iterator[Error]:
     """What a bot lacks for its types, and the marker in its description, which only the tool writes."""
     yield from _missing(name, bot)
-    yield from _credential(name, bot)
+    if bot.kind.credential:
+        yield from _credential(name, bot)
     if found := claimed(bot.values.get("description", "")):
         message = f"the description contains {quoted(found)}, which looks like an ownership marker"
         yield *_value(bot, "description"), f"{message}: remove it, the tool writes its own"
 
 
 def _missing(name: str, bot: Bot) -> Iterator[Error]:
-    bot_type, trigger_type = bot.values.get("botType", ""), bot.values.get("triggerType", "")
-    needed = {field.name: "a bot" for field in OPENAI.fields.values() if field.required}
-    needed |= dict.fromkeys(OPENAI.keys.get(bot_type, ()), f"a bot of botType {bot_type}")
-    needed |= dict.fromkeys(
-        OPENAI.trigger_parts.get(trigger_type, ()), f"a bot of triggerType {trigger_type}"
-    )
+    kind, bot_type, trigger_type = bot.kind, bot.values.get("botType", ""), bot.values.get("triggerType", "")
+    whose = "a bot" if kind is DEFAULT else f"a bot of kind {kind.path}"
+    needed = {field.name: whose for field in kind.fields.values() if field.required}
+    if kind.omitted_key == "refused":
+        needed |= dict.fromkeys(kind.keys.get(bot_type, ()), f"a bot of botType {bot_type}")
+    needed |= dict.fromkeys(kind.trigger_parts.get(trigger_type, ()), f"a bot of triggerType {trigger_type}")
     for field, whose in needed.items():
         if field not in bot.origins:
             yield bot.source, bot.key, f"{quoted(name)} has no {field}, which {whose} needs: add it"

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reconciler.domain.desired import DesiredBot
-from reconciler.domain.kinds import OPENAI
-from reconciler.domain.text import quoted
+from reconciler.domain.kinds import Kind
+from reconciler.domain.text import listed, quoted
 from reconciler.domain.uniqueness import Claim, holds, takes
 
 
@@ -27,17 +27,22 @@ class Clash:
 
 
 def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
-    """Every bot that clashes with an earlier one, once for each claim, with the first such bot."""
+    """Every bot that clashes with an earlier one of its kind, once for each claim, with the first one."""
+    for kind in dict.fromkeys(bot.kind for bot in bots):
+        yield from _of_kind(kind, [bot for bot in bots if bot.kind is kind])
+
+
+def _of_kind(kind: Kind, bots: Sequence[DesiredBot]) -> Iterator[Clash]:
     holder: dict[Claim, DesiredBot] = {}
     taker: dict[Claim, DesiredBot] = {}
     for bot in bots:
         fields = {"enabled": True} | dict(bot.fields)
-        held = holds(OPENAI, fields)
-        taken = takes(OPENAI, fields)
+        held = holds(kind, fields)
+        taken = takes(kind, fields)
         for claim in sorted(held):
             other = (holder if claim in taken else taker).get(claim)
             if other:
-                field, shared, way_out = _message(claim)
+                field, shared, way_out = _message(claim, kind, {*bot.fields, *other.fields})
                 yield Clash(
                     bot,
                     field,
@@ -48,8 +53,8 @@ def clashes(bots: Sequence[DesiredBot]) -> Iterator[Clash]:
             taker.setdefault(claim, bot)
 
 
-def _message(claim: Claim) -> tuple[str, str, str]:
-    """The field that makes the claim, the rule in words, and what to do."""
+def _message(claim: Claim, kind: Kind, given: set[str]) -> tuple[str, str, str]:
+    """The field that makes the claim, the rule in words, and what to do. given: the fields of either bot."""
     match claim[0]:
         case "all":
             return (
@@ -71,8 +76,19 @@ def _message(claim: Claim) -> tuple[str, str, str]:
                 "triggerType and even if disabled",
                 "change one of them, or leave it out of a bot that needs none",
             )
+        case "key":
+            names = claim[1::2]
+            whole = kind.key(dict(zip(names, claim[2::2], strict=True)))
+            left = [name for name in whole if name in given and name not in names]
+            return (
+                names[-1],
+                f"have the same {listed(names)}, and the server tells bots of kind {kind.path} apart by "
+                f"{listed(whole)} alone, even disabled ones"
+                + (f"; one without {listed(left, 'or')} is taken for every other" if left else ""),
+                f"give one of them another {names[-1]}",
+            )
         case bot_type:
-            names = OPENAI.keys[bot_type]
+            names = kind.keys[bot_type]
             return (
                 names[-1],
                 f"have the same {' and '.join(names)}, and the server tells {bot_type} bots apart by that "

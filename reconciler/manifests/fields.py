@@ -6,49 +6,72 @@ from collections.abc import Mapping
 from typing import Any
 
 from reconciler.domain import hidden
-from reconciler.domain.kinds import OPENAI, Field
+from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind
 from reconciler.domain.markers import claimed
 from reconciler.domain.text import near, quoted
 from reconciler.manifests import nodes
 from reconciler.manifests.credentials import secret
 from reconciler.manifests.layer import Part
-from reconciler.manifests.messages import misnamed
+from reconciler.manifests.messages import misnamed, no_kind
 from reconciler.manifests.nodes import Entries
 from reconciler.manifests.source import Origin, Source
+from reconciler.manifests.tables import fields, keys
 from reconciler.manifests.variables import VARIABLE
 from reconciler.yaml import MappingNode, Node, ScalarNode, tag
 
 _OF_THE_SERVER = frozenset({"id", "createdAt", "updatedAt", "instanceId"})
 """What every row of the server has, and no manifest."""
 
-_BESIDE = ("openaiCreds", "onDrift", "previously", "silence", "fallback")
 _NOTHING = ("", "null", "Null", "NULL", "~")
 
 
-def part(source: Source, node: Node, what: str, section: str, *, folder: bool) -> Part:
-    """What a mapping says. what: its name in errors. section: "bot", "defaults" or "settings"."""
-    table = OPENAI.settings if section == "settings" else OPENAI.fields
+def part(
+    source: Source, node: Node, what: str, section: str, kind: Kind | None, *, folder: bool, layer: str = ""
+) -> Part:
+    """What a mapping says. what: its name in errors. section: "bot", "defaults" or "settings".
+
+    kind: of the bots that it is about, None for all kinds; a bot may say another one. layer: of its values'
+    origins, by default the section.
+    """
     found = nodes.entries(source, node, what)
     if found is None:
-        return Part({}, {}, whole=False)
+        return Part({}, {}, whole=False, kind=kind)
+    if section == "bot" and "kind" in found:
+        kind = kind_named(source, found["kind"][1])
+        if kind is None:
+            return Part({}, {}, whole=False)
+    table = fields(section, kind)
     if not _OF_THE_SERVER.isdisjoint(found):
-        _report_row(source, found, table)
-        return Part({}, {}, whole=False)
+        _report_row(source, found, section, None if kind is DEFAULT else kind)
+        return Part({}, {}, whole=False, kind=kind)
     values: dict[str, Any] = {}
     for name, (_, value_node) in found.items():
         value = _value(source, value_node, name, section, table)
         if value is not None:
             values[name] = value
-    layer = f"folder {section}" if folder else section
-    return Part({name: Origin(source, *pair, layer) for name, pair in found.items()}, values)
+    layer = f"folder {layer or section}" if folder else layer or section
+    origins = {name: Origin(source, *pair, layer) for name, pair in found.items()}
+    return Part(origins, values, kind=kind)
 
 
-def _report_row(source: Source, found: Entries, table: Mapping[str, Field]) -> None:
-    """Report a row that was copied from the server, with all keys that a manifest cannot have."""
+def kind_named(source: Source, node: Node) -> Kind | None:
+    """The kind that a text names; None where there is no such kind."""
+    name = nodes.text(source, node, "kind")
+    if name is not None and name not in KINDS:
+        source.report(node, no_kind(name))
+    return None if name is None else KINDS.get(name)
+
+
+def _report_row(source: Source, found: Entries, section: str, kind: Kind | None) -> None:
+    """Report a row that was copied from the server, with all keys that a manifest cannot have.
+
+    kind: None where it is not known.
+    """
+    known = keys(section, kind)
     names = [
         name
         for name, (_, value) in found.items()
-        if (name not in table and name not in _BESIDE)
+        if name not in known
         or (isinstance(value, ScalarNode) and not value.style and value.value in _NOTHING)
     ]
     message = "this is a row copied from the server, and a manifest cannot have all of its fields: delete"
@@ -76,15 +99,15 @@ def _value(source: Source, node: Node, name: str, section: str, table: Mapping[s
         value = _shared_credential(source, node)
     elif name == "openaiCreds":
         value = _named(source, node, nodes.text(source, node, name), name)
-    elif name in {"onDrift", "fallback"}:
+    elif name in {"kind", "onDrift", "fallback"}:
         value = nodes.text(source, node, name)
     return value
 
 
 def _hidden(source: Source, node: Node, field: Field) -> object:
-    """The value of a field that may hold a secret: itself, or where it is found."""
-    if tag(node) in ("!env", "!secret-file"):
-        ref = secret(source, node)
+    """The value of a field that may hold a secret: where it is found, or a URL itself."""
+    if field.hides == "whole" or tag(node) in ("!env", "!secret-file"):
+        ref = secret(source, node, field.name)
         return hidden.of_ref(hidden.reference(field, ref.tag, ref.name)) if ref else None
     value = nodes.value(source, node, field.name, field.type)
     if isinstance(value, str) and hidden.is_tagged(value):

@@ -8,11 +8,10 @@ from typing import Any
 
 from reconciler.domain.desired import SecretRef
 from reconciler.domain.errors import Position
+from reconciler.domain.kinds import Kind
 from reconciler.manifests.source import Origin, Source
+from reconciler.manifests.tables import CREDENTIAL, fields, keys
 from reconciler.yaml import Node
-
-CREDENTIAL = ("openaiCreds", "openaiCredsId")
-"""The two fields that name a credential: a bot has one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +19,13 @@ class Part:
     """A bot, defaults or settings: where each value comes from, and the values that are valid.
 
     The value of openaiCreds is a name, or a mapping of instance and name. whole: False where it could not be
-    read, so that a missing field means nothing.
+    read, so that a missing field means nothing. kind: of bot that it was read for; None for all kinds.
     """
 
     origins: Mapping[str, Origin]
     values: dict[str, Any]
     whole: bool = True
+    kind: Kind | None = None
 
 
 EMPTY = Part({}, {})
@@ -37,9 +37,11 @@ class Layer:
 
     at: of the manifest. instance: its name; None for a folder's file, and where the name is wrong.
     vars: the text and the place of each variable; None where the file has no such key. credentials: the node
-    of each name, and where the key is found. settings: the node of their key, and the settings.
+    of each name, and where the key is found. settings: by kind the node of their key, and the settings.
+    defaults: those of each kind, by its path, and those of all kinds by "".
     bots: the node and the fields of each name, None for a bot that is left out; None where the file has no
-    such key.
+    such key. kinds: of the bots of this file and of the folders' files above; None where one of these files
+    could not be read.
     """
 
     source: Source
@@ -47,10 +49,11 @@ class Layer:
     instance: str | None = None
     vars: Mapping[str, tuple[str, Position]] | None = None
     credentials: Mapping[str, tuple[Node, SecretRef]] = field(default_factory=dict)
-    settings: tuple[Node, Part] | None = None
+    settings: Mapping[str, tuple[Node, Part]] = field(default_factory=dict)
     silence: frozenset[str] = frozenset()
-    defaults: Part = EMPTY
+    defaults: Mapping[str, Part] = field(default_factory=dict)
     bots: Mapping[str, tuple[Node, Part | None]] | None = None
+    kinds: Mapping[str, Kind] | None = None
     whole: bool = True
 
 
@@ -65,4 +68,20 @@ def over(nearer: Part, farther: Part) -> Part:
     if "silence" in nearer.values:
         values["silence"] += farther.values.get("silence", ())
     origins = {name: origin for name, origin in farther.origins.items() if name not in hidden}
-    return Part(origins | dict(nearer.origins), values, nearer.whole and farther.whole)
+    return Part(origins | dict(nearer.origins), values, nearer.whole and farther.whole, nearer.kind)
+
+
+def of_kind(part: Part, kind: Kind) -> Part:
+    """The part of a bot or of defaults without what a kind has no field for, or no such choice."""
+    if part.kind is kind:
+        return part
+    known, table = keys("bot", kind), fields("bot", kind)
+    choices = {name: table[name].choices for name in part.values if name in table and table[name].choices}
+    other = {name for name, which in choices.items() if part.values[name] not in which}
+    other |= {name for name in part.origins if name not in known}
+    return Part(
+        {name: origin for name, origin in part.origins.items() if name not in other},
+        {name: value for name, value in part.values.items() if name not in other},
+        part.whole,
+        kind,
+    )

@@ -73,7 +73,7 @@ def folder(directory: Path) -> Layer | None:
     """What the directory's own `_defaults` file declares for all manifests; None where there is none."""
     home = Directory(directory, {})
     path = discovery.find(home).defaults.get(directory)
-    return None if path is None else _read(path, home, Includes(home), set()).layer
+    return None if path is None else _read(path, home, Includes(home), set(), ()).layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +103,13 @@ def _loaded(
     """Read the folders' files, then the manifests."""
     loaded = _Loaded()
     with _no_collecting():
-        folders = {folder: _read(path, home, includes, loaded.problems) for folder, path in defaults.items()}
+        folders: dict[Path, _File] = {}
+        for folder, path in sorted(defaults.items(), key=lambda one: len(one[0].parts)):
+            above = [folders[each] for each in folder.parents if each in folders]
+            folders[folder] = _read(path, home, includes, loaded.problems, above)
         for path in paths:
             above = [folders[folder] for folder in path.parents if folder in folders]
-            file = _read(path, home, includes, loaded.problems, above)
+            file = _read(path, home, includes, loaded.problems, above, folder=False)
             if file.declares:
                 loaded.declaring.add(path)
             instance = _instance(file, above, loaded.problems)
@@ -120,9 +123,11 @@ def _read(
     home: Directory,
     includes: Includes,
     problems: set[Problem],
-    above: Sequence[_File] | None = None,
+    above: Sequence[_File],
+    *,
+    folder: bool = True,
 ) -> _File:
-    """Read one file; its problems are added. above: a manifest's folders' files; None for a folder's file."""
+    """Read one file; its problems are added. above: the folders' files above it, the nearest first."""
     file = shown(path)
     files = {path: None}
 
@@ -138,19 +143,20 @@ def _read(
     try:
         text = decoded(home.contents(path, MAX_MANIFEST))
     except UnreadableError as error:
-        what = "the manifest" if above is not None else "the folder's file"
+        what = "the folder's file" if folder else "the manifest"
         problems.add(Problem(Position(file, error.line, error.column), f"{what} {error}"))
         return nothing
     source = Source(file, text, include, path.parent)
     declares = False
     try:
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
-        if above is None:
-            return _File(read(root, source, None), files)
+        kinds = above[0].layer.kinds if above else {}
+        if folder:
+            return _File(read(root, source, None, kinds=kinds), files)
         declares = isinstance(root, MappingNode) and any(key.value in MANIFEST for key, _ in root.value)
         variables = any(one.layer.vars is not None for one in above)
         bots = any(one.layer.bots for one in above)
-        layer = read(root, source, path.stem, variables=variables, bots=bots)
+        layer = read(root, source, path.stem, kinds=kinds, variables=variables, bots=bots)
         return _File(layer, files, declares)
     except MalformedError as error:
         problems.add(Problem(Position(file, *source.places(error.index)), str(error)))

@@ -11,12 +11,12 @@ from functools import partial, reduce
 
 from reconciler.domain import hidden
 from reconciler.domain.desired import DesiredBot, DesiredCredential, DesiredInstance, DesiredSettings
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import near, quoted
 from reconciler.manifests import bots as instance_bots
 from reconciler.manifests.bots import Bot, Error
 from reconciler.manifests.clashes import clashes
-from reconciler.manifests.layer import EMPTY, Layer, over
+from reconciler.manifests.layer import Layer, over
 from reconciler.manifests.messages import misnamed
 from reconciler.manifests.scope import Scope
 from reconciler.manifests.traces import traces
@@ -46,7 +46,7 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
         desired,
         manifest.at,
         _credentials(scope),
-        _settings(scope),
+        {path: found for path, kind in KINDS.items() if (found := _settings(scope, kind))},
         ignored,
         vars=None if variables is None else {name: text for name, (text, _) in variables.items()},
     )
@@ -94,23 +94,25 @@ def _credentials(scope: Scope) -> tuple[DesiredCredential, ...]:
     return tuple(found.values())
 
 
-def _settings(scope: Scope) -> DesiredSettings | None:
-    """The settings of all layers."""
-    declared = [(layer.source, *layer.settings) for layer in scope.layers if layer.settings]
-    part = scope.filled(reduce(over, (part for _, _, part in declared), EMPTY), OPENAI.settings)
+def _settings(scope: Scope, kind: Kind) -> DesiredSettings | None:
+    """The settings of a kind, of all layers."""
+    layers = [layer for layer in scope.layers if kind.path in layer.settings]
+    declared = [(layer.source, *layer.settings[kind.path]) for layer in layers]
+    if not declared:
+        return None
+    part = scope.filled(reduce(over, (part for _, _, part in declared)), kind.settings)
     if not part.origins:
         return None
     source, key, _ = declared[0]
     values = part.values
     fallback = values.get("fallback")
-    if fallback and fallback not in (bots := instance_bots.names(scope)):
+    if fallback and (message := _no_fallback(scope, kind, fallback)):
         origin = part.origins["fallback"]
-        message = f"the instance has no bot {quoted(fallback)}{near(fallback, bots)} to fall back to"
-        scope.report(origin.source, origin.value, f'{message}: write the name of one, or "" for none')
+        scope.report(origin.source, origin.value, message)
     jids = part.origins.get("ignoreJids")
     at = source.at(key)
     return DesiredSettings(
-        fields=hidden.fields(OPENAI.settings, {n: values[n] for n in OPENAI.settings if n in values}),
+        fields=hidden.fields(kind.settings, {n: values[n] for n in kind.settings if n in values}),
         at=at,
         creds=values.get("openaiCreds"),
         fallback=fallback,
@@ -118,3 +120,19 @@ def _settings(scope: Scope) -> DesiredSettings | None:
         origins=part.origins,
         traces=traces(part.origins, at.file),
     )
+
+
+def _no_fallback(scope: Scope, kind: Kind, name: str) -> str | None:
+    """Why a bot cannot be the fallback of a kind; None where it can."""
+    kinds = instance_bots.kinds(scope)
+    if kinds.get(name) is kind:
+        return None
+    same = [other for other, its in kinds.items() if its is kind]
+    of = "" if kind is DEFAULT else f" of kind {kind.path}"
+    said = f"the instance has no bot {quoted(name)}{of}{near(name, same)} to fall back to"
+    if name in kinds:
+        said = (
+            f"{quoted(name)} is a bot of kind {kinds[name].path}, and the settings of kind {kind.path} can "
+            "only fall back to one of their own"
+        )
+    return f'{said}: write the name of one, or "" for none'

@@ -1,7 +1,7 @@
 """What a manifest may say: its keys, the fields of a bot and of the settings.
 
-The pydantic model is made from the field table, once. It knows keys, types, limits and choices, and gives the
-JSON Schema. bots.py checks what must come together.
+The pydantic models are made from the tables of the kinds, each when it is first used. They know keys, types,
+limits and choices, and give the JSON Schema. bots.py checks what must come together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pydantic import BaseModel, ConfigDict, Discriminator, StringConstraints, Ta
 from pydantic import Field as Constrained
 
 from reconciler.domain import signals
-from reconciler.domain.kinds import INT32_MAX, OPENAI, Field, Type
+from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
+from reconciler.manifests.tables import CREDENTIAL, fields, keys
 
-FOLDER = ("vars", "settings", "silence", "defaults", "bots")
+FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots")
 """The keys of a folder's file."""
 
 MANIFEST = ("instance", "credentials", *FOLDER)
@@ -41,10 +42,20 @@ _NAME = StringConstraints(strict=True, max_length=64, pattern=r"^[a-z0-9][a-z0-9
 _LONG_NAME = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 
 
+_ABOUT = {
+    "bot": "A bot. What it leaves out belongs to the server.",
+    "defaults": "Fields that every bot has unless it sets its own.",
+    "settings": "The instance's settings. What they leave out belongs to the server.",
+}
+
+
 @cache
 @signals.held()
 def model(*, folder: bool = False) -> type[BaseModel]:
-    """The model of a manifest, or of a folder's `_defaults` file, before anything is merged."""
+    """The model of a manifest, or of a folder's `_defaults` file, before anything is merged.
+
+    What is below bots, defaults, settings and kinds is left to the model of each section.
+    """
     if folder:
         about = "What the manifests in a folder and below it have in common."
         return _model("Folder", about, **_common())
@@ -55,7 +66,7 @@ def model(*, folder: bool = False) -> type[BaseModel]:
     )
     return _model(
         "Manifest",
-        "One instance of an Evolution API server: its OpenAI bots, credentials and settings.",
+        "One instance of an Evolution API server: its bots, credentials and settings.",
         instance=_optional(
             _LONG_NAME, "The instance's name. Without it: the file's name without its ending."
         ),
@@ -66,33 +77,51 @@ def model(*, folder: bool = False) -> type[BaseModel]:
 
 def _common() -> dict[str, Any]:
     """The fields of a manifest and of a folder's file."""
-    defaults, bot = _bots()
     identifier = Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER}$")]
     return {
         "vars": _optional(
             dict[identifier, str],
             "Values for ${name} in texts; ${instance} is the instance's name, and $${ stands for ${ itself.",
         ),
-        "settings": (_settings(), Constrained(None)),
+        "settings": _optional(Any, "The settings of the OpenAI bots."),
         "silence": _silence(),
-        "defaults": (defaults, Constrained(None)),
+        "defaults": _optional(Any, "Fields of the bots of every kind that has them."),
+        "kinds": _optional(Any, "Defaults and settings of one kind of bot, by the kind."),
         "bots": _optional(
-            dict[Annotated[str, _NAME], _either(Literal[False], bot)],  # type: ignore[misc]  # made at run time
+            dict[Annotated[str, _NAME], Any],
             "Bots by name; `false` leaves out a bot that a folder's file declares.",
         ),
     }
 
 
-def _bots() -> tuple[type[BaseModel], type[BaseModel]]:
-    """Defaults, and a bot."""
+@cache
+@signals.held()
+def section(name: str, kind: Kind | None) -> type[BaseModel]:
+    """The model of a section: "bot", "defaults" or "settings". kind: None for all kinds together."""
+    table, known = fields(name, kind), keys(name, kind)
+    made = _beside(name) | _fields(table)
+    if name == "settings":
+        made["ignoreJids"] = _merged_jids(table["ignoreJids"])
+    title = f"{kind.title if kind else ''}{name.capitalize()}"
+    return _model(title, _ABOUT[name], **{key: value for key, value in made.items() if key in known})
+
+
+def _beside(name: str) -> dict[str, Any]:
+    """The keys of a section that are no fields of the API."""
+    if name == "settings":
+        return {
+            CREDENTIAL[0]: _optional(_LONG_NAME, "The name of one of the instance's own credentials."),
+            "fallback": _optional(str, 'The name of the bot that answers when no other does; "" for none.'),
+        }
     shared = _model(
         "SharedCredential",
         "A credential of another instance. When that instance is deleted, so are the bots that use it.",
         instance=_needed(_LONG_NAME, "The owning instance."),
         name=_needed(_LONG_NAME, "The credential's name."),
     )
-    fields: dict[str, Any] = {
-        "openaiCreds": _optional(
+    return {
+        "kind": _optional(Literal[tuple(KINDS)], "What kind of chatbot it is. Without it: openai."),
+        CREDENTIAL[0]: _optional(
             _either(_LONG_NAME, shared),
             "The name of an OpenAI credential of the instance; of another instance with `instance:` and "
             "`name:`.",
@@ -103,31 +132,20 @@ def _bots() -> tuple[type[BaseModel], type[BaseModel]]:
             "and lose its sessions).",
         ),
         "silence": _silence(),
-        **_fields(OPENAI.fields),
+        "previously": (
+            tuple[Annotated[str, _NAME], ...],
+            Constrained((), description="Earlier names of the bot, so that a rename keeps it."),
+        ),
     }
-    previously = (
-        tuple[Annotated[str, _NAME], ...],
-        Constrained((), description="Earlier names of the bot, so that a rename keeps it."),
-    )
-    defaults = _model("Defaults", "Fields that every bot has unless it sets its own.", **fields)
-    about = "A bot. What it leaves out belongs to the server."
-    return defaults, _model("Bot", about, **fields, previously=previously)
 
 
-def _settings() -> type[BaseModel]:
+def _merged_jids(field: Field) -> Any:
     merge = _model(
         "Merge",
         "JIDs to add to those on the server, which also adds some by itself.",
         merge=_needed(tuple[str, ...], "The JIDs to add."),
     )
-    jids = _optional(_either(tuple[str, ...], merge), OPENAI.settings["ignoreJids"].about)
-    return _model(
-        "Settings",
-        "The instance's settings. What they leave out belongs to the server.",
-        openaiCreds=_optional(_LONG_NAME, "The name of one of the instance's own credentials."),
-        fallback=_optional(str, 'The name of the bot that answers when no other bot does; "" for none.'),
-        **_fields(OPENAI.settings) | {"ignoreJids": jids},
-    )
+    return _optional(_either(tuple[str, ...], merge), field.about)
 
 
 def _silence() -> Any:

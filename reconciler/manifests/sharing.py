@@ -71,8 +71,9 @@ def _named(instance: DesiredInstance) -> Iterator[tuple[Position, str, str | Non
     for bot in instance.bots:
         if bot.creds is not None:
             yield bot.origins["openaiCreds"].at, bot.creds, bot.creds_owner
-    if instance.settings and instance.settings.creds is not None:
-        yield instance.settings.origins["openaiCreds"].at, instance.settings.creds, None
+    for settings in instance.settings.values():
+        if settings.creds is not None:
+            yield settings.origins["openaiCreds"].at, settings.creds, None
 
 
 def _misplaced(

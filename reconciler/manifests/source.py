@@ -65,8 +65,8 @@ class Origin(NamedTuple):
     """Where the value of a key comes from.
 
     key, value: their nodes in source. layer: "bot" is the bot's own mapping, which a merge key or an alias
-    may bring in from elsewhere in the file; "defaults" and "settings" are the manifest's; "folder bot",
-    "folder defaults" and "folder settings" are those of a folder's file.
+    may bring in from elsewhere in the file; "defaults" and "settings" are the manifest's, and
+    "kinds.dify.defaults" those of one kind. With "folder " before it, it is of a folder's file.
     variables: the variables used in the value, and where each is declared (None for built-in ones).
     """
 

@@ -167,5 +167,5 @@ def _both(mine: DesiredInstance, other: DesiredInstance | None) -> DesiredInstan
         mine,
         bots=(*mine.bots, *other.bots),
         credentials=(*mine.credentials, *(each for each in other.credentials if each.name not in names)),
-        settings=mine.settings or other.settings,
+        settings={**other.settings, **mine.settings},
     )

@@ -43,8 +43,7 @@ def seeds(desired: Desired) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {instance.name: set() for instance in desired.instances}
     for instance in desired.instances:
         named = [(bot.creds_owner or instance.name, bot.creds) for bot in instance.bots]
-        if instance.settings is not None:
-            named.append((instance.name, instance.settings.creds))
+        named += [(instance.name, one.creds) for one in instance.settings.values()]
         for owner, creds in named:
             if creds is not None:
                 found.setdefault(owner, set())

@@ -11,6 +11,7 @@ from reconciler import saved
 from reconciler.domain import markers, signals, versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.evolution.client import Client, Server
@@ -162,13 +163,13 @@ class _Planner:
             self._declared[0] if self._wanted.base is None else both(self._wanted.base, self._wanted.desired)
         )
 
-    def needs_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
+    def needs_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
         """Whether an instance's settings are read."""
         if instance.name in self._wanted.desired.former:
             return True
         owner, replaces = self._request.owner, self._request.replace
-        mine = [each[instance.name] for each in self._by_name if instance.name in each]
-        return any(matching.needs_settings(one, bots, owner, replace=replaces) for one in mine)
+        mine = [each[instance.name].of_kind(kind) for each in self._by_name if instance.name in each]
+        return any(matching.needs_settings(one, bots, owner, kind, replace=replaces) for one in mine)
 
     def make(self, observed: Observed) -> Plan:
         """The plan. Raises ReconcilerError."""

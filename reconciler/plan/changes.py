@@ -44,17 +44,19 @@ def of_target(given: Inputs, target: Target) -> Change:
         reason += ", and it gets the new credential"
     if target.stuck and target.found is not None:
         reason += f"; {', '.join(target.stuck)} cannot be cleared by an update: --replace clears it"
+    before = target.remote or given.moves.replaces.get(target.bot.name)
     return Change(
         given.name,
         target.bot.name,
         verb,
         reason,
-        () if target.remote is None else (target.remote.id,),
+        () if before is None else (before.id,),
         fields,
-        before=target.remote,
+        before=before,
         at=target.bot.at,
         cause=target.cause,
         other=given.moves.arriving.get(target.bot.name, "") if verb is Verb.MOVE else "",
+        kind=given.kind,
         unkept=tuple(target.unkept),
     )
 
@@ -77,7 +79,13 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
 
 
 def _created(given: Inputs, name: str) -> tuple[Verb, str]:
-    """Whether a bot moves here, and why it is created."""
+    """Whether a bot moves here or replaces one of another kind, and why it is created."""
+    if (remote := given.moves.replaces.get(name)) is not None:
+        was, now = remote.kind, given.kind
+        return Verb.REPLACE, (
+            f"it was {was.article} {was.label} bot and becomes {now.article} {now.label} bot: its open "
+            "sessions are lost"
+        )
     if old := given.moves.arriving.get(name):
         return Verb.MOVE, f"it moves here from {old}: its open sessions there are lost"
     return Verb.CREATE, "it is missing on the server"
@@ -136,7 +144,16 @@ def switched_off(given: Inputs) -> Iterator[Change]:
             f"`reconciler enable {address}`; to make that permanent, set `enabled: false` in its manifest"
         )
         ids = (found.remote.id,)
-        yield Change(given.name, bot.name, Verb.SWITCHED_OFF, reason, ids, before=found.remote, at=bot.at)
+        yield Change(
+            given.name,
+            bot.name,
+            Verb.SWITCHED_OFF,
+            reason,
+            ids,
+            before=found.remote,
+            at=bot.at,
+            kind=bot.kind,
+        )
 
 
 # -- what nothing declares --------------------------------------------------------------------
@@ -152,7 +169,9 @@ def reports(given: Inputs, targets: Targets, *, settings_problem: bool) -> Itera
     for name, why in given.observed.unread:
         yield Change(given.name, name, Verb.UNMANAGED, why, of=Of.CREDENTIAL)
     if given.row.unread and not settings_problem:
-        yield Change(given.name, "", Verb.UNMANAGED, not_understood(given.row.unread), of=Of.SETTINGS)
+        yield Change(
+            given.name, "", Verb.UNMANAGED, not_understood(given.row.unread), of=Of.SETTINGS, kind=given.kind
+        )
 
 
 def _orphans(given: Inputs) -> Iterator[Change]:
@@ -160,18 +179,20 @@ def _orphans(given: Inputs) -> Iterator[Change]:
     for name, bot in given.matches.orphans:
         if name in given.blocked:
             continue
-        kept = given.kept
-        if there := given.moves.waiting.get(name):
-            kept = f"it is to move to {there}, and is not created there"
+        replaced = given.moves.replaced.get(name)
+        if replaced is not None and not replaced.apart:
+            continue  # it is a part of the other's change
+        kept = given.moves.waiting.get(name) or ("" if replaced else given.kept)
+        verb, reason, other = Verb.DELETE, undeclared(given.options, given.name), ""
+        fields = differ.changes(bot.fields, {}, given.kind)
         if kept:
-            reason = f"{undeclared(given.options, given.name)}; it is kept, as {kept}"
-            yield Change(given.name, name, Verb.ORPHAN, reason, (bot.id,), before=bot)
-            continue
-        fields, other = differ.changes(bot.fields, {}, given.kind), given.moves.leaving.get(name, "")
-        reason = undeclared(given.options, given.name)
-        if other:
+            verb, reason, fields = Verb.ORPHAN, f"{reason}; it is kept, as {kept}", ()
+        elif replaced:
+            reason = f"it is declared as {replaced.kind.article} {replaced.kind.label} bot now"
+        elif other := given.moves.leaving.get(name, ""):
             reason = f"it moves to {other}, and goes when it was created there"
-        yield Change(given.name, name, Verb.DELETE, reason, (bot.id,), fields, before=bot, other=other)
+        ids = (bot.id,)
+        yield Change(given.name, name, verb, reason, ids, fields, bot, other=other, kind=given.kind)
 
 
 def _unmanaged(given: Inputs, targets: Targets) -> Iterator[Change]:
@@ -187,4 +208,4 @@ def _unmanaged(given: Inputs, targets: Targets) -> Iterator[Change]:
                 f", and has {describe(claim)}, as {duplicate} has: the server refuses a change to either"
             )
         ids = (bot.id,) if bot.id else ()
-        yield Change(given.name, "", Verb.UNMANAGED, reason, ids, before=bot)
+        yield Change(given.name, "", Verb.UNMANAGED, reason, ids, before=bot, kind=given.kind)

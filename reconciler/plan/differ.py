@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.domain import hidden, markers
 from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.kinds import OPENAI, Kind, Type, Value
+from reconciler.domain.kinds import Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause, FieldChange
 from reconciler.domain.sequences import Matcher
@@ -20,6 +20,9 @@ _NO_SETTINGS = RemoteSettings(exists=False, fields={})
 _NOTHING: Fields = {}
 Item = tuple[int, str | None, str | None]
 """A place of a list, and the text there before and after."""
+
+_MANY = 100
+"""Items of a list beyond which deepdiff, whose time is quadratic, is not asked."""
 
 _EMPTY: Mapping[Type, Value] = {Type.TEXT: "", Type.TEXTS: ()}
 
@@ -69,7 +72,6 @@ def create_target(
     owner: str,
     settings: RemoteSettings | None,
     old: Fields | None = None,
-    kind: Kind = OPENAI,
 ) -> dict[str, Value]:
     """The whole body of a create, in the order of the kind's table.
 
@@ -80,12 +82,12 @@ def create_target(
     off = switched_off(bot, old, owner)
     declared = _declared(bot, creds_id, off)
     target: dict[str, Value] = {}
-    for name, field in kind.fields.items():
+    for name, field in bot.kind.fields.items():
         value = declared.get(name)
         if name == "description":
             text = markers.human_text(str(old.get(name, "")), owner) if value is None else str(value)
             value = markers.describe(text, owner, bot.name, off)
-        elif value is None and field.applies(declared["botType"], declared["triggerType"]):
+        elif value is None and field.applies(declared.get("botType"), declared["triggerType"]):
             stored = settings.fields.get(name) if field.from_settings and settings.exists else None
             value = next((v for v in (old.get(name), stored, field.default) if v is not None), None)
         if value is not None:
@@ -98,7 +100,6 @@ def update_target(
     creds_id: str,
     owner: str,
     remote: RemoteBot,
-    kind: Kind = OPENAI,
     undeclared: Collection[str] = (),
     fresh: Fields = _NOTHING,
 ) -> dict[str, Value]:
@@ -109,7 +110,7 @@ def update_target(
     undeclared: fields that are not declared any more; they go back to what a create gives them (fresh).
     """
     off = switched_off(bot, remote.fields, owner)
-    declared = {**_undeclared(remote.fields, undeclared, fresh, kind), **_declared(bot, creds_id, off)}
+    declared = {**_undeclared(remote.fields, undeclared, fresh, bot.kind), **_declared(bot, creds_id, off)}
     if remote.unseen:  # what the server does not show is not compared
         declared = {name: value for name, value in declared.items() if name not in remote.unseen}
     target = {**remote.fields, **declared}
@@ -121,7 +122,7 @@ def update_target(
     else:
         target["description"] = markers.describe(markers.human_text(stored, owner), owner, bot.name, off)
     if target["triggerType"] != remote.fields.get("triggerType"):
-        target = without_stale_trigger(bot, target, kind)
+        target = without_stale_trigger(bot, target)
     return target
 
 
@@ -140,38 +141,38 @@ def _undeclared(
     return found
 
 
-def stamp(bot: DesiredBot, target: Fields, owner: str, kind: Kind = OPENAI) -> str:
+def stamp(bot: DesiredBot, target: Fields, owner: str) -> str:
     """What is noted beside the marker of a bot that becomes the target."""
-    return markers.stamp([bot.creds, sorted(bot.fields.items())], _state(target, owner, kind))
+    return markers.stamp([bot.creds, sorted(bot.fields.items())], _state(target, owner, bot.kind))
 
 
-def restamped(fields: Fields, owner: str, kind: Kind = OPENAI) -> str | None:
+def restamped(fields: Fields, owner: str, kind: Kind) -> str | None:
     """The description with a stamp of what the bot is instead of what it should have become.
 
     None where it carries no stamp, or is no whole bot.
     """
     text = str(fields.get("description", ""))
     was = markers.stamped(text, owner)
-    if not was or hidden.KEY in text or not {"botType", "triggerType"} <= fields.keys():
+    if not was or hidden.KEY in text or not {*kind.schema.required} <= fields.keys():
         return None
     now = was[:5] + markers.stamp(None, _state(fields, owner, kind))[5:]
     return markers.with_stamp(text, owner, markers.name_of(text, owner), now)
 
 
-def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str, kind: Kind = OPENAI) -> list[str]:
+def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str) -> list[str]:
     """The fields that the last apply wrote as they should be and the server did not keep.
 
     They differ, although neither the manifest nor the bot was edited since: its stamp says what was declared,
     and what the bot became.
     """
     was = markers.stamped(str(remote.fields.get("description", "")), owner)
-    if not was or was != stamp(bot, remote.fields, owner, kind):
+    if not was or was != stamp(bot, remote.fields, owner):
         return []
-    start, end = dict(_state(remote.fields, owner, kind)), dict(_state(target, owner, kind))
-    return [name for name in kind.fields if not same(start.get(name), end.get(name))]
+    start, end = dict(_state(remote.fields, owner, bot.kind)), dict(_state(target, owner, bot.kind))
+    return [name for name in bot.kind.fields if not same(start.get(name), end.get(name))]
 
 
-def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -> Cause:
+def cause(bot: DesiredBot, remote: RemoteBot, owner: str) -> Cause:
     """Who moved since the last apply: the bot on the server, its manifest, or both.
 
     A field that the server fills in every bot is not emptied by hand: it is lost when the server's version
@@ -180,11 +181,12 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str, kind: Kind = OPENAI) -
     was = markers.stamped(str(remote.fields.get("description", "")), owner)
     if not was:
         return ""
-    now = stamp(bot, remote.fields, owner, kind)
+    now = stamp(bot, remote.fields, owner)
     if was == now:  # they differ in a secret alone, which no stamp is over
         return ""
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
-    lost = [name for name in bot.fields if name not in remote.fields and kind.fields[name].from_settings]
+    table = bot.kind.fields
+    lost = [name for name in bot.fields if name not in remote.fields and table[name].from_settings]
     if not all(same(None, bot.fields[name]) for name in lost):
         return "" if declared else "pending"
     return "drift" if declared else "pending" if state else "both"
@@ -203,25 +205,25 @@ def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:
     return [
         (name, known[name])
         for name, field in kind.fields.items()
-        if name != "openaiCredsId"  # a rotation changes it, and that is no edit
+        if name != kind.credential  # a rotation changes it, and that is no edit
         and not field.hides
         and not same(None, known.get(name))
-        and field.applies(known["botType"], known["triggerType"])
+        and field.applies(known.get("botType"), known["triggerType"])
     ]
 
 
-def without_stale_trigger(bot: DesiredBot, target: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+def without_stale_trigger(bot: DesiredBot, target: Fields) -> dict[str, Value]:
     """The target without a trigger value that its triggerType does not use and the manifest does not declare.
 
     The operator stays, as the server cannot clear it; without a value it collides with nothing.
     """
-    parts = kind.trigger_parts[str(target["triggerType"])]
+    parts = bot.kind.trigger_parts[str(target["triggerType"])]
     if "triggerValue" in parts or "triggerValue" in bot.fields or not target.get("triggerValue"):
         return dict(target)
     return {**target, "triggerValue": ""}
 
 
-def changes(before: Fields, after: Fields, kind: Kind = OPENAI) -> tuple[FieldChange, ...]:
+def changes(before: Fields, after: Fields, kind: Kind) -> tuple[FieldChange, ...]:
     """The fields that differ, in the order of the kind's table."""
     return tuple(
         FieldChange(name, before.get(name), after.get(name))
@@ -230,21 +232,15 @@ def changes(before: Fields, after: Fields, kind: Kind = OPENAI) -> tuple[FieldCh
     )
 
 
-def update_body(before: Fields, after: Fields, kind: Kind = OPENAI) -> dict[str, Value]:
+def update_body(before: Fields, after: Fields, kind: Kind) -> dict[str, Value]:
     """What an update sends: what the server insists on whatever is stored, and what differs.
 
-    Fields that a PUT leaves out stay as they are.
+    Fields that a PUT leaves out stay as they are. What may be secret and does not differ is left out although
+    the server insists on it: whoever sends the update has it from the server.
     """
-    insists = {
-        "enabled",
-        "openaiCredsId",
-        "botType",
-        "triggerType",
-        *kind.keys[str(after["botType"])],
-        *kind.trigger_parts[str(after["triggerType"])],
-        *(change.name for change in changes(before, after, kind)),
-    }
-    return {name: after[name] for name in kind.fields if name in insists and name in after}
+    sent = {change.name for change in changes(before, after, kind)}
+    sent |= {name for name in kind.insists(after) if not kind.fields[name].hides}
+    return {name: after[name] for name in kind.fields if name in sent and name in after}
 
 
 def items(before: Value | None, after: Value | None) -> list[tuple[str, str | None, str | None]] | None:
@@ -252,8 +248,27 @@ def items(before: Value | None, after: Value | None) -> list[tuple[str, str | No
     if not (isinstance(before, tuple) or isinstance(after, tuple)):
         return None
     old, new = (value if isinstance(value, tuple) else () for value in (before, after))
-    found = sorted(_fewest(old, new), key=lambda item: (item[0], item[2] is None, item[1] is None))
+    compare = _fewest if max(len(old), len(new)) > _MANY else _items
+    found = sorted(compare(old, new), key=lambda item: (item[0], item[2] is None, item[1] is None))
     return [(f"[{place}]", was, now) for place, was, now in found]
+
+
+def _items(old: Sequence[str], new: Sequence[str]) -> list[Item]:
+    """The differences between two lists, as deepdiff finds them."""
+    from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
+
+    # Compared by number: deepdiff would diff the texts themselves too.
+    texts = list(dict.fromkeys((*old, *new)))
+    numbers = {text: number for number, text in enumerate(texts)}
+    delta = DeepDiff([numbers[text] for text in old], [numbers[text] for text in new], view="tree")
+    found: list[Item] = []
+    for group in ("values_changed", "iterable_item_added", "iterable_item_removed"):
+        for node in delta.get(group, ()):
+            was = None if group == "iterable_item_added" else texts[node.t1]
+            now = None if group == "iterable_item_removed" else texts[node.t2]
+            if was != now:
+                found.append((node.path(output_format="list")[-1], was, now))
+    return found
 
 
 def _fewest(old: Sequence[str], new: Sequence[str]) -> list[Item]:
@@ -286,8 +301,8 @@ def _pairs(there: range, here: range, old: Sequence[str], new: Sequence[str]) ->
 def _declared(bot: DesiredBot, creds_id: str, off: str) -> Mapping[str, Value]:
     """What the manifest declares, the credential by its id. off: the bot is switched off and stays so."""
     declared = dict(bot.fields)
-    if bot.creds is not None:
-        declared["openaiCredsId"] = creds_id
+    if bot.creds is not None and bot.kind.credential is not None:
+        declared[bot.kind.credential] = creds_id
     if off:
         declared["enabled"] = False
     return declared

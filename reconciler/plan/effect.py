@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Former
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, Former
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, FieldChange, InstancePlan, Of, Plan, Verb
 from reconciler.plan.limits import deletes
 from reconciler.plan.options import Effect, Review
@@ -35,23 +35,28 @@ def _former(base: DesiredInstance, work: DesiredInstance | None) -> Former:
     now = {bot.name: bot for bot in work.bots}
     bots: dict[str, frozenset[str]] = {}
     for bot in base.bots:
-        if bot.name in now and (gone := _gone(bot, now[bot.name])):
+        if bot.name in now and now[bot.name].kind is bot.kind and (gone := _gone(bot, now[bot.name])):
             bots[bot.name] = gone
-    settings: set[str] = set()
-    if base.settings is not None and work.settings is not None:
-        settings = base.settings.fields.keys() - work.settings.fields.keys()
-        if base.settings.fallback and work.settings.fallback is None:
-            settings.add("fallbackId")
+    settings = {
+        path: gone
+        for path, one in base.settings.items()
+        if path in work.settings and (gone := _gone_of_settings(one, work.settings[path]))
+    }
     return Former(
         bots,
-        frozenset(settings),
-        base.settings is not None and work.settings is None,
+        settings,
+        frozenset(base.settings.keys() - work.settings.keys()),
         frozenset(credentials - {one.name for one in work.credentials}),
     )
 
 
 def _gone(base: DesiredBot, work: DesiredBot) -> frozenset[str]:
     return frozenset(base.fields.keys() - work.fields.keys() - {_BY_NAME})
+
+
+def _gone_of_settings(base: DesiredSettings, work: DesiredSettings) -> frozenset[str]:
+    gone = base.fields.keys() - work.fields.keys()
+    return frozenset(gone | {"fallbackId"} if base.fallback and work.fallback is None else gone)
 
 
 def alike(base: Desired, work: Desired) -> frozenset[str]:
@@ -62,11 +67,13 @@ def alike(base: Desired, work: Desired) -> frozenset[str]:
 
 def _bare(one: DesiredInstance) -> tuple[object, ...]:
     """What an instance declares, without the places."""
-    settings = one.settings
     return (
-        [(b.name, b.fields, b.creds, b.previously, b.on_drift, b.creds_owner) for b in one.bots],
+        [(b.name, b.kind, b.fields, b.creds, b.previously, b.on_drift, b.creds_owner) for b in one.bots],
         [(credential.name, credential.key) for credential in one.credentials],
-        settings and (settings.fields, settings.creds, settings.fallback, settings.merge_jids),
+        {
+            path: (settings.fields, settings.creds, settings.fallback, settings.merge_jids)
+            for path, settings in one.settings.items()
+        },
     )
 
 
@@ -81,7 +88,9 @@ def of_reviewed(plans: Sequence[Plan], work: Desired) -> dict[str, Former]:
             declared = {each.name for each in one.credentials} if one else set()
             before = replace(before, credentials=before.credentials | ({change.bot} - declared))
         elif change.of is Of.SETTINGS and gone:
-            before = replace(before, settings=before.settings | gone)
+            path = change.kind.path
+            gone |= before.settings.get(path, frozenset())
+            before = replace(before, settings={**before.settings, path: frozenset(gone)})
         elif gone:
             known = before.bots.get(change.bot, frozenset())
             before = replace(before, bots={**before.bots, change.bot: known | gone})

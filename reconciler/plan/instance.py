@@ -1,4 +1,4 @@
-"""From one instance's inputs to its draft: targets, order, changes, steps. Pure."""
+"""From the inputs of an instance and a kind to their draft: targets, order, changes, steps. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reconciler.plan.targets import Targets
 
 
 def draft(given: Inputs) -> Draft:
-    """The plan of one instance, but for old credentials."""
+    """The plan of one kind of bot on one instance, but for old credentials."""
     settings_draft = given.settings_draft()
     wanted, conflicts = targets.find(given, settings_draft)
     blocked = given.blocked_changes()
@@ -46,11 +46,14 @@ def draft(given: Inputs) -> Draft:
         ),
         settings_part.before,
         (*bot_steps, *settings_part.after),
-        tuple(Step(Call.LEAVE, name, bot.id, {}) for name, bot in given.leaving.items()),
+        tuple(
+            Step(Call.LEAVE, given.label(name), bot.id, {}, kind=given.kind)
+            for name, bot in given.leaving.items()
+        ),
         tuple(moves),
         tuple(removal.old_credentials(given)),
         _left(given, possible, written, moves),
-        frozenset(str(target.fields["openaiCredsId"]) for target in possible.values()),
+        frozenset(id for target in possible.values() for id in target.credential_ids),
         sum(name not in written and not target.off for name, target in possible.items()),
     )
 
@@ -133,7 +136,7 @@ class _Settings(NamedTuple):
 def _fallback(given: Inputs, possible: Targets, written: Set[str]) -> settings.Fallback | str | None:
     """How the fallback changes."""
     ids = {
-        name: NEW_BOT + name if target.recreate or target.remote is None else target.remote.id
+        name: NEW_BOT + given.label(name) if target.recreate or target.remote is None else target.remote.id
         for name, target in possible.items()
         if name in written or target.remote is not None
     }
@@ -143,7 +146,7 @@ def _fallback(given: Inputs, possible: Targets, written: Set[str]) -> settings.F
     going |= {
         target.remote.id for target in possible.values() if target.recreate and target.remote is not None
     }
-    return settings.fallback(given.desired.settings, given.row, ids, names, going)
+    return settings.fallback(given.declared_settings, given.row, ids, names, going)
 
 
 def _settings(given: Inputs, draft: settings.Draft, fallback: settings.Fallback | str | None) -> _Settings:
@@ -151,18 +154,18 @@ def _settings(given: Inputs, draft: settings.Draft, fallback: settings.Fallback 
     if given.settings_blocked or (given.row.unread and not draft.problem):
         return _Settings()
     found = [
-        replace(change, fields=tuple(_noted(field, given.former.settings) for field in change.fields))
-        for change in settings.changes(given.desired, given.row, draft, fallback)
+        replace(change, fields=tuple(_noted(field, given.former_settings) for field in change.fields))
+        for change in settings.changes(given.desired, given.row, draft, fallback, given.kind)
     ]
-    if given.former.block and given.desired.settings is None and given.row.exists:
+    if given.kind.path in given.former.blocks and given.declared_settings is None and given.row.exists:
         reason = f"{UNDECLARED}: they stay as they are, and are not managed any more"
-        found.append(Change(given.name, "", Verb.FORGET, reason, of=Of.SETTINGS))
+        found.append(Change(given.name, "", Verb.FORGET, reason, of=Of.SETTINGS, kind=given.kind))
     change = next((change for change in found if change.verb.writes), None)
     if change is None:
         return _Settings(found)
-    before = Step(Call.SETTINGS, change.label, None, draft.body, merge=draft.merge)
+    before = Step(Call.SETTINGS, change.label, None, draft.body, merge=draft.merge, kind=given.kind)
     after: tuple[Step, ...] = ()
     if isinstance(fallback, settings.Fallback):
         body = {**given.unshown, "fallbackId": fallback.id}
-        after = (Step(Call.FALLBACK, change.label, None, body),)
+        after = (Step(Call.FALLBACK, change.label, None, body, kind=given.kind),)
     return _Settings(found, (before,) if draft.body else (), after)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reconciler.domain import markers
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.listing import ListedBot, ListedInstance, Listing, Standing
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.plan.matching import How, Matches, match
@@ -48,7 +49,12 @@ def _listed(instance: DesiredInstance, seen: ObservedInstance, owner: str) -> Li
     if seen.problem is not None:
         bots = tuple(_declared(bot, Standing.UNKNOWN) for bot in instance.bots)
         return _instance(instance, bots, seen.problem)
-    return _instance(instance, tuple(_bots(instance, match(instance, seen.bots, owner), owner)))
+    found: list[ListedBot] = []
+    for kind in KINDS.values():
+        declared, there = instance.of_kind(kind), seen.of_kind(kind).bots
+        if declared.bots or there:
+            found += _bots(declared, match(declared, there, owner, kind), owner)
+    return _instance(instance, tuple(found))
 
 
 def _bots(instance: DesiredInstance, matched: Matches, owner: str) -> Iterator[ListedBot]:
@@ -69,11 +75,10 @@ def _bots(instance: DesiredInstance, matched: Matches, owner: str) -> Iterator[L
 
 
 def _declared(bot: DesiredBot, standing: Standing, why: str = "") -> ListedBot:
-    return ListedBot(bot.name, "", standing, bot.fields, why)
+    return ListedBot(bot.name, "", standing, bot.fields, why, kind=bot.kind.path)
 
 
 def _remote(bot: RemoteBot, standing: Standing, owner: str, name: str = "", why: str = "") -> ListedBot:
     off = markers.switched_off(str(bot.fields.get("description", "")), owner)
-    return ListedBot(
-        name, bot.id, standing, bot.fields, why, off if bot.fields.get("enabled") is False else ""
-    )
+    off = off if bot.fields.get("enabled") is False else ""
+    return ListedBot(name, bot.id, standing, bot.fields, why, off, bot.kind.path)

@@ -30,11 +30,11 @@ def located(plan: Plan, desired: Desired, edited: Edited) -> Plan:
 
 def _instance(planned: InstancePlan, declared: DesiredInstance, edited: Edited) -> InstancePlan:
     traces = {bot.name: bot.traces for bot in declared.bots}
-    settings = {} if declared.settings is None else declared.settings.traces
+    settings = {path: one.traces for path, one in declared.settings.items()}
     changes = tuple(
         _change(
             change,
-            settings
+            settings.get(change.kind.path, {})
             if change.of is Of.SETTINGS
             else traces.get(change.bot, {})
             if change.of is Of.BOT

@@ -6,7 +6,7 @@ of these that fits:
 
     our marker with its name           it is ours
     our marker with a previous name    it is ours and was renamed
-    no marker, the server's own key    an adoption (assistantId, or model and maxTokens)
+    no marker, the server's own key    an adoption (assistantId, or model and maxTokens; apiUrl and apiKey)
     no marker, the same trigger        an adoption
 
 Two candidates are a conflict, never a guess. A bot with another owner's marker is never touched, nor is one
@@ -20,12 +20,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from reconciler.domain import markers
+from reconciler.domain import hidden, markers
 from reconciler.domain.desired import DesiredBot, DesiredInstance, Fields
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import Kind
 from reconciler.domain.markers import NO_MARKER, owners
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.uniqueness import key_claim
+from reconciler.plan.differ import same
 
 
 class How(StrEnum):
@@ -69,10 +70,8 @@ class Matches:
     unmanaged: list[tuple[str, RemoteBot]] = field(default_factory=list)
 
 
-def match(
-    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, kind: Kind = OPENAI
-) -> Matches:
-    """Match an instance's declared bots with the bots on the server."""
+def match(desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, kind: Kind) -> Matches:
+    """Match an instance's declared bots of a kind with the bots on the server."""
     result = Matches()
     declared = {bot.name: bot.name for bot in desired.bots}
     for bot in desired.bots:
@@ -206,11 +205,12 @@ def _adopt(desired: DesiredInstance, unmarked: Iterable[RemoteBot], result: Matc
     missing = _missing(desired, result)
     if not missing:
         return
-    by_key = _grouped(unmarked, lambda fields: key_claim(kind, fields))
+    by_key = _grouped(unmarked, lambda fields: _key(kind, fields))
     by_trigger = _grouped(unmarked, _trigger)
     taken: set[str] = set()
     for bot in missing:
-        _adopt_one(bot, by_key.get(key_claim(kind, bot.fields), []), How.KEY, taken, result)
+        candidates = by_key.get(_key(kind, bot.fields)) or _with_parts(bot, unmarked)
+        _adopt_one(bot, candidates, How.KEY, taken, result)
     for bot in missing:
         if bot.name in result.conflicts:
             continue
@@ -226,6 +226,26 @@ def _adopt(desired: DesiredInstance, unmarked: Iterable[RemoteBot], result: Matc
                 "marker: delete one, or change what is declared",
                 ids,
             )
+
+
+def _with_parts(bot: DesiredBot, unmarked: Iterable[RemoteBot]) -> list[RemoteBot]:
+    """The bots that may have the key of a declared one, of which a part is a secret that is not at hand.
+
+    That part may be whatever is there. So the bots must start alike too; and of several, or where no part is
+    known, nothing that is declared may differ.
+    """
+    key = [name for name in bot.kind.key(bot.fields) if name in bot.fields]
+    if not any(hidden.unknown(bot.fields[name]) for name in key):
+        return []
+    names = (*key, "triggerType", *bot.kind.trigger_parts[str(bot.fields["triggerType"])])
+    alike = [each for each in unmarked if _same(bot, each, names)]
+    equal = [each for each in alike if _same(bot, each, bot.fields)]
+    is_known = any(not hidden.unknown(bot.fields[name]) for name in key if name != "botType")
+    return equal if len(equal) == 1 or not is_known else alike
+
+
+def _same(bot: DesiredBot, remote: RemoteBot, names: Iterable[str]) -> bool:
+    return all(same(remote.fields.get(name), bot.fields.get(name)) for name in names)
 
 
 def _grouped(
@@ -259,6 +279,11 @@ def _adopt_one(
         )
 
 
+def _key(kind: Kind, fields: Fields) -> tuple[object, ...] | None:
+    """What identifies a bot; an empty part is none, as everywhere where bots are compared."""
+    return key_claim(kind, {name: value for name, value in fields.items() if value != ""})
+
+
 def _trigger(fields: Fields) -> tuple[object, ...] | None:
     """What starts a bot, where that identifies it: none and a disabled all do not."""
     match fields.get("triggerType"):
@@ -272,10 +297,18 @@ def _trigger(fields: Fields) -> tuple[object, ...] | None:
 
 
 def needs_settings(
-    desired: DesiredInstance, remote: Collection[RemoteBot], owner: str, *, replace: bool = False
+    desired: DesiredInstance,
+    remote: Collection[RemoteBot],
+    owner: str,
+    kind: Kind,
+    *,
+    replace: bool = False,
 ) -> bool:
-    """Whether a create may come, which is completed from the instance's settings."""
+    """Whether a create of this kind may come, which is completed from the instance's settings.
+
+    desired, remote: of this kind.
+    """
     if replace or any(bot.on_drift == "replace" for bot in desired.bots):
         return True
-    found: Mapping[str, Found] = match(desired, remote, owner).found
+    found: Mapping[str, Found] = match(desired, remote, owner, kind).found
     return any(bot.name not in found for bot in desired.bots)

@@ -1,75 +1,147 @@
-"""Bots that leave one instance and appear on another: which create and which delete are one move. Pure.
+"""Bots that appear where another goes: which create and which delete are one change. Pure.
 
-A bot moves when exactly one instance lacks it, and exactly one other has it though nothing declares it there
-any more. It is created first and deleted afterwards, so that there is always one. Its sessions are lost.
+On another instance: a bot moves when exactly one instance lacks it, and exactly one other has it though
+nothing declares it there any more. Of another kind, on the same instance: a bot is replaced when its manifest
+gives it another kind.
+
+The new bot is created first and the old one deleted afterwards, so that there is always one. Sessions are
+lost.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.domain.desired import DesiredInstance
-from reconciler.domain.kinds import Kind
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.uniqueness import holds, takes
 from reconciler.plan.matching import Matches
 
+Part = tuple[str, str]
+"""An instance, and a kind of bot by its path."""
+
+Parts = Mapping[Part, tuple[DesiredInstance, Matches]]
+"""What each part declares and what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """What a bot is replaced by.
+
+    apart: its delete is a change of its own, as the new bot exists already, or replaces yet another one.
+    last: it can go after the new one was created.
+    """
+
+    kind: Kind
+    apart: bool
+    last: bool
+
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """The moves of one instance. arriving: where a bot comes from, leaving: where one goes, by its name.
+    """The moves of one part. arriving: the instance that a bot comes from, by name. leaving: where it goes.
 
-    waiting: where bots should go that stay, as they are not created there.
+    replaces: the bots of other kinds that missing ones replace. replaced: what replaces a bot of this kind.
+    waiting: why bots stay that should go, by name: what should be there instead is not created.
     """
 
     arriving: Mapping[str, str] = field(default_factory=dict)
     leaving: Mapping[str, str] = field(default_factory=dict)
+    replaces: Mapping[str, RemoteBot] = field(default_factory=dict)
+    replaced: Mapping[str, Replaced] = field(default_factory=dict)
     waiting: Mapping[str, str] = field(default_factory=dict)
 
     def without(self, bots: Collection[str]) -> Moves:
-        """The same, but for bots that are not created where they should go."""
-        return Moves(
-            self.arriving,
-            {bot: there for bot, there in self.leaving.items() if bot not in bots},
-            {bot: there for bot, there in self.leaving.items() if bot in bots},
+        """The same, but for bots that stay because what should be there instead is not created."""
+        waiting = {
+            bot: f"it is to move to {there}, and is not created there"
+            for bot, there in self.leaving.items()
+            if bot in bots
+        }
+        waiting |= {
+            bot: f"{one.kind.article} {one.kind.label} bot is to replace it, and is not created"
+            for bot, one in self.replaced.items()
+            if bot in bots
+        }
+        return replace(
+            self,
+            waiting={**self.waiting, **waiting},
+            leaving={bot: there for bot, there in self.leaving.items() if bot not in bots},
+            replaced={bot: one for bot, one in self.replaced.items() if bot not in bots},
         )
 
 
-def find(
-    instances: Mapping[str, tuple[DesiredInstance, Matches]], kept: Mapping[str, str], kind: Kind
-) -> dict[str, Moves]:
-    """The moves of each instance that has any. kept: why an instance's orphans are not deleted, if so."""
-    gone: dict[str, list[tuple[str, RemoteBot]]] = {}
-    for name, (_, matches) in instances.items():
-        for bot, remote in matches.orphans:
-            gone.setdefault(bot, []).append((name, remote))
-    if not gone:
+def find(parts: Parts, kept: Mapping[str, str]) -> dict[Part, Moves]:
+    """The moves of each part that has any. kept: why an instance's orphans are not deleted, if so."""
+    if not any(matches.orphans for _, matches in parts.values()):
         return {}
-    missing: dict[str, list[str]] = {}
-    for name, (desired, matches) in instances.items():
-        for each in desired.bots:
-            if each.name in gone and each.name not in matches.found and each.name not in matches.conflicts:
-                missing.setdefault(each.name, []).append(name)
-    arriving: dict[str, dict[str, str]] = {}
-    leaving: dict[str, dict[str, str]] = {}
-    for bot, there in missing.items():
-        [(old, remote), *others] = gone[bot]
-        if (
-            len(there) == 1
-            and not others
-            and not kept.get(old)
-            and _can_wait(instances[old][0], remote, kind)
-        ):
-            arriving.setdefault(there[0], {})[bot] = old
-            leaving.setdefault(old, {})[bot] = there[0]
+    found = _kind_changes(parts)
+    for path in {path for _, path in parts}:
+        of_kind = {part: one for part, one in parts.items() if part[1] == path}
+        for part, moves in _between_instances(of_kind, found, kept, KINDS[path]).items():
+            own = found.get(part, _NONE)
+            found[part] = replace(own, arriving=moves.arriving, leaving=moves.leaving)
+    return found
+
+
+_NONE = Moves()
+
+
+def _kind_changes(parts: Parts) -> dict[Part, Moves]:
+    """The bots that are declared as another kind than they are."""
+    replaces: dict[Part, dict[str, RemoteBot]] = {}
+    replaced: dict[Part, dict[str, Replaced]] = {}
+    for part, (desired, matches) in parts.items():
+        for name, remote in matches.orphans:
+            for other in ((part[0], path) for path in KINDS if path != part[1]):
+                there = parts.get(other)
+                if there is None or all(bot.name != name for bot in there[0].bots):
+                    continue
+                if name in there[1].conflicts:
+                    continue
+                apart = name in there[1].found or name in replaces.get(other, {})
+                last = _can_wait(desired, remote, KINDS[part[1]])
+                replaced.setdefault(part, {})[name] = Replaced(KINDS[other[1]], apart, last)
+                if not apart:
+                    replaces.setdefault(other, {})[name] = remote
     return {
-        name: Moves(arriving.get(name, {}), leaving.get(name, {}))
-        for name in arriving.keys() | leaving.keys()
+        part: Moves(replaces=replaces.get(part, {}), replaced=replaced.get(part, {}))
+        for part in replaces.keys() | replaced.keys()
+    }
+
+
+def _between_instances(
+    parts: Parts, changed: Mapping[Part, Moves], kept: Mapping[str, str], kind: Kind
+) -> dict[Part, Moves]:
+    """The moves of bots of one kind. changed: those that change their kind instead."""
+    gone: dict[str, list[tuple[Part, RemoteBot]]] = {}
+    for part, (_, matches) in parts.items():
+        for bot, remote in matches.orphans:
+            if bot not in changed.get(part, _NONE).replaced:
+                gone.setdefault(bot, []).append((part, remote))
+    missing: dict[str, list[Part]] = {}
+    for part, (desired, matches) in parts.items():
+        for each in desired.bots:
+            there = {*matches.found, *matches.conflicts, *changed.get(part, _NONE).replaces}
+            if each.name in gone and each.name not in there:
+                missing.setdefault(each.name, []).append(part)
+    arriving: dict[Part, dict[str, str]] = {}
+    leaving: dict[Part, dict[str, str]] = {}
+    for bot, places in missing.items():
+        [(old, remote), *others] = gone[bot]
+        alone = len(places) == 1 and not others
+        if alone and not kept.get(old[0]) and _can_wait(parts[old][0], remote, kind):
+            arriving.setdefault(places[0], {})[bot] = old[0]
+            leaving.setdefault(old, {})[bot] = places[0][0]
+    return {
+        part: Moves(arriving.get(part, {}), leaving.get(part, {}))
+        for part in arriving.keys() | leaving.keys()
     }
 
 
 def _can_wait(desired: DesiredInstance, remote: RemoteBot, kind: Kind) -> bool:
-    """Whether a bot can be deleted last: no bot that its instance declares needs what it holds."""
+    """Whether a bot can be deleted last: no declared bot of its instance and kind needs what it holds."""
     held = holds(kind, remote.fields)
     return not any(held & takes(kind, {"enabled": True, **bot.fields}) for bot in desired.bots)

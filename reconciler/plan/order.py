@@ -20,7 +20,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import Kind
 from reconciler.plan import cycles
 from reconciler.plan.blocked import Blocked, Impossible
 from reconciler.plan.parking import park
@@ -40,7 +40,7 @@ def order(
     in_place: Mapping[str, Fields],
     fixed: Mapping[str, Fields],
     owner: str,
-    kind: Kind = OPENAI,
+    kind: Kind,
 ) -> Order:
     """Order the transitions of one instance.
 

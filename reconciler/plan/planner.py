@@ -17,20 +17,25 @@ An instance that no manifest declares is one that declares nothing: only what is
 A change that is not among the reviewed ones, where there was a review, is blocked: reported and not made.
 
 The order of bots' calls is found in order.py; what has no order becomes a conflict here, before any call.
+Each kind of bot is planned by itself, as the server compares triggers and keys within one kind only: a plan
+is made of parts, an instance and a kind each.
+
 Credentials come before all bots and go after them (credentials.py, rotations.py), settings come before, their
 fallback after (settings.py). Bots are compared as if every rotation of a credential were done.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import reduce
 
 from reconciler.domain.desired import Desired, DesiredInstance, Former
 from reconciler.domain.errors import Position
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, ObservedInstance
-from reconciler.domain.plan import InstancePlan, Plan, Verb
+from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
 from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
@@ -38,13 +43,14 @@ from reconciler.plan.inputs import Inputs
 from reconciler.plan.limits import approval, exceeded
 from reconciler.plan.located import located
 from reconciler.plan.matching import Matches, match
+from reconciler.plan.moves import Part
 from reconciler.plan.options import Options
 from reconciler.plan.removal import TOO_MUCH, with_former
 
 
-def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OPENAI) -> Plan:
+def make(desired: Desired, observed: Observed, options: Options) -> Plan:
     """The plan for all instances, by name. Above the limits it deletes nothing, unless that was approved."""
-    made = _make(desired, observed, options, kind)
+    made = _make(desired, observed, options)
     if options.max_deletes is None:
         return made
     limits = exceeded(
@@ -59,27 +65,33 @@ def make(desired: Desired, observed: Observed, options: Options, kind: Kind = OP
         return made
     if (approves := approval(made)) in options.allowed:
         return replace(made, approval=approves, approved=True)
-    return replace(_make(desired, observed, options, kind, TOO_MUCH), limits=limits, approval=approves)
+    return replace(_make(desired, observed, options, TOO_MUCH), limits=limits, approval=approves)
 
 
-def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, kept: str = "") -> Plan:
+def _make(desired: Desired, observed: Observed, options: Options, kept: str = "") -> Plan:
     """kept: why nothing is deleted."""
     credentials = CredentialIndex(desired, observed, options)
-    inputs = _inputs(desired, observed, options, credentials, kind, kept)
-    drafts = {name: _reviewed(given) for name, given in inputs.items()}
-    for name, stuck in _not_created(inputs, drafts).items():
-        given = replace(inputs[name], moves=inputs[name].moves.without(stuck))
-        drafts[name] = _reviewed(given)
+    inputs = _inputs(desired, observed, options, credentials, kept)
+    drafts = {part: _reviewed(given) for part, given in inputs.items()}
+    while stuck := _not_created(inputs, drafts):  # a bot that stays may be in the way of another
+        for part, bots in stuck.items():
+            inputs[part] = replace(inputs[part], moves=inputs[part].moves.without(bots))
+            drafts[part] = _reviewed(inputs[part])
     # A credential is deleted only when it is known of all instances who leaves it.
     left = frozenset(id for draft in drafts.values() for id in draft.left)
     taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
     for id_, name in observed.elsewhere.items():
         taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
     declared = {one.name for one in desired.instances}
+    of_instance: dict[str, list[Draft]] = {}
+    for (name, _), draft in drafts.items():
+        of_instance.setdefault(name, []).append(draft)
     plans = []
     for name, seen in sorted(observed.instances.items()):
-        if name in drafts:
-            one = replace(drafts[name].plan(credentials, left, taken, options), id=seen.id)
+        if name in of_instance:
+            parts = [draft.plan(credentials, left, taken, options) for draft in of_instance[name]]
+            one = reduce(_joined, parts)
+            one = replace(one, id=seen.id, steps=tuple(sorted(one.steps, key=lambda step: step.call.phase)))
             if name in declared or (one := _of_undeclared(one)).changes:
                 plans.append(one)
         elif name in declared:
@@ -89,15 +101,37 @@ def _make(desired: Desired, observed: Observed, options: Options, kind: Kind, ke
     return located(made, desired, options.edited)
 
 
-def _not_created(inputs: Mapping[str, Inputs], drafts: Mapping[str, Draft]) -> dict[str, set[str]]:
-    """The bots that should move and are not created where they go, by the instance that they stay on."""
-    found: dict[str, set[str]] = {}
-    for name, given in inputs.items():
-        made = {change.bot for change in drafts[name].changes if change.verb is Verb.MOVE}
-        for bot, old in given.moves.arriving.items():
-            if bot not in made:
-                found.setdefault(old, set()).add(bot)
+def _joined(one: InstancePlan, other: InstancePlan) -> InstancePlan:
+    """The plan of two parts of one instance."""
+    return replace(
+        one,
+        changes=(*one.changes, *other.changes),
+        steps=(*one.steps, *other.steps),
+        in_sync=one.in_sync + other.in_sync,
+        credentials={**one.credentials, **other.credentials},
+        unverified={**one.unverified, **other.unverified},
+    )
+
+
+def _not_created(inputs: Mapping[Part, Inputs], drafts: Mapping[Part, Draft]) -> dict[Part, set[str]]:
+    """The bots that stay, as what should be there instead is not created, by the part that they stay in."""
+    if not any(given.moves.leaving or given.moves.replaced for given in inputs.values()):
+        return {}
+    made = {
+        part: {change.bot for change in draft.changes if change.verb in _IN_PLACE_OF_ANOTHER}
+        | inputs[part].matches.found.keys()
+        for part, draft in drafts.items()
+    }
+    found: dict[Part, set[str]] = {}
+    for (name, path), given in inputs.items():
+        goes: dict[str, Part] = {bot: (there, path) for bot, there in given.moves.leaving.items()}
+        goes |= {bot: (name, one.kind.path) for bot, one in given.moves.replaced.items()}
+        if stuck := {bot for bot, part in goes.items() if bot not in made[part]}:
+            found[name, path] = stuck
     return found
+
+
+_IN_PLACE_OF_ANOTHER = frozenset({Verb.MOVE, Verb.REPLACE})
 
 
 def _inputs(
@@ -105,34 +139,45 @@ def _inputs(
     observed: Observed,
     options: Options,
     credentials: CredentialIndex,
-    kind: Kind,
     kept: str,
-) -> dict[str, Inputs]:
-    """What the plan of each instance that could be read is made from, by its name."""
+) -> dict[Part, Inputs]:
+    """What the plan of each instance that could be read is made from, by its name and the kind of bot."""
     declared = {one.name: one for one in desired.instances}
-    matched: dict[str, tuple[DesiredInstance, Matches]] = {}
+    matched: dict[Part, tuple[DesiredInstance, Matches]] = {}
+    there: dict[Part, ObservedInstance] = {}
     for name, seen in sorted(observed.instances.items()):
-        if seen.problem is None:
-            one = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1))
-            one = with_former(one, desired.former.get(name, _NOTHING), kind)
-            matched[name] = one, match(one, seen.bots, options.owner, kind)
-    why = {name: kept or removal.kept(options, name, declared=name in declared) for name in matched}
-    moving = moves.find(matched, why, kind)
+        if seen.problem is not None:
+            continue
+        former = desired.former.get(name, _NOTHING)
+        whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1))
+        for kind in _kinds(whole, seen, former):
+            part = name, kind.path
+            one, there[part] = whole.of_kind(kind), seen.of_kind(kind)
+            one = with_former(one, former, kind)
+            matched[part] = one, match(one, there[part].bots, options.owner, kind)
+    why = {name: kept or removal.kept(options, name, declared=name in declared) for name, _ in matched}
+    moving = moves.find(matched, why)
     return {
-        name: Inputs(
+        part: Inputs(
             one,
-            observed.instances[name],
+            there[part],
             matches,
             credentials,
             options,
-            kind,
+            KINDS[part[1]],
             version=observed.version,
-            former=desired.former.get(name, _NOTHING),
-            kept=why[name],
-            moves=moving.get(name, _NO_MOVES),
+            former=desired.former.get(part[0], _NOTHING),
+            kept=why[part[0]],
+            moves=moving.get(part, _NO_MOVES),
         )
-        for name, (one, matches) in matched.items()
+        for part, (one, matches) in matched.items()
     }
+
+
+def _kinds(desired: DesiredInstance, seen: ObservedInstance, former: Former) -> Iterator[Kind]:
+    """The kinds of bot that an instance declares or has, and the one that has the credentials."""
+    there = {bot.kind.path for bot in seen.bots} | former.blocks
+    return (kind for kind in KINDS.values() if kind.credential or kind.path in there or desired.has(kind))
 
 
 _NOTHING = Former()
@@ -144,12 +189,14 @@ def _of_undeclared(made: InstancePlan) -> InstancePlan:
     return replace(made, changes=tuple(c for c in made.changes if c.verb is not Verb.UNMANAGED))
 
 
-def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[str, Inputs]) -> str:
+def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[Part, Inputs]) -> str:
     """Why an instance cannot be planned; with the instance that it became if it was renamed on the server."""
     names = {bot.name for one in desired.instances if one.name == seen.name for bot in one.bots}
     declared = {one.name for one in desired.instances}
-    for name, given in inputs.items():
-        orphans = {bot for bot, _ in given.matches.orphans}
+    there: dict[str, set[str]] = {}
+    for (name, _), given in inputs.items():
+        there.setdefault(name, set()).update(bot for bot, _ in given.matches.orphans)
+    for name, orphans in there.items():
         if name not in declared and orphans and orphans <= names:
             return (
                 f"{seen.problem} The instance {name!r} has its bots ({', '.join(sorted(orphans)[:3])}): if "
@@ -159,15 +206,20 @@ def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[str
 
 
 def _recreated(
-    plans: Sequence[InstancePlan], inputs: Mapping[str, Inputs], observed: Observed
+    plans: Sequence[InstancePlan], inputs: Mapping[Part, Inputs], observed: Observed
 ) -> Iterator[str]:
     """Instances that lack all of their bots, beside others that do not: they may have been recreated."""
-    empty = [name for name, given in inputs.items() if given.desired.bots and not given.matches.found]
+    declared: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    for (name, _), given in inputs.items():
+        declared[name] += len(given.desired.bots)
+        found[name] += len(given.matches.found)
+    empty = [name for name in declared if declared[name] and not found[name]]
     if not empty or not any(one.in_sync for one in plans):
         return
     first = sorted(empty)[0]
     created = f", created on {at[:10]}," if (at := observed.created.get(first, "")) else ""
-    bots = len(inputs[first].desired.bots)
+    bots = declared[first]
     more = f", and so {'does' if len(empty) == 2 else 'do'} {len(empty) - 1} more" if len(empty) > 1 else ""
     yield (
         f"{first}{created} has none of its {bots} bots{more}: if an instance was recreated, "
@@ -199,7 +251,7 @@ def _reviewed(given: Inputs) -> Draft:
     while True:
         draft = instance.draft(given)
         unseen = {
-            change.label: change
+            change.bot if change.of is Of.BOT else change.label: change
             for change in draft.changes
             if change.verb.writes and not given.options.may_make(change)
         }

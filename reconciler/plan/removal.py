@@ -40,18 +40,19 @@ def kept(options: Options, instance: str, *, declared: bool) -> str:
 
 def with_former(desired: DesiredInstance, former: Former, kind: Kind) -> DesiredInstance:
     """The instance with what its settings do not declare any more set back to the documented defaults."""
-    settings = desired.settings
-    if settings is None or not former.settings:
+    settings, gone = desired.settings_of(kind), former.settings.get(kind.path, frozenset())
+    if settings is None or not gone:
         return desired
     back = {
         name: field.default
         for name, field in kind.settings.items()
-        if name in former.settings and name not in settings.fields and field.default is not None
+        if name in gone and name not in settings.fields and field.default is not None
     }
     fallback = settings.fallback
-    if "fallbackId" in former.settings and fallback is None:
+    if "fallbackId" in gone and fallback is None:
         fallback = ""
-    return replace(desired, settings=replace(settings, fields={**settings.fields, **back}, fallback=fallback))
+    whole = replace(settings, fields={**settings.fields, **back}, fallback=fallback)
+    return replace(desired, settings={**desired.settings, kind.path: whole})
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from reconciler.domain import shared_credentials
 from reconciler.domain.credential_versions import CredentialVersions, split
 from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteCredential, RemoteSettings, not_understood
 from reconciler.domain.plan import Change, FieldChange, Of, Verb
 from reconciler.plan.differ import same
@@ -45,27 +45,28 @@ def draft(
     row: RemoteSettings,
     credentials: Mapping[str, RemoteCredential],
     own: Own,
-    kind: Kind = OPENAI,
+    kind: Kind,
 ) -> Draft:
     """What the manifest's settings need. credentials: of the instance, as they are on the server."""
-    declared = desired.settings
+    declared = desired.settings_of(kind)
     if declared is None or not (row.exists or declared.fields or declared.creds or declared.fallback):
         return Draft(row)
     if row.unread:
         return Draft(row, problem=not_understood(row.unread))
-    if row.exists and declared.creds is None:
-        return _update(declared, row, None, kind)
+    if kind.credential is None or (row.exists and declared.creds is None):
+        return _update(declared, row, None, kind) if row.exists else _create(declared, None, kind)
     creds = _only_creds(desired, credentials, own) if declared.creds is None else own(declared.creds)
     if isinstance(creds, str):
         return Draft(row, problem=creds)
     return _update(declared, row, creds, kind) if row.exists else _create(declared, creds, kind)
 
 
-def _create(declared: DesiredSettings, creds: CredentialVersions, kind: Kind) -> Draft:
+def _create(declared: DesiredSettings, creds: CredentialVersions | None, kind: Kind) -> Draft:
     """The whole row."""
     defaults = {name: field.default for name, field in kind.settings.items() if field.default is not None}
-    whole: dict[str, Value] = {"openaiCredsId": creds.current, **defaults, **declared.fields}
-    shown = {**whole, "openaiCredsId": creds.shown}
+    credential = {} if creds is None else {"openaiCredsId": creds.current}
+    whole: dict[str, Value] = {**credential, **defaults, **declared.fields}
+    shown = whole if creds is None else {**whole, "openaiCredsId": creds.shown}
     fields = tuple(FieldChange(name, None, value) for name, value in shown.items())
     return Draft(RemoteSettings(True, whole), fields, whole, declared.merge_jids)
 
@@ -189,10 +190,15 @@ def _no_fallback(row: RemoteSettings, before: str | None, going: Set[str]) -> Fa
 
 
 def changes(
-    desired: DesiredInstance, row: RemoteSettings, draft: Draft, fallback: Fallback | str | None
+    desired: DesiredInstance,
+    row: RemoteSettings,
+    draft: Draft,
+    fallback: Fallback | str | None,
+    kind: Kind,
 ) -> list[Change]:
     """What is written of the settings, and what is in conflict; nothing when they are as they should be."""
-    if desired.settings is None:
+    declared = desired.settings_of(kind)
+    if declared is None:
         return []
     shown = row.fields if row.fallback is None else {**row.fields, "fallbackId": row.fallback}
     blank = Change(
@@ -200,9 +206,10 @@ def changes(
         "",
         Verb.CONFLICT,
         "",
-        before=RemoteBot("", shown) if row.exists else None,
-        at=desired.settings.at,
+        before=RemoteBot("", shown, kind=kind) if row.exists else None,
+        at=declared.at,
         of=Of.SETTINGS,
+        kind=kind,
     )
     if draft.problem:
         return [replace(blank, reason=draft.problem)]

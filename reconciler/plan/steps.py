@@ -25,21 +25,23 @@ def of_writes(
         if moves_fallback or remote is None or write.before is not None:
             continue
         if given.row.fallback == remote.id:
-            body = {**given.unshown, "fallbackId": NEW_BOT + write.label}
+            label = given.label(write.label)
+            body = {**given.unshown, "fallbackId": NEW_BOT + label}
             why = "it was the fallback of the instance's settings"
-            yield Step(Call.FALLBACK, write.label, None, body, why)
+            yield Step(Call.FALLBACK, label, None, body, why, kind=given.kind)
 
 
 def _step(given: Inputs, write: Write, id: str | None, targets: Targets) -> Step:
+    label, kind = given.label(write.label), given.kind
     if write.after is None:
-        return Step(Call.DELETE, write.label, id, {}, write.why)
+        return Step(Call.DELETE, label, id, {}, write.why, kind=kind)
     if write.before is None:
         body = {**write.after, "description": targets[write.label].stamped}
-        return Step(Call.CREATE, write.label, None, body, write.why)
+        return Step(Call.CREATE, label, None, body, write.why, kind=kind)
     if write.park:
-        body = differ.update_body(write.before, write.after, given.kind)
-        return Step(Call.PARK, write.label, id, body, write.why)
+        body = differ.update_body(write.before, write.after, kind)
+        return Step(Call.PARK, label, id, body, write.why, kind=kind)
     after = {**write.after, "description": targets[write.label].stamped}
     # The description is always sent, as the one before has no stamp: the stamp says what was applied.
-    body = differ.update_body(write.before, after, given.kind)
-    return Step(Call.UPDATE, write.label, id, body, write.why)
+    body = differ.update_body(write.before, after, kind)
+    return Step(Call.UPDATE, label, id, body, write.why, kind=kind)

@@ -13,9 +13,9 @@ from fnmatch import fnmatchcase
 from reconciler.domain import markers
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
-from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.kinds import DEFAULT, Value
 from reconciler.domain.observed import ObservedInstance, RemoteBot, not_understood
-from reconciler.domain.plan import Call, Change, InstancePlan, Step, Verb
+from reconciler.domain.plan import Call, Change, InstancePlan, Step, Verb, bot_label
 from reconciler.domain.text import quoted
 from reconciler.domain.uniqueness import describe, holds, takes
 from reconciler.plan import differ
@@ -96,7 +96,7 @@ def choose(
     """The bots of one instance that are named, and a sentence about each that cannot be switched."""
     found: dict[str, Choice] = {}
     problems: dict[str, None] = {}
-    matched = match(DesiredInstance(observed.name, (), _NOWHERE), observed.bots, switch.owner)
+    matched = match(DesiredInstance(observed.name, (), _NOWHERE), observed.bots, switch.owner, DEFAULT)
     for each in addresses:
         if not matches(observed.name, each.instance):
             continue
@@ -115,9 +115,11 @@ def _refused(choice: Choice, bots: Iterable[RemoteBot], switch: Switch) -> str:
     """Why the server would refuse to switch a bot, a sentence; "" where it would not."""
     if choice.why:
         return ""
-    wanted = takes(OPENAI, _target(choice, switch))
+    wanted = takes(choice.bot.kind, _target(choice, switch))
     for bot in bots:
-        if bot.id != choice.bot.id and (claims := holds(OPENAI, bot.fields) & wanted):
+        if bot.id == choice.bot.id or bot.kind is not choice.bot.kind:
+            continue
+        if claims := holds(bot.kind, bot.fields) & wanted:
             return (
                 f"{choice.label}@{choice.instance} cannot be switched {'on' if switch.on else 'off'}: "
                 f"{called(bot)} has {' and '.join(describe(claim) for claim in sorted(claims))} too, and the "
@@ -218,16 +220,18 @@ def plan(observed: ObservedInstance, chosen: Sequence[Choice], switch: Switch) -
 
 
 def _change(choice: Choice, switch: Switch) -> Change:
-    fields = differ.changes(choice.bot.fields, _target(choice, switch))
+    fields = differ.changes(choice.bot.fields, _target(choice, switch), choice.bot.kind)
     name = choice.label if choice.label != choice.bot.id else ""
     reason = f"it is switched {'on' if switch.on else 'off'} by hand"
-    return Change(choice.instance, name, Verb.UPDATE, reason, (choice.bot.id,), fields, before=choice.bot)
+    ids, kind = (choice.bot.id,), choice.bot.kind
+    return Change(choice.instance, name, Verb.UPDATE, reason, ids, fields, before=choice.bot, kind=kind)
 
 
 def _steps(chosen: Iterable[Choice], switch: Switch) -> Iterator[Step]:
     for choice in chosen:
-        body = differ.update_body(choice.bot.fields, _target(choice, switch), OPENAI)
-        yield Step(Call.UPDATE, choice.label, choice.bot.id, body)
+        body = differ.update_body(choice.bot.fields, _target(choice, switch), choice.bot.kind)
+        label = bot_label(choice.label, choice.bot.kind)
+        yield Step(Call.UPDATE, label, choice.bot.id, body, kind=choice.bot.kind)
 
 
 def _target(choice: Choice, switch: Switch) -> dict[str, Value]:

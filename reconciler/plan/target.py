@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from reconciler.domain import markers
 from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import DesiredBot, Fields
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause
 from reconciler.plan import differ
@@ -56,7 +56,7 @@ class Target:
     @property
     def cause(self) -> Cause:
         """Who moved since the last apply, where the bot was applied before."""
-        start = {**self.start, "openaiCredsId": self.fields["openaiCredsId"]} if self.late else self.start
+        start = {**self.start, **self._credential} if self.late else self.start
         if self.remote is None or differ.equal(start, self.fields):
             return ""
         return "" if self.unkept else differ.cause(self.bot, self.remote, self.owner)
@@ -75,15 +75,25 @@ class Target:
     @property
     def shown(self) -> Mapping[str, Value]:
         """The fields for a person, and for a digest that is the same for every version of its credential."""
-        if self.versions is None or self.start.get("openaiCredsId") == self.fields["openaiCredsId"]:
+        if self.versions is None or self._credential.items() <= self.start.items():
             return self.fields
-        return {**self.fields, "openaiCredsId": self.versions.shown}
+        return {**self.fields, **dict.fromkeys(self._credential, self.versions.shown)}
 
     @property
     def leaves_credential(self) -> bool:
         """Whether the bot is to use another credential than it does now, by whatever step."""
-        wanted = self.fields["openaiCredsId"]
-        return self.remote is not None and self.remote.fields.get("openaiCredsId") != wanted
+        return self.remote is not None and not self._credential.items() <= self.remote.fields.items()
+
+    @property
+    def credential_ids(self) -> tuple[str, ...]:
+        """The id of the credential that the bot is to use, if it uses one."""
+        return tuple(map(str, self._credential.values()))
+
+    @property
+    def _credential(self) -> Mapping[str, Value]:
+        """The credential that the bot is to use, by its field; nothing for a kind that has none."""
+        field = self.bot.kind.credential
+        return {} if field is None else {field: self.fields[field]}
 
 
 def target_of(
@@ -95,27 +105,27 @@ def target_of(
     *,
     recreate: bool,
     late: bool,
-    kind: Kind = OPENAI,
     former: frozenset[str] = frozenset(),
 ) -> Target:
     """The target of a bot.
 
     settings: those that a create copies. recreate: instead of an update. former: fields that were declared.
     """
+    kind = bot.kind
     start = _start(found.remote, None if late else versions, owner) if found else {}
     creds_id = versions.wanted(str(start.get("openaiCredsId", ""))) if versions else ""
     there = None
     if found is not None:
         there = found.remote.fields
         undeclared = former - bot.fields.keys()
-        fresh = differ.create_target(bot, creds_id, owner, settings, None, kind) if undeclared else {}
-        fields = differ.update_target(bot, creds_id, owner, found.remote, kind, undeclared, fresh)
+        fresh = differ.create_target(bot, creds_id, owner, settings) if undeclared else {}
+        fields = differ.update_target(bot, creds_id, owner, found.remote, undeclared, fresh)
         stuck = tuple(n for n in kind.fields if n in undeclared - fresh.keys() and fields.get(n))
         target = Target(bot, owner, found, versions, start, fields, False, late, undeclared, stuck)
         # Only a bot with our marker is ever deleted to be replaced.
         if not (recreate and found.how is How.MARKER and target.differs):
             return target
-    fields = differ.create_target(bot, creds_id, owner, settings, there, kind)
+    fields = differ.create_target(bot, creds_id, owner, settings, there)
     return Target(bot, owner, found, versions, start, fields, found is not None, late)
 
 

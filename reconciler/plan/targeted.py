@@ -38,7 +38,7 @@ class Targets:
         """Whether a change is one of a chosen bot, or of what it needs. A move is one on both instances."""
         if change.of is Of.BOT:
             ends = (change.instance, change.other) if change.other else (change.instance,)
-            return any(self.match(change.label, instance) for instance in ends)
+            return any(self.match(change.name, instance) for instance in ends)
         if change.of is Of.CREDENTIAL:
             return change.verb in _NEEDED and (change.instance, change.bot) in self.credentials
         return change.verb is not Verb.FORGET
@@ -83,9 +83,11 @@ def with_needed_settings(desired: Desired, observed: Observed, chosen: Targets) 
 def _with_needed_settings(
     one: DesiredInstance, seen: ObservedInstance | None, chosen: Targets
 ) -> DesiredInstance:
-    row = None if seen is None else seen.settings
-    needed = row is not None and not row.exists and chosen.have_any(one)
-    return one if needed else replace(one, settings=None)
+    """Those of the kinds of its chosen bots that do not exist."""
+    rows = {} if seen is None else seen.settings
+    kinds = {bot.kind.path for bot in one.bots if chosen.match(bot.name, one.name)}
+    needed = {path for path, row in rows.items() if not row.exists and path in kinds}
+    return replace(one, settings={path: each for path, each in one.settings.items() if path in needed})
 
 
 def without_keys(observed: Observed) -> Observed:

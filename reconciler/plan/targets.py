@@ -23,7 +23,7 @@ Targets = Mapping[str, Target]
 
 def conflict(instance: str, bot: DesiredBot, reason: str, ids: Sequence[str]) -> Change:
     """The report of a declared bot that cannot be written."""
-    return Change(instance, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at)
+    return Change(instance, bot.name, Verb.CONFLICT, reason, tuple(ids), at=bot.at, kind=bot.kind)
 
 
 def find(given: Inputs, draft: settings.Draft) -> tuple[Targets, list[Change]]:
@@ -33,7 +33,7 @@ def find(given: Inputs, draft: settings.Draft) -> tuple[Targets, list[Change]]:
     """
     declared = {bot.name for bot in given.desired.bots}
     conflicts = [
-        Change(given.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids)
+        Change(given.name, name, Verb.CONFLICT, ambiguous.reason, ambiguous.ids, kind=given.kind)
         for name, ambiguous in given.matches.conflicts.items()
         if name not in declared
     ]
@@ -59,11 +59,11 @@ def first_creates(given: Inputs, draft: settings.Draft, targets: Targets) -> fro
 
     Empty where there are settings, and where all creates are alike.
     """
-    if given.observed.settings is None or draft.after.exists:
+    if given.kind.credential is None or given.observed.settings_of(given.kind) is None or draft.after.exists:
         return frozenset()
     own_ids = {credential.id for credential in (given.observed.credentials or {}).values()}
     own = {
-        name: target.fields["openaiCredsId"] in own_ids
+        name: target.fields[given.kind.credential] in own_ids
         or (target.bot.creds is not None and target.bot.creds_owner is None)
         for name, target in targets.items()
         if target.found is None
@@ -113,7 +113,6 @@ def _target(given: Inputs, draft: settings.Draft, bot: DesiredBot, holders: _Hol
         given.options.owner,
         recreate=given.options.replace or bot.on_drift == "replace",
         late=leaves and found is not None and holders.other_holds(found.remote),
-        kind=given.kind,
         former=given.former.bots.get(bot.name, frozenset()),
     )
     if why := _unavailable(given, target):
@@ -140,7 +139,12 @@ def _no_settings(given: Inputs, draft: settings.Draft, targets: Targets) -> str:
     where there are no settings, bots with a shared credential alone cannot be created.
     """
     creates = [target for target in targets.values() if target.found is None]
-    if draft.after.exists or not creates or not all(target.bot.creds_owner for target in creates):
+    if (
+        given.kind.credential is None
+        or draft.after.exists
+        or not creates
+        or not all(target.bot.creds_owner for target in creates)
+    ):
         return ""
     missing = "the instance has no settings yet, and"
     if draft.problem:
@@ -162,7 +166,7 @@ def _without_stale_triggers(given: Inputs, targets: Targets) -> Targets:
         return targets
     found: dict[str, Target] = {}
     for name, target in targets.items():
-        cleared = differ.without_stale_trigger(target.bot, target.fields, given.kind)
+        cleared = differ.without_stale_trigger(target.bot, target.fields)
         # Only what clearing would free counts: a bot that needs anything else of it would still wait.
         freed = holds(given.kind, target.fields) - holds(given.kind, cleared)
         needed = any(takers.get(claim, set()) - {name} for claim in freed)

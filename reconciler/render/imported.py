@@ -24,7 +24,8 @@ def text(report: ImportReport) -> str:
     lines = [f"{safe.line(str(one.path)):{width}}  {_contents(one)}" for one in report.written]
     bots = sum(one.bots for one in report.written)
     lines += ["", f"Wrote {count(len(report.written), 'manifest')} with {count(bots, 'bot')}. Next:"]
-    lines += [f"  export {name}=..." for one in report.written for name in one.variables]
+    names = dict.fromkeys(name for one in report.written for name in one.variables)
+    lines += [f"  export {name}=..." for name in names]
     where = [] if report.directory == Path("bots") else ["--bots", safe.line(str(report.directory))]
     lines.append(
         f"  {shlex.join(['reconciler', 'plan', *where])}    # shows only adoptions: bots that get our marker"
@@ -35,6 +36,8 @@ def text(report: ImportReport) -> str:
 def notes(report: ImportReport) -> str:
     """What was not written, and why; "" when all was."""
     lines = _listed("Skipped:", report.skipped) + _listed("Left out:", report.left_out)
+    if report.off:
+        lines += ["Not read:", *(safe.inert(safe.line(f"  {why}")) for why in report.off)]
     if report.empty:
         lines.append(f"{count(report.empty, 'instance')} without bots, credentials or settings.")
     return "".join(f"{line}\n" for line in lines)
@@ -49,6 +52,7 @@ def json(report: ImportReport) -> str:
             "written": [{**asdict(one), "path": str(one.path)} for one in report.written],
             "skipped": [asdict(one) for one in report.skipped],
             "leftOut": [asdict(one) for one in report.left_out],
+            "notRead": list(report.off),
             "empty": report.empty,
             "failed": report.failed,
         }

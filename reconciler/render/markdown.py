@@ -37,11 +37,6 @@ _ORDER = (
 """The order of groups. Creates and updates are as one: the smallest group is the first."""
 
 _CAUSES = {"": "", "drift": " · drift", "pending": " · pending", "both": " · drift and pending"}
-_SIDES = {
-    Verb.CREATE: (("after",), slice(1, None)),
-    Verb.MOVE: (("after",), slice(1, None)),
-    Verb.DELETE: (("before",), slice(1)),
-}
 _INLINE = 120  # characters of a value in a table; what is longer is shown as a diff
 _LINE = 240  # characters of a diff's line, beyond which it is cut where nothing changes
 _SENTENCE = 300  # characters of a sentence that is always shown
@@ -207,7 +202,10 @@ def _block(group: Group, plan: Plan, also: Sequence[str] = (), *, unfolded: bool
         title += f": {code(change.reason, _SENTENCE)}"
     elif group.origins:
         title += f" · {code(values.places(group.origins), 2 * NAME)}"
-    heads, sides = _SIDES.get(change.verb, (("before", "after"), slice(None)))
+    heads: tuple[str, ...] = ("before", "after")
+    sides = slice(None)
+    if change.is_whole:
+        heads, sides = (("before",), slice(1)) if change.verb is Verb.DELETE else (("after",), slice(1, None))
     long = [field for field in change.fields if _is_long(field)]
     notes = any(field.note for field in change.fields if field not in long)
     rows = [

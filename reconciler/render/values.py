@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 
 from reconciler.domain import safe
-from reconciler.domain.kinds import OPENAI, Type, Value
+from reconciler.domain.kinds import KINDS, Type, Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
 from reconciler.domain.sequences import Matcher
 from reconciler.plan import differ
@@ -100,13 +100,17 @@ def inline(name: str, value: Value | None) -> str:
         return "(unset)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    field = OPENAI.fields.get(name)
+    field = _FIELDS.get(name)
     if isinstance(value, int):
         unit = field.unit if field and field.unit and field.unit not in name.lower() else None
         return count(value, unit.removesuffix("s")) if unit else str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_quoted(text) for text in value)}]"
     return safe.line(value) if field and field.type is Type.ENUM else _quoted(value)
+
+
+_FIELDS = {name: field for kind in reversed([*KINDS.values()]) for name, field in kind.fields.items()}
+"""Every kind's; what several kinds have is shown alike."""
 
 
 def _quoted(text: str) -> str:

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from reconciler.domain import signals
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.saved import encode, packed
@@ -205,10 +206,17 @@ def to_plan(document: Document) -> Plan:
             "name": instance["name"],
             "id": instance["id"] or "",
             "changes": [
-                {**change, "instance": instance["name"], "other": change["other"] or ""}
+                _with_kind(
+                    {
+                        **change,
+                        "instance": instance["name"],
+                        "other": change["other"] or "",
+                        "before": change["before"] and _with_kind(change["before"]),
+                    }
+                )
                 for change in instance["changes"]
             ],
-            "steps": instance["steps"],
+            "steps": [_with_kind(step) for step in instance["steps"]],
             "in_sync": instance["inSync"],
             "manifest": instance["manifest"] or "",
             "answering": instance["answering"],
@@ -233,6 +241,13 @@ def to_plan(document: Document) -> Plan:
     )
 
 
+def _with_kind(value: Document) -> Document:
+    """A value with its kind as the domain has it. Raises LookupError, ValueError."""
+    if (kind := KINDS.get(value["kind"])) is None:
+        raise ValueError("a kind is not known")
+    return {**value, "kind": kind}
+
+
 @cache
 @signals.held()
 def _plans() -> TypeAdapter[Plan]:
@@ -248,14 +263,13 @@ def _endings() -> TypeAdapter[Results]:
 
 def _results(document: Document, plan: Plan) -> Results:
     """How the plan ended, each of its changes at most once."""
-    changes = {(c.instance, c.of.value, c.bot or c.label): c for c in plan.changes() if c.verb.writes}
+    changes = {
+        (c.instance, c.of.value, c.kind.path, c.bot or c.name): c for c in plan.changes() if c.verb.writes
+    }
     found = _endings().validate_python(
         {
             "signal": document["signal"],
-            "results": [
-                {**result, "change": changes[result["instance"], result["of"], _name(result)]}
-                for result in document["results"]
-            ],
+            "results": [{**result, "change": changes[_place(result)]} for result in document["results"]],
         }
     )
     ended = Counter((result.change.instance, result.change.label) for result in found.results)
@@ -264,6 +278,7 @@ def _results(document: Document, plan: Plan) -> Results:
     return found
 
 
-def _name(result: Document) -> str:
-    """The name of a change, or its label where it has none: the settings, or a bot that nothing declares."""
-    return str(result["bot"] or ("the settings" if result["of"] == "settings" else result["id"]))
+def _place(result: Document) -> tuple[str, str, str, str]:
+    """What tells the changes of a plan apart: a bot without a name by its id; settings have neither."""
+    name = result["bot"] or ("?" if result["of"] == "settings" else result["id"])
+    return result["instance"], result["of"], result["kind"], str(name)

@@ -157,6 +157,7 @@ def _plan(plan: Plan) -> Mapping[str, object]:
 def _group(group: Group) -> Mapping[str, object]:
     return {
         "of": group.shown.of.value,
+        "kind": group.shown.kind.path,
         "bot": group.shown.bot,
         "verb": group.shown.verb.value,
         "reason": group.shown.reason,
@@ -188,6 +189,7 @@ def _instance(instance: InstancePlan) -> Mapping[str, object]:
 def _change(change: Change) -> Mapping[str, object]:
     return {
         "of": change.of.value,
+        "kind": change.kind.path,
         "bot": change.bot,
         "verb": change.verb.value,
         "reason": change.reason,
@@ -204,12 +206,13 @@ def _change(change: Change) -> Mapping[str, object]:
 
 
 def _remote(bot: RemoteBot) -> Mapping[str, object]:
-    return {"id": bot.id, "created": bot.created, "fields": dict(bot.fields)}
+    return {"id": bot.id, "kind": bot.kind.path, "created": bot.created, "fields": dict(bot.fields)}
 
 
 def _step(step: Step) -> Mapping[str, object]:
     return {
         "call": step.call.value,
+        "kind": step.kind.path,
         "bot": step.bot,
         "id": step.id,
         "body": dict(step.body),
@@ -223,6 +226,7 @@ def _result(result: Result) -> Mapping[str, object]:
     return {
         "instance": result.change.instance,
         "of": result.change.of.value,
+        "kind": result.change.kind.path,
         "bot": result.change.bot,
         "verb": result.change.verb.value,
         "outcome": result.outcome.value,

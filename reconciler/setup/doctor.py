@@ -29,6 +29,7 @@ from reconciler.domain.errors import (
     Unauthorized,
 )
 from reconciler.domain.findings import Finding, Mark
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.text import near, quoted
 from reconciler.evolution import answers
@@ -253,7 +254,9 @@ def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
     """Which credentials are used but missing, on instances that could be read."""
     users = Counter((b.creds_owner or i.name, b.creds) for i in desired.instances for b in i.bots if b.creds)
     declared = {(i.name, c.name) for i in (*desired.instances, *desired.creds_owners) for c in i.credentials}
-    of_settings = {(i.name, i.settings.creds) for i in desired.instances if i.settings and i.settings.creds}
+    of_settings = {
+        (i.name, each.creds) for i in desired.instances for each in i.settings.values() if each.creds
+    }
     named = there = 0
     coming, lost = [], []
     for owner, name in sorted(users.keys() | declared | of_settings):
@@ -298,7 +301,7 @@ def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Find
     """How many bots on the declared instances are whose."""
     of: Counter[str] = Counter()
     for instance, seen in opened:
-        matches = matching.match(instance, seen.bots, owner)
+        matches = matching.match(instance, seen.bots, owner, OPENAI)
         adopted = sum(found.how in {How.KEY, How.TRIGGER} for found in matches.found.values())
         declared = len(instance.bots)
         of["found"] += len(matches.found) - adopted

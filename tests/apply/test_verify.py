@@ -6,7 +6,7 @@ import pytest
 
 from reconciler.apply.verify import differences, side_effects
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import RemoteBot
 from reconciler.evolution.masking import Secrets
 from tests.plan.builders import remote
@@ -76,7 +76,7 @@ SECRETS = Secrets("sk-secret-1234567890")
 def test_what_is_not_as_it_should_be(
     sent: Fields, whole: dict[str, Value | None], there: Fields, said: list[str]
 ) -> None:
-    assert differences(sent, whole, there, SECRETS) == said
+    assert differences(sent, whole, there, SECRETS, OPENAI) == said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_what_is_not_as_it_should_be(
     ],
 )
 def test_long_texts_are_shown_from_where_they_differ(one: str, other: str, shown: tuple[str, str]) -> None:
-    assert differences({}, {"model": one}, {"model": other}, SECRETS) == [
+    assert differences({}, {"model": one}, {"model": other}, SECRETS, OPENAI) == [
         f"the server changed model, which was not sent, from {shown[0]} to {shown[1]}"
     ]
 

@@ -181,4 +181,4 @@ def test_a_tab_is_fast(shop: Path) -> None:
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     *offered, modules = shown.stdout.splitlines()
     assert offered == ["plain,loja", r"plain,loja\ do\ centro,\ 2"]
-    assert {"httpx", "aiohttp", "asyncio", "uvicorn"}.isdisjoint(modules.split())
+    assert {"httpx", "aiohttp", "asyncio", "deepdiff", "uvicorn"}.isdisjoint(modules.split())

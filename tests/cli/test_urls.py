@@ -106,11 +106,11 @@ def test_an_import_names_a_variable(run: Run, shop: World, bots: Path) -> None:
     assert run("apply", "--bots", bots, "--yes").exit_code == 0
     imported = run("import", "--into", "new")
     assert imported.exit_code == 0, imported.output
-    assert "  export FUNCTION_URL_LOJA=..." in imported.stdout
+    assert "  export FUNCTION_URL_LOJA_UM=..." in imported.stdout
     written = "".join(file.read_text() for file in Path("new").rglob("*.yaml"))
-    assert "functionUrl: !env FUNCTION_URL_LOJA" in written
+    assert "functionUrl: !env FUNCTION_URL_LOJA_UM" in written
     assert _SECRET not in written + imported.output
-    planned = run("plan", "--bots", "new", env={"FUNCTION_URL_LOJA": _URL})
+    planned = run("plan", "--bots", "new", env={"FUNCTION_URL_LOJA_UM": _URL})
     assert planned.stdout.startswith("No changes.")
 
 

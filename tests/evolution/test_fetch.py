@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position, ServerError
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, RemoteBot, RemoteCredential
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
@@ -29,7 +30,7 @@ def instance(name: str, *creds: str | None) -> DesiredInstance:
 def fetched(
     server: Server, *instances: DesiredInstance, settings_of: frozenset[str] = frozenset()
 ) -> Observed:
-    def needs_settings(one: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
+    def needs_settings(one: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
         return one.name in settings_of
 
     async def run() -> Observed:
@@ -58,12 +59,13 @@ def test_reads_what_the_plan_looks_at_and_no_more(sandbox: Sandbox, world: World
         at(sandbox), instance("by-name", None, "main"), instance("by-id"), settings_of=frozenset({"by-name"})
     )
 
-    assert paths(sandbox) == [
-        "/openai/creds/by-name",
-        "/openai/fetchSettings/by-name",
-        "/openai/find/by-id",
-        "/openai/find/by-name",
-    ]
+    assert paths(sandbox) == sorted(
+        [
+            "/openai/creds/by-name",
+            "/openai/fetchSettings/by-name",
+            *(f"/{kind}/find/{name}" for kind in KINDS for name in ("by-id", "by-name")),
+        ]
+    )
     assert sandbox.writes == []
     assert observed.server == sandbox.url
     assert list(observed.instances) == ["by-name", "by-id"]
@@ -75,9 +77,8 @@ def test_reads_what_the_plan_looks_at_and_no_more(sandbox: Sandbox, world: World
         "main": RemoteCredential(ids["main"], users=frozenset({bot["id"]})),
         "spare": RemoteCredential(ids["spare"], users=frozenset()),
     }
-    assert one.settings is not None
-    assert one.settings.exists
-    assert (other.bots, other.credentials, other.settings, other.problem) == ((), None, None, None)
+    assert one.settings["openai"].exists
+    assert (other.bots, other.credentials, other.settings, other.problem) == ((), None, {}, None)
 
 
 def test_nothing_desired_is_nothing_read(sandbox: Sandbox) -> None:
@@ -171,7 +172,7 @@ def fetched_from(act: Act, *instances: DesiredInstance, **options: float) -> tup
             )
             async with Client(server) as client:
                 try:
-                    return await fetch(client, Desired(instances), lambda one, bots: True), spy
+                    return await fetch(client, Desired(instances), lambda one, bots, kind: True), spy
                 except ServerError as error:
                     return error, spy
 
@@ -269,7 +270,7 @@ def test_concurrency_holds_over_all_instances() -> None:
 
     outcome, spy = fetched_from(act, *(instance(f"i{n}", "main") for n in range(20)))
     assert isinstance(outcome, Observed)
-    assert len(spy.requests) == 60
+    assert len(spy.requests) == 20 * (len(KINDS) + 2)
     assert spy.most == 3
 
 

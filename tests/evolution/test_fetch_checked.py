@@ -62,14 +62,15 @@ def observed(answers: Mapping[str, object], *instances: DesiredInstance, key: st
 
     async def act(request: Request, writer: asyncio.StreamWriter) -> None:
         other: object = SETTINGS if "Settings" in request.target else []
-        found = next((body for path, body in answers.items() if request.target.endswith(path)), other)
+        target = request.target if request.target.startswith(("/openai/", "/instance/")) else ""
+        found = next((body for path, body in answers.items() if target.endswith(path)), other)
         await reply(200, found)(request, writer)
 
     keys = Keys({(i.name, c.name): SecretStr(key) for i in instances for c in i.credentials} if key else {})
 
     async def run() -> Observed:
         async with serving(act) as spy, Client(Server(spy.url, KEY, retry_delay=0.001)) as client:
-            return await fetch(client, Desired(instances), lambda one, bots: True, keys)
+            return await fetch(client, Desired(instances), lambda one, bots, kind: True, keys)
 
     return asyncio.run(run())
 
@@ -97,7 +98,7 @@ def confirmed(answers: Mapping[str, object], *instances: DesiredInstance) -> tup
 
     async def run() -> tuple[dict[str, str], int]:
         async with serving(act) as spy, Client(Server(spy.url, KEY, retry_delay=0.001)) as client:
-            seen = await fetch(client, Desired(instances), lambda one, bots: False)
+            seen = await fetch(client, Desired(instances), lambda one, bots, kind: False)
             found = await misplaced(client, planner.make(Desired(instances), seen, options))
             return found, sum("fetchInstances" in one.target for one in spy.requests)
 
@@ -125,7 +126,7 @@ def test_where_nothing_is_listed_instances_are_confirmed_side_by_side() -> None:
 
     async def run() -> dict[str, str]:
         async with serving(act) as spy, Client(Server(spy.url, KEY, concurrency=4)) as client:
-            seen = await fetch(client, Desired(instances), lambda one, bots: False)
+            seen = await fetch(client, Desired(instances), lambda one, bots, kind: False)
             options = options_of(prune=True, max_deletes=99, max_delete_share=100)
             made = planner.make(Desired(instances), seen, options)
             assert all(one.steps for one in made.instances)

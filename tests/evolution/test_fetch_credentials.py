@@ -19,11 +19,12 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.errors import Position
 from reconciler.domain.keys import Keys
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.sandbox import Sandbox
-from tests.support import World
+from tests.support import World, of_openai
 
 AT = Position("bots/x.yaml", 1, 1)
 
@@ -40,7 +41,7 @@ def instance(
         for n, (creds, creds_owner) in enumerate(bots)
     ]
     credentials = tuple(DesiredCredential(each, SecretRef("env", each.upper()), AT) for each in declared)
-    return DesiredInstance(name, tuple(made), AT, credentials, settings)
+    return DesiredInstance(name, tuple(made), AT, credentials, of_openai(settings))
 
 
 def fetched(
@@ -56,7 +57,7 @@ def fetched(
         server = Server(sandbox.url, api_key or sandbox.api_key, retry_delay=0.001)
         async with Client(server) as client:
             return await fetch(
-                client, Desired(instances, tuple(creds_owners)), lambda one, bots: False, available
+                client, Desired(instances, tuple(creds_owners)), lambda one, bots, kind: False, available
             )
 
     sandbox.calls.clear()
@@ -66,7 +67,10 @@ def fetched(
 
 
 def reads(sandbox: Sandbox) -> list[str]:
-    return sorted(call.path.removeprefix("/openai/") for call in sandbox.calls)
+    """What was read, but for the bots of other kinds."""
+    others = tuple(f"/{path}/" for path in KINDS if path != "openai")
+    paths = (call.path for call in sandbox.calls if not call.path.startswith(others))
+    return sorted(path.removeprefix("/openai/") for path in paths)
 
 
 def same(observed: Observed, name: str) -> dict[str, bool | None]:
@@ -102,12 +106,10 @@ def test_declared_settings_are_read_and_what_they_need(sandbox: Sandbox, world: 
     wants = instance("loja", settings=DesiredSettings({"expire": 1}, AT))
     without = fetched(sandbox, wants)
     assert reads(sandbox) == ["creds/loja", "fetchSettings/loja", "find/loja"], "a row has yet to be made"
-    assert without.instances["loja"].settings is not None
-    assert not without.instances["loja"].settings.exists
+    assert not without.instances["loja"].settings["openai"].exists
     bot = world.bot("loja", ids["main"])
-    row = fetched(sandbox, wants).instances["loja"].settings
+    row = fetched(sandbox, wants).instances["loja"].settings["openai"]
     assert reads(sandbox) == ["fetchSettings/loja", "find/loja"]
-    assert row is not None
     assert (row.exists, row.fields["openaiCredsId"], row.fields["speechToText"], row.unseen) == (
         True,
         ids["main"],
@@ -167,7 +169,7 @@ def test_keys_that_are_not_available_are_noted(sandbox: Sandbox, world: World) -
 
     async def run() -> Observed:
         async with Client(Server(sandbox.url, sandbox.api_key)) as client:
-            return await fetch(client, Desired((declared,)), lambda one, bots: False, Keys(found))
+            return await fetch(client, Desired((declared,)), lambda one, bots, kind: False, Keys(found))
 
     assert asyncio.run(run()).instances["loja"].unverified == {"spare": "SPARE is not set"}
 

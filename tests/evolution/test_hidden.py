@@ -83,10 +83,10 @@ def test_the_secrets_that_a_client_masks_in_a_servers_words() -> None:
 def test_what_is_compared_is_the_whole() -> None:
     a, again, b = (hidden.hide(FIELD, url) for url in (A, A, B))
     assert (a == again, a == b, hash(a) == hash(again), a != b) == (True, False, True, True)
-    assert [change.name for change in differ.changes({"functionUrl": a}, {"functionUrl": b})] == [
+    assert [change.name for change in differ.changes({"functionUrl": a}, {"functionUrl": b}, OPENAI)] == [
         "functionUrl"
     ]
-    assert differ.changes({"functionUrl": a}, {"functionUrl": again}) == ()
+    assert differ.changes({"functionUrl": a}, {"functionUrl": again}, OPENAI) == ()
     assert differ.same(a, str(a)), "a saved plan has what is shown"
     assert not differ.same(b, None)
     assert isinstance(hidden.hide(FIELD, str(a)), Hidden), "a mask that somebody stored is no saved plan's"

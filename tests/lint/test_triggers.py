@@ -1,10 +1,8 @@
-"""Shadows against the server's own choice of a bot, written down here once more and tried with messages."""
+"""Shadows against the server's own choice of a bot, tried with messages."""
 
 from __future__ import annotations
 
-import re
 import time
-import unicodedata
 from collections.abc import Callable, Iterable
 
 import pytest
@@ -13,58 +11,22 @@ from hypothesis import strategies as st
 
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.errors import Position
-from reconciler.lint import advanced
+from reconciler.domain.versions import NEWEST
 from reconciler.lint.triggers import compare
+from reconciler.routing import advanced
+from reconciler.routing.choice import matches
+from reconciler.routing.values import STEPS, step
 from tests.support import often
-
-_ORDER = ("equals", "regex", "startsWith", "endsWith", "contains")
-
-
-def _folded(text: str) -> str:
-    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", text)).lower()
-
-
-def _holds(message: str, expression: str) -> bool:
-    """advancedOperatorsSearch of the server."""
-    filters: dict[str, list[str]] = {}
-    for part in expression.split(" "):
-        operator, *values = part.split(":")
-        filters.setdefault(operator, []).append(":".join(values))
-    said = _folded(message)
-    tests: dict[str, Callable[[str], bool]] = {
-        "contains": lambda value: value in said,
-        "notcontains": lambda value: value not in said,
-        "startswith": said.startswith,
-        "endswith": said.endswith,
-        "exact": lambda value: value == said,
-    }
-    return all(
-        any(
-            all(
-                operator.lower() in tests and tests[operator.lower()](_folded(sub))
-                for sub in value.split(",")
-            )
-            for value in values
-        )
-        for operator, values in filters.items()
-    )
-
-
-def _matches(bot: DesiredBot, message: str) -> bool:
-    value = str(bot.fields["triggerValue"])
-    if bot.fields["triggerType"] == "advanced":
-        return _holds(message, value)
-    return {
-        "equals": lambda: message == value,
-        "regex": lambda: re.search(value, message) is not None,
-        "startsWith": lambda: message.startswith(value),
-        "endsWith": lambda: message.endswith(value),
-        "contains": lambda: value in message,
-    }[str(bot.fields["triggerOperator"])]()
 
 
 def _rank(bot: DesiredBot) -> int:
-    return -1 if bot.fields["triggerType"] == "advanced" else _ORDER.index(str(bot.fields["triggerOperator"]))
+    rule = step(bot.fields, NEWEST)
+    assert rule
+    return STEPS.index(rule)
+
+
+def _matches(bot: DesiredBot, message: str) -> bool:
+    return matches(bot.fields, STEPS[_rank(bot)], message, NEWEST)
 
 
 _texts = st.text("aAáb", min_size=1, max_size=3)
@@ -132,9 +94,9 @@ def test_an_expression_is_read_as_the_server_reads_it(trigger: tuple[str, str], 
     assert found.ways is not None
     for message in messages:
         said = any(
-            all(_holds(message, f"{operator}:{value}") for operator, value in way) for way in found.ways
+            all(advanced.meets(demand, advanced.normal(message)) for demand in way) for way in found.ways
         )
-        assert said == _holds(message, trigger[1])
+        assert said == advanced.matches(trigger[1], message)
         assert not said or not all(map(advanced.impossible, found.ways))
 
 

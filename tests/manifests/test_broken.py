@@ -140,7 +140,7 @@ FIELDS = {
     "int beyond int32": (with_line("expire: ‸2147483648"), "at most 2147483647"),
     "int of 5,000 digits": (with_line(f"expire: ‸{'9' * 5000}"), "at most 2147483647"),
     "enum": (with_line("botType: ‸chatcompletion"), "did you mean 'chatCompletion'?"),
-    "enum far": (with_line("triggerOperator: ‸x"), "equals or contains or startsWith or endsWith or regex"),
+    "enum far": (with_line("triggerOperator: ‸x"), "equals, contains, startsWith, endsWith or regex"),
     "enum empty": (with_line('triggerType: ‸""'), "triggerType cannot be ''"),
     "enum null": (with_line("triggerType: ‸~"), "null"),
     "enum from a file": (with_line("triggerType: ‸!file x"), "without `!file`"),

@@ -148,11 +148,11 @@ def test_settings_and_silence(tmp_path: Path) -> None:
         "x/loja.yaml": f"settings: {{keepOpen: false, fallback: a}}\nbots: {{a: {{{BOT}, silence: [four]}}}}",
     }
     found = one(tmp_path, files)
-    assert found.settings
-    assert found.settings.fields == {"expire": 2, "ignoreJids": ("x",), "keepOpen": False}
-    assert (found.settings.creds, found.settings.fallback, found.settings.merge_jids) == ("far", "a", True)
-    assert found.settings.at.file.endswith("x/loja.yaml")
-    assert {name: origin.layer for name, origin in found.settings.origins.items()} == {
+    settings = found.settings["openai"]
+    assert settings.fields == {"expire": 2, "ignoreJids": ("x",), "keepOpen": False}
+    assert (settings.creds, settings.fallback, settings.merge_jids) == ("far", "a", True)
+    assert settings.at.file.endswith("x/loja.yaml")
+    assert {name: origin.layer for name, origin in settings.origins.items()} == {
         "expire": "folder settings",
         "ignoreJids": "folder settings",
         "openaiCreds": "folder settings",
@@ -168,8 +168,7 @@ def test_a_plain_list_of_jids_replaces_a_folders_merge(tmp_path: Path) -> None:
         D: "settings: {ignoreJids: {merge: [x]}}",
         "loja.yaml": "settings: {ignoreJids: [y]}\nbots: {}",
     }
-    settings = one(tmp_path, files).settings
-    assert settings
+    settings = one(tmp_path, files).settings["openai"]
     assert (settings.fields["ignoreJids"], settings.merge_jids) == (("y",), False)
 
 
@@ -211,8 +210,8 @@ def test_variables(tmp_path: Path) -> None:
     assert a.fields["triggerValue"] == "007"
     assert a.fields["systemMessages"] == ("Loja Centro, Recife. ${loja} ${ loja } ${a-b} $loja ${", "plain")
     assert (b.creds_owner, b.creds) == ("Recife", "Centro-x")
-    assert found.settings
-    assert (found.settings.fields["unknownMessage"], found.settings.creds) == ("Aqui é Centro", "loja-openai")
+    settings = found.settings["openai"]
+    assert (settings.fields["unknownMessage"], settings.creds) == ("Aqui é Centro", "loja-openai")
     assert [creds.name for creds in found.credentials] == ["loja-openai"]
     assert found.vars == {"instance": "loja", "loja": "Centro", "cidade": "Recife", "n": "007"}
     root = tmp_path / "bots"

@@ -62,7 +62,7 @@ settings:
   fallback: a
   ignoreJids: [5511, "@g.us"]
 """
-    settings = instance(tmp_path, text).settings
+    settings = instance(tmp_path, text).settings["openai"]
     assert settings == DesiredSettings(
         {"expire": 60, "unknownMessage": "1", "ignoreJids": ("5511", "@g.us"), "speechToText": True},
         Position(str(tmp_path / "bots" / "loja.yaml"), 11, 1),
@@ -98,7 +98,7 @@ settings:
 def test_settings_at_the_edge(
     tmp_path: Path, written: str, meant: tuple[dict[str, object], str | None, bool] | None
 ) -> None:
-    found = instance(tmp_path, f"{written}\nbots: {{}}").settings
+    found = instance(tmp_path, f"{written}\nbots: {{}}").settings.get("openai")
     assert (found and (dict(found.fields), found.fallback, found.merge_jids)) == meant
 
 
@@ -177,7 +177,7 @@ BESIDE = {
     "credentials as a text": (f"credentials: ‸{ODD_KEY}", "credentials must be a mapping"),
     "credentials as a list": (f"credentials: ‸[{ODD_KEY}]", "credentials must be a mapping"),
     "credentials with a tag": ("credentials: ‸!env X", "credentials must be a mapping"),
-    "an apiKey in defaults": (f"defaults: {{‸apiKey: {ODD_KEY}}}", "in `credentials:`"),
+    "an apiKey in defaults": (f"defaults: {{apiKey: ‸{ODD_KEY}}}", "must not be in a manifest"),
     "settings as a list": ("settings: ‸[]", "settings must be a mapping"),
     "unknown setting": ("settings: {‸speechTotext: true}", "not a setting", "did you mean 'speechToText'?"),
     "a field that is not a setting": ("settings: {‸model: x}", "'model' is not a setting"),

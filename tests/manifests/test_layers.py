@@ -28,8 +28,8 @@ def test_variables_in_jids_that_are_added(tmp_path: Path) -> None:
         "loja.yaml": f"bots: {{a: {{{BOT}}}}}",
     }
     [loja] = read(tmp_path, files).instances
-    assert loja.settings
-    assert (loja.settings.fields["ignoreJids"], loja.settings.merge_jids) == (("1203@g.us", "plain"), True)
+    settings = loja.settings["openai"]
+    assert (settings.fields["ignoreJids"], settings.merge_jids) == (("1203@g.us", "plain"), True)
 
 
 def test_a_limit_holds_where_nothing_is_filled_in(tmp_path: Path) -> None:

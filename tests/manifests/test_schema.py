@@ -10,14 +10,15 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.domain.kinds import KINDS, OPENAI, Field, Kind, Type
 from reconciler.manifests.discovery import is_defaults
 from reconciler.manifests.load import load
 from reconciler.manifests.schema import schema
 from tests.manifests.test_good import DOCUMENTED, MERGES, SCALARS
-from tests.manifests.writing import CHAT, problems, read
+from tests.manifests.writing import CHAT, problems, read, whole
 
 SAMPLE = Path(__file__).parents[2] / "bots"
+DIFY = KINDS["dify"]
 ONE = f"bots:\n  a:\n{CHAT}"
 
 
@@ -93,6 +94,10 @@ GOOD = {
     "onDrift": field("onDrift: replace"),
     "silence": field("silence: [catch-all]"),
     "variables": "vars: {loja: Centro}\n" + field("description: 'Loja ${loja}'"),
+    **{f"kind {path}": f"bots:\n  {whole(kind)}\n" for path, kind in KINDS.items()},
+    "kinds": "kinds: {dify: {defaults: {botType: agent, onDrift: replace}, settings: {fallback: ''}}, "
+    "openai: {settings: {speechToText: true}}}\nbots: {}",
+    "defaults of several kinds": "defaults: {botType: agent, apiUrl: x, model: m, openaiCreds: c}\nbots: {}",
 }
 
 
@@ -100,6 +105,17 @@ GOOD = {
 def test_what_the_loader_takes(tmp_path: Path, text: str) -> None:
     read(tmp_path, {"loja.yaml": text, "p.md": "x"})
     assert marks(text) == []
+
+
+def test_a_bot_that_inherits_its_kind(tmp_path: Path) -> None:
+    """Without `kind` any kind's field is right, and OpenAI's are offered."""
+    folder = f"bots:\n  {whole(DIFY, 'menu')}\n"
+    manifest = "bots: {menu: {apiUrl: x, botType: agent, apiKey: !env OTHER}}"
+    read(tmp_path, {"_defaults.yaml": folder, "loja.yaml": manifest})
+    assert (marks(folder, folder=True), marks(manifest)) == ([], [])
+    [offered] = [case["then"] for case in schema()["$defs"]["Bot"]["allOf"] if "not" in case["if"]]
+    assert offered["properties"].keys() >= OPENAI.fields.keys()
+    assert not {"apiUrl", "apiKey"} & offered["properties"].keys()
 
 
 def test_a_folders_file_and_what_is_opted_out_of(tmp_path: Path) -> None:
@@ -140,6 +156,17 @@ BROKEN = {
     "no apiKey": ("credentials: {main: {}}\nbots: {}", "$.credentials.main"),
     "a rotated name": ("credentials: {main@2: {apiKey: !env A}}\nbots: {}", "$.credentials"),
     "a variable's name": ("vars: {a-b: x}\nbots: {}", "$.vars"),
+    "a kind": (f"bots:\n  {whole(DIFY).replace('kind: dify', 'kind: difi')}\n", "$.bots.a.kind"),
+    "a kind of kinds": ("kinds: {difi: {}}\nbots: {}", "$.kinds"),
+    "a field of another kind": (f"bots:\n  {whole(DIFY, model='x')}\n", "$.bots.a"),
+    "a choice of another kind": (f"bots:\n  {whole(DIFY, botType='assistant')}\n", "$.bots.a.botType"),
+    "a credential of another kind": (f"bots:\n  {whole(DIFY, openaiCreds='x')}\n", "$.bots.a"),
+    "a default of another kind": ("kinds: {dify: {defaults: {model: x}}}\nbots: {}", "$.kinds.dify.defaults"),
+    "a kind in defaults": ("defaults: {kind: dify}\nbots: {}", "$.defaults"),
+    "a setting of another kind": (
+        "kinds: {dify: {settings: {speechToText: true}}}\nbots: {}",
+        "$.kinds.dify.settings",
+    ),
     "an empty instance": ("instance: ''\nbots: {}", "$.instance"),
 }
 
@@ -155,18 +182,41 @@ def test_a_folders_file_is_about_no_single_instance(text: str) -> None:
     assert marks(text, folder=True) == ["$"]
 
 
-@pytest.mark.parametrize("spec", OPENAI.fields.values(), ids=lambda spec: spec.name)
-@pytest.mark.parametrize("part", ["Bot", "Defaults", "Settings"])
-def test_every_field_is_told_whole(part: str, spec: Field) -> None:
-    properties = schema()["$defs"][part]["properties"]
-    if part == "Settings" and spec.name not in OPENAI.settings:
-        assert spec.name not in properties
-        return
-    said = properties[spec.name]
+def _properties(section: str, kind: Kind) -> dict[str, Any]:
+    """The properties of a section as an editor finds them."""
+    parts = schema()["$defs"]
+    if section == "Bot":
+        [of] = [
+            case["then"]
+            for case in parts["Bot"]["allOf"]
+            if case["if"].get("properties") == {"kind": {"const": kind.path}}
+        ]
+    else:
+        of = schema()["properties"]["kinds"]["properties"][kind.path]["properties"][section.lower()]
+    found: dict[str, Any] = parts[of["$ref"].rpartition("/")[2]]["properties"]
+    return {name: parts[each["$ref"].rpartition("/")[2]] for name, each in found.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+def test_every_field_is_told_whole(kind: Kind) -> None:
+    beside = {"openaiCreds"} if kind.credential else set()
+    every = {"Bot": {"kind", "previously", "onDrift", "silence"}, "Defaults": {"onDrift", "silence"}}
+    for section in ("Bot", "Defaults", "Settings"):
+        table = kind.settings if section == "Settings" else kind.fields
+        properties = _properties(section, kind)
+        assert properties.keys() == {*table, *beside, *every.get(section, {"fallback"})}
+        for spec in table.values():
+            _told_whole(properties[spec.name], spec)
+
+
+def _told_whole(said: dict[str, Any], spec: Field) -> None:
     assert said["description"].startswith(spec.about)
     assert spec.unit is None or f"In {spec.unit}." in said["description"]
     assert said.get("default") == (list(spec.default) if isinstance(spec.default, tuple) else spec.default)
-    assert ("!file" in said["description"]) == (spec.type in {Type.TEXT, Type.TEXTS})
+    assert ("!env" in said["description"]) == (spec.hides == "whole")
+    assert ("!file" in said["description"]) == (
+        spec.type in {Type.TEXT, Type.TEXTS} and spec.hides != "whole"
+    )
     if spec.type is Type.ENUM:
         assert said["enum"] == list(spec.choices)
     if spec.type is Type.INT:

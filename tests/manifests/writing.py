@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.domain.desired import Desired, DesiredBot
 from reconciler.domain.errors import ManifestError
+from reconciler.domain.kinds import Field, Kind, Type
 from reconciler.manifests.load import load
 
 HERE = "‸"
@@ -23,6 +24,34 @@ CHAT = """\
     triggerValue: oi
 """
 """What makes a bot whole; to be put under its name."""
+
+
+def whole(kind: Kind, name: str = "a", **other: str) -> str:
+    """A bot of a kind with what the kind needs, as a line of YAML. other: fields as they are written."""
+    fields = {field.name: written(field) for field in kind.fields.values() if field.required or field.hides}
+    fields = {name: text for name, text in fields.items() if kind.fields[name].bot_types is None}
+    fields |= {"triggerType": "none"}
+    if kind.credential:
+        fields |= {"openaiCreds": "main", "botType": "assistant", "assistantId": "asst_1"}
+    fields |= other
+    return f"{name}: {{kind: {kind.path}, {', '.join(f'{key}: {text}' for key, text in fields.items())}}}"
+
+
+def written(field: Field) -> str:
+    """A value that a field takes, as YAML."""
+    if field.hides:
+        return {"whole": "!env A_SECRET", "url": '"https://bots.example.com/v1"'}[field.hides]
+    match field.type:
+        case Type.BOOL:
+            return "true"
+        case Type.INT:
+            return str(field.minimum + 5)
+        case Type.TEXTS:
+            return "[x]"
+        case Type.ENUM:
+            return field.choices[0]
+        case Type.TEXT:
+            return "some-text"
 
 
 def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -11,6 +11,7 @@ from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, Re
 from reconciler.domain.plan import Plan, Prune
 from reconciler.plan.options import Options, Review
 from reconciler.plan.planner import make
+from tests.support import of_openai
 
 AT = Position("bots/loja.yaml", 1, 1)
 DEFAULTS: Mapping[str, Value] = {
@@ -100,7 +101,7 @@ def plan(
         "loja",
         tuple(there),
         None if credentials is None else {name: RemoteCredential(id) for name, id in credentials.items()},
-        settings,
+        of_openai(settings),
     )
     return make(
         Desired((DesiredInstance("loja", tuple(desired), AT),)),

@@ -16,6 +16,7 @@ from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Plan, Step
 from tests.plan.toy import RefusedError, Toy
+from tests.support import of_openai
 
 ADDRESS = "http://127.0.0.1:8080"
 DOCUMENTED: Mapping[str, Value] = {
@@ -63,7 +64,7 @@ class House:
                     one.name,
                     tuple(self.rooms[one.name].bots.remote()),
                     credentials(one.name),
-                    self.settings(one.name),
+                    of_openai(self.settings(one.name)),
                     {bot.creds_owner: credentials(bot.creds_owner) for bot in one.bots if bot.creds_owner},
                 )
                 for one in desired.instances

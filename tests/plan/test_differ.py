@@ -207,16 +207,16 @@ def test_an_update_sends_what_the_server_insists_on_and_what_differs(
     its_key: str, its_trigger: str, insists: list[str]
 ) -> None:
     before = remote("i1", its_key, its_trigger, triggerOperator="equals", triggerValue="1").fields
-    body = differ.update_body(before, {**before, "expire": 1, "unknownMessage": ""})
+    body = differ.update_body(before, {**before, "expire": 1, "unknownMessage": ""}, OPENAI)
     assert list(body) == ["enabled", "openaiCredsId", "botType", *insists, "expire", "unknownMessage"]
     assert (body["expire"], body["unknownMessage"]) == (1, "")
-    assert "description" not in differ.update_body({**before, "description": "Oi"}, before)
+    assert "description" not in differ.update_body({**before, "description": "Oi"}, before, OPENAI)
 
 
 def test_changes_are_in_the_order_of_the_table() -> None:
     before: Fields = {"timePerChar": 1, "model": "m", "expire": 2, "keepOpen": True}
     after: Fields = {"expire": 3, "enabled": False, "timePerChar": 1, "keywordFinish": ""}
-    assert differ.changes(before, after) == (
+    assert differ.changes(before, after, OPENAI) == (
         FieldChange("enabled", None, False),
         FieldChange("model", "m", None),
         FieldChange("expire", 2, 3),
@@ -314,7 +314,7 @@ def test_what_the_server_did_not_keep() -> None:
     """The run notes what the bot became, so that the next plan knows that nobody edited it."""
     desired = bot("ana", "x", expire=5, timePerChar=9)
     became = applied(desired, expire=6)
-    restamped = differ.restamped(became.fields, OWNER)
+    restamped = differ.restamped(became.fields, OWNER, OPENAI)
     assert restamped is not None
     there = RemoteBot("i1", {**became.fields, "description": restamped})
     target = {**there.fields, "expire": 5, "openaiCredsId": "another"}
@@ -328,7 +328,7 @@ def test_what_the_server_did_not_keep() -> None:
 def test_a_new_stamp_keeps_what_was_declared_and_all_else_of_the_text() -> None:
     fields = {**remote("i1", "x").fields, "description": "Oi [gitops:ana]~01234567, edited"}
     state = differ.stamp(bot("ana", "x"), fields, OWNER)[5:]
-    assert differ.restamped(fields, OWNER) == f"Oi [gitops:ana]~0123{state}, edited"
+    assert differ.restamped(fields, OWNER, OPENAI) == f"Oi [gitops:ana]~0123{state}, edited"
 
 
 @pytest.mark.parametrize(
@@ -341,13 +341,13 @@ def test_a_new_stamp_keeps_what_was_declared_and_all_else_of_the_text() -> None:
     ],
 )
 def test_what_has_no_stamp_or_cannot_be_written_gets_none(edits: Fields) -> None:
-    assert differ.restamped({**remote("i1", "x").fields, **edits}, OWNER) is None
+    assert differ.restamped({**remote("i1", "x").fields, **edits}, OWNER, OPENAI) is None
 
 
 @pytest.mark.parametrize("name", ["botType", "triggerType"])
 def test_what_is_no_whole_bot_gets_no_stamp(name: str) -> None:
     fields = {**remote("i1", "x").fields, "description": "[gitops:ana]~01234567"}
-    assert differ.restamped({n: v for n, v in fields.items() if n != name}, OWNER) is None
+    assert differ.restamped({n: v for n, v in fields.items() if n != name}, OWNER, OPENAI) is None
 
 
 def test_who_moved_is_said_only_of_a_bot_that_differs() -> None:

@@ -21,6 +21,7 @@ from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, Re
 from reconciler.domain.plan import NEW_BOT, Call, Change, FieldChange, InstancePlan, Of, Verb
 from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, options_of, plan, remote
+from tests.support import of_openai
 
 MARK = "[gitops:ana]"
 URL = of_ref(UrlRef("env", "URL"), "URL is not set")
@@ -38,8 +39,8 @@ def planned(
     **options: object,
 ) -> InstancePlan:
     """The plan of one instance, loja."""
-    seen = ObservedInstance("loja", tuple(there), credentials, row, unread=unread)
-    desired = DesiredInstance("loja", tuple(bots), AT, settings=settings)
+    seen = ObservedInstance("loja", tuple(there), credentials, of_openai(row), unread=unread)
+    desired = DesiredInstance("loja", tuple(bots), AT, settings=of_openai(settings))
     made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
@@ -313,7 +314,7 @@ def shared_credentials(bots: list[DesiredBot], own: dict[str, str], row: RemoteS
         "loja",
         (),
         {name: RemoteCredential(id) for name, id in own.items()},
-        row,
+        {"openai": row},
         {"matriz": {"main": RemoteCredential("c9")}},
     )
     desired = Desired((DesiredInstance("loja", tuple(bots), AT),))
@@ -364,7 +365,7 @@ def test_a_shared_credential_is_not_created_by_an_owner_that_cannot_be_read() ->
     owner = DesiredInstance("matriz", (), AT, (DesiredCredential("main", SecretRef("env", "KEY"), AT),))
     loja = DesiredInstance("loja", (shared_creds("ana", "x"),), AT)
     seen = {
-        "loja": ObservedInstance("loja", (), {}, ROW, {"matriz": {}}),
+        "loja": ObservedInstance("loja", (), {}, {"openai": ROW}, {"matriz": {}}),
         "matriz": ObservedInstance("matriz", problem="it does not answer"),
     }
     made = make(Desired((loja, owner)), Observed("http://s", seen), options_of())
@@ -387,7 +388,7 @@ MAIN = DesiredCredential("main", REF, AT)
 def keyed(there: dict[str, RemoteCredential], bots: list[RemoteBot], **options: object) -> InstancePlan:
     """The plan of an instance that declares the credential `main`, which ana uses."""
     desired = DesiredInstance("loja", (bot("ana", "x", creds="main"),), AT, (MAIN,))
-    seen = ObservedInstance("loja", tuple(bots), there, ROW)
+    seen = ObservedInstance("loja", tuple(bots), there, {"openai": ROW})
     made = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]
 
@@ -419,7 +420,7 @@ def test_settings_that_a_bot_makes_move_after_it_though_another_rotation_has_non
         AT,
         (MAIN, DesiredCredential("spare", REF, AT)),
     )
-    seen = ObservedInstance("loja", (), old, RemoteSettings(False, {}))
+    seen = ObservedInstance("loja", (), old, {"openai": RemoteSettings(False, {})})
     [made] = make(Desired((desired,)), Observed("http://s", {"loja": seen}), options_of()).instances
     assert calls(made) == [
         "new credential credential main",

@@ -25,7 +25,7 @@ from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED, House, Room, in_order
 from tests.plan.toy import Toy
-from tests.support import often
+from tests.support import of_openai, often
 
 NAMES = ("ana", "bia", "caio")
 SECRETS = {"!env MAIN": "key-main", "!env SPARE": "key-spare"}
@@ -83,7 +83,7 @@ def rooms(draw: st.DrawFn, ids: list[str], prefix: str, *, row: str | None) -> R
 def worlds(draw: st.DrawFn) -> tuple[Desired, House]:
     own = draw(bots_of(None))
     shared_creds = draw(bots_of("matriz"))
-    matriz = DesiredInstance("matriz", tuple(own), AT, CREDENTIALS, draw(declared_settings(own)))
+    matriz = DesiredInstance("matriz", tuple(own), AT, CREDENTIALS, of_openai(draw(declared_settings(own))))
     loja = DesiredInstance("loja", tuple(shared_creds), AT)
     keys = draw(st.permutations(["key-main", "k1", "k2", "key-spare", "k3", "k4"]))
     # A key is in a version of its own name or nowhere: one elsewhere is a clash, which fetch finds out.

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.markers import (
     STAMP_LENGTH,
     describe,
@@ -25,12 +26,12 @@ MARK = "[gitops:ana]"
 
 
 def found(desired: list[DesiredBot], there: list[RemoteBot]) -> dict[str, tuple[str, How]]:
-    matches = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops")
+    matches = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops", OPENAI)
     return {name: (f.remote.id, f.how) for name, f in matches.found.items()}
 
 
 def conflicts(desired: list[DesiredBot], there: list[RemoteBot]) -> dict[str, tuple[str, ...]]:
-    matches = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops")
+    matches = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops", OPENAI)
     return {name: conflict.ids for name, conflict in matches.conflicts.items()}
 
 

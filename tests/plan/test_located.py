@@ -58,7 +58,7 @@ def _plan(edits: dict[str, tuple[str, str]]) -> Plan:
     observed = ObservedInstance(
         "loja",
         credentials={"main": RemoteCredential("c1", same=True)},
-        settings=RemoteSettings(True, {"openaiCredsId": "c1"}),
+        settings={"openai": RemoteSettings(True, {"openaiCredsId": "c1"})},
     )
     made = make(load(Path("bots"), origins=False), Observed("", {"loja": observed}), Options())
     bots = tuple(

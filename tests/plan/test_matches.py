@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance
+from reconciler.domain.hidden import Hidden, of_ref, reference
+from reconciler.domain.kinds import KINDS, OPENAI, Value
 from reconciler.domain.markers import (
     claimed,
     human_text,
@@ -26,9 +28,9 @@ STRANGE = "its row is not understood: "
 
 
 def matched(desired: list[DesiredBot], there: list[RemoteBot]) -> Matches:
-    found = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops")
+    found = match(DesiredInstance("loja", tuple(desired), AT), there, "gitops", OPENAI)
     assert matches_of(found) == matches_of(
-        match(DesiredInstance("loja", tuple(desired), AT), there[::-1], "gitops")
+        match(DesiredInstance("loja", tuple(desired), AT), there[::-1], "gitops", OPENAI)
     )
     everyone = [one.remote for one in found.found.values()]
     everyone += [each for _, each in (*found.orphans, *found.unmanaged)]
@@ -305,8 +307,8 @@ def test_whether_the_settings_are_needed(
     desired: list[DesiredBot], there: list[RemoteBot], needed: bool
 ) -> None:
     instance = DesiredInstance("loja", tuple(desired), AT)
-    assert needs_settings(instance, there, "gitops") is needed
-    assert needs_settings(instance, there, "gitops", replace=True)
+    assert needs_settings(instance, there, "gitops", OPENAI) is needed
+    assert needs_settings(instance, there, "gitops", OPENAI, replace=True)
 
 
 def test_a_conflict_about_a_key_leaves_the_triggers_of_others_alone() -> None:
@@ -314,3 +316,55 @@ def test_a_conflict_about_a_key_leaves_the_triggers_of_others_alone() -> None:
     found = matched([bot("ana", "x"), bot("eva", "y", "equals:oi")], there)
     assert list(found.conflicts) == ["ana"]
     assert found.found == {"eva": Found(there[2], How.TRIGGER)}
+
+
+# -- keys with a secret that is not at hand -----------------------------------------------------
+
+FLOWISE = KINDS["flowise"]
+SECRET = of_ref(reference(FLOWISE.fields["apiKey"], "env", "FLOWISE_KEY"), "FLOWISE_KEY is not set")
+A, B = "https://a.example", "https://b.example"
+
+
+def flow(name: str, url: Value, **fields: Value) -> DesiredBot:
+    """A declared Flowise bot, whose key is not at hand."""
+    declared = {"enabled": True, "triggerType": "none", "apiUrl": url, "apiKey": SECRET, **fields}
+    return DesiredBot(name, declared, None, AT, kind=FLOWISE)
+
+
+def stored(id: str, url: str, **fields: Value) -> RemoteBot:
+    """A Flowise bot on the server."""
+    key = Hidden("***", f"key of {id}")
+    row = {"enabled": True, "triggerType": "none", "expire": 5, "apiUrl": url, "apiKey": key, **fields}
+    return RemoteBot(id, row, kind=FLOWISE)
+
+
+UNKNOWN_KEYS: list[tuple[list[DesiredBot], list[RemoteBot], dict[str, str], list[str]]] = [
+    ([flow("ana", A)], [stored("i1", A), stored("i2", B)], {"ana": "i1"}, []),
+    ([flow("ana", A, expire=9)], [stored("i1", A)], {"ana": "i1"}, []),
+    ([flow("ana", A)], [stored("i1", A, triggerType="all", enabled=False)], {}, []),
+    ([flow("ana", A)], [stored("i1", A, apiKey="")], {}, []),
+    ([flow("ana", A)], [stored("i1", A), stored("i2", A)], {}, ["ana"]),
+    (
+        [flow("ana", A, description="Ana"), flow("bia", A, description="Bia")],
+        [stored("i1", A, description="Bia"), stored("i2", A, description="Ana")],
+        {"ana": "i2", "bia": "i1"},
+        [],
+    ),
+    ([flow("ana", SECRET)], [stored("i1", A)], {"ana": "i1"}, []),
+    ([flow("ana", SECRET, expire=9)], [stored("i1", A)], {}, []),
+    ([flow("ana", A, apiKey="")], [stored("i1", A), stored("i2", A, apiKey="")], {"ana": "i2"}, []),
+    ([flow("ana", SECRET, expire=9)], [stored("i1", A), stored("i2", B, expire=9)], {"ana": "i2"}, []),
+    ([flow("ana", SECRET)], [stored("i1", A), stored("i2", B)], {}, ["ana"]),
+]
+
+
+@pytest.mark.parametrize(("desired", "there", "found", "conflicts"), UNKNOWN_KEYS)
+def test_a_secret_that_is_not_at_hand_matches_whatever_is_there(
+    desired: list[DesiredBot], there: list[RemoteBot], found: dict[str, str], conflicts: list[str]
+) -> None:
+    for bots in (there, there[::-1]):
+        matches = match(DesiredInstance("loja", tuple(desired), AT), bots, "gitops", FLOWISE)
+        assert {name: (one.remote.id, one.how) for name, one in matches.found.items()} == {
+            name: (id, How.KEY) for name, id in found.items()
+        }
+        assert list(matches.conflicts) == conflicts

@@ -28,7 +28,7 @@ def ordered(
     in_place: Mapping[str, Fields] | None = None,
     fixed: Mapping[str, Fields] | None = None,
 ) -> Order:
-    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops")
+    return order({move.label: move for move in transitions}, in_place or {}, fixed or {}, "gitops", OPENAI)
 
 
 def told(leg: Write) -> str:
@@ -391,8 +391,8 @@ def test_what_is_impossible_has_no_say_in_how_the_rest_is_ordered(
         for number, (start, target, recreate) in enumerate(moves)
     }
     placed = {f"placed-{number}": one for number, one in enumerate(in_place)}
-    found = order(transitions, placed, {}, "gitops")
+    found = order(transitions, placed, {}, "gitops", OPENAI)
 
     rest = {name: move for name, move in transitions.items() if name not in found.impossible}
     stay = {name: start for name in found.impossible if (start := transitions[name].start) is not None}
-    assert order(rest, placed, stay, "gitops") == Order(found.writes)
+    assert order(rest, placed, stay, "gitops", OPENAI) == Order(found.writes)

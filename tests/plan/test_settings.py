@@ -21,6 +21,7 @@ from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, 
 from reconciler.plan.planner import make
 from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED
+from tests.support import of_openai
 
 Row = dict[str, Value]
 ROW: Row = {"openaiCredsId": "c1", **DOCUMENTED}
@@ -56,8 +57,8 @@ def planned(
     **options: object,
 ) -> InstancePlan:
     secrets = tuple(DesiredCredential(name, SecretRef("env", name.upper()), AT) for name in declared)
-    desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, settings),))
-    seen = ObservedInstance("loja", tuple(remotes), credentials, there, shared_creds or {})
+    desired = Desired((DesiredInstance("loja", tuple(bots), AT, secrets, of_openai(settings)),))
+    seen = ObservedInstance("loja", tuple(remotes), credentials, of_openai(there), shared_creds or {})
     options = {**options, "reviewed": reviewed}
     made = make(desired, Observed("http://127.0.0.1", {"loja": seen}), options_of(**options))  # type: ignore[arg-type]
     return made.instances[0]

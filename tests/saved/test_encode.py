@@ -99,6 +99,7 @@ def test_results_name_their_changes() -> None:
         {
             "instance": "loja",
             "of": "bot",
+            "kind": "openai",
             "bot": "menu",
             "verb": "update",
             "outcome": "applied",
@@ -108,6 +109,7 @@ def test_results_name_their_changes() -> None:
         {
             "instance": "loja",
             "of": "bot",
+            "kind": "openai",
             "bot": "old",
             "verb": "delete",
             "outcome": "failed",

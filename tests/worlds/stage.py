@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 
 from reconciler.apply import applier
 from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
@@ -148,8 +149,8 @@ class Stage:
         """What the command would plan; pruning is not limited. Raises ReconcilerError."""
         replace, prune = pair is not None and pair.replace, pair is not None and pair.prune
 
-        def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...]) -> bool:
-            return matching.needs_settings(instance, bots, OWNER, replace=replace)
+        def settings(instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
+            return matching.needs_settings(instance, bots, OWNER, kind, replace=replace)
 
         options = options_of(owner=OWNER, replace=replace, prune=prune, max_deletes=100, max_delete_share=100)
         return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)

@@ -37,6 +37,7 @@ class Field:
     the instance's settings say (None: not sent). from_settings: the instance's settings have it too.
     required: the manifest must declare it. unit: of an int. hides: what of a text is secret, the
     whole or parts of a URL; the manifest can say where such a value is found, and no output shows it.
+    password: whether such a whole may have any characters, where a key has those of keys.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Field:
     from_settings: bool = False
     required: bool = False
     hides: Literal["", "whole", "url"] = ""
+    password: bool = False
 
     def applies(self, bot_type: object, trigger_type: object) -> bool:
         """Whether the field has a meaning for a bot of these types."""
@@ -78,7 +80,7 @@ class Schema:
     misnamed_settings: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Kind:
     """A kind of chatbot.
 
@@ -95,6 +97,7 @@ class Kind:
     trigger_parts: per triggerType, the fields that must be given with it.
     deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
+    finishes_first: whether 2.3.6 looks for keywordFinish before it opens a session, by its source.
     unused: fields that 2.3.6 stores and never reads, by its source.
     passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source.
     """
@@ -113,6 +116,7 @@ class Kind:
     article: str = "a"
     deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
+    finishes_first: bool = False
     unused: frozenset[str] = frozenset()
     passes_key: Literal["", "instance", "global"] = ""
     fields_since: Mapping[str, Version] = field(default_factory=dict)
@@ -123,8 +127,18 @@ class Kind:
     def __repr__(self) -> str:
         return f"Kind({self.path})"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> dict[str, object]:
+        """What pydantic takes for a kind: one as it is."""
+        return {"type": "is-instance", "cls": cls}
+
     def key(self, fields: Mapping[str, object]) -> tuple[str, ...]:
         """The fields that make up the key of a bot with these fields: its botType's, and botType itself."""
         if "botType" not in self.fields:
             return self.keys[""]
         return ("botType", *self.keys.get(str(fields.get("botType")), ()))
+
+    def insists(self, fields: Mapping[str, object]) -> dict[str, None]:
+        """The fields that an update must have, whatever is stored. fields: the bot's, as it is to be."""
+        names = (*self.schema.required, *self.key(fields))
+        return dict.fromkeys((*names, *self.trigger_parts.get(str(fields.get("triggerType")), ())))

@@ -77,6 +77,7 @@ OPENAI = Kind(
     omitted_key="refused",
     trigger_parts=TRIGGER_PARTS,
     fallback="openaiIdFallback",
+    finishes_first=True,
     unused=frozenset({"expire", "unknownMessage"}),
     schema=Schema(
         required=("enabled", "openaiCredsId", "botType", "triggerType"),

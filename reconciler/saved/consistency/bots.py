@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from reconciler.domain import markers
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import Kind, Value
+from reconciler.domain.kinds import Kind, Type, Value
 from reconciler.domain.plan import NEW_BOT, Call, Change, Step, Verb
 from reconciler.domain.text import is_id
 from reconciler.plan.differ import bare, same, update_body
-from reconciler.plan.parking import parked_trigger
+from reconciler.plan.parking import parked_field, parked_key, parked_trigger
 from reconciler.saved.consistency import fields, settings
 from reconciler.saved.consistency.contradiction import refuse_change
 from reconciler.saved.consistency.fields import CREDENTIAL, CREDS, FALLBACK, expect_calls
@@ -20,7 +20,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _OPERATOR = "triggerOperator"
 
 
-def check(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None:
+def check(change: Change, steps: Sequence[Step], owner: str) -> None:
     """Raises ContradictionError."""
     if not _NAME.fullmatch(change.bot):
         refuse_change(change, "it is not a valid name of a bot")
@@ -35,7 +35,7 @@ def check(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None
     _check_calls(change, steps)
     if not change.fields and steps[0].call is not Call.PARK:
         refuse_change(change, f"it is a {change.verb.value} without a field")
-    _check_bodies(change, steps, owner, kind)
+    _check_bodies(change, steps, owner)
 
 
 def _check_identity(change: Change, owner: str) -> None:
@@ -56,6 +56,14 @@ def _check_calls(change: Change, steps: Sequence[Step]) -> None:
     match change.verb:
         case Verb.CREATE | Verb.MOVE:
             expect_calls(change, steps, [Call.CREATE])
+        case Verb.REPLACE if change.changes_kind:
+            expect_calls(
+                change,
+                steps,
+                [Call.CREATE, Call.LEAVE],
+                [Call.DELETE, Call.CREATE],
+                [Call.CREATE, Call.DELETE],
+            )
         case Verb.REPLACE:
             whole = [Call.DELETE, Call.CREATE, Call.FALLBACK]
             expect_calls(change, steps, whole[:2], whole)
@@ -68,20 +76,21 @@ def _check_calls(change: Change, steps: Sequence[Step]) -> None:
 # -- what the calls send ----------------------------------------------------------------------
 
 
-def _check_bodies(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None:
+def _check_bodies(change: Change, steps: Sequence[Step], owner: str) -> None:
     """Follow the bot call by call: in the end it must be what the change says."""
-    now = {} if change.before is None else dict(change.before.fields)
-    target = _target(change, owner)
+    now = {} if change.before is None or change.changes_kind else dict(change.before.fields)
+    target, kind = _target(change, owner), change.kind
     for step in steps:
         if step.call is Call.FALLBACK:
-            right = step.body.get(FALLBACK) == NEW_BOT + change.bot
-            settings.check_fallback(change, step, kind, right=right)
+            right = step.body.get(FALLBACK) == NEW_BOT + change.label
+            settings.check_fallback(change, step, right=right)
             continue
-        fields.check_values(change, step, kind.fields)
+        fields.check_values(change, step, step.kind.fields)
         _check_step(change, step, now, owner, kind)
-        now = {} if step.call.deletes else {**now, **step.body}
+        if step.kind is kind:
+            now = {} if step.call.deletes else {**now, **step.body}
         if step.call is Call.PARK:
-            _check_park(change, step, {**target, CREDS: steps[-1].body.get(CREDS, "")}, owner)
+            _check_park(change, step, {**target, **_credential(steps[-1])}, owner)
     if steps[0].call is Call.PARK:  # parking leaves its operator behind, as the server cannot clear it
         target = {_OPERATOR: now.get(_OPERATOR, ""), **target}
     wrong = [n for n in {**target, **now} if not _becomes(change, n, now.get(n), target.get(n), owner)]
@@ -89,9 +98,14 @@ def _check_bodies(change: Change, steps: Sequence[Step], owner: str, kind: Kind)
         refuse_change(change, f"its calls set other values of {', '.join(wrong)}")
 
 
+def _credential(step: Step) -> Fields:
+    return {name: value for name, value in step.body.items() if name == step.kind.credential}
+
+
 def _target(change: Change, owner: str) -> dict[str, Value]:
     """The bot as the change says that it will be."""
-    target = {} if change.before is None else dict(bare(change.before.fields, owner))
+    before = None if change.changes_kind else change.before
+    target = {} if before is None else dict(bare(before.fields, owner))
     for field in change.fields:
         if field.after is None:
             target.pop(field.name, None)
@@ -112,14 +126,15 @@ def _check_step(change: Change, step: Step, now: Fields, owner: str, kind: Kind)
         case Call.UPDATE | Call.PARK:
             before = {**bare(now, owner), **({"description": ""} if step.call is Call.UPDATE else {})}
             after = {**before, **step.body}
-            known = after.get("botType") in kind.keys and after.get("triggerType") in kind.trigger_parts
+            known = after.get("triggerType") in kind.trigger_parts
+            known = known and (kind.keys.keys() == {""} or after.get("botType") in kind.keys)
             if not known or update_body(before, after, kind).keys() != step.body.keys():
                 refuse_change(change, f"the call {step.call.value!r} lacks a field, or has one too many")
 
 
 def _becomes(change: Change, name: str, value: Value | None, target: Value | None, owner: str) -> bool:
     """Whether a field ends as the change shows it."""
-    if name == "description" and change.verb.creates:
+    if name == "description" and (change.verb.creates or change.changes_kind):
         return value == target and markers.marked(str(value), owner, change.bot)
     if name == "description" and change.verb is not Verb.DELETE:
         blank = "~" + "0" * 8
@@ -150,13 +165,11 @@ def _check_park(change: Change, step: Step, target: Fields, owner: str) -> None:
 
 def _is_aside(change: Change, name: str, value: Value, owner: str) -> bool:
     """Whether parking (plan.parking) gives a field this value."""
-    match name:
-        case "maxTokens":
-            return value != 0
-        case "assistantId":
-            return _is_numbered(f"parked-{owner}-{change.bot}", value)
-        case "triggerValue":
-            return _is_numbered(parked_trigger(owner, change.bot), value)
+    key = None if change.before is None else parked_field(change.kind, change.before.fields)
+    if key is not None and name == key.name:
+        return value != 0 if key.type is Type.INT else _is_numbered(parked_key(key, owner, change.bot), value)
+    if name == "triggerValue":
+        return _is_numbered(parked_trigger(owner, change.bot), value)
     return (name, value) in {("triggerType", "keyword"), (_OPERATOR, "regex")}
 
 

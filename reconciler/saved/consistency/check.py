@@ -6,21 +6,21 @@ import re
 from collections.abc import Mapping, Sequence
 
 from reconciler.domain import markers
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.plan.limits import approval, deletes
 from reconciler.saved.consistency import bots, credentials, fields, order, settings
 from reconciler.saved.consistency.contradiction import refuse, refuse_change, refuse_duplicates
 from reconciler.saved.consistency.fields import CREDS
 
-_SECRET_FIELDS = {name for name, field in OPENAI.fields.items() if field.hides}
+_SECRET_FIELDS = {name for kind in KINDS.values() for name, field in kind.fields.items() if field.hides}
 """Fields whose values a manifest may take from a variable."""
 
 
 _APPROVAL = re.compile(r"[0-9a-f]{12}")
 
 
-def check(plan: Plan, kind: Kind = OPENAI) -> None:
+def check(plan: Plan) -> None:
     """Raises ContradictionError, with the place, for a plan whose calls are not those of its changes."""
     if not markers.OWNER.fullmatch(plan.owner):
         refuse("the plan", "its owner is not a valid name")
@@ -34,8 +34,8 @@ def check(plan: Plan, kind: Kind = OPENAI) -> None:
         for step in instance.steps:
             steps[step.bot].append(step)
         for label, change in writes.items():
-            _check_change(change, steps[label], writes, plan.owner, kind)
-        order.check(instance, kind)
+            _check_change(change, steps[label], writes, plan.owner)
+        order.check(instance)
     _check_moves(plan)
     _check_approval(plan)
     _check_credentials_made(plan)
@@ -142,10 +142,21 @@ def _check_switched_off(change: Change, write: Change | None) -> None:
         refuse_change(change, "it is reported as switched off, and switched on")
 
 
-def _check_change(
-    change: Change, steps: Sequence[Step], writes: Mapping[str, Change], owner: str, kind: Kind
-) -> None:
-    fields.check(change, steps, owner, kind)
+def _check_kinds(change: Change, steps: Sequence[Step]) -> None:
+    """Each call takes the route of the bot that it is about."""
+    if change.of is Of.CREDENTIAL and not change.kind.credential:
+        refuse_change(change, f"{change.kind.label} bots have no credentials")
+    if change.changes_kind and change.verb is not Verb.REPLACE:
+        refuse_change(change, f"it is of another kind before, and its {change.verb.value} is no replace")
+    for step in steps:
+        bot = change.before if step.call.deletes and change.of is Of.BOT else None
+        if step.kind is not (change.kind if bot is None else bot.kind):
+            refuse_change(change, f"the call {step.call.value!r} is one of another kind of bot")
+
+
+def _check_change(change: Change, steps: Sequence[Step], writes: Mapping[str, Change], owner: str) -> None:
+    _check_kinds(change, steps)
+    fields.check(change, steps, owner)
     for step in steps:
         if (step.secret is not None) != (step.call is Call.NEW_CREDENTIAL):
             refuse_change(change, f"the call {step.call.value!r} has a key, or lacks one")
@@ -153,8 +164,8 @@ def _check_change(
             refuse_change(change, f"the call {step.call.value!r} merges nothing")
     match change.of:
         case Of.BOT:
-            bots.check(change, steps, owner, kind)
+            bots.check(change, steps, owner)
         case Of.CREDENTIAL:
-            credentials.check(change, steps, kind)
+            credentials.check(change, steps)
         case Of.SETTINGS:
-            settings.check(change, steps, writes, kind)
+            settings.check(change, steps, writes)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.domain import credential_versions
-from reconciler.domain.kinds import Kind
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, Step, Verb
 from reconciler.saved.consistency import settings
 from reconciler.saved.consistency.contradiction import refuse_change, refuse_duplicates
@@ -14,7 +13,7 @@ from reconciler.saved.consistency.fields import CREDS, expect_calls
 _OF_A_ROTATION = frozenset({Call.NEW_CREDENTIAL, Call.SETTINGS, Call.MOVE, Call.OLD_CREDENTIAL})
 
 
-def check(change: Change, steps: Sequence[Step], kind: Kind) -> None:
+def check(change: Change, steps: Sequence[Step]) -> None:
     """Raises ContradictionError."""
     new, rows, moves, old = (
         [step for step in steps if step.call is call]
@@ -25,7 +24,7 @@ def check(change: Change, steps: Sequence[Step], kind: Kind) -> None:
         refuse_change(change, "it is to be created, and exists already")
     _check_new(change, new)
     for step in rows:
-        settings.check_row(change, step, {CREDS}, kind)
+        settings.check_row(change, step, {CREDS})
     _check_targets(change, [*rows, *moves], new)
     _check_moves(change, moves)
     _check_old(change, old)

@@ -16,45 +16,49 @@ CREDENTIAL = "credential "
 """Stands with its name where a change shows a credential."""
 
 
-def check(change: Change, steps: Sequence[Step], owner: str, kind: Kind) -> None:
+def check(change: Change, steps: Sequence[Step], owner: str) -> None:
     """Raises ContradictionError for fields that cannot be, do not change, or were not so."""
-    table = _table(change, kind)
+    table = _table(change)
     where = f"{change.label} on {change.instance!r}"
     refuse_duplicates(where, "the field", [field.name for field in change.fields])
     for name, value in _values(change):
         if name not in table or (value is not None and not fits(table[name], value)):
             refuse_change(change, f"{name} has an invalid value")
     for field in change.fields:
-        if field.before == field.after or (change.before and same(field.before, field.after)):
+        compared = change.before is not None and not change.changes_kind
+        if field.before == field.after or (compared and same(field.before, field.after)):
             refuse_change(change, f"{field.name} is shown, and does not change")
         if not _was(change, steps, field.name, field.before, owner):
             refuse_change(change, f"the value of {field.name} before the change is not what the plan saw")
 
 
 def _values(change: Change) -> Iterator[tuple[str, Value | None]]:
-    if change.before is not None:
+    if change.before is not None and not change.changes_kind:
         yield from change.before.fields.items()
     for field in change.fields:
         yield field.name, field.before
         yield field.name, field.after
 
 
-def _table(change: Change, kind: Kind) -> Mapping[str, Field]:
+def _table(change: Change) -> Mapping[str, Field]:
     match change.of:
         case Of.BOT:
-            return kind.fields
+            return change.kind.fields
         case Of.SETTINGS:
-            return {**settings_table(kind), FALLBACK: Field(FALLBACK, Type.TEXT, "")}
+            return {**settings_table(change.kind), FALLBACK: Field(FALLBACK, Type.TEXT, "")}
     return {"apiKey": Field("apiKey", Type.TEXT, "")}
 
 
 def settings_table(kind: Kind) -> Mapping[str, Field]:
     """The fields of settings that one call saves: all but the fallback."""
-    return {**kind.settings, CREDS: kind.fields[CREDS]}
+    own = {} if kind.credential is None else {kind.credential: kind.fields[kind.credential]}
+    return {**kind.settings, **own}
 
 
 def _was(change: Change, steps: Iterable[Step], name: str, before: Value | None, owner: str) -> bool:
     """Whether a field was, when the plan saw it, what the change shows."""
+    if change.changes_kind:
+        return before is None
     was = None if change.before is None else change.before.fields.get(name)
     if change.of is Of.BOT and change.before and name == "description" and change.verb is not Verb.DELETE:
         was = bare(change.before.fields, owner).get(name)

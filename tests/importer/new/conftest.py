@@ -14,7 +14,7 @@ from reconciler import pipeline
 from reconciler.cli.commands import main
 from reconciler.domain.plan import Change, Of, Plan, Verb
 from reconciler.manifests import schema
-from tests.importer.new.servers import OPENAI_KEY, Server, serving
+from tests.importer.new.servers import CANARY, OPENAI_KEY, Server, serving
 
 Run = Callable[..., Result]
 
@@ -47,6 +47,7 @@ class Here:
         result = CliRunner().invoke(main, args, env=env)
         said = result.stdout + result.stderr
         assert OPENAI_KEY not in said
+        assert CANARY not in said
         assert "Traceback" not in said
         assert len(served.writes) == before, "reads never write"
         return result

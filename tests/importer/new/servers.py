@@ -21,6 +21,12 @@ from tests.support import Json
 OPENAI_KEY = "sk-canary"
 """What every OpenAI key of these servers begins with."""
 
+CANARY = "c4n4ry"
+"""What every other secret of these servers begins with."""
+
+TOKEN = "b7Xq9mZ2rT5wK8vN1pL4"
+"""What makes a text look like a token."""
+
 NAMES = (
     *(
         "loja-centro",
@@ -45,7 +51,7 @@ NAMES = (
         "e" * 200,
     ),
 )
-_DESCRIPTIONS = (
+DESCRIPTIONS = (
     *(
         "Menu 1, orders",
         "Horários e endereço",
@@ -106,7 +112,7 @@ _TALK = (
     '"duplas" é ção 1. - *'
 )
 _WORDS = _TALK.split()
-_TIMING = {
+TIMING = {
     "expire": (0, 60, 300),
     "keywordFinish": ("", "sair", "bye", " fim "),
     "delayMessage": (0, 1000, 1500),
@@ -192,7 +198,7 @@ def _fill(
         own = own[-1:] if random.random() < 0.5 else own
     credentials = own + (random.sample(shared_creds, 1) if shared_creds and random.random() < 0.2 else [])
     shared_creds.append(own[0])
-    base = {name: random.choice(values) for name, values in _TIMING.items()}
+    base = {name: random.choice(values) for name, values in TIMING.items()}
     rows = [
         _bot(random, base, credentials, place, hostile=hostile)
         for place in range(random.randint(0, 2 * bots))
@@ -218,10 +224,10 @@ def _bot(
         **base,
         "openaiCredsId": random.choice([credentials[0], random.choice(credentials)]),
     }
-    for name in random.sample(list(_TIMING), random.choice((0, 0, 1, 3))):
-        row[name] = random.choice(_TIMING[name])
+    for name in random.sample(list(TIMING), random.choice((0, 0, 1, 3))):
+        row[name] = random.choice(TIMING[name])
     if random.random() < 0.1:
-        row |= dict.fromkeys(random.sample(list(_TIMING), 3))
+        row |= dict.fromkeys(random.sample(list(TIMING), 3))
     row["enabled"] = random.random() < 0.9
     row["description"] = _description(random, hostile=hostile)
     row["createdAt"] = f"2026-01-{1 + place % 28:02}T00:00:{place % 60:02}.000Z"
@@ -253,7 +259,7 @@ def _bot(
 
 
 def _description(random: Random, *, hostile: bool) -> str | None:
-    text = random.choice(_DESCRIPTIONS)
+    text = random.choice(DESCRIPTIONS)
     name = f"bot-{random.randrange(40)}"
     markers: tuple[str, ...] = (
         *("",) * 9,

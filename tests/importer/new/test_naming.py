@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.domain.desired import Fields
+from reconciler.domain.kinds import KINDS
+from reconciler.domain.observed import RemoteBot
 from reconciler.importer import naming
 
 KEYWORD: Fields = {"triggerType": "keyword", "triggerOperator": "equals"}
@@ -37,12 +39,27 @@ BOTS: list[tuple[str, Fields, str]] = [
 
 @pytest.mark.parametrize(("text", "fields", "name"), BOTS)
 def test_bots(text: str, fields: Fields, name: str) -> None:
-    assert naming.bot(text, fields) == name
+    assert naming.bot(text, RemoteBot("", fields)) == name
 
 
 @given(st.text(), st.text())
 def test_any_bot_has_a_valid_name(text: str, value: str) -> None:
-    assert re.fullmatch("[a-z0-9][a-z0-9-]{0,60}", naming.bot(text, {**KEYWORD, "triggerValue": value}))
+    remote = RemoteBot("", {**KEYWORD, "triggerValue": value})
+    assert re.fullmatch("[a-z0-9][a-z0-9-]{0,60}", naming.bot(text, remote))
+
+
+OTHER_KINDS: list[tuple[str, Fields, str]] = [
+    ("typebot", {"triggerType": "none", "url": "https://t.example", "typebot": "Pedidos-X1"}, "pedidos-x1"),
+    ("dify", {"triggerType": "none", "botType": "agent", "apiUrl": "https://d.example"}, "dify"),
+    ("evoai", {"triggerType": "none", "agentUrl": "https://e.example/secret"}, "evo-ai"),
+    ("n8n", {"triggerType": "none", "webhookUrl": "https://n.example/x", "basicAuthUser": "ana"}, "n8n"),
+    ("flowise", {"triggerType": "all", "apiUrl": "https://f.example"}, "catch-all"),
+]
+
+
+@pytest.mark.parametrize(("path", "fields", "name"), OTHER_KINDS)
+def test_bots_of_other_kinds(path: str, fields: Fields, name: str) -> None:
+    assert naming.bot("", RemoteBot("", fields, kind=KINDS[path])) == name
 
 
 STEMS = {
@@ -92,3 +109,20 @@ VARIABLES = [
 @pytest.mark.parametrize(("credential", "taken", "variable"), VARIABLES)
 def test_variables(credential: str, taken: tuple[str, ...], variable: str) -> None:
     assert naming.variable(credential, "Loja 7", taken) == variable
+
+
+SECRETS = [
+    ("dify", "apiKey", ("loja", "menu"), "DIFY_KEY_LOJA_MENU"),
+    ("dify", "apiKey", ("loja",), "DIFY_KEY_LOJA"),
+    ("dify", "apiKey", (), "DIFY_KEY"),
+    ("evolutionBot", "apiKey", ("Loja São João", "menu-1"), "EVOLUTION_BOT_KEY_LOJA_SAO_JOAO_MENU_1"),
+    ("n8n", "basicAuthPass", ("loja", "menu"), "N8N_BASIC_AUTH_PASS_LOJA_MENU"),
+    ("n8n", "webhookUrl", ("店", "menu"), "N8N_WEBHOOK_URL_MENU"),
+    ("flowise", "apiUrl", ("taken", "menu"), "FLOWISE_URL_TAKEN_MENU_2"),
+    ("openai", "functionUrl", ("loja", "menu"), "FUNCTION_URL_LOJA_MENU"),
+]
+
+
+@pytest.mark.parametrize(("path", "field", "whose", "variable"), SECRETS)
+def test_variables_of_secrets(path: str, field: str, whose: tuple[str, ...], variable: str) -> None:
+    assert naming.secret(KINDS[path], field, whose, {"FLOWISE_URL_TAKEN_MENU"}) == variable

@@ -20,14 +20,16 @@ from reconciler.domain.errors import Position
 from reconciler.domain.hidden import KEY, Hidden
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
-from reconciler.domain.reports import SETTINGS, Note
+from reconciler.domain.reports import Note
 from reconciler.importer.drift import Drift, Drifts, drifts
 from reconciler.plan import differ
 from tests.plan.builders import bot, remote
+from tests.support import of_openai
 
 AT = Position("bots/loja.yaml", 1, 1)
 REF = SecretRef("env", "OPENAI_KEY")
 MARK = "[gitops:ana]"
+SETTINGS = "the settings"
 CREDS: Mapping[str, str] = {"main": "c1", "second": "c2"}
 
 
@@ -44,14 +46,14 @@ def compared(
 ) -> Drifts:
     """The drifts of one instance, loja."""
     instance = DesiredInstance(
-        "loja", tuple(bots) if isinstance(bots, list) else (bots,), AT, declared, settings
+        "loja", tuple(bots) if isinstance(bots, list) else (bots,), AT, declared, of_openai(settings)
     )
     own = {name: RemoteCredential(id) for name, id in CREDS.items()} if credentials is None else credentials
     seen = ObservedInstance(
         "loja",
         tuple(there) if isinstance(there, list) else (there,),
         own,
-        row,
+        of_openai(row),
         {
             whose: {name: RemoteCredential(id) for name, id in ids.items()}
             for whose, ids in (shared_creds or {}).items()

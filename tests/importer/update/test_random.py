@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.kinds import OPENAI
 from reconciler.manifests.load import load
 from reconciler.yaml import emit
 from tests.importer.update.bench import Bench
@@ -67,7 +68,7 @@ def _contains(lines: Sequence[str], wanted: Iterable[str]) -> None:
 
 def _declared(instance: DesiredInstance) -> dict[str, dict[str, Any]]:
     found = {bot.name: _plain(bot.fields) for bot in instance.bots}
-    return found | ({SETTINGS: _plain(instance.settings.fields)} if instance.settings else {})
+    return found | ({SETTINGS: _plain(of.fields)} if (of := instance.settings_of(OPENAI)) else {})
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

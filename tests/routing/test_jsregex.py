@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.lint.jsregex import MAX_LENGTH, Regex, examine
+from reconciler.routing.jsregex import MAX_LENGTH, Regex, examine
 from tests.support import often
 
 _TABLE = json.loads((Path(__file__).parent / "node20.json").read_text())

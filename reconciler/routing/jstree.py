@@ -1,8 +1,7 @@
 """A regular expression that compiles in JavaScript → its syntax tree.
 
-Only the grammar without flags, ECMAScript's Annex B, and only patterns that regress compiles: it refuses what
-regress accepts and JavaScript does not. It also notes syntax of other languages that JavaScript reads as
-something else.
+Only the grammar without flags, ECMAScript's Annex B. It also notes syntax of other languages that JavaScript
+reads as something else.
 """
 
 from __future__ import annotations
@@ -87,10 +86,6 @@ _HALF = "an emoji is two characters in JavaScript, and only the second is repeat
 _HALVES = "an emoji in [...] is two halves, each of them part of many emoji: write (?:😀|😂) instead"
 
 
-class RefusedError(Exception):
-    """JavaScript refuses what regress accepts."""
-
-
 class TooDeepError(Exception):
     """Groups are nested more deeply than MAX_DEPTH."""
 
@@ -124,7 +119,7 @@ class _Class:
 
 
 class Reader:
-    """Reads the tree of a pattern that regress compiles.
+    """Reads the tree of a pattern that JavaScript compiles.
 
     foreign: sentences about syntax of other languages. boundary: a non-ASCII letter next to a `\\b`.
     """
@@ -160,8 +155,6 @@ class Reader:
             if isinstance(term, Group) and len(term.alternatives) == 1:
                 return term.alternatives[0]
             return (term,)
-        if self._pattern[self._at - 2 : self._at] in (r"\b", r"\B") and isinstance(term, Opaque):
-            raise RefusedError(f"\\b cannot be repeated: remove the `{match[0]}` after it")
         self._at = match.end()
         if isinstance(term, Char) and match[1] != "+" and max(term.of or "-") > "\uffff":
             self.foreign.append(_HALF)
@@ -175,8 +168,6 @@ class Reader:
 
     def _term(self) -> Term:
         pattern, at, sign = self._pattern, self._at, self._sign()
-        if _QUANTIFIER.match(pattern, at):  # as in \u{2}*, where regress sees a code point
-            raise RefusedError("a quantifier follows another: remove one")
         if sign == "\\":
             return self._escape()
         if sign == "[":
@@ -278,10 +269,6 @@ class Reader:
             return low, low, escape, False
         self._at += 1
         high, high_escape = self._member()
-        if low > "\uffff" and high and (high > "\uffff" or high < "\udc00"):
-            raise RefusedError(
-                "a range of emoji is out of order, as JavaScript sees their halves: write (?:😀|😂)"
-            )
         return low, high, escape or high_escape, True
 
     def _member(self) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 From the server's own search: the expression is split at every single space, each part at its first `:`.
 Parts of one operator are alternatives; the values that commas separate must all match; all operators must
 match. Texts are compared without accents and in lower case. An unknown operator never matches, so one wrong
-part keeps the bot from ever answering.
+part keeps the bot from ever answering; one that every object of JavaScript has, such as `constructor`, is an
+error.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import product
+from math import prod
 
 from reconciler.domain.text import quoted
 
@@ -31,8 +33,21 @@ _HOLD = ("contains", "startswith", "endswith", "exact")
 _ACCENTS = re.compile("[\u0300-\u036f]")
 _MEANT = {"equals": "exact", "equal": "exact", "is": "exact", "regex": "contains", "not": "notcontains"}
 
+_INHERITED = frozenset(
+    {
+        *(f"__{verb}{which}__" for verb in ("define", "lookup") for which in ("Getter", "Setter")),
+        *("__proto__", "constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable"),
+        *("toLocaleString", "toString", "valueOf"),
+    }
+)
+"""What every object of JavaScript has, which the server takes for a list of values."""
+
 Demand = tuple[str, str]
 """An operator and a value that a message must match. `contains` with "" always matches."""
+
+
+class BrokenError(Exception):
+    """The server throws when it reads the trigger, and the message is lost. Its text says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +72,58 @@ def normal(text: str) -> str:
     return _ACCENTS.sub("", unicodedata.normalize("NFD", text)).lower()
 
 
+def matches(expression: str, text: str) -> bool:
+    """Whether a message matches. Raises BrokenError."""
+    said = normal(text)
+    return all(
+        any(all(meets(demand, said) for demand in demands) for demands in alternatives)
+        for alternatives in _parsed(expression)
+    )
+
+
+def meets(demand: Demand, text: str) -> bool:
+    """Whether a text meets a demand. Both are compared as they are."""
+    operator, value = demand
+    match operator:
+        case "contains":
+            return value in text
+        case "notcontains":
+            return value not in text
+        case "startswith":
+            return text.startswith(value)
+        case "endswith":
+            return text.endswith(value)
+    return operator == "exact" and text == value
+
+
+@lru_cache(maxsize=4096)
+def _parsed(expression: str) -> tuple[tuple[tuple[Demand, ...], ...], ...]:
+    """Of each operator the parts, any of which is enough, and what each demands. Raises BrokenError."""
+    groups: dict[str, list[tuple[Demand, ...]]] = {}
+    for part in expression.split(" "):
+        operator, _, value = part.partition(":")
+        if operator in _INHERITED:
+            raise BrokenError(f"{quoted(operator)} is an error of the server")
+        demands = tuple((operator.lower(), normal(each)) for each in value.split(","))
+        groups.setdefault(operator, []).append(demands)
+    return tuple(map(tuple, groups.values()))
+
+
 @lru_cache(maxsize=4096)
 def examine(expression: str) -> Advanced:
     """Parse an expression."""
     number = expression.count(" ") + expression.count(",") + 1
     if number > MAX_VALUES:
         return Advanced((), None, None, None, f"it has {number} values, and at most {MAX_VALUES} are checked")
-    groups: dict[str, list[tuple[Demand, ...]]] = {}
+    mistakes = tuple(dict.fromkeys(_mistakes(expression)))
+    try:
+        groups = _parsed(expression)
+    except BrokenError:
+        return Advanced(mistakes, (), None, None)
     redundant, listed = None, None
     for part in expression.split(" "):
         operator, _, value = part.partition(":")
         values = [normal(each) for each in value.split(",")]
-        demands = tuple((operator.lower(), each) for each in values)
-        groups.setdefault(operator, []).append(demands)
         if operator.lower() == "contains" and len(values) >= MANY:
             listed = listed or part
         if operator.lower() == "contains" and not redundant:
@@ -77,15 +131,10 @@ def examine(expression: str) -> Advanced:
                 ((one, other) for one in values for other in values if one and one != other and one in other),
                 None,
             )
-    count = 1
-    for group in groups.values():
-        count *= len(group)
     ways = None
-    if count <= MAX_WAYS:
-        ways = tuple(
-            tuple(demand for part in parts for demand in part) for parts in product(*groups.values())
-        )
-    return Advanced(tuple(dict.fromkeys(_mistakes(expression))), ways, redundant, listed)
+    if prod(map(len, groups)) <= MAX_WAYS:
+        ways = tuple(tuple(demand for part in parts for demand in part) for parts in product(*groups))
+    return Advanced(mistakes, ways, redundant, listed)
 
 
 def _mistakes(expression: str) -> Iterator[str]:

@@ -1,9 +1,7 @@
 """How JavaScript reads a regular expression: whether it is valid, and what it matches.
 
-The server calls `new RegExp(triggerValue).test(message)`: no flags, so no `u` and no `i`, and the lenient
-grammar of ECMAScript's Annex B, in which an unknown escape is the letter itself. regress, an ECMAScript
-engine, decides whether a pattern is valid; where it is more lenient than JavaScript, that is corrected here.
-What a pattern matches is derived from its tree and never tried, so that no pattern takes long.
+What a pattern matches is derived from its tree and not tried here, so that it can be compared with what
+others match. `javascript` tries one with a text.
 """
 
 from __future__ import annotations
@@ -14,13 +12,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from reconciler.lint.jstree import (
+from reconciler.routing import javascript
+from reconciler.routing.javascript import UndecidedError
+from reconciler.routing.jstree import (
     MAX_TEXTS,
     Char,
     Edge,
     Group,
     Reader,
-    RefusedError,
     Repeat,
     Term,
     TooDeepError,
@@ -28,9 +27,8 @@ from reconciler.lint.jstree import (
 )
 
 MAX_LENGTH = 2000
-"""The most characters of a pattern that is checked: engines have limits of their own."""
+"""The most characters of a pattern that is read."""
 
-_DEEP = "its groups are nested too deeply"
 _EDGES = {(True, True): "exact", (True, False): "startswith", (False, True): "endswith"}
 
 Literals = tuple[tuple[str, str], ...]
@@ -61,26 +59,15 @@ def examine(pattern: str, modern: bool = True) -> Regex:
     """Read a pattern. modern: by the JavaScript of Node 24, which has `(?i:...)`, rather than of Node 20."""
     if len(pattern) > MAX_LENGTH:
         return Regex(unread=f"it has {len(pattern)} characters, and at most {MAX_LENGTH} are checked")
-    import regress  # noqa: PLC0415 - only a manifest with a regex pays for it
-
     reader = Reader(pattern)
     try:
-        regress.Regex(pattern)
-        if not modern:
-            _check_old(pattern)
+        if reason := javascript.refusal(pattern, modern):
+            return Regex(refused=_explained(pattern, reason))
         tree = reader.alternatives()
-    except regress.RegressError as error:
-        reason = str(error)
-        if "too deeply" in reason:  # a limit of regress, not of the language
-            return Regex(unread=_DEEP)
-        return Regex(
-            refused=_hint(pattern)
-            or f"{reason[:1].lower()}{reason[1:]}: fix it, or escape characters such as ( and [ with a \\"
-        )
-    except RefusedError as error:
-        return Regex(refused=str(error))
+    except UndecidedError as error:
+        return Regex(unread=str(error))
     except TooDeepError:
-        return Regex(unread=_DEEP)
+        return Regex(unread="its groups are nested too deeply")
     texts, complete = _texts(tree)
     return Regex(
         foreign=tuple(dict.fromkeys(reader.foreign)),
@@ -93,8 +80,6 @@ def examine(pattern: str, modern: bool = True) -> Regex:
 
 # -- what other languages write ---------------------------------------------------------------
 
-_MODIFIERS = re.compile(r"(?<!\\)\(\?(?:[ims]+-?[ims]*|-[ims]+):")
-_NAME = re.compile(r"(?<!\\)\(\?<(?![=!])([^>]*)>")
 _FLAGS = "JavaScript does not support flags such as (?i): write both cases, as in [Oo]i"
 _HINTS = (
     (r"\(\?P[<=>]", "(?P<name>...) is Python syntax: write (?<name>...), and \\k<name> to refer to it"),
@@ -112,18 +97,11 @@ _HINTS = (
 )
 
 
-def _check_old(pattern: str) -> None:
-    """Raise RefusedError for what Node 20 refuses and regress accepts."""
-    if _MODIFIERS.search(pattern):
-        raise RefusedError(_FLAGS)
-    names = _NAME.findall(pattern)
-    if len(set(names)) < len(names):
-        raise RefusedError("two groups have the same name: rename one of them")
-
-
-def _hint(pattern: str) -> str:
+def _explained(pattern: str, reason: str) -> str:
+    """Why it is refused, and what to do."""
     bare = re.sub(r"\\.|\[\^?\]?(?:\\.|[^]\\])*\]", "_", pattern, flags=re.DOTALL)
-    return next((hint for syntax, hint in _HINTS if re.search(syntax, bare)), "")
+    hint = next((hint for syntax, hint in _HINTS if re.search(syntax, bare)), "")
+    return hint or f"{reason}: fix it, or escape characters such as ( and [ with a \\"
 
 
 # -- what it matches --------------------------------------------------------------------------

@@ -1,0 +1,10 @@
+"""Who answers a message: an instance's bots and settings and a message in, the server's choice out. Pure.
+
+values      what goes in and what comes out
+choice      the server's procedure, and whether one trigger matches
+advanced    the language of advanced triggers
+javascript  regular expressions, as JavaScript tries them
+jsregex     what a regular expression says of itself, and of what it matches; jstree reads its tree
+"""
+
+__all__ = ["advanced", "jsregex", "values"]
