@@ -351,8 +351,8 @@ class Plan:
                 ],
             )
             digest.update((", " if number else "").encode() + json.dumps(part).encode())
-        routing = json.dumps([asdict(one) for one in self.routing])
-        digest.update(f"], {routing}]".encode() if self.routing else b"]]")
+        routing = [[asdict(one) for one in self.routing]] if self.routing else []
+        digest.update("".join(["]", *(f", {json.dumps(part)}" for part in routing), "]"]).encode())
         return digest.hexdigest()[:32]
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
