@@ -16,7 +16,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.groups import Group, grouped, groups, problems
 from reconciler.domain.plan import Change, FieldChange, Of, Plan, Verb
 from reconciler.domain.results import Outcome, Results
-from reconciler.render import calls, effects, outcomes, summary, values
+from reconciler.render import calls, effects, outcomes, rerouted, summary, values
 from reconciler.render.html import code, fitting, folded, opened, size, table
 from reconciler.render.page import NAME, Block, Diff, Part, page
 from reconciler.render.values import count
@@ -55,6 +55,7 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
         _warning([*_stops(effects.dangers(plan)), *_stops(effects.stuck(plan))]),
         _sentences("limit", plan.limits, limit // 8) + _approval(plan),
         _named("Without a bot that answers:", effects.silenced(plan)),
+        _routing(plan, limit // 4),
         _sentences("note", plan.notes, limit // 8),
     ]
     return page(head, [*_parts(plan), *_asides(plan)], _foot(plan), max_chars, more)
@@ -103,6 +104,26 @@ def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str
     also = summary.also(plan)
     parts = [_group(group, plan, also) for group in (*lost, *kept)]
     return page(head, parts, _foot(plan), max_chars, more)
+
+
+def _routing(plan: Plan, room: int) -> str:
+    """Who answers differently: what must not be overlooked, and a row for each message."""
+    heads = list(rerouted.heads(plan))
+    if not plan.routing:
+        return "".join(f"{code(head)}." for head in heads)
+    rows = [
+        (
+            *map(code, (rerouted.message(one), rerouted.who(one.before), rerouted.who(one.after))),
+            _instances(one.instances, plan),
+        )
+        for one in plan.routing
+    ]
+    warning = _warning([f"{code(head)}." for head in heads])
+    return "\n\n".join(filter(None, [warning, table(("message", "before", "after", "where"), rows, room)]))
+
+
+def _instances(names: tuple[str, ...], plan: Plan) -> str:
+    return code(names[0], NAME) if len(names) == 1 else summary.radius(names, plan)[0]
 
 
 def _limit(max_chars: int, more: str) -> tuple[int, str]:

@@ -20,6 +20,7 @@ N8N = Kind(
             "basicAuthPass.",
             limit=255,
             required=True,
+            refers=True,
             hides="url",
         ),
         Field("basicAuthUser", Type.TEXT, "The user of the webhook's basic authentication.", limit=255),
