@@ -36,6 +36,11 @@ def key_claim(kind: Kind, fields: Mapping[str, Value]) -> Claim | None:
     return _claim({name: _part(kind, name, fields) for name in kind.key(fields) if name in fields})
 
 
+def is_of_key(claim: Claim) -> bool:
+    """Whether it is a claim on a key, and not on a trigger."""
+    return claim[0] not in {"all", "trigger", "value"}
+
+
 def holds(kind: Kind, fields: Mapping[str, Value]) -> frozenset[Claim]:
     """What others cannot take while this bot is as it is."""
     claims = {*_held_keys(kind, fields)}

@@ -1,7 +1,7 @@
 """Which message bots of two kinds answer: each kind decides by itself, so the contact gets an answer of each.
 
 A message is made of what triggers ask for, of one bot or of two, and routed as the server does it. So what is
-said is true, and shown; but a message that only a regex describes may not be thought of.
+said is true, and shown; but of a trigger with many alternatives not all are tried.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from itertools import chain, combinations, product
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.kinds import Kind
 from reconciler.domain.text import quoted
-from reconciler.lint import triggers
 from reconciler.lint.context import Context, Remark
-from reconciler.lint.triggers import Way
+from reconciler.routing import witnesses
 from reconciler.routing.choice import answer, ignored
-from reconciler.routing.values import CONTACT, Bot, Instance, Message, Settings, modern
+from reconciler.routing.difference import GROUP
+from reconciler.routing.values import CONTACT, Bot, Instance, Message, Settings
+from reconciler.routing.witnesses import Way
 
 MOST = 10
 """Pairs of bots of an instance after which no others are looked for."""
@@ -24,13 +25,9 @@ MOST = 10
 WORK = 100_000
 """Looks at a bot, after which an instance's other messages are not tried."""
 
-_WAYS = 4
-"""The most alternatives of a trigger that are tried."""
-
 _ANY = "Olá"
 """A message that no trigger asks for."""
 
-_GROUP = "120363043211234567@g.us"
 _Pair = tuple[str, str]
 
 
@@ -42,7 +39,7 @@ def two_kinds_answer(contexts: Sequence[Context]) -> Iterator[Remark]:
     places = {name: place for place, name in enumerate(bots)}
     for (one, other), message in _pairs(contexts).items():
         first, later = sorted((one, other), key=places.__getitem__)
-        where = " in a group" if message.jid == _GROUP else ""
+        where = " in a group" if message.jid == GROUP else ""
         kind = bots[first].kind
         yield Remark(
             bots[later],
@@ -56,17 +53,21 @@ def _pairs(contexts: Sequence[Context]) -> Mapping[_Pair, Message]:
     """The pairs of bots that answer a message, with the first that was found."""
     instance = _routed(contexts)
     bots = {context.kind.path: context.answering() for context in contexts}
-    ways = {bot.name: _ways(bot, contexts[0]) for own in bots.values() for bot in own}
+    ways = {
+        bot.name: witnesses.ways(bot.fields, instance.version) or ((),)
+        for own in bots.values()
+        for bot in own
+    }
     found: dict[_Pair, Message] = {}
     work = 0
     for jid in _jids(instance):
         tried: set[tuple[str, Sequence[Kind]]] = set()
-        alone = ((None, way, instance.kinds) for own in ways.values() for way in own)
-        for pair, way, kinds in chain(alone, _together(bots, ways)):
+        alone = ((None, (way,), instance.kinds) for own in ways.values() for way in own)
+        for pair, asked, kinds in chain(alone, _together(bots, ways)):
             work += 1
             if work > WORK or len(found) >= MOST:
                 return found
-            text = _text(way)
+            text = _text(asked)
             if text is None or pair in found or {(text, kinds), (text, instance.kinds)} & tried:
                 continue
             tried.add((text, kinds))
@@ -93,7 +94,7 @@ def _jids(instance: Instance) -> Iterator[str]:
     """A contact's, and a group's where some kind ignores contacts."""
     yield CONTACT
     if any(ignored(settings.fields.get("ignoreJids"), CONTACT) for settings in instance.settings.values()):
-        yield _GROUP
+        yield GROUP
 
 
 def _answering(instance: Instance, message: Message, kinds: Iterable[Kind]) -> Iterator[str]:
@@ -106,28 +107,17 @@ def _answering(instance: Instance, message: Message, kinds: Iterable[Kind]) -> I
                 yield bot.name
 
 
-def _ways(bot: DesiredBot, context: Context) -> Sequence[Way]:
-    """What the bot's trigger asks of a message, the first alternatives; nothing where it is not known."""
-    reach = triggers.reach(bot, modern(context.version))
-    return reach.ways[:_WAYS] if reach and reach.ways else ((),)
-
-
 def _together(
     bots: Mapping[str, Sequence[DesiredBot]], ways: Mapping[str, Sequence[Way]]
-) -> Iterator[tuple[_Pair, Way, Sequence[Kind]]]:
+) -> Iterator[tuple[_Pair, Sequence[Way], Sequence[Kind]]]:
     """What two bots of different kinds ask for at once, and their kinds."""
     for one, other in combinations(bots.values(), 2):
         for bot, rival in product(one, other):
             for way, another in product(ways[bot.name], ways[rival.name]):
-                yield (bot.name, rival.name), (*way, *another), (bot.kind, rival.kind)
+                yield (bot.name, rival.name), (way, another), (bot.kind, rival.kind)
 
 
-def _text(way: Way) -> str | None:
-    """A message that may meet the demands; None where two of them exclude each other."""
-    texts = {how: [text for each, text in way if each == how and text] for how, _ in way}
-    if exact := texts.get("exact"):
-        return exact[0] if len(set(exact)) == 1 else None
-    start = max(texts.get("startswith", ()), key=len, default="")
-    end = max(texts.get("endswith", ()), key=len, default="")
-    parts = [start, *texts.get("contains", ()), end]
-    return " ".join(part for part in dict.fromkeys(parts) if part) or _ANY
+def _text(ways: Sequence[Way]) -> str | None:
+    """A message that may meet all demands; None where they exclude each other."""
+    texts = list(witnesses.texts(ways, ("",)))
+    return (texts[-1] or _ANY) if texts else None

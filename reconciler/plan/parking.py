@@ -1,17 +1,18 @@
 """Moving a bot aside, to where no other bot needs anything of it, so that it can be written later. Pure.
 
-Its trigger becomes a regular expression that can't match: an empty negative look-ahead. A chatCompletion bot
-that must give up only its key goes on answering, with a token more. An assistant's assistantId can't be
-replaced by one that works, so the bot must not be started either.
+Its trigger becomes a regular expression that can't match: an empty negative look-ahead. A bot that must give
+up only its key goes on answering if there is a number in that: with a token more. An assistant's id or a URL
+can't be replaced by one that works, so the bot must not be started either.
 """
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import INT32_MAX, Value
-from reconciler.domain.uniqueness import Claim, takes
+from reconciler.domain.kinds import INT32_MAX, Field, Kind, Type, Value
+from reconciler.domain.uniqueness import Claim, is_of_key, key_claim, takes
 from reconciler.plan.claims import ClaimIndex, listed
 from reconciler.plan.simulation import Simulation, Transition, Write
 
@@ -26,6 +27,18 @@ def is_parked(fields: Fields) -> bool:
 def parked_trigger(owner: str, label: str) -> str:
     """The value of a trigger that matches nothing, where parking puts a bot."""
     return f"{_PARKED} by {owner}: {label}"
+
+
+def parked_field(kind: Kind, fields: Fields) -> Field | None:
+    """The field of a bot's key that changes when it must give up its key: a number if there is one."""
+    parts = [kind.fields[name] for name in kind.key(fields) if not kind.fields[name].choices]
+    numbers = [field for field in parts if field.type is Type.INT]
+    return next(iter((*numbers, *parts)), None)
+
+
+def parked_key(field: Field, owner: str, label: str) -> str:
+    """The text in that field, if it is no number."""
+    return f"https://parked.invalid/{owner}/{label}" if field.hides == "url" else f"parked-{owner}-{label}"
 
 
 def park(now: Simulation, label: str, owner: str) -> Write:
@@ -58,11 +71,11 @@ def _aside(
     """The bot without these claims, as the server accepts it."""
     after = dict(before)
     while claims:
-        if any(claim[0] == "chatCompletion" for claim in claims):
-            after["maxTokens"] = _unused_tokens(now, before)
-        if any(claim[0] == "assistant" for claim in claims):
-            after["assistantId"] = _unused(now.held, "assistant", text=f"parked-{owner}-{label}")
-        if any(claim[0] != "chatCompletion" for claim in claims):
+        key = [claim for claim in claims if is_of_key(claim)]
+        field = parked_field(now.kind, before)
+        if key and field is not None:
+            after[field.name] = _unused_key(now, before, field, owner, label)
+        if len(key) < len(claims) or (field is not None and field.type is not Type.INT):
             after["triggerType"] = "keyword"
             after["triggerOperator"] = "regex"
             after["triggerValue"] = _unused(now.held, "trigger", "regex", text=parked_trigger(owner, label))
@@ -77,9 +90,18 @@ def _unused(held: ClaimIndex, *claim: str, text: str) -> str:
     return next(each for each in texts if not held.labels((*claim, each)))
 
 
-def _unused_tokens(now: Simulation, before: Fields) -> int:
-    """The nearest number of tokens that no bot has or will have with this model."""
-    model, tokens = str(before.get("model")), int(before["maxTokens"])  # type: ignore[arg-type]  # a claim's int
-    near = (n for step in range(1, INT32_MAX) for n in (tokens + step, tokens - step) if 1 <= n <= INT32_MAX)
-    claims = ((n, ("chatCompletion", model, str(n))) for n in near)
-    return next(n for n, claim in claims if not now.held.labels(claim) and not now.wanted.labels(claim))
+def _unused_key(now: Simulation, before: Fields, field: Field, owner: str, label: str) -> Value:
+    """The first value of a field with which no bot has or will have the key: a number near, or a text."""
+    value = before.get(field.name)
+    values: Iterator[Value]
+    if isinstance(value, int):
+        steps = (value + way * step for step in range(1, INT32_MAX) for way in (1, -1))
+        values = (number for number in steps if field.minimum <= number <= INT32_MAX)
+    else:
+        text = parked_key(field, owner, label)
+        values = itertools.chain([text], (f"{text} {number}" for number in itertools.count(2)))
+    for one in values:
+        claim = key_claim(now.kind, {**before, field.name: one})
+        if claim is None or not (now.held.labels(claim) or now.wanted.labels(claim)):
+            return one
+    raise AssertionError("there are more values than bots")

@@ -90,7 +90,8 @@ def _make(desired: Desired, observed: Observed, options: Options, kept: str = ""
     for name, seen in sorted(observed.instances.items()):
         if name in of_instance:
             parts = [draft.plan(credentials, left, taken, options) for draft in of_instance[name]]
-            one = replace(reduce(_joined, parts), id=seen.id)
+            one = reduce(_joined, parts)
+            one = replace(one, id=seen.id, steps=tuple(sorted(one.steps, key=lambda step: step.call.phase)))
             if name in declared or (one := _of_undeclared(one)).changes:
                 plans.append(one)
         elif name in declared:

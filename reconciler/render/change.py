@@ -33,7 +33,6 @@ _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.UNMANAGED: ("?", None),
 }
 _SIGNS = {"@@": "cyan", "-": "red", "+": "green"}
-_WHOLE = {Verb.CREATE, Verb.MOVE, Verb.DELETE}
 
 FIELD = " " * 6
 """Where fields begin."""
@@ -48,7 +47,7 @@ def change(
     sign, colour = _LOOKS[change.verb]
     head = f"{sign:>3} {safe.line(change.label)}  {values.word(change.verb)}"
     yield from sentence(head, colour, values.about(change, origins, alike), paint, width)
-    if change.verb in _WHOLE:
+    if change.is_whole:
         yield from _whole(change, width)
     else:
         inline = [safe.line(field.name) for field in change.fields if _fits(field, width)]

@@ -30,8 +30,9 @@ def counts(plan: Plan) -> str:
     writes += [
         f"{count(keys[verb], 'credential')} to {verb}" for verb in Verb if verb.writes and keys.get(verb)
     ]
-    if changed := sum(settings[verb] for verb in settings if verb.writes):
-        writes.append(f"settings of {count(changed, 'instance')} to write")
+    saved = {c.instance for c in plan.changes() if c.of is Of.SETTINGS and c.verb.writes}
+    if saved:
+        writes.append(f"settings of {count(len(saved), 'instance')} to write")
     asides = [
         (every[Verb.BLOCKED], "change", " blocked"),
         (every[Verb.CONFLICT], "conflict", ""),

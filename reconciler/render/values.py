@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from difflib import SequenceMatcher
 
 from reconciler.domain import safe
-from reconciler.domain.kinds import OPENAI, Type, Value
+from reconciler.domain.kinds import KINDS, Type, Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
+from reconciler.domain.sequences import Matcher
 from reconciler.plan import differ
 from reconciler.render import effects
 from reconciler.saved.unshown import unshown
 
 _CONTEXT = 2  # unchanged lines around a changed one
+_COARSE = "compared roughly, as it is long and repeats itself: more lines may be the same"
 _AROUND = 30  # unchanged characters around a change within a long line
 
 
@@ -99,13 +100,17 @@ def inline(name: str, value: Value | None) -> str:
         return "(unset)"
     if isinstance(value, bool):
         return "true" if value else "false"
-    field = OPENAI.fields.get(name)
+    field = _FIELDS.get(name)
     if isinstance(value, int):
         unit = field.unit if field and field.unit and field.unit not in name.lower() else None
         return count(value, unit.removesuffix("s")) if unit else str(value)
     if isinstance(value, tuple):
         return f"[{', '.join(_quoted(text) for text in value)}]"
     return safe.line(value) if field and field.type is Type.ENUM else _quoted(value)
+
+
+_FIELDS = {name: field for kind in reversed([*KINDS.values()]) for name, field in kind.fields.items()}
+"""Every kind's; what several kinds have is shown alike."""
 
 
 def _quoted(text: str) -> str:
@@ -156,7 +161,10 @@ def diff(before: Sequence[str], after: Sequence[str], room: int) -> Iterator[tup
 
     room: characters of a line; a longer one is cut, but never where it changes.
     """
-    for group in SequenceMatcher(None, before, after).get_grouped_opcodes(_CONTEXT):
+    matcher = Matcher(before, after)
+    if matcher.coarse:
+        yield "@@", _COARSE
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
         first = group[0][3] + 1
         if first > 1:
             yield "@@", f"line {first}"

@@ -106,6 +106,7 @@ HITS: dict[str, list[str]] = {
         "settings: {unknownMessage: '!file oi.md'}",
     ],
     "secret-in-url": [
+        "kind: flowise\napiUrl: https://exemplo.com.br/f?token=${env:TOKEN}&code=h7Gk29sLq0",
         "kind: flowise\napiUrl: https://exemplo.com.br/f?token=h7Gk29sLq0",
         "kind: typebot\nurl: https://ana:h7Gk29sLq0@exemplo.com.br",
         *(
@@ -477,7 +478,7 @@ HITS: dict[str, list[str]] = {
             f"kind: evoai, {_WITH} equals, triggerValue: pedir",
         ),
         _bots(
-            f"kind: flowise, {_WITH} regex, triggerValue: '[0-9]+'",
+            f"kind: flowise, {_WITH} regex, triggerValue: '^[0-9]+$'",
             f"kind: evoai, {_WITH} equals, triggerValue: 12",
         ),
         _bots(
@@ -543,6 +544,8 @@ MISSES: dict[str, list[str]] = {
         "description: '!env'",
     ],
     "secret-in-url": [
+        "kind: flowise\napiUrl: https://exemplo.com.br/f?token=${env:TOKEN}",
+        "kind: typebot\nurl: https://${env:USER_OF_IT}:${env:TOKEN}@exemplo.com.br",
         *(
             f"botType: assistant\nfunctionUrl: '{url}'"
             for url in (

@@ -38,6 +38,7 @@ class Field:
     required: the manifest must declare it. unit: of an int. refers: the value is a name, an id or a URL of
     something that exists elsewhere. hides: what of a text is secret, the
     whole or parts of a URL; the manifest can say where such a value is found, and no output shows it.
+    password: whether such a whole may have any characters, where a key has those of keys.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Field:
     from_settings: bool = False
     required: bool = False
     hides: Literal["", "whole", "url"] = ""
+    password: bool = False
 
     def applies(self, bot_type: object, trigger_type: object) -> bool:
         """Whether the field has a meaning for a bot of these types."""

@@ -30,6 +30,7 @@ N8N = Kind(
             "The password of the webhook's basic authentication.",
             limit=255,
             hides="whole",
+            password=True,
         ),
     ),
     settings=settings(),

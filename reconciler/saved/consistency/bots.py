@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from reconciler.domain import markers
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import Kind, Value
+from reconciler.domain.kinds import Kind, Type, Value
 from reconciler.domain.plan import NEW_BOT, Call, Change, Step, Verb
 from reconciler.domain.text import is_id
 from reconciler.plan.differ import bare, same, update_body
-from reconciler.plan.parking import parked_trigger
+from reconciler.plan.parking import parked_field, parked_key, parked_trigger
 from reconciler.saved.consistency import fields, settings
 from reconciler.saved.consistency.contradiction import refuse_change
 from reconciler.saved.consistency.fields import CREDENTIAL, CREDS, FALLBACK, expect_calls
@@ -165,13 +165,11 @@ def _check_park(change: Change, step: Step, target: Fields, owner: str) -> None:
 
 def _is_aside(change: Change, name: str, value: Value, owner: str) -> bool:
     """Whether parking (plan.parking) gives a field this value."""
-    match name:
-        case "maxTokens":
-            return value != 0
-        case "assistantId":
-            return _is_numbered(f"parked-{owner}-{change.bot}", value)
-        case "triggerValue":
-            return _is_numbered(parked_trigger(owner, change.bot), value)
+    key = None if change.before is None else parked_field(change.kind, change.before.fields)
+    if key is not None and name == key.name:
+        return value != 0 if key.type is Type.INT else _is_numbered(parked_key(key, owner, change.bot), value)
+    if name == "triggerValue":
+        return _is_numbered(parked_trigger(owner, change.bot), value)
     return (name, value) in {("triggerType", "keyword"), (_OPERATOR, "regex")}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.domain.desired import Fields
+from reconciler.domain.hidden import MASK
 from reconciler.domain.kinds import Kind
 from reconciler.domain.plan import NEW_BOT, Call, InstancePlan, Of, Step
 from reconciler.domain.uniqueness import describe, holds, takes
@@ -42,8 +43,8 @@ def check(instance: InstancePlan) -> None:
 def _check_free(
     instance: InstancePlan, step: Step, own: str, after: Fields, now: Mapping[str, tuple[Kind, Fields]]
 ) -> None:
-    """No other bot of its kind has what the server allows one bot only."""
-    taken = takes(step.kind, after)
+    """No other bot of its kind has what the server allows one bot only, as far as that is no secret."""
+    taken = {claim for claim in takes(step.kind, after) if not any(MASK in part for part in claim)}
     for other, (kind, fields) in now.items():
         if other != own and kind is step.kind and (claims := holds(kind, fields) & taken):
             words = " and ".join(describe(claim) for claim in sorted(claims))
