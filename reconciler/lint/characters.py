@@ -10,7 +10,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from reconciler.domain.hidden import Hidden
+from reconciler.domain.desired import SecretRef, UrlTemplate
+from reconciler.domain.hidden import MASK, Hidden
 from reconciler.domain.kinds import KINDS, Type
 from reconciler.lint.context import Context, Remark
 
@@ -139,11 +140,16 @@ def secret_in_url(context: Context) -> Iterator[Remark]:
     for bot in context.bots:
         for name in URLS:
             value = bot.fields.get(name)
-            if isinstance(value, Hidden) and value.ref is None:
+            if isinstance(value, Hidden) and (value.ref is None or _has_more(value.ref)):
                 yield Remark(
                     bot,
                     name,
                     f"{name} ({value}) contains what looks like a secret, which everybody who can read the "
-                    "repository can read: revoke it, put the new one into an environment variable, and "
-                    f"write {name}: !env NAME",
+                    "repository can read: revoke it, put the new one into an environment variable, and write "
+                    f"${{env:NAME}} in its place, or {name}: !env NAME for the whole URL",
                 )
+
+
+def _has_more(ref: SecretRef) -> bool:
+    """Whether a URL with variables has what looks like a secret beside them."""
+    return isinstance(ref, UrlTemplate) and MASK in ref.shown

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.errors import Position
@@ -14,6 +15,9 @@ from reconciler.lint import triggers
 from reconciler.routing.choice import uses_fallback
 from reconciler.routing.values import enabled, modern
 from reconciler.yaml import MappingNode, Node, SequenceNode
+
+_REWRITTEN: Version = (2, 3, 0)
+"""Since when the kinds share their code, which reads and sends less."""
 
 Subject = DesiredBot | DesiredSettings
 
@@ -73,6 +77,16 @@ class Context:
         """Whether the server reads the settings' fallback."""
         return uses_fallback(self.kind, self.version)
 
+    @property
+    def unread(self) -> frozenset[str]:
+        """The fields that the server stores and never reads."""
+        return self.kind.unused if self.version >= _REWRITTEN else frozenset()
+
+    @property
+    def passed_key(self) -> Literal["", "instance", "global"]:
+        """The key of its own that the server sends along to a bot's URL."""
+        return "global" if self.kind.passes_key and self.version < _REWRITTEN else self.kind.passes_key
+
     def answering(self) -> list[DesiredBot]:
         """The bots that are enabled."""
         return [bot for bot in self.bots if enabled(bot.fields)]
@@ -88,11 +102,11 @@ class Context:
         own = ((self.settings, self.settings.fields),) if self.settings else ()
         return (*own, *((bot, bot.fields) for bot in self.bots))
 
-    def effective(self, bot: DesiredBot, field: str) -> tuple[Subject, Value | None]:
+    def effective(self, subject: Subject, field: str) -> tuple[Subject, Value | None]:
         """A field's declared value: the bot's, else that of the settings, which a create copies."""
-        if field not in bot.fields and self.settings:
+        if field not in subject.fields and self.settings:
             return self.settings, self.settings.fields.get(field)
-        return bot, bot.fields.get(field)
+        return subject, subject.fields.get(field)
 
 
 def of_kinds(instance: DesiredInstance, version: Version, useful: frozenset[int]) -> Iterator[Context]:

@@ -7,11 +7,12 @@ exists and what to do; the tests run its examples. A rule has no severity: what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from reconciler.domain.versions import Version
-from reconciler.lint import characters, starting, values, written
+from reconciler.lint import addresses, characters, doubles, starting, values, written
 from reconciler.lint.context import Context, Remark
 
 UNKNOWN = "unknown-rule"
@@ -22,9 +23,9 @@ UNKNOWN = "unknown-rule"
 class Rule:
     """Something that the server accepts but will not do as written.
 
-    id: as `silence:` names it; never changes. title: a line. fields: those that it looks at. check: None for
-    the rule that checks all instances at once. since, until: the first and the last version of the server
-    that behaves like this.
+    id: as `silence:` names it; never changes. title: a line. fields: those that it looks at. check: looks at
+    the bots of one kind; None for a rule that looks further. compare: looks at all kinds of an instance.
+    since, until: the first and the last version of the server that behaves like this.
     """
 
     id: str
@@ -33,6 +34,12 @@ class Rule:
     check: Callable[[Context], Iterable[Remark]] | None
     since: Version | None = None
     until: Version | None = None
+    compare: Callable[[Sequence[Context]], Iterable[Remark]] | None = None
+
+    def remarks(self, contexts: Sequence[Context]) -> Iterable[Remark]:
+        """What the rule finds in an instance. contexts: its kinds."""
+        alone = chain.from_iterable(map(self.check, contexts)) if self.check else ()
+        return chain(alone, self.compare(contexts) if self.compare else ())
 
     def holds(self, version: Version) -> bool:
         """Whether the rule applies to a server of that version."""
@@ -66,6 +73,13 @@ RULES = (
         "An advanced expression matches every message that this bot's trigger matches",
         _TRIGGER,
         starting.advanced_shadows,
+    ),
+    Rule(
+        "two-kinds-answer",
+        "Bots of two kinds answer the same message",
+        (*_TRIGGER, "enabled", "fallback"),
+        None,
+        compare=doubles.two_kinds_answer,
     ),
     Rule(
         "regex-invalid",
@@ -150,17 +164,17 @@ RULES = (
     ),
     Rule(
         "never-read",
-        "The server never reads expire and unknownMessage",
+        "The server never reads the field",
         values.UNREAD,
         values.never_read,
         since=(2, 3, 0),
     ),
     Rule(
         "not-known-yet",
-        "splitMessages and timePerChar are newer than the server",
-        ("splitMessages", "timePerChar"),
+        "A kind of bot or a field is newer than the server",
+        ("kind", "splitMessages", "timePerChar"),
         values.not_known_yet,
-        until=(2, 1, 999),
+        until=(2, 2, 999),
     ),
     Rule(
         "ignore-jids-of-bot",
@@ -182,7 +196,7 @@ RULES = (
     ),
     Rule(
         "keep-open",
-        "With keepOpen, a contact that ends the session is never answered again",
+        "A contact that ends the session is never answered again",
         ("keepOpen", "keywordFinish"),
         values.keep_open,
         until=(2, 3, 7),
@@ -209,6 +223,20 @@ RULES = (
         "A disabled fallback still answers",
         ("fallback", "enabled"),
         values.disabled_fallback,
+    ),
+    Rule(
+        "unused-fallback",
+        "The server never uses the kind's fallback",
+        ("fallback",),
+        values.unused_fallback,
+        since=(2, 3, 0),
+    ),
+    Rule(
+        "silent-bot-type",
+        "The server answers nothing for the botType",
+        ("botType",),
+        values.silent_type,
+        since=(2, 3, 0),
     ),
     Rule(
         "borrowed-credential",
@@ -251,6 +279,18 @@ RULES = (
         "A URL in the manifest contains a secret",
         characters.URLS,
         characters.secret_in_url,
+    ),
+    Rule(
+        "key-over-http",
+        "The server sends a key of its own over plain http",
+        addresses.URLS,
+        addresses.key_over_http,
+    ),
+    Rule(
+        "global-key-shared",
+        "The server sends its global api key to a host that may be somebody else's",
+        addresses.URLS,
+        addresses.global_key_shared,
     ),
     Rule(UNKNOWN, "`silence:` names a rule that does not exist", ("silence",), None),
 )

@@ -1,8 +1,9 @@
 """`validate`'s warnings: what the server accepts but will not do as written. Pure, from the manifests alone.
 
-rules.py has the rules as data; starting.py, values.py, characters.py and written.py check one instance after
-another; triggers.py compares what the bots of an instance match. Here their remarks become
-warnings: those of ignored rules are left out, and what many bots share gets one warning.
+rules.py has the rules as data. starting.py, values.py, characters.py, written.py and addresses.py check the
+bots of one kind, one instance after another; doubles.py checks several kinds; triggers.py compares what the
+bots of a kind match. Here their remarks become warnings: those of ignored rules are left out, and what many
+bots share gets one warning.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
@@ -41,10 +41,10 @@ def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) 
     for instance in desired.instances:
         contexts = list(of_kinds(instance, server, useful))
         for rule in RULES:
-            if not rule.check or not rule.holds(server) or rule.id in instance.ignored | policy.ignored:
+            if not rule.holds(server) or rule.id in instance.ignored | policy.ignored:
                 continue
             seen = Counter[tuple[Position, int]]()
-            for remark in chain.from_iterable(map(rule.check, contexts)):
+            for remark in rule.remarks(contexts):
                 if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.ignored:
                     continue
                 at = remark.at

@@ -18,7 +18,7 @@ _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 def catch_all(context: Context) -> Iterator[Remark]:
     """An enabled bot that answers every message, beside others that are enabled too."""
     settings = context.settings
-    fallback = settings.fallback if settings else None
+    fallback = settings.fallback if settings and context.uses_fallback else None
     answering = context.answering()
     for bot in answering:
         if step(bot.fields, context.version) is Rule.ALL:
@@ -30,7 +30,7 @@ def catch_all(context: Context) -> Iterator[Remark]:
                     bot,
                     "triggerType",
                     f"it answers every message that begins a session, so {_names(others)} never will: "
-                    "disable one of them, or give this one a keyword and make it the fallback",
+                    f"disable one of them, or {_keyword(context)}",
                 )
 
 
@@ -124,7 +124,7 @@ def regex_matches_everything(context: Context) -> Iterator[Remark]:
                 bot,
                 "triggerValue",
                 f"{_pattern(pattern)} matches every message{of_a_line}: write what it should "
-                "match, or give the bot a keyword and make it the fallback",
+                f"match, or {_keyword(context)}",
             )
 
 
@@ -221,11 +221,15 @@ def finish_is_trigger(context: Context) -> Iterator[Remark]:
             and word
             and str(value).strip().lower() == word.lower()
         ):
+            then = (
+                "which is checked first, so the bot never answers"
+                if context.kind.finishes_first
+                else "so the bot answers it once, and the next time it ends the session"
+            )
             yield Remark(
                 bot,
                 "triggerValue",
-                f"{quoted(str(value))} is also the keywordFinish, which is checked first, so the bot never "
-                "answers: change one of them",
+                f"{quoted(str(value))} is also the keywordFinish, {then}: change one of them",
             )
 
 
@@ -249,6 +253,10 @@ def _trigger(bot: DesiredBot) -> str:
 def _pattern(text: str) -> str:
     """A text in quotes, with single backslashes."""
     return quoted(text).replace("\\\\", "\\")
+
+
+def _keyword(context: Context) -> str:
+    return f"give it a keyword{' and make it the fallback' if context.uses_fallback else ''}"
 
 
 def _names(names: Sequence[str]) -> str:

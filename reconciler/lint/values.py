@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 from reconciler.domain import markers
-from reconciler.domain.text import quoted
+from reconciler.domain.kinds import DEFAULT, KINDS
+from reconciler.domain.text import listed, quoted
+from reconciler.domain.versions import Version
 from reconciler.lint.context import Context, Remark
 from reconciler.manifests.model import IDENTIFIER
 
@@ -24,8 +26,10 @@ TEXTS = (
 )
 """Fields that hold texts for people or the model."""
 
-UNREAD = ("expire", "unknownMessage")
-"""Fields that are stored, and never read since 2.3.0."""
+UNREAD = tuple(
+    dict.fromkeys(name for kind in KINDS.values() for name in kind.settings if name in kind.unused)
+)
+"""Fields that some kind stores and never reads since 2.3.0."""
 
 
 def no_effect(context: Context) -> Iterator[Remark]:
@@ -50,21 +54,34 @@ def no_effect(context: Context) -> Iterator[Remark]:
 
 
 def never_read(context: Context) -> Iterator[Remark]:
-    """expire and unknownMessage, unless they say what happens anyway: zero, the empty text."""
+    """Fields that are never read, unless they say what happens anyway: zero, the empty text, no."""
+    whose = "" if context.kind is DEFAULT else f" of {context.kind.article} {context.kind.label} bot"
     for subject, fields in context.holders:
-        for name in UNREAD:
-            if fields.get(name):
-                yield Remark(subject, name, f"{name} is stored, but never read since 2.3.0: remove it")
+        for name in fields:
+            if name in context.unread and fields[name]:
+                yield Remark(subject, name, f"{name}{whose} is stored, but never read since 2.3.0: remove it")
 
 
 def not_known_yet(context: Context) -> Iterator[Remark]:
-    """splitMessages and timePerChar on a server that does not have these fields."""
+    """Bots of a kind that the server does not have, and fields that it does not have."""
+    kind = context.kind
+    if kind.since > context.version:
+        for bot in context.bots:
+            text = f"{kind.label} bots came with {_text(kind.since)}: update the server, or use another kind"
+            yield Remark(bot, "kind", text)
+        return
     for subject, fields in context.holders:
-        for name in ("splitMessages", "timePerChar"):
-            if name in fields:
+        for name, since in kind.fields_since.items():
+            if name in fields and since > context.version:
                 yield Remark(
-                    subject, name, f"{name} is ignored before 2.2.0: remove it, or update the server"
+                    subject,
+                    name,
+                    f"{name} is ignored before {_text(since)}: remove it, or update the server",
                 )
+
+
+def _text(version: Version) -> str:
+    return ".".join(map(str, version))
 
 
 def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
@@ -159,24 +176,24 @@ def padded_keyword_finish(context: Context) -> Iterator[Remark]:
 
 def keep_open(context: Context) -> Iterator[Remark]:
     """A word that closes a session that is then kept: nothing opens it again."""
-    text = (
-        "with keepOpen, a contact that sends the keywordFinish {} is never answered again: "
-        'write `keepOpen: false`, or `keywordFinish: ""`'
-    )
-    settings = context.settings
-    if (
-        settings
-        and settings.fields.get("keepOpen") is True
-        and (word := settings.fields.get("keywordFinish"))
-    ):
-        yield Remark(settings, "keepOpen", text.format(quoted(str(word))))
-    for bot in context.bots:
-        subject, keep = context.effective(bot, "keepOpen")
-        owner, word = context.effective(bot, "keywordFinish")
-        if keep is True and word and bot in (subject, owner):
-            yield Remark(
-                bot, "keepOpen" if subject is bot else "keywordFinish", text.format(quoted(str(word)))
-            )
+    always = "keepOpen" in context.unread
+    if always:
+        text = (
+            "a contact that sends the keywordFinish {} is never answered again, as the server keeps the "
+            f"closed sessions of {context.kind.label} bots, whatever keepOpen says: "
+            'write `keywordFinish: ""`'
+        )
+    else:
+        text = (
+            "with keepOpen, a contact that sends the keywordFinish {} is never answered again: "
+            'write `keepOpen: false`, or `keywordFinish: ""`'
+        )
+    for subject, _ in context.holders:
+        keeper, keep = context.effective(subject, "keepOpen")
+        owner, word = context.effective(subject, "keywordFinish")
+        field = "keepOpen" if keeper is subject and not always else "keywordFinish"
+        if word and (owner is subject if always else keep is True and subject in (keeper, owner)):
+            yield Remark(subject, field, text.format(quoted(str(word))))
 
 
 def assistants_api(context: Context) -> Iterator[Remark]:
@@ -205,10 +222,34 @@ def reasoning_max_tokens(context: Context) -> Iterator[Remark]:
             )
 
 
+def silent_type(context: Context) -> Iterator[Remark]:
+    """A bot of a botType that the server does nothing for."""
+    answered = [name for name in context.kind.keys if name not in context.kind.silent_types]
+    for bot in context.bots:
+        if (bot_type := bot.fields.get("botType")) in context.kind.silent_types:
+            yield Remark(
+                bot,
+                "botType",
+                f"the server starts sessions for botType {bot_type}, but never calls "
+                f"{context.kind.label} for it and answers nothing: use {listed(answered, 'or')}",
+            )
+
+
+def unused_fallback(context: Context) -> Iterator[Remark]:
+    """A fallback that the server never uses."""
+    if context.settings and context.settings.fallback and not context.uses_fallback:
+        yield Remark(
+            context.settings,
+            "fallback",
+            f"the server stores the fallback of {context.kind.label} bots and never uses it: remove it, and "
+            "give the bot a trigger",
+        )
+
+
 def disabled_fallback(context: Context) -> Iterator[Remark]:
     """A disabled fallback, which still answers."""
     settings = context.settings
-    for bot in context.bots:
+    for bot in context.bots if settings and context.uses_fallback else ():
         if settings and bot.name == settings.fallback and bot.fields.get("enabled") is False:
             yield Remark(
                 settings,

@@ -7,4 +7,4 @@ javascript  regular expressions, as JavaScript tries them
 jsregex     what a regular expression says of itself, and of what it matches; jstree reads its tree
 """
 
-__all__ = ["advanced", "difference", "jsregex", "values"]
+__all__ = ["advanced", "choice", "difference", "jsregex", "values", "witnesses"]

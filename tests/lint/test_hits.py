@@ -106,6 +106,7 @@ HITS: dict[str, list[str]] = {
         "settings: {unknownMessage: '!file oi.md'}",
     ],
     "secret-in-url": [
+        "kind: flowise\napiUrl: https://exemplo.com.br/f?token=${env:TOKEN}&code=h7Gk29sLq0",
         "kind: flowise\napiUrl: https://exemplo.com.br/f?token=h7Gk29sLq0",
         "kind: typebot\nurl: https://ana:h7Gk29sLq0@exemplo.com.br",
         *(
@@ -298,6 +299,7 @@ HITS: dict[str, list[str]] = {
         "triggerOperator: regex\ntriggerValue: |\n  ^oi$\n",
     ],
     "finish-is-trigger": [
+        "kind: flowise\ntriggerValue: sair\nkeywordFinish: sair",
         "triggerValue: sair\nkeywordFinish: sair",
         "triggerValue: Menu\nkeywordFinish: menu",
         "triggerValue: '0'\nkeywordFinish: '0'",
@@ -317,6 +319,10 @@ HITS: dict[str, list[str]] = {
         "defaults: {functionUrl: 'https://exemplo.com.br'}\n" + _bots(_KEY, "triggerValue: 2"),
     ],
     "never-read": [
+        "kind: n8n\nexpire: 60",
+        "kind: evolutionBot\nkeepOpen: true",
+        "kind: typebot\nsplitMessages: true",
+        "kinds: {typebot: {settings: {timePerChar: 30}}}\n" + _bots("kind: typebot"),
         "expire: 60",
         "unknownMessage: Só entendo texto.",
         "settings: {expire: 300}",
@@ -367,6 +373,10 @@ HITS: dict[str, list[str]] = {
         'keywordFinish: "\\tsair"',
     ],
     "keep-open": [
+        "kind: n8n\nkeywordFinish: sair",
+        "kind: dify\nkeepOpen: false\nkeywordFinish: sair",
+        "kinds: {flowise: {settings: {keywordFinish: sair}}}\n" + _bots("kind: flowise"),
+        "kind: typebot\nkeepOpen: true\nkeywordFinish: sair",
         "keepOpen: true\nkeywordFinish: sair",
         "settings: {keepOpen: true, keywordFinish: sair}",
         "settings: {keywordFinish: sair}\nbots: {a: {keepOpen: true}}",
@@ -444,6 +454,61 @@ HITS: dict[str, list[str]] = {
         "settings: {keywordFinish: '${fim}'}",
         "description: Atende ${loja}",
     ],
+    "two-kinds-answer": [
+        _bots(f"kind: n8n, {_ALL}", _ALL),
+        _bots(f"kind: n8n, {_ALL}", _KEY),
+        _bots(f"kind: n8n, {_NONE}", "kind: dify, triggerType: advanced, triggerValue: 'exact:oi'"),
+        _bots(
+            f"kind: flowise, {_WITH} equals, triggerValue: 1", f"kind: evoai, {_WITH} equals, triggerValue: 1"
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} startsWith, triggerValue: ped",
+            f"kind: evoai, {_WITH} endsWith, triggerValue: ido",
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} contains, triggerValue: pedido",
+            f"kind: evoai, {_WITH} contains, triggerValue: troca",
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} startsWith, triggerValue: oi",
+            f"kind: typebot, {_WITH} startsWith, triggerValue: oi bom dia",
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} regex, triggerValue: ^ped(ido|ir)$",
+            f"kind: evoai, {_WITH} equals, triggerValue: pedir",
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} regex, triggerValue: '^[0-9]+$'",
+            f"kind: evoai, {_WITH} equals, triggerValue: 12",
+        ),
+        _bots(
+            "triggerType: advanced, triggerValue: 'contains:oi notcontains:tchau'",
+            "kind: n8n, triggerValue: ÓI lá",
+        ),
+        "settings: {fallback: a}\n" + _bots(_KEY, "kind: typebot, triggerValue: 2"),
+        "settings: {fallback: a}\nkinds: {typebot: {settings: {fallback: b}}}\n"
+        + _bots(_KEY, "kind: typebot, triggerValue: 2"),
+        "settings: {ignoreJids: ['@s.whatsapp.net']}\n" + _bots(_ALL, f"kind: dify, {_ALL}"),
+    ],
+    "unused-fallback": [
+        f"kinds: {{{kind}: {{settings: {{fallback: a}}}}}}\n" + _bots(f"kind: {kind}")
+        for kind in ("n8n", "dify")
+    ],
+    "silent-bot-type": [
+        "kind: dify\nbotType: workflow",
+    ],
+    "key-over-http": [
+        "kind: typebot\nurl: http://typebot.exemplo.com.br",
+        "kind: dify\napiUrl: HTTP://10.0.0.7/v1",
+        "kind: n8n\nwebhookUrl: http://ana:h7Gk29sLq0@n8n.exemplo.com.br:5678/webhook/1",
+        "kind: evoai\nagentUrl: http://[2001:db8::1]/a",
+        "kind: evolutionBot\napiUrl: http://bot.interno.local",
+    ],
+    "global-key-shared": [
+        "kind: typebot\nurl: https://typebot.io",
+        "kind: typebot\nurl: https://8.8.8.8:8443/typebot",
+        "kind: typebot\nurl: http://typebot.exemplo.com.br",
+    ],
     "unknown-rule": [
         "silence: [catchall]",
         "silence: [catch-all, never-reed]",
@@ -479,6 +544,8 @@ MISSES: dict[str, list[str]] = {
         "description: '!env'",
     ],
     "secret-in-url": [
+        "kind: flowise\napiUrl: https://exemplo.com.br/f?token=${env:TOKEN}",
+        "kind: typebot\nurl: https://${env:USER_OF_IT}:${env:TOKEN}@exemplo.com.br",
         *(
             f"botType: assistant\nfunctionUrl: '{url}'"
             for url in (
@@ -489,6 +556,8 @@ MISSES: dict[str, list[str]] = {
         ),
     ],
     "catch-all": [
+        "kinds: {n8n: {settings: {fallback: b}}}\n"
+        + _bots(f"kind: n8n, {_ALL}", f"kind: n8n, {_KEY}, {_OFF}"),
         _bots(_ALL, f"kind: n8n, {_KEY}"),
         _ALL,
         _bots(_ALL, f"{_KEY}, {_OFF}"),
@@ -711,6 +780,8 @@ MISSES: dict[str, list[str]] = {
         "enabled: false",
     ],
     "never-read": [
+        "kind: typebot\nexpire: 60\nkeepOpen: true\nunknownMessage: Oi",
+        "kind: n8n\nsplitMessages: true\nkeepOpen: false",
         "expire: 0",
         "unknownMessage: ''",
         "keywordFinish: sair",
@@ -753,6 +824,9 @@ MISSES: dict[str, list[str]] = {
         "settings: {keywordFinish: Fim}",
     ],
     "keep-open": [
+        "kind: n8n\nkeepOpen: true\nkeywordFinish: ''",
+        "kind: n8n\nkeepOpen: true",
+        "kind: typebot\nkeepOpen: false\nkeywordFinish: sair",
         "keepOpen: true\nkeywordFinish: ''",
         "keepOpen: false\nkeywordFinish: sair",
         "keywordFinish: sair",
@@ -801,6 +875,7 @@ MISSES: dict[str, list[str]] = {
     ]
     + ["botType: assistant\nmodel: o3"],
     "disabled-fallback": [
+        "kinds: {n8n: {settings: {fallback: a}}}\n" + _bots(f"kind: n8n, {_OFF}"),
         "settings: {fallback: a}\n" + _bots("enabled: true"),
         "settings: {fallback: a}\n" + _bots(_KEY),
         "settings: {fallback: ''}\n" + _bots(_OFF),
@@ -825,6 +900,50 @@ MISSES: dict[str, list[str]] = {
         "vars: {}\nbots: {a: {userMessages: ['${instance}']}}",
         "systemMessages: ['Custa $ {loja}, $${loja}, ${1}, ${} ou ${a b}']",
         "model: ${loja}",
+    ],
+    "two-kinds-answer": [
+        _bots(_ALL, f"kind: n8n, {_ALL}, {_OFF}"),
+        _bots(_ALL, _KEY),
+        _bots(_KEY, "kind: n8n, triggerValue: 2"),
+        _bots(
+            f"kind: flowise, {_WITH} startsWith, triggerValue: pedido",
+            f"kind: evoai, {_WITH} equals, triggerValue: ped",
+        ),
+        _bots(
+            f"kind: flowise, {_WITH} equals, triggerValue: Oi",
+            f"kind: evoai, {_WITH} equals, triggerValue: oi",
+        ),
+        _bots(
+            "triggerType: advanced, triggerValue: 'contains:oi notcontains:dia'",
+            "kind: n8n, triggerValue: oi dia",
+        ),
+        "kinds: {n8n: {settings: {fallback: a}}}\n" + _bots(f"kind: n8n, {_KEY}", "triggerValue: 2"),
+        "settings: {ignoreJids: ['@s.whatsapp.net']}\nkinds: {dify: {settings: {ignoreJids: ['@g.us']}}}\n"
+        + _bots(_ALL, f"kind: dify, {_ALL}"),
+        _bots(_ALL, f"kind: dify, botType: workflow, {_ALL}"),
+    ],
+    "unused-fallback": [
+        "settings: {fallback: a}\n" + _bots(_KEY),
+        "kinds: {n8n: {settings: {fallback: ''}}}\n" + _bots("kind: n8n"),
+        "kinds: {flowise: {settings: {fallback: a}}}\n" + _bots("kind: flowise"),
+    ],
+    "silent-bot-type": [
+        "kind: dify\nbotType: agent",
+        "botType: assistant",
+    ],
+    "key-over-http": [
+        "kind: typebot\nurl: https://typebot.exemplo.com.br",
+        "kind: n8n\nwebhookUrl: http://n8n:5678/webhook/1",
+        "kind: flowise\napiUrl: http://127.0.0.1:3000/f",
+        "kind: flowise\napiUrl: http://[::1]:3000/f",
+        "botType: assistant\nfunctionUrl: http://exemplo.com.br/f",
+        "kind: dify",
+    ],
+    "global-key-shared": [
+        "kind: typebot\nurl: https://typebot",
+        "kind: typebot\nurl: https://10.0.0.7",
+        "kind: typebot\nurl: https://typebot.rede.internal",
+        "kind: dify\napiUrl: https://api.dify.ai/v1",
     ],
     "unknown-rule": [
         "silence: [catch-all, no-effect]",
@@ -891,6 +1010,22 @@ def test_silence_where_nothing_is_amiss(fragment: str, tmp_path: Path) -> None:
         ("not-known-yet", "settings: {timePerChar: 30}", "2.1.2", True),
         ("not-known-yet", "splitMessages: true", "2.2.0", False),
         ("not-known-yet", "debounceTime: 5", "2.1.2", False),
+        ("not-known-yet", "kind: typebot\nsplitMessages: true", "2.2.3", True),
+        ("not-known-yet", "kind: dify\nsplitMessages: true", "2.2.3", False),
+        ("not-known-yet", "kind: n8n", "2.2.3", True),
+        ("not-known-yet", "kind: n8n", "2.3.0", False),
+        ("never-read", "kind: dify\nkeepOpen: true", "2.2.3", False),
+        ("keep-open", "kind: dify\nkeepOpen: true\nkeywordFinish: sair", "2.2.3", True),
+        ("keep-open", "kind: dify\nkeywordFinish: sair", "2.2.3", False),
+        (
+            "unused-fallback",
+            "kinds: {dify: {settings: {fallback: a}}}\n" + _bots("kind: dify"),
+            "2.2.3",
+            False,
+        ),
+        ("silent-bot-type", "kind: dify\nbotType: workflow", "2.2.3", False),
+        ("global-key-shared", "kind: dify\napiUrl: https://api.dify.ai/v1", "2.2.3", True),
+        ("global-key-shared", "botType: assistant\nfunctionUrl: https://exemplo.com.br", "2.2.3", False),
         ("keep-open", "keepOpen: true\nkeywordFinish: sair", "2.3.7", True),
         ("keep-open", "keepOpen: true\nkeywordFinish: sair", "2.3.8", False),
         ("finish-is-trigger", "triggerValue: a\nkeywordFinish: a", "2.2.3", False),

@@ -55,7 +55,7 @@ def test_the_examples_with_files_are_true(tmp_path: Path) -> None:
 def _silenced(example: str, rule: Rule) -> str:
     if rule.id == "unknown-rule":
         return "silence: [catchall, unknown-rule]"
-    if re.match("(?m)(bots|settings|defaults):", example):
+    if re.match("(?m)(bots|settings|defaults|kinds):", example):
         return f"{example}\nsilence: [{rule.id}]"
     fields = "".join(f"      {line}\n" for line in example.splitlines())
     return f"bots:\n  um:\n      silence: [{rule.id}]\n{fields}"

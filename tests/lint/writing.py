@@ -30,7 +30,11 @@ def rules(directory: Path, fragment: str, server: Version = NEWEST) -> set[str]:
 
 def _needed(kind: Kind, number: int) -> dict[str, Any]:
     """The fields that a bot of another kind than OpenAI's needs."""
-    needed = [field for field in kind.fields.values() if field.required and field.name != "triggerType"]
+    needed = [
+        field
+        for field in kind.fields.values()
+        if (field.required or field.hides == "url") and field.name != "triggerType"
+    ]
     texts = {"url": f"https://typebot/{number}", "botType": "chatBot"}
     return {
         field.name: texts.get(field.name, f"https://bot/{number}" if field.hides else f"bot-{number}")

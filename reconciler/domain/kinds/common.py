@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.domain.kinds.model import Field, Type
+from reconciler.domain.versions import Version
 
 _FIRST = (
     Field(
@@ -141,6 +142,9 @@ COPIED = tuple(each.name for each in _COPIED)
 
 SPLIT = frozenset({"splitMessages", "timePerChar"})
 """Those of them that not every schema of the server checks."""
+
+SPLIT_SINCE: Mapping[str, Version] = dict.fromkeys(SPLIT, (2, 2, 0))
+"""When they came, for the kinds that are older."""
 
 UNUSED = frozenset({"expire", "unknownMessage", "keepOpen"})
 """The fields that 2.3.6 stores and never reads where a kind has no code of its own for sessions.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
+from reconciler.domain.kinds.common import COPIED, SPLIT_SINCE, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 _TYPES = ("chatBot", "textGenerator", "agent", "workflow")
@@ -32,10 +32,12 @@ DIFY = Kind(
         Field("apiKey", Type.TEXT, "The application's api key.", limit=255, hides="whole"),
     ),
     settings=settings(),
+    fields_since=SPLIT_SINCE,
     keys=dict.fromkeys(_TYPES, ("apiUrl", "apiKey")),
     trigger_parts=TRIGGER_PARTS,
     fallback="difyIdFallback",
     uses_fallback=False,
+    silent_types=frozenset({"workflow"}),
     unused=UNUSED,
     passes_key="instance",
     schema=Schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, TRIGGER_PARTS, UNUSED, bot, settings
+from reconciler.domain.kinds.common import COPIED, SPLIT_SINCE, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 EVOLUTION_BOT = Kind(
@@ -25,6 +25,7 @@ EVOLUTION_BOT = Kind(
         Field("apiKey", Type.TEXT, "The key that the server sends along.", limit=255, hides="whole"),
     ),
     settings=settings(),
+    fields_since=SPLIT_SINCE,
     keys={"": ("apiUrl", "apiKey")},
     keys_checked=frozenset({"update"}),
     trigger_parts=TRIGGER_PARTS,

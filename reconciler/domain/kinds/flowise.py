@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, SPLIT, TRIGGER_PARTS, UNUSED, bot, settings
+from reconciler.domain.kinds.common import COPIED, SPLIT, SPLIT_SINCE, TRIGGER_PARTS, UNUSED, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 FLOWISE = Kind(
@@ -24,6 +24,7 @@ FLOWISE = Kind(
         Field("apiKey", Type.TEXT, "The api key of the flow.", limit=255, hides="whole"),
     ),
     settings=settings(),
+    fields_since=SPLIT_SINCE,
     keys={"": ("apiUrl", "apiKey")},
     trigger_parts=TRIGGER_PARTS,
     fallback="flowiseIdFallback",

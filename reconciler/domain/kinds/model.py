@@ -100,8 +100,10 @@ class Kind:
     deleted: what an answer to a delete may call the bot.
     fallback: what the settings' row calls `fallbackId`. uses_fallback: whether 2.3.6 reads what it stores.
     finishes_first: whether 2.3.6 looks for keywordFinish before it opens a session, by its source.
+    silent_types: the botTypes for which 2.3.6 calls nobody and answers nothing, by its source.
     unused: fields that 2.3.6 stores and never reads, by its source.
-    passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source.
+    passes_key: the key of the server's own that 2.3.6 sends along to the bot's URL, by its source: the token
+    of the instance, or the global key, which 2.2.3 sends for every kind but OpenAI.
     """
 
     path: str
@@ -119,6 +121,7 @@ class Kind:
     deleted: tuple[str, ...] = ("bot",)
     uses_fallback: bool = True
     finishes_first: bool = False
+    silent_types: frozenset[str] = frozenset()
     unused: frozenset[str] = frozenset()
     passes_key: Literal["", "instance", "global"] = ""
     fields_since: Mapping[str, Version] = field(default_factory=dict)

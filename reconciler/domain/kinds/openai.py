@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reconciler.domain.kinds.common import COPIED, SPLIT, TRIGGER_PARTS, bot, settings
+from reconciler.domain.kinds.common import COPIED, SPLIT, SPLIT_SINCE, TRIGGER_PARTS, bot, settings
 from reconciler.domain.kinds.model import Field, Kind, Schema, Type
 
 _ASSISTANT = frozenset({"assistant"})
@@ -77,6 +77,7 @@ OPENAI = Kind(
         ),
     ),
     credential="openaiCredsId",
+    fields_since=SPLIT_SINCE,
     keys={"assistant": ("assistantId",), "chatCompletion": ("model", "maxTokens")},
     omitted_key="refused",
     trigger_parts=TRIGGER_PARTS,
