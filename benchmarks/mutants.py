@@ -1,11 +1,11 @@
 """Mutation testing: the code is changed in one small place at a time, and a test must notice.
 
-    CI=true python -m benchmarks.mutants [--sample SHARE] [--results DIR] MODULE... -- PYTEST-ARGUMENTS
+    CI=true python -m benchmarks.mutants [--sample SHARE [--seed N]] [--results DIR] MODULE... -- ARGUMENTS
 
-MODULE is a file below reconciler/. The tests are collected once. First they run on functions that note every
-statement they pass. Then each mutant gets a process of its own, forked after the collection, in which the
-code of one function is exchanged. It runs the tests that pass the changed statement: those that caught a
-mutant of that function before, then the fastest, until one fails.
+MODULE is a file below reconciler/, ARGUMENTS are those of pytest. The tests are collected once. First they
+run on functions that note every statement they pass. Then each mutant gets a process of its own, forked after
+the collection, in which the code of one function is exchanged. It runs the tests that pass the changed
+statement: those that caught a mutant of that function before, then the fastest, until one fails.
 
 What became of each mutant is a line of DIR/results.jsonl, so that nothing is lost when a run ends early. The
 same command goes on where it ended, and gives survivors the tests that they have not met.
@@ -47,7 +47,6 @@ from reconciler.domain.plan import Call, Of, Verb
 from reconciler.domain.results import Outcome
 from reconciler.plan import matching
 
-SEED = 12
 MEMORY = 4 << 30
 EQUIVALENT = Path(__file__).with_name("equivalent.txt")
 """A line for each such mutant, as it is called in the results, and below it the reason, indented."""
@@ -97,10 +96,9 @@ class Mutant:
         """What it is called in the results, wherever it stands in its file."""
         return f"{self.path} {self.where}: {self.said}"
 
-    @property
-    def chance(self) -> str:
+    def chance(self, seed: int) -> int:
         """Orders mutants by chance, and by nothing but their own text: a sample stays when others change."""
-        return hashlib.sha256(f"{SEED} {self.id}".encode()).hexdigest()
+        return int(hashlib.sha256(f"{seed} {self.id}".encode()).hexdigest()[:8], 16)
 
 
 # -- which there are --------------------------------------------------------------------------
@@ -459,17 +457,19 @@ class Runner:
             mutant
             for path, tree in self.trees.items()
             for mutant in _Finder(path, tree).find()
-            if int(mutant.chance[:8], 16) < self.options.sample * 16**8
+            if mutant.chance(self.options.seed) < self.options.sample * 16**8
         ]
         ended = self._ended()
         equivalent = _equivalent()
         todo = [m for m in mutants if m.id not in equivalent]
         todo = [m for m in todo if ended.get(m.id, {"end": "survived"})["end"] == "survived"]
-        todo.sort(key=lambda mutant: (mutant.id in ended, mutant.chance))  # what was never run comes first
-        number, of = self.options.share
+        seed, (number, of) = self.options.seed, self.options.share
+        todo.sort(
+            key=lambda mutant: (mutant.id in ended, mutant.chance(seed))
+        )  # what was never run comes first
         gc.freeze()
         for mutant in todo:
-            if int(mutant.chance[:8], 16) % of == number - 1:
+            if mutant.chance(seed) % of == number - 1:
                 self._run(mutant, ended.get(mutant.id, {}).get("ran", []))
         self._report(mutants)
         return True
@@ -648,6 +648,7 @@ def main() -> int:
     parser.add_argument(
         "--sample", type=float, default=1.0, help="the share of the mutants that is run, by chance: 0.25"
     )
+    parser.add_argument("--seed", type=int, default=12, help="of the sample: another seed, another sample")
     parser.add_argument("--share", type=_share, default=(1, 1), help="1/2 and 2/2: one of two processes")
     parser.add_argument(
         "--longest", type=float, default=60.0, help="seconds of tests for one mutant, at most"

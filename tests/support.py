@@ -10,7 +10,7 @@ import httpx
 import pytest
 from hypothesis import settings
 
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import OPENAI, Kind
 
 WHOLE = 100
 """max_examples of the profile `night`, and of a property that does not name its own number."""
@@ -92,23 +92,23 @@ class World:
             body = {"model": "gpt-4o", "maxTokens": 100, **body}
         return self.done("POST", f"/openai/create/{segment(instance)}", body)
 
-    def bots(self, instance: str) -> list[Json]:
+    def bots(self, instance: str, kind: Kind = OPENAI) -> list[Json]:
         """The bots of an instance as stored, by their ids' order."""
-        found: list[Json] = self.done("GET", f"/openai/find/{segment(instance)}") or []
+        found: list[Json] = self.done("GET", f"/{kind.path}/find/{segment(instance)}") or []
         return sorted(found, key=lambda bot: str(bot["id"]))
 
-    def change(self, instance: str, bot: Json, **fields: Json) -> Json:
+    def change(self, instance: str, bot: Json, kind: Kind = OPENAI, **fields: Json) -> Json:
         """Changes fields of a bot by hand; returns it as stored."""
         body = {name: value for name, value in {**bot, **fields}.items() if value is not None}
-        return self.done("PUT", f"/openai/update/{bot['id']}/{segment(instance)}", body)
+        return self.done("PUT", f"/{kind.path}/update/{bot['id']}/{segment(instance)}", body)
 
     def remove(self, instance: str, bot: Json) -> None:
         """Deletes a bot by hand."""
         self.done("DELETE", f"/openai/delete/{bot['id']}/{segment(instance)}")
 
-    def settings(self, instance: str) -> Json:
-        """The settings of an instance as the server shows them."""
-        return self.done("GET", f"/openai/fetchSettings/{segment(instance)}")
+    def settings(self, instance: str, kind: Kind = OPENAI) -> Json:
+        """The settings of an instance for a kind, as the server shows them."""
+        return self.done("GET", f"/{kind.path}/fetchSettings/{segment(instance)}")
 
 
 T = TypeVar("T")

@@ -121,7 +121,7 @@ async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
             return f"bot {own.id} uses another credential since the plan was made, and is left alone"
         after = {**own.fields, **target}
         if collision := state.bots.collision(after, own.id):
-            if any(own.id == other.id for other in state.instance.steps if other is not step):
+            if any(own.id == each.id and each.call is not Call.MOVE for each in state.instance.steps):
                 return ""  # refused as it is now; its own update, which is to come, moves it too
             other, words = collision
             raise NotAppliedError(

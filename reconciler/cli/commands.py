@@ -33,6 +33,7 @@ from reconciler.cli.options import (
 from reconciler.cli.route import route
 from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
+from reconciler.domain.kinds import DEFAULT, KINDS
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
@@ -391,12 +392,19 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     help="The instance of the first manifest, named as on the server.",
 )
 @click.option(
+    "--kind",
+    type=click.Choice(list(KINDS)),
+    default=DEFAULT.path,
+    show_default=True,
+    help="The kind of the first manifest's bots.",
+)
+@click.option(
     "--branch",
     metavar="NAME",
     help="The branch that the workflows apply.  [default: the repository's default branch]",
 )
 @click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
-def init(directory: str, instance: str, branch: str | None, no_workflows: bool) -> int:
+def init(directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool) -> int:
     """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
 
     Overwrites nothing.
@@ -406,7 +414,8 @@ def init(directory: str, instance: str, branch: str | None, no_workflows: bool) 
     from reconciler.cli import terminal
     from reconciler.setup.init import scaffold
 
-    terminal.scaffolded(scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch))
+    made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])
+    terminal.scaffolded(made)
     return 0
 
 

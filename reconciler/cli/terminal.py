@@ -20,6 +20,7 @@ from reconciler.domain.errors import ManifestError, OutputError, Problem, Reconc
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
+from reconciler.domain.sequences import Matcher
 from reconciler.domain.text import without_keys
 from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
@@ -181,15 +182,34 @@ def _origin(found: Saved) -> str:
 
 def formatted(one: Formatted, *, diff: bool) -> None:
     """Print the name of a file that changes, or its changes."""
-    from difflib import unified_diff
-
     name = str(one.path)
     if not diff:
         click.echo(safe.inert(safe.line(name)))
         return
     before, after = (_lines(data.decode()) for data in (one.before, one.after))
-    for line in unified_diff(before, after, name, name, lineterm=""):
+    for line in _unified(name, Matcher(before, after)):
         click.echo(safe.inert(safe.lines(without_keys(line))))
+
+
+def _unified(name: str, matcher: Matcher) -> Iterator[str]:
+    """The lines of a unified diff, as git shows it."""
+    yield from (f"--- {name}", f"+++ {name}")
+    for group in matcher.get_grouped_opcodes():
+        (_, i1, _, j1, _), (_, _, i2, _, j2) = group[0], group[-1]
+        yield f"@@ -{_part(i1, i2)} +{_part(j1, j2)} @@"
+        for tag, a1, a2, b1, b2 in group:
+            if tag == "equal":
+                yield from (f" {line}" for line in matcher.a[a1:a2])
+                continue
+            yield from (f"-{line}" for line in matcher.a[a1:a2])
+            yield from (f"+{line}" for line in matcher.b[b1:b2])
+
+
+def _part(start: int, stop: int) -> str:
+    """The lines of a hunk: the first, and how many unless it is one; of none the one before."""
+    if stop - start == 1:
+        return str(start + 1)
+    return f"{start + (stop > start)},{stop - start}"
 
 
 def _lines(text: str) -> list[str]:

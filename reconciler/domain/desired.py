@@ -58,8 +58,29 @@ class SecretRef:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordRef(SecretRef):
+    """Where a password is found, which may have any characters."""
+
+
+@dataclass(frozen=True, slots=True)
 class UrlRef(SecretRef):
     """Where a URL is found that has a secret in it."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UrlTemplate(UrlRef):
+    """A URL with parts that are found in variables of the environment.
+
+    name: the URL, with `${env:NAME}` for such a part. shown: the same, without what else may be secret in it.
+    """
+
+    shown: str = ""
+
+    def __repr__(self) -> str:
+        return f"UrlTemplate({self.shown!r})"
+
+    def __str__(self) -> str:
+        return self.shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
-from reconciler.domain.desired import Fields, SecretRef, UrlRef
+from reconciler.domain.desired import Fields, PasswordRef, SecretRef, UrlRef, UrlTemplate
 from reconciler.domain.kinds import KINDS, Field, Value
 
 MASK = "***"
@@ -22,6 +22,14 @@ KEY = "[a key, not shown]"
 """What stands for a key that a server has put into a value of a bot."""
 
 _TAGGED = re.compile(r"!(env|secret-file) (.+)", re.DOTALL)
+_PLACEHOLDER = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"
+_IN_URL = re.compile(rf"\$(\$\{{env:)|({_PLACEHOLDER})", re.ASCII)
+"""In a URL: what stands for `${env:` itself, or for a variable's value."""
+
+_ALONE = re.compile(rf"(?:{_PLACEHOLDER})+", re.ASCII)
+_USER = re.compile(rf"(?:{_PLACEHOLDER}|[\w.-]{{0,40}}):{_PLACEHOLDER}|{_PLACEHOLDER}:?", re.ASCII)
+"""What has no secret but a placeholder: a part of a URL, and its userinfo."""
+
 _NAMES = re.compile(
     r"(?:^|[^a-z])(?:code|token|sig|signature|key|secret|auth|authorization|pass|passwd|password|pwd|pw|pin|"
     r"credentials?|hmac|hash|jwt|sas|session|sid|cookie|bearer|api_?key|nonce|otp|senha|chave|se|sp|sv)(?:$|[^a-z])"
@@ -139,15 +147,34 @@ def ref_of(field: Field, value: object) -> SecretRef | None:
     """Where a value is found that is not in the manifest, also as a saved plan says it; else None."""
     if isinstance(value, Hidden):
         return value.ref
-    if field.hides and isinstance(value, str) and (found := _TAGGED.fullmatch(value)):
-        return reference(field, found[1], found[2])
+    if field.hides and isinstance(value, str):
+        if found := _TAGGED.fullmatch(value):
+            return reference(field, found[1], found[2])
+        if field.hides == "url" and MASK not in value and variables_of(value):
+            return template(value)
     return None
 
 
 def reference(field: Field, tag: str, name: str) -> SecretRef:
     """The reference to a field's value. tag: env or secret-file."""
-    made = UrlRef if field.hides == "url" else SecretRef
+    made = UrlRef if field.hides == "url" else PasswordRef if field.password else SecretRef
     return made("env" if tag == "env" else "secret-file", name)
+
+
+def template(url: str) -> UrlTemplate:
+    """A URL with `${env:NAME}` in it."""
+    return UrlTemplate("env", url, mask(url, template=True))
+
+
+def variables_of(url: str) -> list[str]:
+    """The names of the variables that a URL has a `${env:NAME}` of."""
+    names = [found[2][6:-1] for found in _IN_URL.finditer(url) if found[2]]
+    return list(dict.fromkeys(names))
+
+
+def put_together(url: str, value: Callable[[str], str]) -> str:
+    """A URL with the value of each variable in its place."""
+    return _IN_URL.sub(lambda found: found[1] or value(found[2][6:-1]), url)
 
 
 def is_tagged(text: str) -> bool:
@@ -220,10 +247,17 @@ def secrets(values: Mapping[str, object]) -> list[str]:
     for value in values.values():
         if isinstance(value, Hidden) and value.real is not None:
             shown = mask(value.real) if isinstance(value.ref, UrlRef) else str(value)
-            parts = "(.+?)".join(map(re.escape, shown.split(MASK)))
-            match = re.fullmatch(parts, value.real, re.DOTALL)
-            found += match.groups() if match else [value.real]
+            found += _between(shown.split(MASK), value.real)
+            if isinstance(value.ref, UrlTemplate):
+                text = put_together(value.ref.name, lambda _: "\0")
+                found += _between(text.split("\0"), value.real)
     return found
+
+
+def _between(parts: Sequence[str], text: str) -> Sequence[str]:
+    """What stands in a text between the parts of it; all of it where these do not fit."""
+    match = re.fullmatch("(.+?)".join(map(re.escape, parts)), text, re.DOTALL)
+    return match.groups() if match else [text]
 
 
 _SECRET = tuple(
@@ -239,18 +273,21 @@ _SECRET = tuple(
 # -- URLs -------------------------------------------------------------------------------------
 
 
-def mask(url: str) -> str:
-    """The URL without what could be a secret; wholly masked where it cannot be taken apart."""
+def mask(url: str, *, template: bool = False) -> str:
+    """The URL without what could be a secret; wholly masked where it cannot be taken apart.
+
+    template: whether `${env:NAME}` stands for a value that is found elsewhere, and is shown.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:
         return MASK
-    if _odd(url, parts.netloc):
+    if _odd(url, parts.netloc) or (not template and variables_of(url)):
         return MASK
-    _, at, host = parts.netloc.rpartition("@")
+    info, at, host = parts.netloc.rpartition("@")
     path = _path(host.lower().partition(":")[0], parts.path)
     scheme = url.partition(":")[0] + ":" if parts.scheme else ""
-    user = f"{MASK}@" if at else ""
+    user = f"{info if _USER.fullmatch(info) else MASK}@" if at else ""
     shown = f"{scheme}//{user}{host}{path}" if parts.netloc else f"{scheme}{path}"
     if "?" in url.partition("#")[0]:
         shown += "?" + "".join(map(_query, re.split("([&;])", parts.query)))
@@ -276,7 +313,9 @@ def _path(host: str, path: str) -> str:
     segments = path.split("/")
     kept = next((1 + n for name, n in _HOOKS if host == name or host.endswith(f".{name}")), len(segments))
     return "/".join(
-        MASK if segment and (place >= kept or _is_token(segment)) else _matrix(segment)
+        MASK
+        if segment and (place >= kept or _is_token(segment)) and not _ALONE.fullmatch(segment)
+        else _matrix(segment)
         for place, segment in enumerate(segments)
     )
 
@@ -296,7 +335,7 @@ def _is_token(text: str) -> bool:
 def _query(item: str) -> str:
     """One `name=value` of a query. What is no pair is a value."""
     name, equals, value = item.partition("=")
-    if item in ("", "&", ";"):
+    if item in ("", "&", ";") or _ALONE.fullmatch(value or name):
         return item
     if not equals:
         return item if _PLAIN.fullmatch(item) else MASK

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Literal
 
@@ -14,6 +14,7 @@ from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot
+from reconciler.domain.rerouted import Rerouted
 
 Cause = Literal["drift", "pending", "both", ""]
 """Who moved since the last apply: the bot on the server, its manifest, both; or it cannot be known."""
@@ -286,7 +287,8 @@ class Plan:
     reached by several addresses. base: the commit whose manifests were planned too; then the changes are
     those that it does not need. "" for a plan of everything. limits: why the deletes are not made, a sentence
     for each limit that they exceed. approval: what approves them, of a plan that exceeds a limit; approved:
-    whether somebody did. notes: sentences about what was not looked at.
+    whether somebody did. notes: sentences about what was not looked at. routing: the messages that are
+    answered differently once the plan is applied; None where that was not looked at.
     """
 
     server: str
@@ -298,6 +300,7 @@ class Plan:
     approval: str = ""
     approved: bool = False
     notes: tuple[str, ...] = ()
+    routing: tuple[Rerouted, ...] | None = None
 
     def changes(self) -> Iterator[Change]:
         """Every change of every instance, reports included."""
@@ -351,6 +354,7 @@ class Plan:
                 )
                 for i in self.instances
             ],
+            *([[asdict(one) for one in self.routing]] if self.routing else []),
         )
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reconciler.domain.desired import Desired
@@ -45,7 +46,7 @@ class Check:
     ) -> None:
         above = folder(directory)
         self._variables = above is not None and above.vars is not None
-        self._inherited = tuple(above.bots or ()) if above is not None else ()
+        self._inherited = dict(above.kinds or {}) if above is not None else {}
         self.drafts = dict(drafts)
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
@@ -87,10 +88,13 @@ class Check:
         for instance, made in self.drafts.items():
             included = names.get(instance, {})
             made.others = [name for name in self._inherited if name not in made.bots]
+            for name, kind in self._inherited.items():
+                if name in made.bots and made.bots[name].kind is not kind:
+                    made.bots[name].declared["kind"] = made.bots[name].kind.path
             written = page(made, included, variables=self._variables)
             path = f"{made.stem}.yaml"
             self._pages[str(self._directory / path)] = (instance, written)
-            said = literal if self._variables else str
+            said = partial(literal, variables=self._variables)
             texts = {included[text]: f"{said(text)}\n" for text in included}
             self.files[instance] = self._beside | texts | {path: written.text}
             wanted |= self.files[instance]

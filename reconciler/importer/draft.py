@@ -14,7 +14,7 @@ from typing import TypeGuard
 
 from reconciler.domain import hidden
 from reconciler.domain.credential_versions import split
-from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.desired import Desired, DesiredInstance, SecretRef, UrlTemplate
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Value
@@ -25,6 +25,7 @@ from reconciler.domain.reports import LeftOut
 from reconciler.domain.text import looks_like_key, quoted
 from reconciler.importer import layout, naming
 from reconciler.importer.layout import CREDENTIAL
+from reconciler.manifests import secrets
 from reconciler.plan import matching
 from reconciler.plan.differ import same
 from reconciler.plan.matching import match
@@ -191,8 +192,11 @@ def _variables(existing: Desired) -> Iterator[str]:
     for instance in existing.instances:
         for bot in instance.bots:
             for value in bot.fields.values():
-                if isinstance(value, Hidden) and value.ref is not None:
-                    yield value.ref.name
+                match value:
+                    case Hidden(ref=UrlTemplate() as ref):
+                        yield from hidden.variables_of(ref.name)
+                    case Hidden(ref=SecretRef() as ref):
+                        yield ref.name
 
 
 def _hide(drafts: Iterable[Draft], variables: set[str]) -> None:
@@ -203,6 +207,9 @@ def _hide(drafts: Iterable[Draft], variables: set[str]) -> None:
             for key, value in entry.remote.fields.items():
                 if hidden.has_key(value):
                     made.leave_out(f"the {key} of {name}", "it holds a key")
+                    entry.declared.pop(key, None)
+                elif why := _unfit(entry.kind.fields[key], entry.remote):
+                    made.leave_out(f"the {key} of {name}", f"no variable can hold it: {why}")
                     entry.declared.pop(key, None)
                 elif isinstance(value, Hidden):
                     found.setdefault(value, []).append((made, name, key))
@@ -276,8 +283,18 @@ def _unusable(bot: RemoteBot) -> str:
     """Why no manifest can declare the bot; "" where one can."""
     if is_parked(bot.fields):
         return "an interrupted apply left it parked: apply first, then import"
-    lacks = layout.lacks(bot.kind, bot.fields)
-    return f"it has no {' and no '.join(lacks)}" if lacks else ""
+    if lacks := layout.lacks(bot.kind, bot.fields):
+        return f"it has no {' and no '.join(lacks)}"
+    unfit = {key: _unfit(field, bot) for key, field in bot.kind.fields.items() if field.required}
+    return next((f"no variable can hold its {key}: {why}" for key, why in unfit.items() if why), "")
+
+
+def _unfit(field: Field, bot: RemoteBot) -> str:
+    """Why the value of a field, which is a secret, cannot be found in a variable."""
+    value = bot.fields.get(field.name)
+    if not isinstance(value, Hidden) or value.real is None:
+        return ""
+    return secrets.unfit(hidden.reference(field, "env", ""), value.real)
 
 
 def called(bot: RemoteBot) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
-from reconciler.domain.kinds import DEFAULT
+from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.observed import ObservedInstance, RemoteBot
-from reconciler.domain.text import near, quoted
+from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Client
 from reconciler.importer.draft import Draft, Extent, drafts
 from reconciler.importer.reading import Reading, read
@@ -69,7 +69,9 @@ def _chosen(where: Address, seen: ObservedInstance, owner: str) -> tuple[str, Re
         for bot in seen.bots:
             if bot.id == where.bot:
                 return names.get(bot.id, ""), bot
-        raise ReconcilerError(f"{quoted(where.instance)} has no bot with the id {quoted(where.bot)}.")
+        raise ReconcilerError(
+            f"{quoted(where.instance)} has no bot with the id {quoted(where.bot)}.{_not_read(seen)}"
+        )
     if where.bot in named:
         return where.bot, named[where.bot]
     if several := matched.conflicts.get(where.bot):
@@ -77,8 +79,16 @@ def _chosen(where: Address, seen: ObservedInstance, owner: str) -> tuple[str, Re
         raise ReconcilerError(f"several bots have the marker of {where.bot}: name one by its id, {ids}.")
     raise ReconcilerError(
         f"{quoted(where.instance)} has no bot {quoted(where.bot)} with the marker of {owner}"
-        f"{near(where.bot, named)}: `reconciler list` shows its bots."
+        f"{near(where.bot, named)}: `reconciler list` shows its bots.{_not_read(seen)}"
     )
+
+
+def _not_read(seen: ObservedInstance) -> str:
+    """A sentence about the kinds among whose bots nothing could be found; "" where there are none."""
+    if not seen.off:
+        return ""
+    labels = listed(KINDS[path].label for path in seen.off)
+    return f" Bots of {labels} were not read: the server does not have them, or has them switched off."
 
 
 def yaml(got: Got) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -114,4 +115,4 @@ def _content(use: Use, data: bytes) -> bytes | None:
 
 def as_literal(instance: DesiredInstance) -> Callable[[str], str]:
     """How a text is written for this instance so that nothing in it is a variable."""
-    return str if instance.vars is None else literal
+    return partial(literal, variables=instance.vars is not None)

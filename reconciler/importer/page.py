@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from reconciler.domain.kinds import DEFAULT, KINDS
@@ -60,10 +61,11 @@ class Page:
         self, entries: Mapping[str, Tree], indent: int, section: str, name: str = "", kind: str = ""
     ) -> None:
         """Adds the lines of a mapping."""
+        as_literal = partial(literal, variables=self.variables)
         for key in entries:
             where = (key, "") if not name else (name, key)
             entry = {key: entries[key]}
-            self.add(mapping(_literal(entry) if self.variables else entry, indent), section, *where, kind)
+            self.add(mapping(_literal(entry, as_literal), indent), section, *where, kind)
 
 
 def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> Page:
@@ -125,23 +127,23 @@ def _ordered(said: Mapping[str, Tree], keys: Iterable[str]) -> dict[str, Tree]:
     return {key: said[key] for key in keys if key in said}
 
 
-def _literal(entry: Mapping[str, Tree]) -> dict[str, Tree]:
+def _literal(entry: Mapping[str, Tree], as_literal: Callable[[str], str]) -> dict[str, Tree]:
     """The entry, written so that nothing in it is a variable."""
-    return {literal(key): _literal_tree(tree) for key, tree in entry.items()}
+    return {as_literal(key): _literal_tree(tree, as_literal) for key, tree in entry.items()}
 
 
-def _literal_tree(tree: Tree) -> Tree:
+def _literal_tree(tree: Tree, as_literal: Callable[[str], str]) -> Tree:
     match tree:
         case str():
-            return literal(tree)
+            return as_literal(tree)
         case Flow(Mapping() as of):
-            return Flow(_literal(of))
+            return Flow(_literal(of, as_literal))
         case Flow(of):
-            return Flow([_literal_tree(item) for item in of])
+            return Flow([_literal_tree(item, as_literal) for item in of])
         case Mapping():
-            return _literal(tree)
+            return _literal(tree, as_literal)
         case Sequence():
-            return [_literal_tree(item) for item in tree]
+            return [_literal_tree(item, as_literal) for item in tree]
         case _:
             return tree
 

@@ -11,21 +11,21 @@ import unicodedata
 from collections.abc import Iterator
 
 from reconciler.domain.hidden import Hidden
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import KINDS, Type
 from reconciler.lint.context import Context, Remark
 
 _TYPED = ("triggerValue", "keywordFinish")
-IDS = ("model", "openaiCredsId", "assistantId", "functionUrl", "ignoreJids")
+_ALL = {name: field for kind in KINDS.values() for name, field in kind.fields.items()}
+IDS = tuple(name for name, field in _ALL.items() if field.refers)
 """Fields that name something outside the manifest."""
 
 EXACT = (*_TYPED, *IDS)
-"""Fields whose value must match exactly what a customer, the server or OpenAI has."""
+"""Fields whose value must match exactly what a customer, the server or another one has."""
 
-_NAMES = ("model", "openaiCredsId", "assistantId")
+URLS = tuple(name for name, field in _ALL.items() if field.hides == "url")
+_NAMES = tuple(name for name in IDS if name not in URLS and _ALL[name].type is Type.TEXT)
 _STRANGE = re.compile(r"\s+//|\s|[,;]$|[\"'`]")
 """What no model's name and no id contains."""
-
-SECRET = tuple(name for name, field in OPENAI.fields.items() if field.hides)
 
 _MEANT = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
@@ -44,7 +44,7 @@ _PICTURE = ("\u200d", "\ufe0f", "\u20e3")
 
 def odd_characters(context: Context) -> Iterator[Remark]:
     """Characters that are not what they look like, or are invisible: one remark per text."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         regex = fields.get("triggerOperator") == "regex"
         for name in EXACT:
             value = fields.get(name)
@@ -137,7 +137,7 @@ def _is_unseen(text: str, place: int) -> bool:
 def secret_in_url(context: Context) -> Iterator[Remark]:
     """A URL in the manifest that has a secret in it."""
     for bot in context.bots:
-        for name in SECRET:
+        for name in URLS:
             value = bot.fields.get(name)
             if isinstance(value, Hidden) and value.ref is None:
                 yield Remark(

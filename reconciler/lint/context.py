@@ -1,4 +1,4 @@
-"""What a check gets and what it returns: an instance of the manifests, and remarks with their places."""
+"""What a check gets and what it returns: an instance's bots of one kind, and remarks with their places."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from functools import cached_property
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.errors import Position
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import triggers
+from reconciler.routing.choice import uses_fallback
 from reconciler.routing.values import enabled, modern
 from reconciler.yaml import MappingNode, Node, SequenceNode
 
@@ -47,19 +48,30 @@ class Remark:
 
 @dataclass(frozen=True)
 class Context:
-    """An instance on a server of some version.
+    """The bots and settings of one kind, of an instance on a server of some version.
 
     useful: the ids of the nodes whose value has an effect for some bot of any instance.
     """
 
     instance: DesiredInstance
+    kind: Kind
     version: Version = NEWEST
     useful: frozenset[int] = frozenset()
 
-    @property
+    @cached_property
     def bots(self) -> tuple[DesiredBot, ...]:
-        """The instance's bots."""
-        return self.instance.bots
+        """The instance's bots of this kind."""
+        return tuple(bot for bot in self.instance.bots if bot.kind is self.kind)
+
+    @property
+    def settings(self) -> DesiredSettings | None:
+        """The settings of this kind."""
+        return self.instance.settings_of(self.kind)
+
+    @property
+    def uses_fallback(self) -> bool:
+        """Whether the server reads the settings' fallback."""
+        return uses_fallback(self.kind, self.version)
 
     def answering(self) -> list[DesiredBot]:
         """The bots that are enabled."""
@@ -67,18 +79,25 @@ class Context:
 
     @cached_property
     def compared(self) -> triggers.Compared:
-        """How the triggers of the instance's bots hide each other."""
+        """How the triggers of the bots hide each other."""
         return triggers.compare(self.bots, modern(self.version))
 
-    def holders(self) -> Iterator[tuple[Subject, Mapping[str, Value]]]:
+    @cached_property
+    def holders(self) -> tuple[tuple[Subject, Mapping[str, Value]], ...]:
         """The settings and the bots, which share fields."""
-        for settings in self.instance.settings.values():
-            yield settings, settings.fields
-        for bot in self.bots:
-            yield bot, bot.fields
+        own = ((self.settings, self.settings.fields),) if self.settings else ()
+        return (*own, *((bot, bot.fields) for bot in self.bots))
 
     def effective(self, bot: DesiredBot, field: str) -> tuple[Subject, Value | None]:
         """A field's declared value: the bot's, else that of the settings, which a create copies."""
-        if field not in bot.fields and (settings := self.instance.settings_of(bot.kind)):
-            return settings, settings.fields.get(field)
+        if field not in bot.fields and self.settings:
+            return self.settings, self.settings.fields.get(field)
         return bot, bot.fields.get(field)
+
+
+def of_kinds(instance: DesiredInstance, version: Version, useful: frozenset[int]) -> Iterator[Context]:
+    """What is declared of each kind, in the order of KINDS."""
+    declared = {bot.kind.path for bot in instance.bots} | instance.settings.keys()
+    for path, kind in KINDS.items():
+        if path in declared:
+            yield Context(instance, kind, version, useful)

@@ -249,7 +249,7 @@ RULES = (
     Rule(
         "secret-in-url",
         "A URL in the manifest contains a secret",
-        characters.SECRET,
+        characters.URLS,
         characters.secret_in_url,
     ),
     Rule(UNKNOWN, "`silence:` names a rule that does not exist", ("silence",), None),

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.findings import Warning
-from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint.context import Context, Remark
+from reconciler.lint.context import Remark, of_kinds
 from reconciler.lint.rules import RULES, UNKNOWN
 
 _UNREAD = "never-read"
@@ -38,12 +39,12 @@ def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) 
     useful = _useful(desired)
     places: dict[tuple[Position, str, int], list[tuple[DesiredInstance, Remark]]] = {}
     for instance in desired.instances:
-        context = Context(instance, server, useful)
+        contexts = list(of_kinds(instance, server, useful))
         for rule in RULES:
             if not rule.check or not rule.holds(server) or rule.id in instance.ignored | policy.ignored:
                 continue
             seen = Counter[tuple[Position, int]]()
-            for remark in rule.check(context):
+            for remark in chain.from_iterable(map(rule.check, contexts)):
                 if isinstance(remark.subject, DesiredBot) and rule.id in remark.subject.ignored:
                     continue
                 at = remark.at
@@ -70,12 +71,15 @@ def unread(server: Version | None, kind: Kind) -> frozenset[str]:
 
 def _useful(desired: Desired) -> frozenset[int]:
     """The ids of the nodes whose value has an effect for some bot: defaults and anchors are shared."""
-    limited = [field for field in OPENAI.fields.values() if field.bot_types or field.trigger_types]
+    limited = {
+        kind.path: [field for field in kind.fields.values() if field.bot_types or field.trigger_types]
+        for kind in KINDS.values()
+    }
     return frozenset(
         id(origin.value)
         for instance in desired.instances
         for bot in instance.bots
-        for field in limited
+        for field in limited[bot.kind.path]
         if field.applies(bot.fields.get("botType"), bot.fields.get("triggerType"))
         and (origin := bot.origins.get(field.name))
     )

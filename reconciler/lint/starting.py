@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 
 from reconciler.domain.desired import DesiredBot
-from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import quoted
 from reconciler.lint import triggers
 from reconciler.lint.context import Context, Remark
@@ -18,7 +17,7 @@ _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 
 def catch_all(context: Context) -> Iterator[Remark]:
     """An enabled bot that answers every message, beside others that are enabled too."""
-    settings = context.instance.settings_of(OPENAI)
+    settings = context.settings
     fallback = settings.fallback if settings else None
     answering = context.answering()
     for bot in answering:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from reconciler.domain import markers
-from reconciler.domain.kinds import OPENAI
 from reconciler.domain.text import quoted
 from reconciler.lint.context import Context, Remark
 from reconciler.manifests.model import IDENTIFIER
@@ -34,7 +33,7 @@ def no_effect(context: Context) -> Iterator[Remark]:
     for bot in context.bots:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
         for name, value in bot.fields.items():
-            field = OPENAI.fields[name]
+            field = context.kind.fields[name]
             if field.applies(bot_type, trigger_type) or value in ("", ()):
                 continue  # an empty value clears what another type left there
             origin = bot.origins.get(name)
@@ -52,7 +51,7 @@ def no_effect(context: Context) -> Iterator[Remark]:
 
 def never_read(context: Context) -> Iterator[Remark]:
     """expire and unknownMessage, unless they say what happens anyway: zero, the empty text."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         for name in UNREAD:
             if fields.get(name):
                 yield Remark(subject, name, f"{name} is stored, but never read since 2.3.0: remove it")
@@ -60,7 +59,7 @@ def never_read(context: Context) -> Iterator[Remark]:
 
 def not_known_yet(context: Context) -> Iterator[Remark]:
     """splitMessages and timePerChar on a server that does not have these fields."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         for name in ("splitMessages", "timePerChar"):
             if name in fields:
                 yield Remark(
@@ -70,7 +69,7 @@ def not_known_yet(context: Context) -> Iterator[Remark]:
 
 def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
     """A bot's own list, unless all of it is in the settings too."""
-    settings = context.instance.settings_of(OPENAI)
+    settings = context.settings
     listed = settings.fields.get("ignoreJids") if settings else None
     known = set(listed) if isinstance(listed, tuple) else set()
     for bot in context.bots:
@@ -86,7 +85,7 @@ def ignore_jids_of_bot(context: Context) -> Iterator[Remark]:
 
 def jid_matches_nothing(context: Context) -> Iterator[Remark]:
     """What is neither @g.us, @s.whatsapp.net nor a JID as a message has it."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         listed = fields.get("ignoreJids")
         for item, jid in enumerate(listed if isinstance(listed, tuple) else ()):
             if not (_JID.fullmatch(jid) or _BROADCAST.fullmatch(jid)):
@@ -107,7 +106,7 @@ def _meant(jid: str) -> str:
 
 def debounce_milliseconds(context: Context) -> Iterator[Remark]:
     """A wait of more than a minute."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         time = fields.get("debounceTime")
         if isinstance(time, int) and time > 60:
             seconds = (
@@ -122,7 +121,7 @@ def debounce_milliseconds(context: Context) -> Iterator[Remark]:
 
 def delay_seconds(context: Context) -> Iterator[Remark]:
     """So few milliseconds that seconds were meant."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         delay = fields.get("delayMessage")
         if isinstance(delay, int) and 2 <= delay <= 30:
             yield Remark(
@@ -135,7 +134,7 @@ def delay_seconds(context: Context) -> Iterator[Remark]:
 
 def zero_delay(context: Context) -> Iterator[Remark]:
     """A zero, which the server treats as a missing value."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         if fields.get("delayMessage") == 0:
             yield Remark(
                 subject,
@@ -146,7 +145,7 @@ def zero_delay(context: Context) -> Iterator[Remark]:
 
 def padded_keyword_finish(context: Context) -> Iterator[Remark]:
     """The message is trimmed before the comparison, the keyword is not."""
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         word = fields.get("keywordFinish")
         if isinstance(word, str) and word != word.strip():
             advice = f"write {quoted(word.strip())}" if word.strip() else 'write "" for no such word'
@@ -164,7 +163,7 @@ def keep_open(context: Context) -> Iterator[Remark]:
         "with keepOpen, a contact that sends the keywordFinish {} is never answered again: "
         'write `keepOpen: false`, or `keywordFinish: ""`'
     )
-    settings = context.instance.settings_of(OPENAI)
+    settings = context.settings
     if (
         settings
         and settings.fields.get("keepOpen") is True
@@ -208,7 +207,7 @@ def reasoning_max_tokens(context: Context) -> Iterator[Remark]:
 
 def disabled_fallback(context: Context) -> Iterator[Remark]:
     """A disabled fallback, which still answers."""
-    settings = context.instance.settings_of(OPENAI)
+    settings = context.settings
     for bot in context.bots:
         if settings and bot.name == settings.fallback and bot.fields.get("enabled") is False:
             yield Remark(
@@ -235,7 +234,7 @@ def variable_without_vars(context: Context) -> Iterator[Remark]:
     """What looks like a variable where no variables are declared, each once in a text."""
     if context.instance.vars is not None:
         return
-    for subject, fields in context.holders():
+    for subject, fields in context.holders:
         for name in TEXTS:
             value = fields.get(name, "")
             texts = value if isinstance(value, tuple) else (str(value),)

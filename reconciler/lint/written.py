@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconciler.domain.kinds import OPENAI, Type
+from reconciler.domain.kinds import KINDS, Type
 from reconciler.domain.origins import Source
 from reconciler.domain.text import quoted
 from reconciler.lint.characters import IDS
@@ -17,9 +17,12 @@ from reconciler.lint.context import Context, Remark, Subject
 from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, end, hints, index, tag
 
 FIELDS = tuple(
-    name
-    for name, field in {**OPENAI.fields, **OPENAI.settings}.items()
-    if field.type in (Type.TEXT, Type.TEXTS)
+    {
+        name: None
+        for kind in KINDS.values()
+        for name, field in {**kind.fields, **kind.settings}.items()
+        if field.type in (Type.TEXT, Type.TEXTS) and field.hides != "whole"
+    }
 )
 
 _ANCHOR = re.compile(r"&([^\s,\[\]{}]+)\s")
@@ -43,7 +46,7 @@ def file_name(context: Context) -> Iterator[Remark]:
 
 def _texts(context: Context) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
     """Every scalar of the fields that are texts or lists of them: subject, field, source, item and node."""
-    for subject, _ in context.holders():
+    for subject, _ in context.holders:
         for name in FIELDS:
             if origin := subject.origins.get(name):
                 node = origin.value

@@ -16,7 +16,7 @@ from reconciler.manifests.messages import wrong, wrong_key
 from reconciler.manifests.model import model, section
 from reconciler.manifests.nodes import Entries
 from reconciler.manifests.source import Source
-from reconciler.manifests.variables import VARIABLE
+from reconciler.manifests.variables import ENV, VARIABLE
 from reconciler.yaml import Node, SequenceNode
 
 
@@ -71,7 +71,7 @@ def _report(source: Source, detail: ErrorDetails, section: str, part: Part, *, v
     origin = part.origins[name]
     if name == "openaiCreds" and detail["type"] not in {"string_type", "extra_forbidden"}:
         return  # its names are checked one by one, after variables are filled in
-    if detail["type"] == "string_too_long" and variables and VARIABLE in detail["input"]:
+    if detail["type"] == "string_too_long" and (VARIABLE if variables else ENV) in detail["input"]:
         return  # likewise
     part.values.pop(name, None)
     if detail["type"] == "extra_forbidden":

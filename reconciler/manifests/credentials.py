@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os.path
-import re
 
 from reconciler.domain.desired import SecretRef
 from reconciler.domain.text import looks_like_key, near
 from reconciler.manifests import nodes
+from reconciler.manifests.environment import not_a_variable
 from reconciler.manifests.messages import misnamed
-from reconciler.manifests.model import IDENTIFIER
 from reconciler.manifests.source import Source
 from reconciler.manifests.variables import VARIABLE
 from reconciler.yaml import MappingNode, Node, ScalarNode, tag
 
-_ENVIRONMENT = re.compile(IDENTIFIER, re.ASCII)
-_BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)
-"""A key that could also be the name of a variable; such names have a _."""
-
 _WHERE = "!env NAME or !secret-file PATH"
-_OWN_KEY = "EVOLUTION_API_KEY"
 
 
 def credentials(source: Source, node: Node) -> dict[str, tuple[Node, SecretRef]]:
@@ -52,7 +46,7 @@ def secret(source: Source, node: Node, name: str = "apiKey") -> SecretRef | None
     """Where a secret is found: what `!env` or `!secret-file` says. name: of its key."""
     given = tag(node) if isinstance(node, ScalarNode) else None
     if given == "!env":
-        message = _not_a_variable(node.value)
+        message = not_a_variable(node.value)
     elif given == "!secret-file":
         message = _not_a_path(node.value)
     else:
@@ -63,24 +57,6 @@ def secret(source: Source, node: Node, name: str = "apiKey") -> SecretRef | None
     if given == "!env":
         return SecretRef("env", node.value)
     return SecretRef("secret-file", os.path.normpath(source.folder / node.value))
-
-
-def _not_a_variable(name: str) -> str:
-    if name == _OWN_KEY:
-        return (
-            f"{_OWN_KEY} is the key of the server itself, which every user of the server could then read: "
-            "use another variable"
-        )
-    if looks_like_key(name) or _BARE_KEY.fullmatch(name):
-        return (
-            "!env takes the name of an environment variable, not the key: put the key into a variable, "
-            "write the variable's name, and revoke the key if it is real"
-        )
-    if not _ENVIRONMENT.fullmatch(name):
-        return (
-            "!env takes the name of an environment variable: use letters, digits and _, with no digit first"
-        )
-    return ""
 
 
 def _not_a_path(path: str) -> str:

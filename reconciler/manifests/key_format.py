@@ -134,6 +134,21 @@ def url_fault(text: str) -> str:
     return message
 
 
+def password_fault(text: str) -> str:
+    """Why a text is not a password, like `fault`: a password may have any signs that can be seen."""
+    strange = next((one for one in text if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")), "")
+    message = ""
+    if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
+        message = _quotes(text)
+    elif re.fullmatch(r"\$[A-Za-z_]\w*|\$\{.*\}|\{\{.*\}\}|<[^<>]*>", text, re.ASCII):
+        message = "it is a placeholder, or the name of a variable: nothing put the value in its place"
+    elif re.search(r"\*{3,}|[•●…]", text):
+        message = "it is masked: take the whole password"
+    elif strange:
+        message = f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
+    return message
+
+
 def placeholder(name: str, text: str) -> str:
     """Why a variable's value is no value, like `fault`; "" when it may be one. For variables of all kinds.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reconciler.domain import hidden
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import quoted
@@ -153,7 +154,11 @@ def _vars(source: Source, node: Node) -> dict[str, tuple[str, Position]]:
     found: dict[str, tuple[str, Position]] = {}
     for name, (key, value) in (nodes.entries(source, node, "vars") or {}).items():
         text = nodes.text(source, value, f"the variable {quoted(name)}")
-        if name == "instance":
+        if text is not None and hidden.variables_of(text):
+            source.report(
+                value, "${env:NAME} is read in URLs only, and not in variables: write it in the URL"
+            )
+        elif name == "instance":
             source.report(key, "${instance} is already the instance's name: give the variable another name")
         elif text is not None:
             found[name] = text, source.at(value)

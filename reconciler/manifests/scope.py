@@ -10,7 +10,7 @@ from reconciler.domain.kinds import Field
 from reconciler.manifests.layer import Layer, Part
 from reconciler.manifests.messages import misnamed, too_long
 from reconciler.manifests.source import Source
-from reconciler.manifests.variables import Filler, Variables, holds_variable
+from reconciler.manifests.variables import ENV, VARIABLE, Filler, Variables, holds
 from reconciler.yaml import Node
 
 
@@ -40,20 +40,25 @@ class Scope:
         else:
             source.report_of(self.instance, node, message)
 
-    def filler(self, source: Source, wrong: Callable[[str, str], str | None]) -> Filler:
+    def filler(self, source: Source, wrong: Callable[[str, str], str | None], *, url: bool = False) -> Filler:
         """Fills in the variables of one value. wrong: what is wrong with a text, by its name in errors."""
-        return Filler(self.variables, wrong, partial(self.report, source))
+        return Filler(self.variables, wrong, partial(self.report, source), url)
 
     def filled(self, part: Part, table: Mapping[str, Field]) -> Part:
         """The part with its variables filled in, and the lengths of those texts checked."""
-        if len(self.layers) == 1 and self.variables is None:
+        sign = ENV if len(self.layers) == 1 and self.variables is None else VARIABLE
+        found = {
+            name: value
+            for name, value in part.values.items()
+            if (name in table or name == "openaiCreds") and holds(value, sign)
+        }
+        if not found:
             return part
         origins, values = dict(part.origins), dict(part.values)
-        for name, value in part.values.items():
-            if not (name in table or name == "openaiCreds") or not holds_variable(value):
-                continue
-            wrong = misnamed if name == "openaiCreds" else _within(table[name].limit)
-            filler = self.filler(origins[name].source, wrong)
+        for name, value in found.items():
+            field = table.get(name)
+            wrong = _within(field.limit) if field else misnamed
+            filler = self.filler(origins[name].source, wrong, url=field is not None and field.hides == "url")
             filled = filler.fill(name, value, origins[name].value)
             if filled is None:
                 del values[name]
@@ -61,7 +66,7 @@ class Scope:
                 values[name] = filled
             if filler.used:
                 origins[name] = origins[name]._replace(variables=filler.used)
-        return Part(origins, values, part.whole)
+        return Part(origins, values, part.whole, part.kind)
 
 
 def _within(limit: int | None) -> Callable[[str, str], str | None]:

@@ -23,16 +23,19 @@ from reconciler.domain.desired import (
     DesiredCredential,
     DesiredInstance,
     Fields,
+    PasswordRef,
     SecretRef,
     UrlRef,
+    UrlTemplate,
 )
 from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
-from reconciler.domain.text import quoted
-from reconciler.manifests.key_format import fault, url_fault
+from reconciler.domain.text import listed, quoted
+from reconciler.manifests.clashes import clashes
+from reconciler.manifests.key_format import fault, password_fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -63,20 +66,57 @@ def read(ref: SecretRef, name: str = "") -> SecretStr:
     Raises SecretError, NoKeyError for a text that is not a key (for a UrlRef: not a URL). name: of the
     credential or the field, unused here.
     """
-    key = (_variable(ref.name) if ref.tag == "env" else _file(ref.name)).strip(_BLANKS)
-    if not key:
-        raise SecretError(f"{ref.name} is blank")
+    if isinstance(ref, UrlTemplate):
+        url = hidden.put_together(ref.name, _part)
+    else:
+        url = key = _text(_variable(ref.name) if ref.tag == "env" else _file(ref.name), ref.name)
     if isinstance(ref, UrlRef):
-        if message := url_fault(key):
-            raise NoKeyError(f"{ref.name} does not look like a URL: {message}")
-        return SecretStr(key)
-    if message := fault(key):
+        if message := unfit(ref, url):
+            raise NoKeyError(f"{_place(ref)} does not look like a URL: {message}")
+        return SecretStr(url)
+    if message := unfit(ref, key):
         raise _no_key(ref.name, message)
     if len(key) > LONGEST:
         raise _no_key(ref.name, f"the server stores {LONGEST} characters")
-    if key == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
-        raise _no_key(ref.name, f"it is the key of the server itself, {_OWN_KEY}")
+    _not_own(key, ref.name)
     return SecretStr(key)
+
+
+def unfit(ref: SecretRef, text: str) -> str:
+    """Why a text cannot be what ref refers to; "" where it can. Shows no part of it."""
+    if text != text.strip(_BLANKS):
+        return "it has blanks around it"
+    check = (
+        url_fault if isinstance(ref, UrlRef) else password_fault if isinstance(ref, PasswordRef) else fault
+    )
+    return check(text)
+
+
+def _text(found: str, name: str) -> str:
+    """What was found, without blanks around it. Raises SecretError where nothing else is there."""
+    text = found.strip(_BLANKS)
+    if not text:
+        raise SecretError(f"{name} is blank")
+    return text
+
+
+def _part(name: str) -> str:
+    """The value of a variable in a URL."""
+    text = _text(_variable(name), name)
+    _not_own(text, name)
+    return text
+
+
+def _not_own(text: str, where: str) -> None:
+    if text == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
+        raise _no_key(where, f"it is the key of the server itself, {_OWN_KEY}")
+
+
+def _place(ref: SecretRef) -> str:
+    """Where a value is found, for errors."""
+    if isinstance(ref, UrlTemplate):
+        return f"the URL with {listed(f'${{env:{name}}}' for name in hidden.variables_of(ref.name))}"
+    return ref.name
 
 
 def _no_key(where: str, message: str) -> NoKeyError:
@@ -137,7 +177,8 @@ def keys(desired: Desired, read: Read = read) -> Keys:
 def filled(desired: Desired, read: Read = read) -> Desired:
     """The same with the secret values of bots' fields read; one that is not available says why.
 
-    Raises ManifestError for a text that cannot be the field's value.
+    Raises ManifestError for a text that cannot be the field's value, and for two bots that are the same to
+    the server with the values that were read.
     """
     problems: list[Problem] = []
 
@@ -157,7 +198,9 @@ def filled(desired: Desired, read: Read = read) -> Desired:
     def whole(instance: DesiredInstance) -> DesiredInstance:
         if not any(isinstance(value, Hidden) for bot in instance.bots for value in bot.fields.values()):
             return instance
-        return replace(instance, bots=tuple(map(found, instance.bots)))
+        made = replace(instance, bots=tuple(map(found, instance.bots)))
+        problems.extend(Problem(clash.bot.at, clash.message) for clash in clashes(made.bots))
+        return made
 
     made = replace(desired, instances=tuple(map(whole, desired.instances)))
     if problems:
@@ -168,7 +211,7 @@ def filled(desired: Desired, read: Read = read) -> Desired:
 def _found(field: Field, ref: SecretRef, read: Read) -> Hidden:
     value = read(ref, field.name).get_secret_value()
     if field.limit is not None and len(value) > field.limit:
-        raise NoKeyError(f"{ref.name} has {len(value)} characters, and the limit is {field.limit}")
+        raise NoKeyError(f"{_place(ref)} has {len(value)} characters, and the limit is {field.limit}")
     return Hidden(str(ref), value, ref)
 
 

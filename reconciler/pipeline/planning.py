@@ -23,7 +23,7 @@ from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching, targeted
+from reconciler.plan import effect, matching, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -182,6 +182,7 @@ class _Planner:
         if chosen is not None:
             targeted.check(chosen, self._wanted.every, made)
             made = targeted.only(made, desired, chosen)
+        made = replace(made, routing=routes.compared(made, observed))
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
     def _made(self, desired: Desired, base: Desired | None, observed: Observed) -> Plan:

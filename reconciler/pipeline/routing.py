@@ -83,7 +83,4 @@ def _known(said: str | None) -> Version:
 
 def _names(instance: ObservedInstance, owner: str) -> dict[str, str]:
     """The names in our markers, by the bots' ids."""
-    found = {
-        bot.id: markers.pattern(owner).search(str(bot.fields.get("description", ""))) for bot in instance.bots
-    }
-    return {id: match[1].lower() for id, match in found.items() if match}
+    return {bot.id: markers.name_of(str(bot.fields.get("description", "")), owner) for bot in instance.bots}

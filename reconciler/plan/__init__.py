@@ -12,6 +12,7 @@ effect      what a pull request changes, apart from what is to be done without i
 settings, credentials, rotations, limits: their part of a plan
 targeted    what is left of a plan of chosen bots
 switch      the plan of `disable` and `enable`, which know no manifest
+routes      who answers after it, compared with who answers now
 located     where the differences are declared
 listing     which bots there are, and what each is to the manifests
 """
@@ -26,6 +27,7 @@ __all__ = [
     "options",
     "parking",
     "planner",
+    "routes",
     "settings",
     "switch",
     "targeted",

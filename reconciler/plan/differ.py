@@ -7,16 +7,23 @@ API's documented defaults, so that the plan shows the whole body and every versi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from reconciler.domain import hidden, markers
 from reconciler.domain.desired import DesiredBot, Fields
 from reconciler.domain.kinds import Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause, FieldChange
+from reconciler.domain.sequences import Matcher
 
 _NO_SETTINGS = RemoteSettings(exists=False, fields={})
 _NOTHING: Fields = {}
+Item = tuple[int, str | None, str | None]
+"""A place of a list, and the text there before and after."""
+
+_MANY = 10_000
+"""Pairs of items beyond which deepdiff, whose time is quadratic, is not asked."""
+
 _EMPTY: Mapping[Type, Value] = {Type.TEXT: "", Type.TEXTS: ()}
 
 
@@ -236,24 +243,59 @@ def update_body(before: Fields, after: Fields, kind: Kind) -> dict[str, Value]:
     return {name: after[name] for name in kind.fields if name in sent and name in after}
 
 
-def items(before: Value | None, after: Value | None) -> list[tuple[str, Value | None, Value | None]] | None:
+def items(before: Value | None, after: Value | None) -> list[tuple[str, str | None, str | None]] | None:
     """The differences inside a list of texts, by place: ("[1]", before, after). None for other values."""
     if not (isinstance(before, tuple) or isinstance(after, tuple)):
         return None
+    old, new = (value if isinstance(value, tuple) else () for value in (before, after))
+    compare = _fewest if len(old) * len(new) > _MANY else _items
+    found = sorted(compare(old, new), key=lambda item: (item[0], item[2] is None, item[1] is None))
+    return [(f"[{place}]", was, now) for place, was, now in found]
+
+
+def _items(old: Sequence[str], new: Sequence[str]) -> list[Item]:
+    """The differences between two lists, as deepdiff finds them."""
     from deepdiff import DeepDiff  # noqa: PLC0415  lazy: a plan without differences never pays for it
 
-    old, new = (list(value) if isinstance(value, tuple) else [] for value in (before, after))
     # Compared by number: deepdiff would diff the texts themselves too.
-    texts = list(dict.fromkeys(old + new))
+    texts = list(dict.fromkeys((*old, *new)))
     numbers = {text: number for number, text in enumerate(texts)}
     delta = DeepDiff([numbers[text] for text in old], [numbers[text] for text in new], view="tree")
-    found: list[tuple[int, Value | None, Value | None]] = []
+    found: list[Item] = []
     for group in ("values_changed", "iterable_item_added", "iterable_item_removed"):
         for node in delta.get(group, ()):
             was = None if group == "iterable_item_added" else texts[node.t1]
             now = None if group == "iterable_item_removed" else texts[node.t2]
-            found.append((node.path(output_format="list")[-1], was, now))
-    return [(f"[{place}]", was, now) for place, was, now in sorted(found, key=lambda item: item[0])]
+            if was != now:
+                found.append((node.path(output_format="list")[-1], was, now))
+    return found
+
+
+def _fewest(old: Sequence[str], new: Sequence[str]) -> list[Item]:
+    """The differences between two lists: place by place, unless fewer are left when items move along."""
+    by_place = _pairs(range(len(old)), range(len(new)), old, new)
+    moved = [
+        item
+        for tag, i1, i2, j1, j2 in Matcher(old, new).get_opcodes()
+        if tag != "equal"
+        for item in _pairs(range(i1, i2), range(j1, j2), old, new)
+    ]
+    if len(by_place) <= len(moved):
+        return by_place
+    # What is removed at a place and what is added there is one difference.
+    removed = {place: was for place, was, now in moved if now is None}
+    added = {place: now for place, was, now in moved if was is None}
+    both = {place for place in removed.keys() & added.keys() if removed[place] != added[place]}
+    rest = [item for item in moved if None not in item or item[0] not in both]
+    return [*rest, *((place, removed[place], added[place]) for place in both)]
+
+
+def _pairs(there: range, here: range, old: Sequence[str], new: Sequence[str]) -> list[Item]:
+    """The differences between two parts of lists, place by place."""
+    changed = [(i, old[i], new[j]) for i, j in zip(there, here, strict=False) if old[i] != new[j]]
+    added = [(j, None, new[j]) for j in here[len(there) :]]
+    removed = [(i, old[i], None) for i in there[len(here) :]]
+    return [*changed, *added, *removed]
 
 
 def _declared(bot: DesiredBot, creds_id: str, off: str) -> Mapping[str, Value]:

@@ -26,6 +26,7 @@ from reconciler.domain.kinds import Kind
 from reconciler.domain.markers import NO_MARKER, owners
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.uniqueness import key_claim
+from reconciler.plan import routes
 from reconciler.plan.differ import same
 
 
@@ -304,11 +305,13 @@ def needs_settings(
     *,
     replace: bool = False,
 ) -> bool:
-    """Whether a create of this kind may come, which is completed from the instance's settings.
+    """Whether the settings of this kind matter for a plan. desired, remote: of this kind.
 
-    desired, remote: of this kind.
+    A create is completed from them, and they say who answers where no trigger matches.
     """
     if replace or any(bot.on_drift == "replace" for bot in desired.bots):
         return True
-    found: Mapping[str, Found] = match(desired, remote, owner, kind).found
-    return any(bot.name not in found for bot in desired.bots)
+    matches = match(desired, remote, owner, kind)
+    if matches.orphans or any(bot.name not in matches.found for bot in desired.bots):
+        return True
+    return any(routes.decides(bot.fields, matches.found[bot.name].remote.fields) for bot in desired.bots)

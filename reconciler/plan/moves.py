@@ -144,4 +144,4 @@ def _between_instances(
 def _can_wait(desired: DesiredInstance, remote: RemoteBot, kind: Kind) -> bool:
     """Whether a bot can be deleted last: no declared bot of its instance and kind needs what it holds."""
     held = holds(kind, remote.fields)
-    return not any(held & takes(kind, {"enabled": True, **bot.fields}) for bot in desired.bots)
+    return not any(held & takes(kind, bot.fields) for bot in desired.bots)

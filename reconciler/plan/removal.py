@@ -41,7 +41,7 @@ def kept(options: Options, instance: str, *, declared: bool) -> str:
 def with_former(desired: DesiredInstance, former: Former, kind: Kind) -> DesiredInstance:
     """The instance with what its settings do not declare any more set back to the documented defaults."""
     settings, gone = desired.settings_of(kind), former.settings.get(kind.path, frozenset())
-    if settings is None or not gone:
+    if settings is None:
         return desired
     back = {
         name: field.default

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from reconciler.domain import safe
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
-from reconciler.domain.kinds import OPENAI, Value
+from reconciler.domain.kinds import Value
 from reconciler.domain.origins import Origin
 from reconciler.domain.text import near, quoted
 from reconciler.render import values
@@ -23,7 +23,7 @@ from reconciler.yaml import Node, SequenceNode, tag
 _ROOM = 60  # columns of a value
 _BELOW = " " * 6  # where places begin that stand below their value
 _ITS_KEY = "  its key"  # the row below that of a credential
-_KEYS = (*OPENAI.fields, "previously", "onDrift", "silence")
+_BESIDE = ("previously", "onDrift", "silence")
 
 FORMAT, VERSION = "evolution-reconciler/explain", 1
 
@@ -98,8 +98,8 @@ def _left(bot: DesiredBot) -> list[str]:
     types = bot.fields.get("botType"), bot.fields.get("triggerType")
     return [
         field.name
-        for field in OPENAI.fields.values()
-        if field.name not in {*bot.fields, "openaiCredsId"} and field.applies(*types)
+        for field in bot.kind.fields.values()
+        if field.name not in {*bot.fields, bot.kind.credential} and field.applies(*types)
     ]
 
 
@@ -120,8 +120,12 @@ def _find(desired: Desired, address: str) -> tuple[DesiredBot, DesiredInstance]:
 
 def _rows(bot: DesiredBot, instance: DesiredInstance, desired: Desired) -> Iterator[Row]:
     extra = {"previously": bot.previously, "silence": tuple(sorted(bot.ignored))}
-    for name in _KEYS:
-        if name == "openaiCredsId" and bot.creds is not None:
+    if origin := bot.origins.get("kind"):
+        yield _row("kind", bot.kind.path, bot.kind.path, origin, origin.value)
+    else:
+        yield Row("kind", bot.kind.path, bot.kind.path, "the default")
+    for name in (*bot.kind.fields, *_BESIDE):
+        if name == bot.kind.credential and bot.creds is not None:
             yield from _credential(bot, bot.creds, instance, desired)
         elif name in bot.fields:
             yield from _field(name, bot.fields[name], bot.origins[name])

@@ -9,15 +9,16 @@ workflow command, should the text be printed to a job's log.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from reconciler.domain import safe
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.groups import Group, grouped, groups, problems
 from reconciler.domain.plan import Change, FieldChange, Of, Plan, Verb
 from reconciler.domain.results import Outcome, Results
-from reconciler.render import calls, effects, outcomes, summary, values
+from reconciler.render import calls, effects, outcomes, rerouted, summary, values
 from reconciler.render.html import code, fitting, folded, opened, size, table
-from reconciler.render.page import NAME, Block, Diff, page
+from reconciler.render.page import NAME, Block, Diff, Part, page
 from reconciler.render.values import count
 
 COMMENT = 65_536
@@ -54,9 +55,10 @@ def plan(plan: Plan, *, max_chars: int = COMMENT, more: str = "") -> str:
         _warning([*_stops(effects.dangers(plan)), *_stops(effects.stuck(plan))]),
         _sentences("limit", plan.limits, limit // 8) + _approval(plan),
         _named("Without a bot that answers:", effects.silenced(plan)),
+        _routing(plan, limit // 4),
         _sentences("note", plan.notes, limit // 8),
     ]
-    return page(head, [*_blocks(plan), *_asides(plan)], _foot(plan), max_chars, more)
+    return page(head, [*_parts(plan), *_asides(plan)], _foot(plan), max_chars, more)
 
 
 def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str = "") -> str:
@@ -100,8 +102,28 @@ def results(plan: Plan, results: Results, *, max_chars: int = COMMENT, more: str
     ]
     lost = grouped(result.change for result in results.results if result.outcome is not Outcome.APPLIED)
     also = summary.also(plan)
-    blocks = [_block(group, plan, summary.also_of(group, also)) for group in (*lost, *kept)]
-    return page(head, blocks, _foot(plan), max_chars, more)
+    parts = [_group(group, plan, also) for group in (*lost, *kept)]
+    return page(head, parts, _foot(plan), max_chars, more)
+
+
+def _routing(plan: Plan, room: int) -> str:
+    """Who answers differently: what must not be overlooked, and a row for each message."""
+    heads = list(rerouted.heads(plan))
+    if not plan.routing:
+        return "".join(f"{code(head)}." for head in heads)
+    rows = [
+        (
+            *map(code, (rerouted.message(one), rerouted.who(one.before), rerouted.who(one.after))),
+            _instances(one.instances, plan),
+        )
+        for one in plan.routing
+    ]
+    warning = _warning([f"{code(head)}." for head in heads])
+    return "\n\n".join(filter(None, [warning, table(("message", "before", "after", "where"), rows, room)]))
+
+
+def _instances(names: tuple[str, ...], plan: Plan) -> str:
+    return code(names[0], NAME) if len(names) == 1 else summary.radius(names, plan)[0]
 
 
 def _limit(max_chars: int, more: str) -> tuple[int, str]:
@@ -158,7 +180,7 @@ def _why(reason: str) -> str:
 # -- a group -----------------------------------------------------------------------------------
 
 
-def _blocks(plan: Plan) -> list[Block]:
+def _parts(plan: Plan) -> list[Part]:
     """The groups, what is dangerous first; then calls, where their order matters."""
     shown = [
         group
@@ -170,11 +192,18 @@ def _blocks(plan: Plan) -> list[Block]:
     rank = {verb: number for number, verb in enumerate(_ORDER)} | {Verb.UPDATE: _ORDER.index(Verb.CREATE)}
     shown.sort(key=lambda group: (not _is_dangerous(group), rank[group.shown.verb]))
     alone = len(shown) == 1
-    found = [_block(group, plan, summary.also_of(group, also), unfolded=alone) for group in shown]
-    broken = [_problem(why, names, plan) for why, names in problems(plan)]
+    found = [_group(group, plan, also, unfolded=alone) for group in shown]
+    broken = [Part(len(names), partial(_problem, why, names, plan)) for why, names in problems(plan)]
     first = sum(_is_dangerous(group) or rank[group.shown.verb] < rank[Verb.CREATE] for group in shown)
-    ordered = [_calls(names, sentences, plan) for names, sentences in calls.lists(plan)]
+    ordered = [Part(0, partial(_calls, names, sentences, plan)) for names, sentences in calls.lists(plan)]
     return [*found[:first], *broken, *found[first:], *ordered]
+
+
+def _group(group: Group, plan: Plan, also: summary.Also, *, unfolded: bool = False) -> Part:
+    def make() -> Block:
+        return _block(group, plan, summary.also_of(group, also), unfolded=unfolded)
+
+    return Part(len(group.alike), make)
 
 
 def _is_dangerous(group: Group) -> bool:
@@ -214,7 +243,7 @@ def _block(group: Group, plan: Plan, also: Sequence[str] = (), *, unfolded: bool
         _diff(*each, values.NOTES.get(field.note, "")) for field in long for each in values.texts(field)
     )
     body = "\n".join(filter(None, [_about(group, also), short]))
-    return Block(opened(title, body, unfolded=unfolded), f"<p>{title}</p>", diffs, len(group.alike))
+    return Block(opened(title, body, unfolded=unfolded), f"<p>{title}</p>", diffs)
 
 
 def _where(group: Group, plan: Plan) -> str:
@@ -254,7 +283,7 @@ def _problem(why: str, names: tuple[str, ...], plan: Plan) -> Block:
     many = code(names[0], NAME) if len(names) == 1 else f"on {summary.radius(names, plan)[0]}"
     title = f"<b>problem</b> {many}: {code(why, _SENTENCE)}"
     body = f"<p>{code(why)}, on {code(summary.listed(names, _MANY))}</p>"
-    return Block(opened(title, body), f"<p>{title}</p>", (), len(names))
+    return Block(opened(title, body), f"<p>{title}</p>", ())
 
 
 def _both(field: FieldChange) -> tuple[str, str]:
@@ -270,11 +299,14 @@ def _is_long(field: FieldChange) -> bool:
 
 def _diff(title: str, before: Sequence[str], after: Sequence[str], note: str = "") -> Diff:
     """The diff of a text."""
-    lines = (
-        safe.inert(f"@@ {line} @@" if sign == "@@" else f"{sign} {line}")
-        for sign, line in values.diff(before, after, _LINE)
-    )
-    return Diff(title, tuple(lines), note)
+
+    def make() -> tuple[str, ...]:
+        return tuple(
+            safe.inert(f"@@ {line} @@" if sign == "@@" else f"{sign} {line}")
+            for sign, line in values.diff(before, after, _LINE)
+        )
+
+    return Diff(title, make, note)
 
 
 def _calls(names: tuple[str, ...], sentences: Sequence[calls.Sentence], plan: Plan) -> Block:
@@ -284,13 +316,13 @@ def _calls(names: tuple[str, ...], sentences: Sequence[calls.Sentence], plan: Pl
         items.append(f"<li>{call} {code(about)}{why}</li>")
     where = code(names[0], NAME) if len(names) == 1 else f"each of {summary.radius(names, plan)[0]}"
     title = f"calls on {where}, in this order"
-    return Block(opened(title, "\n".join(["<ol>", *items, "</ol>"])), f"<p>{title}</p>", (), 0)
+    return Block(opened(title, "\n".join(["<ol>", *items, "</ol>"])), f"<p>{title}</p>", ())
 
 
 # -- what has nothing to do with what an apply does --------------------------------------------
 
 
-def _asides(plan: Plan) -> Iterator[Block]:
+def _asides(plan: Plan) -> Iterator[Part]:
     """One folded line each: what is not of this pull request, unmanaged bots, credentials not compared."""
     if said := summary.before(plan):
         rows = [
@@ -320,5 +352,5 @@ def _credentials(labels: Sequence[tuple[str, str]]) -> str:
     return f"{len(labels)} credentials" if others else f"{code(label, NAME)} of {code(instance, NAME)}"
 
 
-def _aside(title: str, body: str) -> Block:
-    return Block(opened(title, body), f"<p>{title}</p>", (), 0)
+def _aside(title: str, body: str) -> Part:
+    return Part(0, lambda: Block(opened(title, body), f"<p>{title}</p>", ()))

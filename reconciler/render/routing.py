@@ -185,7 +185,7 @@ def _silence(instance: Instance, found: Explanation, message: Message) -> str:
     if answer.rule is Rule.IGNORED:
         return f"the {kind.label} settings ignore {safe.line(message.jid)} (ignoreJids)"
     fallback = instance.of(kind).fallback
-    if fallback and not uses_fallback(instance, kind):
+    if fallback and not uses_fallback(kind, instance.version):
         unused = f"{safe.line(fallback)}, the fallback of {kind.label}"
         return f"no trigger matches, and the server never uses {unused}"
     return f"no trigger matches, and there is {'no such fallback' if fallback else 'no fallback'}"

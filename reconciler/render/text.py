@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from reconciler.domain import safe
 from reconciler.domain.groups import Group, groups, problems
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
-from reconciler.render import calls, effects, summary
+from reconciler.render import calls, effects, rerouted, summary
 from reconciler.render.change import FIELD, change, sentence, wrapped
 from reconciler.render.summary import Also, listed, radius
 from reconciler.render.values import Paint, count, plain
 
 _SCREEN = 22  # lines that a terminal shows with the prompt below them
 _UNMANAGED = 2  # unmanaged bots that are shown, where there are more than one more
+_ROUTES = 8  # messages that are answered differently, at most
 _NAMES = 70  # columns for the names of instances
 
 
@@ -29,6 +30,7 @@ def plan(plan: Plan, *, paint: Paint = plain, width: int = 100, dangers: bool = 
     """
     head = list(wrapped(summary.counts(plan), width, "  "))
     shown = [*(paint(line, "bold") for line in head), *_remarks(plan, paint, width)]
+    shown += _routing(plan, paint, width)
     also = summary.also(plan)
     instances = {one.name: one for one in plan.instances}
     for section in _sections(plan):
@@ -39,6 +41,21 @@ def plan(plan: Plan, *, paint: Paint = plain, width: int = 100, dangers: bool = 
     if len(shown) > _SCREEN:
         shown += ["", *(paint(line, "bold") for line in head)]
     return safe.inert("\n".join(shown) + "\n")
+
+
+def _routing(plan: Plan, paint: Paint, width: int) -> Iterator[str]:
+    """Who answers differently."""
+    for said in rerouted.heads(plan):
+        yield from (paint(line, "red" if plan.routing else None) for line in wrapped(f"{said}.", width, "  "))
+    if plan.routing:
+        yield "Who answers:"
+    routing = plan.routing or ()
+    for one in routing[:_ROUTES]:
+        names = listed(one.instances, _NAMES) if len(one.instances) > 1 else safe.line(one.instances[0])
+        line = f"  {rerouted.message(one)}: {rerouted.who(one.before)} → {rerouted.who(one.after)}  ({names})"
+        yield from wrapped(line, width, FIELD)
+    if len(routing) > _ROUTES:
+        yield f"  and {count(len(routing) - _ROUTES, 'message')} more"
 
 
 def _remarks(plan: Plan, paint: Paint, width: int) -> Iterator[str]:

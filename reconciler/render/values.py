@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from difflib import SequenceMatcher
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import KINDS, Type, Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
+from reconciler.domain.sequences import Matcher
 from reconciler.plan import differ
 from reconciler.render import effects
 from reconciler.saved.unshown import unshown
 
 _CONTEXT = 2  # unchanged lines around a changed one
+_COARSE = "compared roughly, as it is long and repeats itself: more lines may be the same"
 _AROUND = 30  # unchanged characters around a change within a long line
 
 
@@ -160,7 +161,10 @@ def diff(before: Sequence[str], after: Sequence[str], room: int) -> Iterator[tup
 
     room: characters of a line; a longer one is cut, but never where it changes.
     """
-    for group in SequenceMatcher(None, before, after).get_grouped_opcodes(_CONTEXT):
+    matcher = Matcher(before, after)
+    if matcher.coarse:
+        yield "@@", _COARSE
+    for group in matcher.get_grouped_opcodes(_CONTEXT):
         first = group[0][3] + 1
         if first > 1:
             yield "@@", f"line {first}"

@@ -10,4 +10,4 @@ javascript  regular expressions, as JavaScript tries them
 jsregex     what a regular expression says of itself, and of what it matches; jstree reads its tree
 """
 
-__all__ = ["advanced", "choice", "explanation", "jsregex", "sides", "values"]
+__all__ = ["advanced", "choice", "difference", "explanation", "jsregex", "sides", "values"]

@@ -57,7 +57,7 @@ def answer(instance: Instance, kind: Kind, message: Message) -> Answer:
     elif owner := instance.bot(kind, message.session):
         return _heard(instance, Rule.SESSION, [owner], message)
     fallback = instance.of(kind).fallback
-    if not fallback or not uses_fallback(instance, kind):
+    if not fallback or not uses_fallback(kind, instance.version):
         return Answer(Rule.NOTHING)
     bot = instance.bot(kind, fallback)
     return _heard(instance, Rule.FALLBACK, [bot], message) if bot else Answer(Rule.NOTHING)
@@ -70,9 +70,9 @@ def ignored(jids: Value | None, jid: str) -> bool:
     return jid in jids or any(group in jids and jid.endswith(group) for group in ("@g.us", "@s.whatsapp.net"))
 
 
-def uses_fallback(instance: Instance, kind: Kind) -> bool:
+def uses_fallback(kind: Kind, version: Version) -> bool:
     """Whether the server reads a kind's fallback."""
-    return kind.uses_fallback or instance.version < (2, 3, 0)
+    return kind.uses_fallback or version < (2, 3, 0)
 
 
 def matches(fields: Mapping[str, Value], rule: Rule, text: str, version: Version) -> bool:

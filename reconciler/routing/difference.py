@@ -129,7 +129,7 @@ def relevant(instance: Instance) -> Hashable:
         (
             kind.path,
             frozenset(_jids(instance, kind.path)),
-            uses_fallback(instance, kind) and instance.of(kind).fallback,
+            uses_fallback(kind, instance.version) and instance.of(kind).fallback,
         )
         for kind in instance.kinds
     )

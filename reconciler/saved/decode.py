@@ -235,6 +235,19 @@ def to_plan(document: Document) -> Plan:
             "approval": document["approval"] or "",
             "approved": document["approved"],
             "notes": document["notes"],
+            "routing": document["routing"]
+            and [
+                {
+                    "instances": one["instances"],
+                    "text": one["message"],
+                    "jid": one["jid"],
+                    "from_me": one["fromMe"],
+                    "other": one["other"],
+                    "before": one["before"],
+                    "after": one["after"],
+                }
+                for one in document["routing"]
+            ],
             "instances": instances,
         }
     )

@@ -17,6 +17,7 @@ from json.encoder import encode_basestring_ascii
 from reconciler.domain.groups import Group, groups
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.results import Outcome, Result, Results
 
 VERSION = 2
@@ -126,6 +127,7 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         "approval": plan.approval or None,
         "approved": plan.approved,
         "notes": plan.notes,
+        "routing": None if plan.routing is None else [_rerouted(one) for one in plan.routing],
         "digest": plan.digest,
         "writes": plan.writes,
         "pending": plan.pending,
@@ -134,6 +136,18 @@ def _plan(plan: Plan) -> Mapping[str, object]:
         | {"inSync": plan.in_sync, "problems": plan.problems},
         "groups": [_group(group) for group in groups(plan)],
         "instances": [_instance(instance) for instance in plan.instances],
+    }
+
+
+def _rerouted(one: Rerouted) -> Mapping[str, object]:
+    return {
+        "message": one.text,
+        "jid": one.jid,
+        "fromMe": one.from_me,
+        "other": one.other,
+        "before": [asdict(each) for each in one.before],
+        "after": [asdict(each) for each in one.after],
+        "instances": one.instances,
     }
 
 

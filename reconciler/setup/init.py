@@ -20,8 +20,9 @@ from pathlib import Path, PurePosixPath
 
 from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.manifests import git, schema
-from reconciler.setup import wheel
+from reconciler.setup import starter, wheel
 from reconciler.setup.shipped import ACTION, SHIPPED, TEMPLATES, shipped
 
 SAMPLE = "minha-loja"
@@ -61,9 +62,16 @@ class Scaffold:
 
 
 def scaffold(
-    directory: Path, instance: str = SAMPLE, *, workflows: bool = True, branch: str | None = None
+    directory: Path,
+    instance: str = SAMPLE,
+    *,
+    workflows: bool = True,
+    branch: str | None = None,
+    kind: Kind = DEFAULT,
 ) -> Scaffold:
     """Write the files that do not exist. branch: the one that the workflows apply; by default git's.
+
+    kind: of the bots in the sample.
 
     Writes no sample where bots/ has manifests, as plan would fail for an instance that does not exist.
     Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch or a
@@ -72,7 +80,7 @@ def scaffold(
     try:
         root = directory.resolve()
         github, shared = _github(root, branch) if workflows else (None, {})
-        ours, sample = _wanted(root, instance, github)
+        ours, sample = _wanted(root, instance, kind, github)
         places = [(root, name, content) for name, content in ours.items()]
         places += [(github.top, name, content) for name, content in shared.items() if github]
         problems = dict.fromkeys(said for base, name, _ in places if (said := _obstacle(base, name)))
@@ -90,11 +98,13 @@ def scaffold(
 # -- what is written ---------------------------------------------------------------------------
 
 
-def _wanted(root: Path, instance: str, github: GitHub | None) -> tuple[dict[str, bytes], str | None]:
+def _wanted(
+    root: Path, instance: str, kind: Kind, github: GitHub | None
+) -> tuple[dict[str, bytes], str | None]:
     """The files of the directory by path, and the path of the sample manifest, if it is one of them."""
     sample = f"bots/{_stem(instance)}.yaml"
     wanted = os.path.lexists(root / sample) or not _has_manifests(root / "bots")
-    files = _bots(instance, sample) if wanted else {}
+    files = _bots(instance, sample, kind) if wanted else {}
     config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
     return files | {CONFIG: config.encode()} | _project(github), sample if wanted else None
 
@@ -154,11 +164,11 @@ def _other(action: Path, name: str, digest: str) -> str | None:
     )
 
 
-def _bots(instance: str, manifest: str) -> dict[str, bytes]:
-    text = (TEMPLATES / "bots/instance.yaml").read_text(encoding="utf-8")
+def _bots(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
+    found = starter.files(kind)
+    text = found.pop("")
     text = re.sub(rf"\b{SAMPLE}(-openai)?\b", lambda found: _scalar(instance + (found[1] or "")), text)
-    prompt = "bots/prompts/atendimento.md"
-    return {manifest: text.encode(), prompt: (TEMPLATES / prompt).read_bytes()}
+    return {manifest: text.encode()} | {path: each.encode() for path, each in found.items()}
 
 
 def _project(github: GitHub | None) -> dict[str, bytes]:

@@ -306,6 +306,23 @@ def test_a_description_that_the_server_lost_is_written_once_more(shop: Shop) -> 
     assert (shop.named("ana")["description"], shop.named("ana")["expire"]) == ("Oi [gitops:ana]", 5)
 
 
+def test_what_the_server_lost_with_the_description_is_written_again_too(shop: Shop) -> None:
+    lost: list[str] = []
+
+    def edit(request: Request) -> bytes:
+        if request.method == "GET" or lost:
+            return request.raw
+        lost.append("description")
+        body = {name: value for name, value in body_of(request.raw).items() if name != "functionUrl"}
+        return with_body(request, {**body, "description": ""})
+
+    plan = shop.create(functionUrl="https://e.x")
+    assert only(shop.stage.apply(plan, edit=edit)) == (
+        "applied: the server lost its description, so it was written again"
+    )
+    assert (shop.named("caio")["functionUrl"], len(shop.stage.wrote)) == ("https://e.x", 2)
+
+
 def with_body(request: Request, body: Json) -> bytes:
     """The request with another body."""
     raw = json.dumps(body).encode()

@@ -176,6 +176,74 @@ def test_a_crash_keeps_the_old_credentials_of_its_instance() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("verb", "ids", "made", "id"),
+    [
+        (Verb.UPDATE, ("i1",), None, "i1"),
+        (Verb.CREATE, (), "i9", "i9"),
+        (Verb.REPLACE, ("i1",), "i9", "i9"),
+        (Verb.CREATE, (), None, None),
+        (Verb.UPDATE, ("i1", "i2"), None, "i1"),
+    ],
+)
+def test_a_result_has_the_id_of_its_bot(
+    verb: Verb, ids: tuple[str, ...], made: str | None, id: str | None
+) -> None:
+    update = Step(Call.UPDATE, "ana", "i1", {})
+    found = state(change("ana", verb, *ids), steps=(update,))
+    if made is not None:
+        found.made["ana"] = made
+    Outcomes(found).done(update, "a note")
+    assert found.results == {"ana": Result(found.changes["ana"], Outcome.APPLIED, "a note", id)}
+
+
+@pytest.mark.parametrize(
+    ("of", "notes", "detail"),
+    [
+        (Of.BOT, ["first", "last"], "last"),
+        (Of.BOT, ["first", ""], ""),
+        (Of.CREDENTIAL, ["first", "", "last"], "first; last"),
+        (Of.CREDENTIAL, ["same", "same"], "same"),
+    ],
+)
+def test_the_notes_of_a_change(of: Of, notes: list[str], detail: str) -> None:
+    """Of a bot the last call's counts, of a credential every one's."""
+    one = change("ana", of=of)
+    calls = tuple(Step(Call.UPDATE, one.label, f"i{number}", {}) for number in range(len(notes)))
+    other = Step(Call.UPDATE, "eva", "i9", {})
+    found = state(one, change("eva"), steps=(*calls, other))
+    outcomes = Outcomes(found)
+    for call, note in zip(calls, notes, strict=True):
+        assert found.results == {}
+        outcomes.done(call, note)
+    assert [(label, result.detail) for label, result in found.results.items()] == [(one.label, detail)]
+
+
+@pytest.mark.parametrize(
+    ("verb", "call", "outcome", "ends"),
+    [
+        (Verb.ROTATE, Call.MOVE, Outcome.FAILED, False),
+        (Verb.ROTATE, Call.SETTINGS, Outcome.FAILED, False),
+        (Verb.ROTATE, Call.NEW_CREDENTIAL, Outcome.FAILED, True),
+        (Verb.ROTATE, Call.OLD_CREDENTIAL, Outcome.FAILED, True),
+        (Verb.ROTATE, Call.MOVE, Outcome.NOT_ATTEMPTED, True),
+        (Verb.CREATE, Call.MOVE, Outcome.FAILED, True),
+    ],
+)
+def test_a_rotation_goes_on_after_a_move_that_failed(
+    verb: Verb, call: Call, outcome: Outcome, ends: bool
+) -> None:
+    one = change("main", verb, "c1", "c2", of=Of.CREDENTIAL)
+    calls = Step(call, one.label, "i1", {}), Step(Call.MOVE, one.label, "i2", {})
+    found = state(one, steps=calls)
+    outcomes = Outcomes(found)
+    outcomes.failed(calls[0], NotAppliedError(outcome, "no"))
+    assert (one.label in found.results) is ends
+    assert found.shared.kept == {"c1", "c2"}
+    outcomes.done(calls[1], "a note")
+    assert found.results[one.label] == Result(one, outcome, "no", "c1")
+
+
 def test_a_change_without_a_call_is_not_attempted() -> None:
     found = state(change("ana", Verb.UPDATE, "i1"))
     [result] = Outcomes(found).results()

@@ -171,6 +171,13 @@ def test_a_bot_of_nobody_is_named_by_its_id_and_gets_no_mark(shop: Stage) -> Non
     assert said(flip(shop, f"id:{id_}@loja", on=True)) == [(LOJA, id_, True, "applied")]
 
 
+def test_a_bot_of_nobody_has_two_notes_where_its_call_failed_and_took_effect(shop: Stage) -> None:
+    id_ = row(shop, "nobodys")["id"]
+    note = only(flip(shop, f"id:{id_}@loja", faults=[Fault("500, done", answer=answer(500))])).note
+    assert note.startswith("it took effect, although the call failed: ")
+    assert note.endswith("; it has no marker of ours, so no mark was left")
+
+
 def test_a_bot_of_ours_may_be_named_by_its_id(shop: Stage) -> None:
     assert said(flip(shop, f"id:{row(shop, 'ana')['id']}@loja")) == [(LOJA, "ana", False, "applied")]
     assert MARK in row(shop, "ana")["description"]
@@ -250,6 +257,13 @@ def test_sessions_that_stay_open_are_seen_whatever_the_server_says(shop: Stage) 
 
     report = flip(shop, "ana@loja", close_sessions=True, edit=edit, tell=tell)
     assert (only(report).sessions, report.closed, report.left, report.ok) == (1, 1, True, False)
+
+
+def test_sessions_of_a_bot_that_stays_on_are_not_said_to_be_left(shop: Stage) -> None:
+    _with_sessions(shop)
+    refused = Fault("400", answer=answer(400, b'{"message": "no"}'), forward=False)
+    report = flip(shop, "ana@loja", close_sessions=True, faults=[refused])
+    assert (only(report).on, only(report).sessions, report.left, report.ok) == (True, None, False, False)
 
 
 @pytest.mark.parametrize("body", [b'[{"id": "x"}]', b'{"sessions": 2}'])
@@ -345,6 +359,12 @@ def test_a_server_that_stores_no_description_loses_the_mark_and_that_is_said(sho
     assert (said(report), report.ok) == ([(LOJA, "ana", False, "failed")], False)
     assert "the server accepted description but kept" in only(report).note
     assert "without its mark an apply may switch it on again" in only(report).note
+
+
+def test_of_a_bot_that_is_off_with_its_mark_no_mark_is_missed(shop: Stage) -> None:
+    report = flip(shop, "ana@loja", edit=_storing(expire=77))
+    assert (said(report), report.ok) == ([(LOJA, "ana", False, "failed")], False)
+    assert only(report).note == "the server changed expire, which was not sent, from 300 to 77"
 
 
 def test_another_instances_bots_are_not_written(shop: Stage) -> None:

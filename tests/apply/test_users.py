@@ -100,6 +100,15 @@ def test_users_of_all_instances_are_named_with_theirs(shop: Shop) -> None:
     assert shop.users(LOJA_ALONE, id=shop.ids[FAR])[0] == [f'the settings of the instance "{FAR}"']
 
 
+@pytest.mark.parametrize("first", [LOJA, CAFE])
+def test_users_are_in_the_order_of_their_instances(shop: Shop, first: str) -> None:
+    ids = {where: shop.bot(where) for where in (FAR, LOJA, CAFE)}
+    plans = (LOJA_ALONE, CAFE_TOO) if first == LOJA else (CAFE_TOO, LOJA_ALONE)
+    assert shop.users(*plans)[0] == [
+        f'bot {ids[where]} of the instance "{where}"' for where in (CAFE, LOJA, FAR)
+    ]
+
+
 def test_settings_that_are_not_there_use_nothing(shop: Shop) -> None:
     """Without a row a server answers with defaults of its own."""
 

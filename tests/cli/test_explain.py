@@ -52,6 +52,7 @@ bots:
 }
 CENTRO = """\
 menu@centro  bots/sul/centro.yaml:7
+  kind               openai                                     the default
   enabled            true                                       bots/sul/centro.yaml:12
   openaiCreds        "centro-openai"                            bots/_defaults.yaml:4, folder defaults, ${instance} the name of the instance
     its key          !env OPENAI_KEY                            bots/sul/centro.yaml:3
@@ -122,6 +123,20 @@ def test_the_same_as_json(run: Run, fleet: Path) -> None:
     assert creds == {"instance": "centro", "name": "centro-openai"}
 
 
+def test_a_bot_of_another_kind(run: Run, bots: Path) -> None:
+    (bots / "loja.yaml").write_text(
+        "bots:\n  faq:\n    kind: dify\n    botType: chatBot\n    apiUrl: https://dify.example/v1?t=${env:TOKEN}\n"
+        "    apiKey: !env DIFY_KEY\n    triggerType: all\n"
+    )
+    rows = {row[0]: row[1:] for row in squeezed(run("explain", "faq@loja").stdout)}
+    assert rows["kind"] == ["dify", "bots/loja.yaml:3"]
+    assert rows["apiUrl"] == ['"https://dify.example/v1?t=${env:TOKEN}"', "bots/loja.yaml:5"]
+    assert rows["apiKey"] == ['"!env DIFY_KEY"', "bots/loja.yaml:6"]
+    document = json.loads(run("explain", "faq@loja", "--format", "json").stdout)
+    assert document["values"][0]["value"] == "dify"
+    assert not {"openaiCredsId", "model", "apiUrl"} & set(document["leftToServer"])
+
+
 def test_no_secret_of_a_url_in_json(run: Run, bots: Path) -> None:
     url = "https://hooks.example/f?key=t0psecretf4c5b6a7d8e9f0a1b2c3"
     (bots / "loja.yaml").write_text(
@@ -172,7 +187,7 @@ def test_invisible_characters_of_file_names_are_shown(run: Run, tmp_path: Path, 
     shown = run("explain", f"um@{instance.name}").stdout
     assert ".md" in shown
     assert all(line.isprintable() for line in shown.splitlines())
-    assert len(shown.splitlines()) == 9
+    assert len(shown.splitlines()) == 10
 
 
 def test_nothing_in_it_is_a_workflow_command(run: Run, bots: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler.domain import markers
+from reconciler.domain.kinds import KINDS
 from reconciler.manifests.load import load
 from reconciler.setup import init, wheel
 from tests.cli.conftest import ROOT, Run
@@ -85,6 +86,16 @@ def test_it_works_as_it_is(run: Run, tmp_path: Path) -> None:
     assert run("apply", "--sandbox", "--yes").exit_code == 0
     assert run("plan", "--sandbox", "--detailed-exitcode").exit_code == 0
     assert run("doctor", "--sandbox").exit_code == 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_starter_of_each_kind(run: Run, tmp_path: Path, kind: str) -> None:
+    assert run("init", "--no-workflows", "--kind", kind).exit_code == 0
+    [instance] = load(tmp_path / "bots").instances
+    assert {bot.kind.path for bot in instance.bots} == {kind}
+    assert run("fmt", "--check").exit_code == 0
+    assert run("apply", "--sandbox", "--yes").exit_code == 0
+    assert run("plan", "--sandbox", "--detailed-exitcode").exit_code == 0
 
 
 def test_editors_find_the_schema(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Run
-from tests.support import World
+from tests.support import Json, World
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def applied(run: Run, world: World, server: Sandbox, bots: Path) -> Path:
     return bots
 
 
-def drift(world: World, instance: str, **fields: object) -> None:
+def drift(world: World, instance: str, **fields: Json) -> None:
     """Changes the first bot by hand."""
     [first] = [bot for bot in world.bots(instance) if bot["maxTokens"] == 100]
     world.change(instance, first, **fields)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.versions import NEWEST, version
 from reconciler.lint import RULES
 from tests.lint.writing import rules, warned
@@ -16,7 +17,9 @@ from tests.lint.writing import rules, warned
 
 def _bots(*lines: str) -> str:
     """Bots named a, b, c and so on, of one line of fields each."""
-    return "bots:\n" + "".join(f"  {name}: {{{line}}}\n" for name, line in zip("abcdef", lines, strict=False))
+    return "bots:\n" + "".join(
+        f"  {name}: {{{line}}}\n" for name, line in zip("abcdefg", lines, strict=False)
+    )
 
 
 def _keywords(*triggers: tuple[str, str]) -> str:
@@ -43,6 +46,7 @@ _ALL = "triggerType: all"
 _NONE = "triggerType: none"
 _KEY = "triggerValue: 1"
 _OFF = "enabled: false"
+_WITH = "triggerType: keyword, triggerOperator:"
 
 HITS: dict[str, list[str]] = {
     "not-checked": [
@@ -54,6 +58,8 @@ HITS: dict[str, list[str]] = {
         _advanced(" ".join(f"contains:v{n}" for n in range(101))),
     ],
     "odd-characters": [
+        "kind: typebot\ntypebot: “vendas”",
+        "kind: dify\napiUrl: https://dify.exemplo.com.br/v1\u200b",
         *(
             f'model: "{text}"'
             for text in (
@@ -100,6 +106,8 @@ HITS: dict[str, list[str]] = {
         "settings: {unknownMessage: '!file oi.md'}",
     ],
     "secret-in-url": [
+        "kind: flowise\napiUrl: https://exemplo.com.br/f?token=h7Gk29sLq0",
+        "kind: typebot\nurl: https://ana:h7Gk29sLq0@exemplo.com.br",
         *(
             f"botType: assistant\nfunctionUrl: '{url}'"
             for url in (
@@ -113,6 +121,7 @@ HITS: dict[str, list[str]] = {
         ),
     ],
     "catch-all": [
+        _bots(f"kind: n8n, {_ALL}", f"kind: n8n, {_KEY}"),
         _bots(_ALL, _KEY),
         _bots(_KEY, "triggerValue: 2", f"{_ALL}, enabled: true"),
         _bots(_NONE, _KEY),
@@ -130,6 +139,7 @@ HITS: dict[str, list[str]] = {
         _bots(_NONE, _NONE),
     ],
     "shadowed-keyword": [
+        _bots(*(f"kind: evoai, {_WITH} contains, triggerValue: {value}" for value in ("ped", "pedido"))),
         _keywords(("startsWith", "ped"), ("startsWith", "pedido")),
         _keywords(("contains", "pedido"), ("contains", "ped")),
         _keywords(("endsWith", "obrigado"), ("endsWith", "muito obrigado")),
@@ -316,6 +326,7 @@ HITS: dict[str, list[str]] = {
     ],
     "not-known-yet": [],
     "ignore-jids-of-bot": [
+        "kinds: {dify: {settings: {ignoreJids: ['@lid']}}}\n" + _bots("kind: n8n, ignoreJids: ['@g.us']"),
         "ignoreJids: ['@g.us']",
         "defaults: {ignoreJids: ['@g.us']}",
         "settings: {ignoreJids: ['@s.whatsapp.net']}\nbots: {a: {ignoreJids: ['@g.us']}}",
@@ -406,6 +417,7 @@ HITS: dict[str, list[str]] = {
         )
     ],
     "disabled-fallback": [
+        "kinds: {flowise: {settings: {fallback: a}}}\n" + _bots(f"kind: flowise, {_OFF}"),
         "settings: {fallback: a}\n" + _bots(_OFF),
         "settings: {fallback: b}\n" + _bots(_KEY, f"triggerType: none, {_OFF}"),
         "settings: {fallback: a}\ndefaults: {enabled: false}\n" + _bots("triggerValue: 9"),
@@ -477,6 +489,7 @@ MISSES: dict[str, list[str]] = {
         ),
     ],
     "catch-all": [
+        _bots(_ALL, f"kind: n8n, {_KEY}"),
         _ALL,
         _bots(_ALL, f"{_KEY}, {_OFF}"),
         _bots(f"{_ALL}, {_OFF}", _KEY),
@@ -495,6 +508,7 @@ MISSES: dict[str, list[str]] = {
         "triggerValue: none",
     ],
     "shadowed-keyword": [
+        _bots(*(f"kind: {kind}, {_WITH} contains, triggerValue: ped" for kind in ("evoai", "n8n"))),
         _keywords(("equals", "pedido"), ("startsWith", "ped")),
         _keywords(("equals", "pedido"), ("contains", "ped")),
         _keywords(("startsWith", "oi"), ("contains", "oi, tudo")),
@@ -682,6 +696,7 @@ MISSES: dict[str, list[str]] = {
         "triggerValue: bye",
     ],
     "no-effect": [
+        "kind: dify\nbotType: agent\napiUrl: https://dify/v1",
         "botType: assistant\nassistantId: asst_1\nfunctionUrl: https://exemplo.com.br",
         "model: gpt-4o\nsystemMessages: [Seja breve.]\nuserMessages: []",
         "defaults: {model: gpt-4o, systemMessages: [Seja breve.]}\n" + _bots(_KEY, "botType: assistant"),
@@ -708,6 +723,7 @@ MISSES: dict[str, list[str]] = {
         "settings: {splitMessages: true}",
     ],
     "ignore-jids-of-bot": [
+        "kinds: {dify: {settings: {ignoreJids: ['@g.us']}}}\n" + _bots("kind: dify, ignoreJids: ['@g.us']"),
         "settings: {ignoreJids: ['@g.us']}",
         "settings: {ignoreJids: ['@g.us']}\nbots: {a: {ignoreJids: ['@g.us']}}",
         "settings: {ignoreJids: {merge: ['@g.us']}}\ndefaults: {ignoreJids: ['@g.us']}",
@@ -853,6 +869,8 @@ def test_a_miss(rule: str, fragment: str, tmp_path: Path) -> None:
         "settings: {keywordFinish: sair, debounceTime: 8, delayMessage: 1500, fallback: a}\n"
         "bots: {a: {triggerValue: ajuda}, b: {triggerValue: 1}}",
         "splitMessages: true\ntimePerChar: 30\nlisteningFromMe: false\nstopBotFromMe: true\nkeepOpen: false",
+        _bots(*(f"kind: {path}" for path in KINDS)),
+        _bots(f"kind: n8n, {_ALL}", f"kind: dify, {_KEY}, {_OFF}"),
     ],
 )
 def test_silence_where_nothing_is_amiss(fragment: str, tmp_path: Path) -> None:

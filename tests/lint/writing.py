@@ -9,12 +9,13 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from reconciler.domain.findings import Warning
+from reconciler.domain.kinds import KINDS, OPENAI, Kind
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import lint
 from reconciler.manifests.load import load
 from tests.manifests.writing import write
 
-_TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "vars"}
+_TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "kinds", "vars"}
 
 
 def warned(directory: Path, fragment: str, server: Version = NEWEST) -> list[Warning]:
@@ -27,6 +28,16 @@ def rules(directory: Path, fragment: str, server: Version = NEWEST) -> set[str]:
     return {warning.rule for warning in warned(directory, fragment, server)}
 
 
+def _needed(kind: Kind, number: int) -> dict[str, Any]:
+    """The fields that a bot of another kind than OpenAI's needs."""
+    needed = [field for field in kind.fields.values() if field.required and field.name != "triggerType"]
+    texts = {"url": f"https://typebot/{number}", "botType": "chatBot"}
+    return {
+        field.name: texts.get(field.name, f"https://bot/{number}" if field.hides else f"bot-{number}")
+        for field in needed
+    }
+
+
 def completed(fragment: str) -> dict[str, Any]:
     """The manifest of a fragment; what a bot needs and neither it nor the defaults have is added."""
     whole: dict[str, Any] = YAML(typ="safe").load(fragment)
@@ -37,12 +48,15 @@ def completed(fragment: str) -> dict[str, Any]:
     for number, bot in enumerate(whole["bots"].values(), 1):
         merged = {**defaults, **bot}
         added: dict[str, Any] = {}
-        if "openaiCredsId" not in merged:
+        kind = KINDS[merged.get("kind", "openai")]
+        if kind is OPENAI and "openaiCredsId" not in merged:
             added["openaiCreds"] = "main"
-        if merged.setdefault("botType", "chatCompletion") == "assistant":
+        if kind is OPENAI and merged.setdefault("botType", "chatCompletion") == "assistant":
             added["assistantId"] = f"asst_{number}"
-        else:
+        elif kind is OPENAI:
             added |= {"botType": "chatCompletion", "model": "gpt-4o-mini", "maxTokens": number * 100}
+        else:
+            added |= _needed(kind, number)
         match merged.setdefault("triggerType", "keyword"):
             case "keyword":
                 added |= {

@@ -10,14 +10,15 @@ from jsonschema import Draft202012Validator
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
-from reconciler.domain.kinds import KINDS, Field, Kind, Type
+from reconciler.domain.kinds import KINDS, OPENAI, Field, Kind, Type
 from reconciler.manifests.discovery import is_defaults
 from reconciler.manifests.load import load
 from reconciler.manifests.schema import schema
 from tests.manifests.test_good import DOCUMENTED, MERGES, SCALARS
-from tests.manifests.writing import CHAT, problems, read
+from tests.manifests.writing import CHAT, problems, read, whole
 
 SAMPLE = Path(__file__).parents[2] / "bots"
+DIFY = KINDS["dify"]
 ONE = f"bots:\n  a:\n{CHAT}"
 
 
@@ -93,6 +94,10 @@ GOOD = {
     "onDrift": field("onDrift: replace"),
     "silence": field("silence: [catch-all]"),
     "variables": "vars: {loja: Centro}\n" + field("description: 'Loja ${loja}'"),
+    **{f"kind {path}": f"bots:\n  {whole(kind)}\n" for path, kind in KINDS.items()},
+    "kinds": "kinds: {dify: {defaults: {botType: agent, onDrift: replace}, settings: {fallback: ''}}, "
+    "openai: {settings: {speechToText: true}}}\nbots: {}",
+    "defaults of several kinds": "defaults: {botType: agent, apiUrl: x, model: m, openaiCreds: c}\nbots: {}",
 }
 
 
@@ -100,6 +105,17 @@ GOOD = {
 def test_what_the_loader_takes(tmp_path: Path, text: str) -> None:
     read(tmp_path, {"loja.yaml": text, "p.md": "x"})
     assert marks(text) == []
+
+
+def test_a_bot_that_inherits_its_kind(tmp_path: Path) -> None:
+    """Without `kind` any kind's field is right, and OpenAI's are offered."""
+    folder = f"bots:\n  {whole(DIFY, 'menu')}\n"
+    manifest = "bots: {menu: {apiUrl: x, botType: agent, apiKey: !env OTHER}}"
+    read(tmp_path, {"_defaults.yaml": folder, "loja.yaml": manifest})
+    assert (marks(folder, folder=True), marks(manifest)) == ([], [])
+    [offered] = [case["then"] for case in schema()["$defs"]["Bot"]["allOf"] if "not" in case["if"]]
+    assert offered["properties"].keys() >= OPENAI.fields.keys()
+    assert not {"apiUrl", "apiKey"} & offered["properties"].keys()
 
 
 def test_a_folders_file_and_what_is_opted_out_of(tmp_path: Path) -> None:
@@ -140,6 +156,17 @@ BROKEN = {
     "no apiKey": ("credentials: {main: {}}\nbots: {}", "$.credentials.main"),
     "a rotated name": ("credentials: {main@2: {apiKey: !env A}}\nbots: {}", "$.credentials"),
     "a variable's name": ("vars: {a-b: x}\nbots: {}", "$.vars"),
+    "a kind": (f"bots:\n  {whole(DIFY).replace('kind: dify', 'kind: difi')}\n", "$.bots.a.kind"),
+    "a kind of kinds": ("kinds: {difi: {}}\nbots: {}", "$.kinds"),
+    "a field of another kind": (f"bots:\n  {whole(DIFY, model='x')}\n", "$.bots.a"),
+    "a choice of another kind": (f"bots:\n  {whole(DIFY, botType='assistant')}\n", "$.bots.a.botType"),
+    "a credential of another kind": (f"bots:\n  {whole(DIFY, openaiCreds='x')}\n", "$.bots.a"),
+    "a default of another kind": ("kinds: {dify: {defaults: {model: x}}}\nbots: {}", "$.kinds.dify.defaults"),
+    "a kind in defaults": ("defaults: {kind: dify}\nbots: {}", "$.defaults"),
+    "a setting of another kind": (
+        "kinds: {dify: {settings: {speechToText: true}}}\nbots: {}",
+        "$.kinds.dify.settings",
+    ),
     "an empty instance": ("instance: ''\nbots: {}", "$.instance"),
 }
 

@@ -318,6 +318,37 @@ def test_a_conflict_about_a_key_leaves_the_triggers_of_others_alone() -> None:
     assert found.found == {"eva": Found(there[2], How.TRIGGER)}
 
 
+@pytest.mark.parametrize("owner", ["gitops", "GitOps", "GITOPS"])
+@pytest.mark.parametrize("written", ["[gitops:ana]~0123abcd", "[GitOps:ana]", "[GITOPS:ana]~0123abcd"])
+def test_an_owner_is_the_same_in_capitals(owner: str, written: str) -> None:
+    there = remote("i1", "x", "none", written)
+    found = match(DesiredInstance("loja", (bot("ana", "x"),), AT), [there], owner, OPENAI)
+    assert found.found == {"ana": Found(there, How.MARKER)}
+
+
+def test_a_row_that_is_not_understood_may_have_the_marker_of_a_bot_that_nothing_declares() -> None:
+    found = matched([bot("ana", "x")], [unread(remote("i1", "y", "none", "[gitops:zoe]"), "expire")])
+    assert (found.conflicts, found.found) == ({}, {})
+
+
+def test_a_bot_in_conflict_hides_no_other() -> None:
+    there = [
+        remote("i1", "x", "none", "[gitops:ana] [other:ana]~0123abcd"),
+        remote("i2", "y", "none", "[gitops:bia]"),
+        remote("i3", "z", "none", "[gitops:ana]"),
+    ]
+    found = matched([bot("ana", "x"), bot("bia", "y")], there)
+    assert (set(found.conflicts), found.found) == ({"ana"}, {"bia": Found(there[1], How.MARKER)})
+
+
+@pytest.mark.parametrize("first", ["ana", "bia"])
+def test_a_previous_name_that_another_bot_has_now_is_that_bots(first: str) -> None:
+    there = [remote("i1", "q", "none", "[gitops:bia]")]
+    desired = [bot("ana", "x", previously=("bia",)), bot("bia", "y")]
+    found = matched(desired if first == "ana" else desired[::-1], there)
+    assert found.found == {"bia": Found(there[0], How.MARKER)}
+
+
 # -- keys with a secret that is not at hand -----------------------------------------------------
 
 FLOWISE = KINDS["flowise"]

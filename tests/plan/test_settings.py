@@ -15,10 +15,11 @@ from reconciler.domain.desired import (
     DesiredSettings,
     SecretRef,
 )
-from reconciler.domain.kinds import Value
+from reconciler.domain.kinds import OPENAI, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Step, Verb
 from reconciler.plan.planner import make
+from reconciler.plan.settings import Fallback, draft, fallback
 from tests.plan.builders import AT, bot, options_of, remote
 from tests.plan.house import DOCUMENTED
 from tests.support import of_openai
@@ -426,3 +427,136 @@ def test_settings_do_not_count_as_bots_that_may_be_deleted() -> None:
         Verb.ORPHAN,
         "nothing declares it any more; it is kept, as the plan would delete too much",
     )
+
+
+def test_settings_whose_credential_is_missing_get_no_fallback_either() -> None:
+    own = DesiredSettings({"expire": 5}, AT, creds="no such one", fallback="ana")
+    seen = ObservedInstance(
+        "loja",
+        (remote("i1", "x", description="[gitops:ana]"),),
+        {"main": RemoteCredential("creds-1")},
+        {"openai": RemoteSettings(True, {**DOCUMENTED, "openaiCredsId": "creds-1"})},
+    )
+    made = make(
+        Desired((DesiredInstance("loja", (bot("ana", "x"),), AT, settings={"openai": own}),)),
+        Observed("s", {"loja": seen}),
+        options_of(),
+    )
+    assert [(change.of, change.verb) for change in made.changes()] == [(Of.SETTINGS, Verb.CONFLICT)]
+    assert not made.writes
+
+
+@pytest.mark.parametrize(
+    ("own", "exists", "problem"),
+    [
+        (None, True, False),
+        (DesiredSettings({}, AT), True, True),
+        (DesiredSettings({}, AT), False, False),
+        (DesiredSettings({}, AT, merge_jids=True), True, True),
+        (DesiredSettings({"expire": 5}, AT), False, True),
+        (DesiredSettings({}, AT, creds="main"), False, True),
+        (DesiredSettings({}, AT, fallback="ana"), False, True),
+        (DesiredSettings({}, AT, fallback=""), False, False),
+    ],
+)
+def test_settings_that_are_declared_must_be_understood(
+    own: DesiredSettings | None, exists: bool, problem: bool
+) -> None:
+    row = RemoteSettings(exists, {}, unread=(("expire", "is not of type int"),))
+    desired = DesiredInstance("loja", (), AT, settings={} if own is None else {"openai": own})
+    found = draft(desired, row, {}, lambda name: name, OPENAI)
+    assert found.problem == ("its row is not understood: expire is not of type int" if problem else "")
+    assert (found.after, found.body, found.fields, found.merge) == (row, {}, (), False)
+
+
+# -- the parts by themselves ------------------------------------------------------------------
+
+JIDS = ("a@g.us", "b@g.us")
+
+
+@pytest.mark.parametrize(
+    ("merges", "there", "declared", "body", "after", "merge"),
+    [
+        (False, (), JIDS, JIDS, JIDS, False),
+        (True, (), JIDS, JIDS, JIDS, True),
+        (False, ("c@g.us",), JIDS, JIDS, JIDS, False),
+        (True, ("c@g.us",), JIDS, JIDS, ("c@g.us", *JIDS), True),
+        (True, ("b@g.us", "c@g.us"), JIDS, JIDS, ("b@g.us", "c@g.us", "a@g.us"), True),
+        (True, ("c@g.us", *JIDS), JIDS, None, ("c@g.us", *JIDS), False),
+        (False, ("c@g.us", *JIDS), JIDS, JIDS, JIDS, False),
+        (False, JIDS, JIDS, None, JIDS, False),
+        (True, JIDS, None, None, JIDS, False),
+    ],
+)
+@pytest.mark.parametrize("expire", [300, 5])
+def test_what_becomes_of_the_jids(
+    merges: bool,
+    there: tuple[str, ...],
+    declared: tuple[str, ...] | None,
+    body: tuple[str, ...] | None,
+    after: tuple[str, ...],
+    merge: bool,
+    expire: int,
+) -> None:
+    """Beside another field that differs, or not."""
+    fields: dict[str, Value] = {"expire": 5}
+    if declared is not None:
+        fields["ignoreJids"] = declared
+    own = DesiredSettings(fields, AT, merge_jids=merges)
+    row = RemoteSettings(True, {**DOCUMENTED, "expire": expire, "ignoreJids": there})
+    found = draft(
+        DesiredInstance("loja", (), AT, settings={"openai": own}), row, {}, lambda name: name, OPENAI
+    )
+    written: dict[str, Value] = {} if expire == 5 else {"expire": 5}
+    assert found.body == (written if body is None else {**written, "ignoreJids": body})
+    assert (found.after.fields["ignoreJids"], found.after.fields["expire"]) == (after, 5)
+    assert (found.merge, found.problem) == (merge, "")
+
+
+IDS = {"ana": "i1", "bia": "new bot bia"}
+NAMES = {"i1": "ana", "i2": "bia", "i3": "caio"}
+
+
+@pytest.mark.parametrize(
+    ("declared", "there", "found"),
+    [
+        (None, None, None),
+        (None, "i1", None),
+        ("", None, None),
+        ("", "i1", Fallback("", "ana", "")),
+        ("", "i9", Fallback("", "i9", "")),
+        ("ana", None, Fallback("i1", None, "ana")),
+        ("ana", "i1", None),
+        ("ana", "i3", Fallback("i1", "caio", "ana")),
+        ("ana", "i9", Fallback("i1", "i9", "ana")),
+        ("bia", None, Fallback("new bot bia", None, "bia")),
+        ("bia", "i2", None),  # it is recreated, and has a step of its own
+        ("bia", "i1", Fallback("new bot bia", "ana", "bia")),
+        ("caio", "i3", None),  # it is not written, and is the fallback already
+        ("dora", "i1", "its fallback stays as it is, as dora is not written"),
+        ("caio", "i1", "its fallback stays as it is, as caio is not written"),
+    ],
+)
+def test_what_becomes_of_the_fallback(
+    declared: str | None, there: str | None, found: Fallback | str | None
+) -> None:
+    own, row = DesiredSettings({}, AT, fallback=declared), RemoteSettings(True, {}, there)
+    assert fallback(own, row, IDS, NAMES, frozenset()) == found
+    assert fallback(None, row, IDS, NAMES, frozenset()) is None
+
+
+@pytest.mark.parametrize(
+    ("unseen", "going", "clears"), [((), (), True), (("expire",), (), False), (("expire",), ("i1",), True)]
+)
+def test_a_server_of_2_2_clears_the_fallback_only_with_its_bot(
+    unseen: tuple[str, ...], going: tuple[str, ...], clears: bool
+) -> None:
+    row = RemoteSettings(True, {}, "i1", frozenset(unseen))
+    found = fallback(DesiredSettings({}, AT, fallback=""), row, IDS, NAMES, frozenset(going))
+    if clears:
+        assert found == Fallback("", "ana", "")
+    else:
+        assert found == (
+            "its fallback stays ana, as a server of 2.2.x clears it only when its bot is deleted: declare "
+            "another bot as the fallback, or leave `fallback` out of the settings, or delete the bot"
+        )

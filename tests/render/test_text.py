@@ -18,7 +18,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Change, FieldChange, InstancePlan, Of, Plan, Standing, Step, Verb
 from reconciler.domain.results import Outcome, Result, Results
-from reconciler.render import outcomes, text
+from reconciler.render import outcomes, text, values
 from tests.render.plans import PLANS, RESULTS, change, plan, shop
 
 _PROMPT = "\n".join(f"line {number}" for number in range(1, 13))
@@ -593,3 +593,10 @@ def test_results_of_a_fleet() -> None:
 
         1000 changes: 996 applied, 4 failed.
         """)
+
+
+def test_a_diff_says_where_it_is_not_exact() -> None:
+    once, again = [f"line {n}" for n in range(400)], [f"line {n % 7}" for n in range(400)]
+    assert ("@@", "line 200") in values.diff(once, [*once[:201], "new", *once[201:]], 80)
+    first, *_ = values.diff(again, again[3:], 80)
+    assert first == ("@@", "compared roughly, as it is long and repeats itself: more lines may be the same")

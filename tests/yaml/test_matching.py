@@ -8,8 +8,8 @@ from difflib import SequenceMatcher
 
 import pytest
 
+from reconciler.domain.sequences import Matcher, equal
 from reconciler.yaml.edit import Put, edit
-from reconciler.yaml.matching import equal
 
 MANY = 20_000
 
@@ -41,6 +41,15 @@ def test_many_lines_take_seconds(lines: list[str], change: object) -> None:
     assert time.process_time() - started < 10
     check(lines, new)
     assert found or set(lines).isdisjoint(new)
+
+
+def test_what_is_long_and_repeats_itself_is_compared_coarsely() -> None:
+    once = [f"Linha {i}" for i in range(1_000)]
+    again = [f"Linha {i % 7}" for i in range(1_000)]
+    assert not Matcher(once, [*once[:500], "nova", *once[501:]]).coarse
+    assert not Matcher(again[:90], again[10:100]).coarse
+    assert Matcher(again, again[5:]).coarse
+    assert not Matcher(again, [f"{line}!" for line in again]).coarse
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -109,6 +109,7 @@ _COPIED = (
         "JIDs that are not answered: @g.us for all groups, @s.whatsapp.net for all contacts, or one exactly.",
         default=(),
         from_settings=True,
+        refers=True,
     ),
     Field(
         "splitMessages",

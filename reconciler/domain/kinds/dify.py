@@ -26,6 +26,7 @@ DIFY = Kind(
             Type.TEXT,
             "The base URL of Dify's API. No two bots of an instance may share botType, apiUrl and apiKey.",
             limit=255,
+            refers=True,
             hides="url",
         ),
         Field("apiKey", Type.TEXT, "The application's api key.", limit=255, hides="whole"),

@@ -19,6 +19,7 @@ EVOAI = Kind(
             "The agent's URL. No two bots of an instance may share agentUrl and apiKey.",
             limit=255,
             required=True,
+            refers=True,
             hides="url",
         ),
         Field("apiKey", Type.TEXT, "The agent's api key.", limit=255, hides="whole"),

@@ -19,6 +19,7 @@ EVOLUTION_BOT = Kind(
             "The URL that is asked. No two bots of an instance may share apiUrl and apiKey.",
             limit=255,
             required=True,
+            refers=True,
             hides="url",
         ),
         Field("apiKey", Type.TEXT, "The key that the server sends along.", limit=255, hides="whole"),

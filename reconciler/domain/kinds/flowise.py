@@ -18,6 +18,7 @@ FLOWISE = Kind(
             "The URL of the flow's prediction. No two bots of an instance may share apiUrl and apiKey.",
             limit=255,
             required=True,
+            refers=True,
             hides="url",
         ),
         Field("apiKey", Type.TEXT, "The api key of the flow.", limit=255, hides="whole"),

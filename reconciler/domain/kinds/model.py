@@ -35,8 +35,10 @@ class Field:
     bot_types, trigger_types: for which it has a meaning (None: for all); one without meaning is
     sent only if the manifest declares it. default: what a create sends when neither the manifest nor
     the instance's settings say (None: not sent). from_settings: the instance's settings have it too.
-    required: the manifest must declare it. unit: of an int. hides: what of a text is secret, the
+    required: the manifest must declare it. unit: of an int. refers: the value is a name, an id or a URL of
+    something that exists elsewhere. hides: what of a text is secret, the
     whole or parts of a URL; the manifest can say where such a value is found, and no output shows it.
+    password: whether such a whole may have any characters, where a key has those of keys.
     """
 
     name: str
@@ -46,12 +48,14 @@ class Field:
     choices: tuple[str, ...] = ()
     minimum: int = 0
     unit: str | None = None
+    refers: bool = False
     bot_types: frozenset[str] | None = None
     trigger_types: frozenset[str] | None = None
     default: Value | None = None
     from_settings: bool = False
     required: bool = False
     hides: Literal["", "whole", "url"] = ""
+    password: bool = False
 
     def applies(self, bot_type: object, trigger_type: object) -> bool:
         """Whether the field has a meaning for a bot of these types."""

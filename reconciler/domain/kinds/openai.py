@@ -20,6 +20,7 @@ OPENAI = Kind(
             "openaiCredsId",
             Type.TEXT,
             "The raw id of the OpenAI credential. Prefer openaiCreds, its name.",
+            refers=True,
         ),
         Field(
             "botType",
@@ -34,6 +35,7 @@ OPENAI = Kind(
             "The id of the assistant at OpenAI. No two bots of an instance may share it.",
             limit=255,
             bot_types=_ASSISTANT,
+            refers=True,
         ),
         Field(
             "functionUrl",
@@ -41,6 +43,7 @@ OPENAI = Kind(
             "The URL that is called for the assistant's function tools.",
             limit=500,
             bot_types=_ASSISTANT,
+            refers=True,
             hides="url",
         ),
         Field(
@@ -49,6 +52,7 @@ OPENAI = Kind(
             "The model's name. No two bots of an instance may share model and maxTokens.",
             limit=100,
             bot_types=_CHAT,
+            refers=True,
         ),
         Field("systemMessages", Type.TEXTS, "System prompts, sent first.", bot_types=_CHAT),
         Field(

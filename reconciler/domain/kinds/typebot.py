@@ -22,6 +22,7 @@ TYPEBOT = Kind(
             "The URL of the Typebot viewer, without the flow's id.",
             limit=500,
             required=True,
+            refers=True,
             hides="url",
         ),
         Field(
@@ -30,6 +31,7 @@ TYPEBOT = Kind(
             "The public id of the flow. No two bots of an instance may share url and typebot.",
             limit=100,
             required=True,
+            refers=True,
         ),
     ),
     settings=settings(),

@@ -28,7 +28,7 @@ def row(kind: Kind, number: int = 1, **fields: Json) -> dict[str, Json]:
     """A plain bot of a kind, as the database has it, started by its number. Without a secret."""
     made: dict[str, Json] = {
         **{name: field.default for name, field in kind.fields.items() if field.default is not None},
-        **_own(kind, number),
+        **own(kind, number),
         "triggerType": "keyword",
         "triggerOperator": "equals",
         "triggerValue": str(number),
@@ -38,7 +38,7 @@ def row(kind: Kind, number: int = 1, **fields: Json) -> dict[str, Json]:
     return made | fields
 
 
-def _own(kind: Kind, number: int) -> dict[str, Json]:
+def own(kind: Kind, number: int) -> dict[str, Json]:
     """What a plain bot has of the fields that only its kind has."""
     made: dict[str, Json] = {}
     for name, field in kind.fields.items():
@@ -71,10 +71,10 @@ def settle(server: Server, instance: str, kind: Kind, fallback: str | None = Non
 # -- random servers ---------------------------------------------------------------------------
 
 
-def fill_kinds(server: Server, seed: int, instances: int, bots: int) -> None:
+def fill_kinds(server: Server, seed: int, instances: int, bots: int, *, hostile: bool = False) -> None:
     """Makes a random server with so many instances, and up to so many bots of each kind on each.
 
-    Everything is as the server's own checks would have let it in.
+    It is as the server's own checks would have let it in; with hostile as races and strangers leave it.
     """
     random = Random(seed)  # noqa: S311  it guards nothing
     for number in range(instances):
@@ -82,10 +82,9 @@ def fill_kinds(server: Server, seed: int, instances: int, bots: int) -> None:
         credential = server.credential(instance, f"main-{number}")
         for kind in random.sample([*KINDS.values()], random.randint(1, len(KINDS))):
             given = {kind.credential: credential} if kind.credential else {}
-            made = [
-                put(server, instance, kind, **bot, **given)
-                for bot in _possible(kind, [_bot(random, kind, place) for place in range(bots)])
-            ]
+            rows = [_bot(random, kind, place) for place in range(bots)]
+            rows = [_odd(random, kind, each) for each in rows] if hostile else _possible(kind, rows)
+            made = [put(server, instance, kind, **each, **given) for each in rows]
             if random.random() < 0.6:
                 fallback = random.choice([*made, None])
                 timing = {name: random.choice(values) for name, values in TIMING.items()}
@@ -114,6 +113,25 @@ def _bot(random: Random, kind: Kind, place: int) -> dict[str, Json]:
 
 
 _OFTEN_EMPTY = frozenset({"basicAuthUser"})
+
+
+def _odd(random: Random, kind: Kind, made: dict[str, Json]) -> dict[str, Json]:
+    """A bot as it should not be, sometimes."""
+    if random.random() < 0.1:
+        made[random.choice(("expire", "delayMessage", "debounceTime"))] = -random.randrange(1, 9)
+    if random.random() < 0.1:
+        made[random.choice([*own(kind, 1), "triggerValue", "triggerOperator"])] = random.choice((None, ""))
+    if random.random() < 0.2:
+        marker = random.choice(
+            ("other:x", "gitops:menu", "GitOps: menu ", "gitops:x] [gitops:y", f"gitops:{'y' * 80}")
+        )
+        made["description"] = f"Atende [{marker}]"
+    for name, field in kind.fields.items():
+        if field.hides and random.random() < 0.1:
+            made[name] = random.choice(("changeme", f" {CANARY}{TOKEN}", f"{CANARY}:{TOKEN}@x y", "x"))
+        if field.type is Type.ENUM and not made.get(name) and name in ("botType", "triggerOperator"):
+            made[name] = field.choices[0]
+    return made
 
 
 def _hidden(random: Random, kind: Kind, field: Field, plain: Json) -> Json:

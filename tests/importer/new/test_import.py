@@ -612,7 +612,12 @@ def test_an_old_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         here = Here(server, tmp_path)
         shop(server, "loja", bot(100, "1", debounceTime=3), bot(200, "2"), expire=60, debounceTime=3)
         server.instance("nothing")
-        assert here.run("import").exit_code == 0
+        result = here.run("import")
+        assert result.exit_code == 0
+        assert (
+            f"\n  The server at {server.sandbox.url} has no n8n bots: they came with version 2.3.0.\n"
+            in result.stderr
+        )
         text = here.files()["loja.yaml"]
         assert "\n    debounceTime: 3\n" in text
         assert "\n  expire: 60\n" in text, "2.2 reads it"

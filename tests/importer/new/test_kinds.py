@@ -25,9 +25,9 @@ DIFY, FLOWISE, N8N, TYPEBOT = (KINDS[path] for path in ("dify", "flowise", "n8n"
 def test_a_shop_with_three_kinds(here: Here) -> None:
     loja = shop(here.server, "loja", bot(100, "1", enabled=False), bot(200, "2"), speechToText=True)
     key, url = secret(DIFY.fields["apiKey"]), secret(N8N.fields["webhookUrl"])
-    agent = put(here.server, loja, DIFY, **row(DIFY, 3, apiKey=key, description="Vendas", expire=5))
-    put(here.server, loja, DIFY, **row(DIFY, 4, apiKey=key, botType="agent", keepOpen=True))
-    put(here.server, loja, N8N, **row(N8N, 1, webhookUrl=url, basicAuthUser="ana"))
+    agent = put(here.server, loja, DIFY, **row(DIFY, 300, apiKey=key, description="Vendas", expire=5))
+    put(here.server, loja, DIFY, **row(DIFY, 400, apiKey=key, botType="agent", keepOpen=True))
+    put(here.server, loja, N8N, **row(N8N, 500, webhookUrl=url, basicAuthUser="ana"))
     settle(here.server, loja, DIFY, agent, debounceTime=9, expire=7)
     settle(here.server, loja, N8N, keywordFinish="fim", unknownMessage="?")
     result = here.run("import")
@@ -37,7 +37,7 @@ def test_a_shop_with_three_kinds(here: Here) -> None:
         "Wrote 1 manifest with 5 bots. Next:\n"
         "  export OPENAI_KEY_LOJA=...\n"
         "  export DIFY_KEY_LOJA=...\n"
-        "  export N8N_WEBHOOK_URL_LOJA_MENU_1_2=...\n"
+        "  export N8N_WEBHOOK_URL_LOJA_MENU_500=...\n"
         "  reconciler plan    # shows only adoptions: bots that get our marker\n"
     )
     assert here.files() == {"loja.yaml": MODELINE + THREE_KINDS}
@@ -83,6 +83,32 @@ bots:
     enabled: false
     triggerValue: 1
     maxTokens: 100
+
+  menu-2:
+    triggerValue: 2
+    maxTokens: 200
+
+  vendas:
+    kind: dify
+    description: Vendas
+    botType: chatBot
+    triggerValue: 300
+    apiUrl: https://dify.example/300
+    debounceTime: 1
+
+  menu-400:
+    kind: dify
+    botType: agent
+    triggerValue: 400
+    apiUrl: https://dify.example/400
+    debounceTime: 1
+
+  menu-500:
+    kind: n8n
+    triggerValue: 500
+    webhookUrl: !env N8N_WEBHOOK_URL_LOJA_MENU_500
+    basicAuthUser: ana
+    keywordFinish: bye
 """
 
 
@@ -98,6 +124,22 @@ def test_a_plan_after_an_import_has_nothing_but_adoptions(
 @pytest.mark.parametrize("seed", range(100, 200))
 def test_the_same_of_many_more(here: Here, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     check(here, seed, seed % 2 == 0, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "seed", [1, 2, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(100, 200))]
+)
+def test_servers_that_nobody_would_make(here: Here, seed: int) -> None:
+    fill_kinds(here.server, seed, instances=4, bots=6, hostile=True)
+    there = _everything(here)
+    result = here.run("import", *(["--full"] if seed % 2 else []))
+    assert result.exit_code == 0, result.stderr
+    assert CANARY not in str(here.files())
+    said = {ident for ident in there if f": bot {ident}" in result.stderr}
+    plan = here.plan()
+    assert not unexpected(plan)
+    assert _seen(plan) >= len(there) - len(said), "each bot is in a manifest, or said"
+    assert len(said) < len(there), "some are in a manifest"
 
 
 def check(here: Here, seed: int, full: bool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,14 +256,18 @@ def test_equal_secrets_share_a_name(here: Here) -> None:
     assert not unexpected(here.plan())
 
 
-def test_a_name_that_a_manifest_has_for_another_secret(here: Here) -> None:
+def test_names_that_manifests_have_for_other_secrets(here: Here) -> None:
     Path("bots").mkdir()
     Path("bots/mine.yaml").write_text(
-        "bots:\n  a: {kind: dify, botType: agent, triggerType: all, apiKey: !env DIFY_KEY_LOJA_MENU_1}\n"
+        "bots:\n  a: {kind: dify, botType: agent, triggerType: all, apiKey: !env DIFY_KEY_LOJA_MENU_1,\n"
+        '      apiUrl: "https://x.example/${env:DIFY_URL_LOJA_MENU_1}"}\n'
     )
     loja = here.server.instance("loja")
-    put(here.server, loja, DIFY, **row(DIFY, 1, apiKey=secret(DIFY.fields["apiKey"])))
-    assert "export DIFY_KEY_LOJA_MENU_1_2=" in here.run("import").stdout
+    hidden = {name: secret(DIFY.fields[name]) for name in ("apiKey", "apiUrl")}
+    put(here.server, loja, DIFY, **row(DIFY, 1, **hidden))
+    said = here.run("import").stdout
+    assert "export DIFY_KEY_LOJA_MENU_1_2=" in said
+    assert "export DIFY_URL_LOJA_MENU_1_2=" in said
 
 
 def test_a_marker_that_bots_of_two_kinds_have(here: Here) -> None:
@@ -287,6 +333,9 @@ def test_kinds_that_are_switched_off(here: Here, off: set[str]) -> None:
         [instance] = load(Path("bots")).instances
         assert {one.kind.path for one in instance.bots} == KINDS.keys() - off
         here.forget()
+        got = here.run("get", "nobody@loja")
+        assert got.exit_code == 1
+        assert all(KINDS[path].label in got.stderr.partition("Bots of ")[2] for path in off)
         told = json.loads(here.run("import", "--format", "json").stdout)["notRead"]
         assert len(told) == len(off)
     finally:
@@ -300,6 +349,44 @@ def test_bots_that_lack_what_their_kind_needs(here: Here) -> None:
     result = here.run("import")
     assert "  loja: bot odd: it has no typebot\n" in result.stderr
     assert [one.kind for one in load(Path("bots")).instances[0].bots] == [DIFY]
+    assert not unexpected(here.plan())
+
+
+def test_secrets_that_no_variable_can_hold(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    loja = here.server.instance("loja")
+    put(here.server, loja, FLOWISE, **row(FLOWISE, 1, apiKey="changeme"))
+    put(here.server, loja, FLOWISE, **row(FLOWISE, 2, apiKey=f" {secret(FLOWISE.fields['apiKey'])}"))
+    put(here.server, loja, N8N, **row(N8N, 3, basicAuthPass="a c4n4ry, with blanks", description="ok"))
+    put(
+        here.server,
+        loja,
+        N8N,
+        **row(N8N, 4, webhookUrl=f"c4n4ry {secret(N8N.fields['webhookUrl'])}", id="odd"),
+    )
+    result = here.run("import")
+    assert result.exit_code == 0
+    assert "  loja: the apiKey of menu-1: no variable can hold it: it is a placeholder" in result.stderr
+    assert "  loja: the apiKey of menu-2: no variable can hold it: it has blanks around it\n" in result.stderr
+    assert "  loja: bot odd: no variable can hold its webhookUrl: " in result.stderr
+    assert "export" in result.stdout
+    monkeypatch.setenv("N8N_BASIC_AUTH_PASS_LOJA_OK", "a c4n4ry, with blanks")
+    assert not unexpected(here.plan())
+
+
+def test_a_bot_that_a_folder_has_of_another_kind(here: Here) -> None:
+    Path("bots").mkdir()
+    Path("bots/_defaults.yaml").write_text(
+        "bots:\n  menu: {kind: typebot, url: 'https://t.example', typebot: x, triggerType: none}\n"
+    )
+    shop(here.server, "loja", bot(100, "1", description="Menu [gitops:menu]"))
+    dify = here.server.instance("suporte")
+    put(here.server, dify, DIFY, **row(DIFY, 1, description="Menu [gitops:menu]"))
+    result = here.run("import")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert {one.name: one.bots[0].kind.path for one in load(Path("bots")).instances} == {
+        "loja": "openai",
+        "suporte": "dify",
+    }
     assert not unexpected(here.plan())
 
 

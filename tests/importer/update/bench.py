@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.apply import applier
 from reconciler.domain.desired import Desired
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.reports import UpdateReport
 from reconciler.evolution.client import Client, Server
@@ -79,26 +79,25 @@ class Bench:
 
         return asyncio.run(run())
 
-    def bot(self, instance: str, name: str) -> Json:
+    def bot(self, instance: str, name: str, kind: Kind = OPENAI) -> Json:
         """A bot of ours as the server has it."""
-        [found] = [
-            bot for bot in self.world.bots(instance) if f"[{OWNER}:{name}]" in (bot["description"] or "")
-        ]
+        marker = f"[{OWNER}:{name}]"
+        [found] = [bot for bot in self.world.bots(instance, kind) if marker in (bot["description"] or "")]
         return found
 
-    def drift(self, instance: str, name: str, **fields: Json) -> None:
+    def drift(self, instance: str, name: str, kind: Kind = OPENAI, **fields: Json) -> None:
         """Changes a bot on the server by hand; its description keeps its marker."""
-        bot = self.bot(instance, name)
+        bot = self.bot(instance, name, kind)
         if "description" in fields:
             marker = bot["description"][bot["description"].index("[gitops:") :]
             fields["description"] = f"{fields['description']} {marker}".strip()
-        self.world.change(instance, bot, **fields)
+        self.world.change(instance, bot, kind, **fields)
 
-    def drift_settings(self, instance: str, **fields: Json) -> None:
+    def drift_settings(self, instance: str, kind: Kind = OPENAI, **fields: Json) -> None:
         """Changes the settings of an instance on the server by hand."""
-        row = self.world.settings(instance)
-        kept = {name: row[name] for name in (*OPENAI.settings, "openaiCredsId")}
-        self.world.done("POST", f"/openai/settings/{segment(instance)}", {**kept, **fields})
+        row = self.world.settings(instance, kind)
+        kept = {name: row[name] for name in (*kind.settings, *filter(None, [kind.credential]))}
+        self.world.done("POST", f"/{kind.path}/settings/{segment(instance)}", {**kept, **fields})
 
     def diff(self) -> list[str]:
         """The lines that went and came, as git shows them; of files whose last byte changed, too."""

@@ -88,6 +88,16 @@ def test_only_what_is_declared_and_differs_comes_back() -> None:
     assert (found.notes, found.unread, found.unknown) == ([], [], False)
 
 
+@pytest.mark.parametrize("text", [MARK, f"{MARK}~off20261128", f"{MARK}~0123abcd~off20261128"])
+@pytest.mark.parametrize("declared", [True, False])
+@pytest.mark.parametrize("stored", [True, False])
+def test_whether_a_bot_is_on_comes_back_as_a_value(text: str, declared: bool, stored: bool) -> None:
+    """A plan leaves off what was switched off by hand; an import writes that down."""
+    found = compared(ana(enabled=declared), there(text, enabled=stored)).found
+    assert found == ([] if declared is stored else [Drift("loja", "ana", {"enabled": stored})])
+    assert compared(ana(), there(text, enabled=stored)).found == []
+
+
 @pytest.mark.parametrize(
     ("declared", "stored", "fields", "said"),
     [

@@ -15,6 +15,7 @@ from reconciler.importer.drift import Drift, Drifts
 from reconciler.importer.rewriting import Manifests
 from reconciler.importer.updater import brought
 from tests.importer.update.bench import Bench
+from tests.support import Json
 
 ONE = {"loja": ("main", "second")}
 
@@ -267,9 +268,7 @@ bots:
         ("c", {"systemMessages": ["a"]}, []),
     ],
 )
-def test_what_a_person_should_know(
-    bench: Bench, bot: str, fields: dict[str, object], notes: list[str]
-) -> None:
+def test_what_a_person_should_know(bench: Bench, bot: str, fields: dict[str, Json], notes: list[str]) -> None:
     bench.put({"loja.yaml": NOTES, "shared.md": "shared\n", "own.md": "own\n"}, ONE)
     bench.drift("loja", bot, **fields)
     report = bench.update()
