@@ -5,18 +5,19 @@ What there will be is what was observed, with the plan's changes: what is blocke
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from reconciler.domain import markers, versions
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import KINDS, Value
-from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
+from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Answered, Rerouted
 from reconciler.domain.versions import Version
 from reconciler.routing.difference import Difference, Outcome, compare
+from reconciler.routing.sides import called
+from reconciler.routing.sides import observed as now
 from reconciler.routing.values import Bot, Instance, Settings
 
 _DECIDE = frozenset(
@@ -54,7 +55,7 @@ def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]
         if any(change.is_whole or _DECIDE & {field.name for field in change.fields} for change in writes):
             seen = observed.instances[one.name]
             names = _names(one, seen, plan.owner)
-            before = instance(seen, names, version)
+            before = now(seen, names, version)
             merged = {step.bot for step in one.steps if step.merge}
             after = _after(before, names, writes, merged)
             found[one.name] = before, replace(after, settings={**_made(one.steps, seen), **after.settings})
@@ -83,27 +84,10 @@ def _version(text: str) -> Version:
 
 
 def _names(plan: InstancePlan, seen: ObservedInstance, owner: str) -> dict[str, str]:
-    """What each bot is called, by its id: its manifest's name, else that in its marker, else its id."""
-    names = {bot.id: _name(bot, owner) for bot in seen.bots}
+    """What each bot is called, by its id: its manifest's name, else that in its marker."""
+    names = {bot.id: markers.name_of(str(bot.fields.get("description", "")), owner) for bot in seen.bots}
     ours = (change for change in plan.changes if change.of is Of.BOT and change.verb.writes)
-    names |= {id: change.bot for change in ours for id in change.ids}
-    number = Counter((bot.kind.path, names[bot.id]) for bot in seen.bots)
-    return names | {bot.id: bot.id for bot in seen.bots if number[bot.kind.path, names[bot.id]] > 1}
-
-
-def _name(bot: RemoteBot, owner: str) -> str:
-    return markers.name_of(str(bot.fields.get("description", "")), owner) or bot.id
-
-
-def instance(seen: ObservedInstance, names: Mapping[str, str], version: Version) -> Instance:
-    """What was observed. names: of the bots, by id."""
-    settings = {
-        path: Settings(row.fields, names.get(row.fallback or "", row.fallback or ""))
-        for path, row in seen.settings.items()
-        if row.exists
-    }
-    bots = tuple(Bot(names[bot.id], bot.kind, bot.fields) for bot in seen.bots if not bot.unread)
-    return Instance(bots, settings, version)
+    return called(seen, names | {id: change.bot for change in ours for id in change.ids})
 
 
 def _after(

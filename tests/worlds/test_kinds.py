@@ -19,6 +19,7 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.results import Outcome
 from reconciler.domain.uniqueness import holds, takes
 from reconciler.plan import routes
+from reconciler.routing import sides
 from reconciler.routing.difference import relevant
 from tests.support import Json, World
 from tests.worlds.generators import OWNER, Pair
@@ -171,7 +172,7 @@ def _routed_as_said(stage: Stage, made: Plan, before: Observed) -> None:
             bot.id: markers.name_of(str(bot.fields.get("description", "")), OWNER) or bot.id
             for bot in seen.bots
         }
-        there = routes.instance(seen, names, said.version)
+        there = sides.observed(seen, marked, said.version)
         assert relevant(said) == relevant(there)
 
 
