@@ -168,10 +168,7 @@ def _routed_as_said(stage: Stage, made: Plan, before: Observed) -> None:
     after = stage.observed(Desired(tuple(DesiredInstance(one.name, (), AT) for one in made.instances)))
     for name, (_, said) in routes.sides(made, before).items():
         seen = after.instances[name]
-        names = {
-            bot.id: markers.name_of(str(bot.fields.get("description", "")), OWNER) or bot.id
-            for bot in seen.bots
-        }
+        marked = {bot.id: markers.name_of(str(bot.fields.get("description", "")), OWNER) for bot in seen.bots}
         there = sides.observed(seen, marked, said.version)
         assert relevant(said) == relevant(there)
 
