@@ -87,7 +87,8 @@ def _remarks(kind: Kind) -> Iterator[str]:
     if not kind.uses_fallback:
         yield "The fallback in its settings is stored, and 2.3.6 never uses it."
     if kind.silent_types:
-        yield f"Since 2.3.0 a bot of botType {_code(sorted(kind.silent_types))} starts, and never answers."
+        types = _code(sorted(kind.silent_types))
+        yield f"Since 2.3.0 a bot of botType {types} is started, and never answers."
     if kind.passes_key == "global":
         yield "The server sends its *global* api key along: whoever reads what is sent there has the key."
     elif kind.passes_key:

@@ -17,9 +17,11 @@ from pathlib import Path
 import cmarkgfm
 from cmarkgfm.cmark import Options as Cmark
 
-from reconciler.domain.desired import Fields
+from reconciler.domain.desired import Desired, Fields
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, InstancePlan, Plan
+from reconciler.manifests import secrets
 from reconciler.manifests.load import load
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -54,9 +56,10 @@ i.r { background: #ffebe9; color: #82071e; display: block; font-style: normal }
 
 def applied(bots: Path) -> Observed:
     """The server after an apply of these manifests."""
-    desired = load(bots)
+    desired = _filled(bots)
+    none = {path: RemoteSettings(False, {}) for path in KINDS}
     empty = {
-        instance.name: ObservedInstance(instance.name, credentials={}, settings=RemoteSettings(False, {}))
+        instance.name: ObservedInstance(instance.name, credentials={}, settings=none)
         for instance in desired.instances
     }
     plan = make(desired, Observed("https://evolution.example.com", empty), Options())
@@ -68,17 +71,29 @@ def _after(plan: InstancePlan) -> ObservedInstance:
     calls = {call: [step for step in plan.steps if step.call is call] for call in Call}
     return ObservedInstance(
         plan.name,
-        bots=tuple(RemoteBot(f"id-{plan.name}-{step.bot}", _known(step.body)) for step in calls[Call.CREATE]),
+        bots=tuple(
+            RemoteBot(f"id-{plan.name}-{step.bot}", _known(step.body), kind=step.kind)
+            for step in calls[Call.CREATE]
+        ),
         credentials={
             str(step.body["name"]): RemoteCredential(str(step.body["name"]), same=True)
             for step in calls[Call.NEW_CREDENTIAL]
         },
-        settings=RemoteSettings(True, _known(calls[Call.SETTINGS][0].body)),
+        settings={path: RemoteSettings(False, {}) for path in KINDS}
+        | {step.kind.path: RemoteSettings(True, _known(step.body)) for step in calls[Call.SETTINGS]},
     )
 
 
 def _known(body: Fields) -> Fields:
-    return {**body, "openaiCredsId": str(body["openaiCredsId"]).removeprefix(NEW_CREDENTIAL)}
+    return {
+        name: value.removeprefix(NEW_CREDENTIAL) if name == "openaiCredsId" else value  # type: ignore[union-attr]  # a text
+        for name, value in body.items()
+    }
+
+
+def _filled(bots: Path) -> Desired:
+    """The manifests, with a made-up value for each secret."""
+    return secrets.filled(load(bots), secrets.placeholders(b""))
 
 
 def reviewed() -> Plan:
@@ -99,7 +114,7 @@ def reviewed() -> Plan:
                 raise SystemExit(f"the sample's {name} no longer says {before!r}: choose another edit")
             (edited / name).write_text(text.replace(before, after), encoding="utf-8")
         with contextlib.chdir(directory):
-            return make(load(Path("bots")), there, Options())
+            return make(_filled(Path("bots")), there, Options())
 
 
 def draw(plan: Plan) -> str:

@@ -30,6 +30,7 @@ from reconciler.cli.options import (
     output,
     unless_configured,
 )
+from reconciler.cli.route import route
 from reconciler.cli.switch import disable, enable
 from reconciler.domain import signals
 from reconciler.domain.kinds import DEFAULT, KINDS
@@ -480,6 +481,7 @@ def version() -> int:
 
 main.add_command(list_)
 main.add_command(get)
+main.add_command(route)
 main.add_command(disable)
 main.add_command(enable)
 main.add_command(fmt)

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from reconciler.domain.listing import Listing
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.manifests.formatting import Formatted
+    from reconciler.render.routing import Routed
+    from reconciler.routing.values import Message
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
 
@@ -225,6 +227,21 @@ def explained(desired: Desired, bot: str, format: str) -> None:
         return
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     click.echo(explain.explain(desired, bot, width), nl=False)
+
+
+def routed(routed: Routed, messages: Sequence[Message], format: str, *, many: bool) -> None:
+    """Print who answers each message; of many, a table."""
+    from reconciler.render import routing
+
+    render = routing.json if format == "json" else routing.table if many else routing.text
+    click.echo(render(routed, messages), nl=False)
+
+
+def routed_line(routed: Routed, message: Message) -> None:
+    """Print who answers a message, as a line of JSON."""
+    from reconciler.render import routing
+
+    click.echo(routing.json_line(routed, message))
 
 
 def imported(report: ImportReport, format: str) -> None:

@@ -8,7 +8,7 @@ found do not count: where nothing else differs, a group shows ID, INSTANCE, ${na
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -207,11 +207,24 @@ def problems(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
     ]
 
 
-def general(text: str, instance: InstancePlan) -> str:
-    """A sentence about an instance's calls, as it is the same for other instances."""
+def general(instance: InstancePlan) -> Callable[[str], str]:
+    """Makes of a sentence about an instance's calls one that is the same for other instances."""
     ids = {id_ for change in instance.changes for id_ in change.ids}
     ids |= {step.id for step in instance.steps if step.id is not None}
-    return _named(_without_ids(text, sorted(ids, key=len, reverse=True)), instance.name)
+    by_word: dict[str, list[str]] = {}  # by the word that an id begins with, "" for none
+    for id_ in ids:
+        word = _WORD.match(id_)
+        by_word.setdefault(word[0] if word else "", []).append(id_)
+
+    def make(text: str) -> str:
+        words = {"", *_WORD.findall(text), *_WORD.findall(ID)}
+        there = [id_ for word in words for id_ in by_word.get(word, ())]
+        return _named(_without_ids(text, sorted(there, key=len, reverse=True)), instance.name)
+
+    return make
+
+
+_WORD = re.compile(r"\w+")
 
 
 # -- where ------------------------------------------------------------------------------------

@@ -332,30 +332,28 @@ class Plan:
     @property
     def digest(self) -> str:
         """32 hex digits over everything that the plan says."""
-        return _digest(
-            self.server,
-            self.server_name,
-            self.owner,
-            self.base,
-            self.limits,
-            self.approved,
-            self.notes,
-            [
-                (
-                    [i.name, i.id, i.problem, i.in_sync],
-                    [(c.digest, c.reason, c.cause) for c in i.changes],
-                    [
-                        (
-                            *(s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge),
-                            *_other_kind(s.kind),
-                        )
-                        for s in i.steps
-                    ],
-                )
-                for i in self.instances
-            ],
-            *([[asdict(one) for one in self.routing]] if self.routing else []),
+        head = (
+            *(self.server, self.server_name, self.owner, self.base),
+            *(self.limits, self.approved, self.notes),
         )
+        # The JSON of all of it would be as large as the plan, so an instance at a time.
+        digest = hashlib.sha256(json.dumps(head)[:-1].encode() + b", [")
+        for number, i in enumerate(self.instances):
+            part = (
+                [i.name, i.id, i.problem, i.in_sync],
+                [(c.digest, c.reason, c.cause) for c in i.changes],
+                [
+                    (
+                        *(s.call, s.bot, s.id, sorted(s.body.items()), s.why, str(s.secret), s.merge),
+                        *_other_kind(s.kind),
+                    )
+                    for s in i.steps
+                ],
+            )
+            digest.update((", " if number else "").encode() + json.dumps(part).encode())
+        routing = [[asdict(one) for one in self.routing]] if self.routing else []
+        digest.update("".join(["]", *(f", {json.dumps(part)}" for part in routing), "]"]).encode())
+        return digest.hexdigest()[:32]
 
     def counts(self, of: Of = Of.BOT) -> Mapping[Verb, int]:
         """How many changes of bots there are of each verb, or of what else. A move is one change."""

@@ -60,7 +60,8 @@ def read(home: Path, path: Path, limit: int) -> bytes:
 def check_size(data: bytes, limit: int) -> None:
     """Raises UnreadableError where it is more than limit bytes."""
     if len(data) > limit:
-        raise UnreadableError(f"is larger than {limit // 2**20} MiB: make it smaller")
+        advice = "move long texts to files, with `!file PATH`" if limit == MAX_MANIFEST else "make it smaller"
+        raise UnreadableError(f"is larger than {limit // 2**20} MiB: {advice}")
 
 
 def _opened(home: Path, path: Path) -> int:

@@ -5,6 +5,7 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 request     the options of a command as one value
 planning    load, fetch and plan
 stages      the server of a request, apply, and the file of --out
+routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
 """
@@ -28,6 +29,7 @@ __all__ = [
     "plan",
     "planned",
     "restored",
+    "routing",
     "seeds",
     "server",
     "wanted",

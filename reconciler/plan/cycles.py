@@ -75,15 +75,15 @@ def _can_return(now: Simulation, label: str) -> bool:
     return label in now.in_place and all(name in now.pending or name in now.in_place for name, _ in others)
 
 
-def _cost(now: Simulation, label: str) -> tuple[bool, bool, bool, str]:
+def _cost(now: Simulation, label: str) -> tuple[bool, bool, str]:
     """What speaks against parking a bot, the strongest reason first; the label decides between equals.
 
-    A bot that is recreated needs no extra call, one that is written anyway needs one. A disabled bot answers
-    nobody, so nobody notices that it is parked.
+    A bot that is recreated needs no extra call. A disabled bot answers nobody, so nobody notices that it is
+    parked. A bot in its place is never one of several: see find.
     """
     transition = now.pending.get(label)
     recreate = transition is not None and transition.recreate
-    return not recreate, bool(now.now[label].get("enabled")), transition is None, label
+    return not recreate, bool(now.now[label].get("enabled")), label
 
 
 def _first_blockers(now: Simulation, label: str) -> Iterator[str]:

@@ -21,8 +21,8 @@ _NOTHING: Fields = {}
 Item = tuple[int, str | None, str | None]
 """A place of a list, and the text there before and after."""
 
-_MANY = 10_000
-"""Pairs of items beyond which deepdiff, whose time is quadratic, is not asked."""
+_MANY = 100
+"""Items of a list beyond which deepdiff, whose time is quadratic, is not asked."""
 
 _EMPTY: Mapping[Type, Value] = {Type.TEXT: "", Type.TEXTS: ()}
 
@@ -248,7 +248,7 @@ def items(before: Value | None, after: Value | None) -> list[tuple[str, str | No
     if not (isinstance(before, tuple) or isinstance(after, tuple)):
         return None
     old, new = (value if isinstance(value, tuple) else () for value in (before, after))
-    compare = _fewest if len(old) * len(new) > _MANY else _items
+    compare = _fewest if max(len(old), len(new)) > _MANY else _items
     found = sorted(compare(old, new), key=lambda item: (item[0], item[2] is None, item[1] is None))
     return [(f"[{place}]", was, now) for place, was, now in found]
 

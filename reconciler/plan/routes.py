@@ -5,18 +5,19 @@ What there will be is what was observed, with the plan's changes: what is blocke
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
-from reconciler.domain import markers
+from reconciler.domain import markers, versions
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import KINDS, Value
-from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
-from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Verb
+from reconciler.domain.observed import Observed, ObservedInstance
+from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Answered, Rerouted
-from reconciler.domain.versions import NEWEST, Version, recognized, version
+from reconciler.domain.versions import Version
 from reconciler.routing.difference import Difference, Outcome, compare
+from reconciler.routing.sides import called
+from reconciler.routing.sides import observed as now
 from reconciler.routing.values import Bot, Instance, Settings
 
 _DECIDE = frozenset(
@@ -37,50 +38,56 @@ def decides(declared: Fields, there: Fields) -> bool:
 
 def compared(plan: Plan, observed: Observed) -> tuple[Rerouted, ...]:
     """The messages that are answered differently. The same ones are together, the worst come first."""
-    newest = _version(observed.version)
-    worlds = {}
-    for one in plan.instances:
-        writes = [change for change in one.changes if change.verb.writes and change.of is not Of.CREDENTIAL]
-        if any(change.is_whole or _DECIDE & {field.name for field in change.fields} for change in writes):
-            seen = observed.instances[one.name]
-            names = _names(one, seen, plan.owner)
-            before = _instance(seen, names, newest)
-            merged = {step.bot for step in one.steps if step.merge}
-            worlds[one.name] = before, _after(before, names, writes, merged)
     found: dict[Rerouted, list[str]] = {}
-    for name, differences in compare(worlds, {}).items():
+    for name, differences in compare(sides(plan, observed), {}).items():
         for difference in differences:
             found.setdefault(_rerouted(difference), []).append(name)
     grouped = [_of(one, names) for one, names in found.items()]
     return tuple(sorted(grouped, key=lambda one: (not one.silenced, not one.doubled, len(one.instances))))
 
 
+def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]]:
+    """What decides who answers, now and after the plan, of the instances where the plan changes that."""
+    version = _version(observed.version)
+    found = {}
+    for one in plan.instances:
+        writes = [change for change in one.changes if change.verb.writes and change.of is not Of.CREDENTIAL]
+        if any(change.is_whole or _DECIDE & {field.name for field in change.fields} for change in writes):
+            seen = observed.instances[one.name]
+            names = _names(one, seen, plan.owner)
+            before = now(seen, names, version)
+            merged = {step.bot for step in one.steps if step.merge}
+            after = _after(before, names, writes, merged)
+            found[one.name] = before, replace(after, settings={**_made(one.steps, seen), **after.settings})
+    return found
+
+
+def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
+    """The settings that creates make where there are none: the first one of a kind gives its own values.
+
+    The server makes them when something in its body is false, 0 or empty text.
+    """
+    found: dict[str, Settings] = {}
+    for step in steps:
+        row = seen.settings_of(step.kind)
+        if step.call is Call.CREATE and row is not None and not row.exists and step.kind.path not in found:
+            copied = {
+                name: value for name, value in step.body.items() if step.kind.fields[name].from_settings
+            }
+            if any(value in (False, 0, "") for value in copied.values()):
+                found[step.kind.path] = Settings(copied)
+    return found
+
+
 def _version(text: str) -> Version:
-    return version(text) if recognized(text) else NEWEST
+    return versions.version(text) if versions.recognized(text) else versions.NEWEST
 
 
 def _names(plan: InstancePlan, seen: ObservedInstance, owner: str) -> dict[str, str]:
-    """What each bot is called, by its id: its manifest's name, else that in its marker, else its id."""
-    names = {bot.id: _name(bot, owner) for bot in seen.bots}
-    ours = (change for change in plan.changes if change.of is Of.BOT and change.bot)
-    names |= {id: change.bot for change in ours for id in change.ids}
-    number = Counter((bot.kind.path, names[bot.id]) for bot in seen.bots)
-    return names | {bot.id: bot.id for bot in seen.bots if number[bot.kind.path, names[bot.id]] > 1}
-
-
-def _name(bot: RemoteBot, owner: str) -> str:
-    return markers.name_of(str(bot.fields.get("description", "")), owner) or bot.id
-
-
-def _instance(seen: ObservedInstance, names: Mapping[str, str], version: Version) -> Instance:
-    """What was observed."""
-    settings = {
-        path: Settings(row.fields, names.get(row.fallback or "", row.fallback or ""))
-        for path, row in seen.settings.items()
-        if row.exists
-    }
-    bots = tuple(Bot(names[bot.id], bot.kind, bot.fields) for bot in seen.bots if not bot.unread)
-    return Instance(bots, settings, version)
+    """What each bot is called, by its id: its manifest's name, else that in its marker."""
+    names = {bot.id: markers.name_of(str(bot.fields.get("description", "")), owner) for bot in seen.bots}
+    ours = (change for change in plan.changes if change.of is Of.BOT and change.verb.writes)
+    return called(seen, names | {id: change.bot for change in ours for id in change.ids})
 
 
 def _after(
@@ -101,6 +108,9 @@ def _after(
             continue
         fields = {} if old is None or change.changes_kind else dict(old.fields)
         bots[place] = Bot(change.bot, change.kind, _changed(fields, change))
+    for path, row in settings.items():  # deleting a bot clears the fallback that points to it
+        if row.fallback and (path, row.fallback) not in bots:
+            settings[path] = replace(row, fallback="")
     return Instance(tuple(bots.values()), settings, before.version)
 
 

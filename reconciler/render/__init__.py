@@ -13,6 +13,7 @@ __all__ = [
     "listing",
     "markdown",
     "outcomes",
+    "routing",
     "switched",
     "text",
     "updated",

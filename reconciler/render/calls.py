@@ -17,9 +17,8 @@ def lists(plan: Plan) -> list[tuple[tuple[str, ...], list[Sentence]]]:
     found: dict[tuple[Sentence, ...], list[InstancePlan]] = {}
     for one in plan.instances:
         if needs_order(one):
-            key = tuple(
-                (call, general(about, one), general(why, one)) for call, about, why in _sentences(one)
-            )
+            said = general(one)
+            key = tuple((call, said(about), said(why)) for call, about, why in _sentences(one))
             found.setdefault(key, []).append(one)
     return [
         (tuple(one.name for one in ones), _sentences(ones[0]) if len(ones) == 1 else list(key))

@@ -2,9 +2,21 @@
 
 values      what goes in and what comes out
 choice      the server's procedure, and whether one trigger matches
+explanation why each bot answers, or does not
+difference  what a change does to who answers; witnesses makes the texts that show it
+sides       an instance as manifests declare it, and as the server has it
 advanced    the language of advanced triggers
 javascript  regular expressions, as JavaScript tries them
 jsregex     what a regular expression says of itself, and of what it matches; jstree reads its tree
 """
 
-__all__ = ["advanced", "choice", "difference", "jsregex", "values", "witnesses"]
+__all__ = [
+    "advanced",
+    "choice",
+    "difference",
+    "explanation",
+    "jsregex",
+    "sides",
+    "values",
+    "witnesses",
+]

@@ -90,7 +90,7 @@ def _advanced(value: str | None, text: str, version: Version) -> bool:
 def _regex(value: str | None, text: str, version: Version) -> bool:
     pattern = _word(value)
     if reason := javascript.refusal(pattern, modern(version)):
-        raise BrokenError(f"JavaScript refuses the regex: {reason}")
+        raise BrokenError(f"JavaScript refuses the regex, {reason}")
     return javascript.matches(pattern, text)
 
 

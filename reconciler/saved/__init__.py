@@ -1,6 +1,7 @@
 """Saved plans: a plan or its results as a JSON file, written, signed, read back strictly and checked.
 
-file: writes, signs and reads the files. encode: to JSON. decode: from JSON, strictly. consistency: whether
+file: writes, signs and reads the files. encode: to JSON. decode: from JSON, strictly. packed: each
+text once. consistency: whether
 a plan's calls are those of its changes. binding: whether a plan is for this server and owner. unshown: what
 calls send that changes do not show. Knows no renderer and no server.
 """

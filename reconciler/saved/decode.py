@@ -22,7 +22,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import encode
+from reconciler.saved import encode, packed
 from reconciler.saved.consistency.check import check
 
 Document = dict[str, Any]
@@ -51,10 +51,10 @@ def parse(text: str) -> Document:
     if not isinstance(document, dict) or document.get("format") not in encode.FORMATS:
         raise NotAPlanError("is not a saved plan: it is JSON of another kind")
     version = document.get("version")
-    if type(version) is not int or version != encode.VERSION:
+    if type(version) is not int or version not in (encode.VERSION, packed.VERSION):
         raise NotAPlanError(
             f"has version {json.dumps(version)[:40]} of the format, and this tool reads "
-            f"{encode.VERSION}: plan again with this version of the tool"
+            f"{encode.VERSION} and {packed.VERSION}: plan again with this version of the tool"
         )
     if document.get("sha256") != encode.sha256(document):
         raise NotAPlanError(
@@ -71,14 +71,15 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
     Raises NotAPlanError, and ContradictionError for a plan that contradicts itself.
     """
     try:
-        origin = _origin(document)
-        planned = document["plan"] if "results" in document else document
-        plan = to_plan(planned)
-        results = _results(document, plan) if "results" in document else None
-        if results is None:
-            expected = encode.plan_document(plan, origin)
-        else:
-            expected = encode.results_document(plan, results, origin)
+        whole = packed.unpack(document) if document["version"] == packed.VERSION else document
+        origin = _origin(whole)
+        plan = to_plan(whole["plan"] if "results" in whole else whole)
+        results = _results(whole, plan) if "results" in whole else None
+        expected = encode.document(plan, results, origin, document["version"])
+    except packed.PackedError as error:
+        raise NotAPlanError(f"is not a saved plan: it {error}") from None
+    except RecursionError:
+        raise NotAPlanError("is not a saved plan: it is nested too deeply") from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"])) or "its beginning"

@@ -1,7 +1,8 @@
 """Encode Plan and Results as JSON for programs: versioned, documented in docs/plan.schema.json. Pure.
 
-A document holds all of a Plan, steps included, so that decode.py can read it back. It is ASCII, so that it
-survives every terminal and pipe. A checksum reveals accidental changes; a signature, if there is a key,
+A document holds all of a Plan, steps included, so that decode.py can read it back. What is printed has every
+text where it belongs; a file has each text once (packed.py), and is the same else. Both are ASCII, so that
+they survive every terminal and pipe. A checksum reveals accidental changes; a signature, if there is a key,
 proves who wrote it. A change of meaning needs a new version.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from json.encoder import encode_basestring_ascii
@@ -19,8 +21,11 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.results import Outcome, Result, Results
+from reconciler.saved import packed
 
 VERSION = 2
+"""Of what is printed. A file has packed.VERSION."""
+
 FORMATS = ("evolution-reconciler/plan", "evolution-reconciler/results")
 
 Origin = Mapping[str, str | None]
@@ -34,33 +39,42 @@ Document = Mapping[str, object]
 
 def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
     """One JSON document, ending with a newline. key: signs it."""
-    return _dump(plan_document(plan, origin), key)
+    return printed(_signed(document(plan, None, origin), key))
 
 
 def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
     """One JSON document: the plan that was applied, and how each of its changes ended."""
-    return _dump(results_document(plan, results, origin), key)
+    return printed(_signed(document(plan, results, origin), key))
 
 
-def plan_document(plan: Plan, origin: Origin = _NOWHERE) -> Document:
-    """The document of `plan`, as values."""
-    return _with_checksum({"format": FORMATS[0], "version": VERSION, **origin, **_plan(plan)})
+def saved(plan: Plan, results: Results | None, origin: Origin, key: bytes | None = None) -> str:
+    """The content of a file: a plan, or its results, with each text once. Raises PackedError."""
+    signed = _signed(document(plan, results, origin, packed.VERSION), key)
+    lines = (
+        f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in signed.items()
+    )
+    return _inert("{\n" + ",\n".join(lines) + "\n}\n")
 
 
-def results_document(plan: Plan, results: Results, origin: Origin = _NOWHERE) -> Document:
-    """The document of `results`, as values."""
-    ended = [result.outcome for result in results.results]
-    return _with_checksum(
-        {
+def document(
+    plan: Plan, results: Results | None = None, origin: Origin = _NOWHERE, version: int = VERSION
+) -> Document:
+    """The document of a plan, or of its results, as values. Raises PackedError for one that is packed."""
+    whole: Document
+    if results is None:
+        whole = {"format": FORMATS[0], "version": version, **origin, **_plan(plan)}
+    else:
+        ended = Counter(result.outcome for result in results.results)
+        whole = {
             "format": FORMATS[1],
-            "version": VERSION,
+            "version": version,
             **origin,
             "plan": _plan(plan),
             "signal": results.signal,
-            "summary": {outcome.value: ended.count(outcome) for outcome in Outcome},
+            "summary": {outcome.value: ended[outcome] for outcome in Outcome},
             "results": [_result(result) for result in results.results],
         }
-    )
+    return _with_checksum(packed.pack(whole) if version == packed.VERSION else whole)
 
 
 def canonical(value: object) -> bytes:
@@ -84,17 +98,20 @@ def _with_checksum(document: Mapping[str, object]) -> Document:
     return {**document, "sha256": sha256(document)}
 
 
-def _dump(document: Document, key: bytes | None) -> str:
-    if key is not None:
-        document = {**document, "signature": signature(document, key)}
-    return printed(document)
+def _signed(document: Document, key: bytes | None) -> Document:
+    return document if key is None else {**document, "signature": signature(document, key)}
 
 
 def printed(value: object) -> str:
     """The value as indented JSON that is safe to print, ending with a newline."""
+    return _inert(indented(value) + "\n")
+
+
+def _inert(text: str) -> str:
+    """JSON that is safe to print."""
     # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
     # command to GitHub's runner anywhere in a log. Both occur in texts only; the values do not change.
-    return indented(value).replace("\x7f", "\\u007f").replace("##[", "#\\u0023[") + "\n"
+    return text.replace("\x7f", "\\u007f").replace("##[", "#\\u0023[")
 
 
 def indented(value: object, line: str = "\n") -> str:

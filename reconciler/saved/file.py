@@ -1,7 +1,8 @@
 """Plans and results as files: written for a review, read back to be shown or applied.
 
-A file holds the JSON that `--format json` prints (docs/plan.schema.json) and its origin: the tool's version,
-the time, and the commit of the manifests if there is one. It contains prompts, and no key.
+A file holds the JSON that `--format json` prints (docs/plan.schema.json), each text once, and its origin: the
+tool's version, the time, and the commit of the manifests if there is one. It contains prompts, and no key.
+What `--format json` printed is read too.
 
 If the environment has a signing key, files are signed with it, and unsigned files are refused. So a job knows
 that the plan that it applies is the one that another job made.
@@ -23,9 +24,10 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.saved import decode, encode
 from reconciler.saved.consistency.contradiction import ContradictionError
+from reconciler.saved.packed import PackedError
 
 MAX_BYTES = 256 * 2**20
-"""A larger file is refused."""
+"""A larger file is neither written nor read."""
 
 KEY = "EVOLUTION_RECONCILER_PLAN_KEY"
 """The environment variable with the signing key."""
@@ -63,19 +65,26 @@ def key() -> bytes | None:
 def write(
     file: files.Replacement, plan: Plan, results: Results | None = None, *, commit: str | None = None
 ) -> None:
-    """Save a plan, or its results. commit: of the manifests."""
+    """Save a plan, or its results. commit: of the manifests. Raises ReconcilerError for one too large."""
     origin = {
         "tool": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "commit": commit,
     }
-    signed = key()
-    text = (
-        encode.plan(plan, origin, signed)
-        if results is None
-        else encode.results(plan, results, origin, signed)
+    try:
+        content = encode.saved(plan, results, origin, key()).encode("ascii")
+    except PackedError:
+        raise _too_large(file.path, "more text than a saved plan may have") from None
+    if len(content) > MAX_BYTES:
+        raise _too_large(file.path, f"{len(content):,} bytes, and a saved plan has at most {MAX_BYTES:,}")
+    file.write(content)
+
+
+def _too_large(path: Path, has: str) -> ReconcilerError:
+    return ReconcilerError(
+        f"{path} is not written, as it could not be read again: it would have {has}. Save a plan for each "
+        "part of the instances, with --instance."
     )
-    file.write(text.encode("ascii"))
 
 
 def read(path: Path) -> Saved:

@@ -277,6 +277,15 @@ def test_sessions_that_cannot_be_read_are_not_none(shop: Stage, body: bytes) -> 
     assert not flip(shop, "ana@loja", close_sessions=True, tell=tell).ok
 
 
+def test_sessions_of_a_server_that_went_away_are_not_known(shop: Stage) -> None:
+    def tell(request: Request, raw: bytes) -> bytes:
+        return answer(502) if "fetchSessions" in request.path else raw
+
+    one = only(flip(shop, "ana@loja", tell=tell))
+    assert (one.on, one.sessions, str(one.outcome)) == (False, None, "applied")
+    assert "502" in one.unread
+
+
 def test_sessions_of_other_bots_are_not_counted(shop: Stage) -> None:
     """The server lists all sessions of the instance where it does not know the bot."""
     _with_sessions(shop)

@@ -16,7 +16,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.render import markdown, text
 from reconciler.sandbox import Sandbox
-from reconciler.saved import decode, encode
+from reconciler.saved import decode, encode, packed
 from tests.cli.conftest import ROOT, Run
 from tests.support import World
 
@@ -84,7 +84,7 @@ def _sealed(document: Doc) -> str:
     """The document with all its digests recomputed, as somebody would who has read the source."""
     try:
         origin = {name: document[name] for name in ("tool", "created", "commit")}
-        return encode.plan(decode.to_plan(document), origin)
+        return encode.saved(decode.to_plan(packed.unpack(document)), None, origin)
     except Exception:
         again = {**document, "sha256": encode.sha256(document)}
         return json.dumps(again)

@@ -24,23 +24,25 @@ def test_the_sample_is_applied_once(run: Run, server: Sandbox, monkeypatch: pyte
     bots = sample(server)
     for name in ("LOJA_CENTRO", "LOJA_SHOPPING", "SUPORTE"):
         monkeypatch.setenv(f"OPENAI_KEY_{name}", f"sk-{name}")
+    for name in ("DIFY_KEY", "N8N_PASSWORD"):
+        monkeypatch.setenv(f"{name}_LOJA_CENTRO", "canary-1a2b3c4d")
     first = run("plan", "--bots", bots)
     assert (first.exit_code, _methods(server)) == (0, [])
     assert first.stdout.startswith(
-        "Plan: 9 to create, 3 credentials to create, settings of 3 instances to write, 0 in sync\n"
+        "Plan: 11 to create, 3 credentials to create, settings of 3 instances to write, 0 in sync\n"
         "Credentials: 3 missing.\n"
     )
     applied = run("apply", "--bots", bots, "--yes")
     assert applied.exit_code == 0, applied.output
     assert applied.stdout.startswith(first.stdout)
-    assert applied.stdout.endswith("\n15 changes: 15 applied.\n")
+    assert applied.stdout.endswith("\n17 changes: 17 applied.\n")
     assert applied.stderr == ""
-    assert _methods(server) == ["POST"] * 15
+    assert _methods(server) == ["POST"] * 17
     server.calls.clear()
     second = run("plan", "--bots", bots)
     assert (second.exit_code, second.stdout) == (
         0,
-        "No changes. 9 bots in sync on 3 instances.\nCredentials: 3 present.\n",
+        "No changes. 11 bots in sync on 3 instances.\nCredentials: 3 present.\n",
     )
     again = run("apply", "--bots", bots)
     assert (again.exit_code, again.stdout) == (0, second.stdout)

@@ -132,7 +132,7 @@ BYTES = {
         "2:1: the manifest contains a",
         "merge",
     ),
-    "too large": (b"#" * (MAX_MANIFEST + 1), "1:1: the manifest is larger than 5 MiB", "smaller"),
+    "too large": (b"#" * (MAX_MANIFEST + 1), "1:1: the manifest is larger than 5 MiB", "`!file PATH`"),
     "NULs": (b"a\0" + b"b" * 100, "1:2: ", "U+0000 NULL"),
 }
 

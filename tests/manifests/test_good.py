@@ -272,16 +272,19 @@ def test_the_sample() -> None:
     assert {bot.name: bot.fields["triggerValue"] for bot in centro.bots} == {
         "pedidos": "1",
         "horarios": "2",
+        "duvidas": "3",
+        "rastreio": "4",
         "atendente": "0",
     }
+    assert {bot.kind.path for bot in centro.bots} == {"openai", "dify", "n8n"}
     assert [bot.fields.get("enabled", True) for bot in suporte.bots] == [True, False]
-    names = {bot.creds for instance in desired.instances for bot in instance.bots}
+    openai = [bot for instance in desired.instances for bot in instance.bots if bot.kind is OPENAI]
+    names = {bot.creds for bot in openai}
     assert names == {"loja-centro-openai", "loja-shopping-openai", "suporte-openai"}
-    for instance in desired.instances:
-        for each in instance.bots:
-            prompts = each.fields["systemMessages"]
-            assert isinstance(prompts, tuple)
-            assert all(len(prompt) > 100 for prompt in prompts)
+    for each in openai:
+        prompts = each.fields["systemMessages"]
+        assert isinstance(prompts, tuple)
+        assert all(len(prompt) > 100 for prompt in prompts)
 
 
 @pytest.mark.parametrize("text", ["Open daily [8:18]", "[08:00-18:00] daily", "[9h:18h]", "[Mon-Fri 8:18]"])

@@ -144,7 +144,7 @@ def test_whose_parking_costs_least(ana: dict[str, bool], bia: dict[str, bool], p
     assert calls(ordered(transitions)) == parked
 
 
-def test_one_that_moves_anyway_is_parked_before_one_in_its_place() -> None:
+def test_one_in_its_place_is_moved_aside_and_back() -> None:
     """The enabled `all` in its place stands in the way of the disabled one that is written."""
     in_place = {"shop": fields("z", "all")}
     found = ordered([Transition("ana", fields("x"), fields("x", "all", enabled=False))], in_place)

@@ -11,14 +11,15 @@ import re
 import shutil
 import threading
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from reconciler.apply import applier
-from reconciler.domain.desired import Desired, DesiredInstance
-from reconciler.domain.kinds import Kind
-from reconciler.domain.observed import RemoteBot
+from reconciler.domain.desired import Desired, DesiredInstance, DesiredSettings
+from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.evolution.client import Client, Server
@@ -155,6 +156,16 @@ class Stage:
         options = options_of(owner=OWNER, replace=replace, prune=prune, max_deletes=100, max_delete_share=100)
         return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)
 
+    def observed(self, desired: Desired) -> Observed:
+        """What the command would read, with the settings of every kind."""
+
+        async def run() -> Observed:
+            async with Client(self.server()) as client:
+                everything = Desired(tuple(_with_settings(one) for one in desired.instances))
+                return await fetch(client, everything, lambda instance, bots, kind: True)
+
+        return asyncio.run(run())
+
     def plan(self, desired: Desired, pair: Pair | None = None, server: Server | None = None) -> Plan:
         """The same, with a client of its own."""
 
@@ -172,6 +183,11 @@ class Stage:
                 return await applier.apply(client, plan, secrets.read)
 
         return asyncio.run(run())
+
+
+def _with_settings(one: DesiredInstance) -> DesiredInstance:
+    """The instance, as if something were declared of every kind's settings."""
+    return replace(one, settings={path: DesiredSettings({}, one.at) for path in KINDS})
 
 
 def _now(work: Coroutine[Any, Any, T]) -> T:

@@ -10,15 +10,19 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from reconciler.domain import hidden
+from reconciler.domain import hidden, markers
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import KINDS, Field, Kind, Type, Value
+from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Outcome
 from reconciler.domain.uniqueness import holds, takes
+from reconciler.plan import routes
+from reconciler.routing import sides
+from reconciler.routing.difference import relevant
 from tests.support import Json, World
-from tests.worlds.generators import Pair
+from tests.worlds.generators import OWNER, Pair
 from tests.worlds.stage import Stage
 
 AT = Position("loja.yaml", 1, 1)
@@ -159,6 +163,16 @@ def _unrefused(stage: Stage, desired: Desired, pair: Pair) -> Plan:
     return made
 
 
+def _routed_as_said(stage: Stage, made: Plan, before: Observed) -> None:
+    """Who answers after the apply is as the plan says."""
+    after = stage.observed(Desired(tuple(DesiredInstance(one.name, (), AT) for one in made.instances)))
+    for name, (_, said) in routes.sides(made, before).items():
+        seen = after.instances[name]
+        marked = {bot.id: markers.name_of(str(bot.fields.get("description", "")), OWNER) for bot in seen.bots}
+        there = sides.observed(seen, marked, said.version)
+        assert relevant(said) == relevant(there)
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_worlds_of_mixed_kinds(stage: Stage, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311 - repeatable
@@ -172,13 +186,14 @@ def test_worlds_of_mixed_kinds(stage: Stage, seed: int) -> None:
             for name, ident in creds.items():
                 _tamper(chance, world, name, ident)
             desired = _declared(chance, creds) if chance.random() < 0.8 else before
-            made = stage.plan(desired, pair)
+            made, before_apply = stage.plan(desired, pair), stage.observed(desired)
             ours = frozenset(id for c in made.changes() if c.verb.writes for id in c.ids)
             theirs = {name: _foreign(world, name, ours) for name in creds}
             _unrefused(stage, desired, pair)
             for name, rows in theirs.items():
                 there = {id: row for id, (_, row) in _bots(world, name).items()}
                 assert {id: there.get(id) for id in rows} == rows
+            _routed_as_said(stage, made, before_apply)
             again = stage.plan(desired, pair)
             assert [c for c in again.changes() if c.verb.writes] == []
             assert [step for one in again.instances for step in one.steps] == []

@@ -1,0 +1,215 @@
+"""How the time of what grows with one instance grows: 100, 1,000 and 10,000 bots, lines or items.
+
+    python -m benchmarks.growth [--most 10000]
+
+For each size its seconds of CPU, and from the second size on how many times as long it takes as the size
+before, divided by how many times as long n log n takes. About 1 is n log n, 10 would be quadratic. Ends with
+1 when one takes more than MOST_TIMES as long: caches, garbage and a busy machine make some of that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from math import log
+from pathlib import Path
+
+from reconciler.domain.credential_versions import by_name, declared
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fields
+from reconciler.domain.errors import Position
+from reconciler.domain.kinds import OPENAI
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.domain.plan import Plan, Prune
+from reconciler.lint import lint
+from reconciler.manifests.load import load
+from reconciler.plan import differ
+from reconciler.plan.options import Options
+from reconciler.plan.order import order
+from reconciler.plan.planner import make
+from reconciler.plan.simulation import Transition
+from reconciler.render import markdown, values
+from reconciler.saved import encode
+
+SIZES = (100, 1_000, 10_000)
+MOST_TIMES = 3
+
+Case = Callable[[int], Callable[[], object]]
+"""Prepares a case of a size, which is not measured, and returns what is."""
+
+_AT = Position("bots/loja.yaml", 1, 1)
+_ORIGIN = {"tool": "benchmark", "created": "2026-01-01T00:00:00+00:00", "commit": None}
+
+
+# -- the order of calls ------------------------------------------------------------------------
+
+
+def _name(number: int) -> str:
+    return f"bot-{number:05}"
+
+
+def _bot(number: int, trigger: object) -> Fields:
+    return {
+        "enabled": True,
+        "description": f"[gitops:{_name(number)}]",
+        "openaiCredsId": "creds-1",
+        "botType": "assistant",
+        "assistantId": f"asst-{number}",
+        "triggerType": "keyword",
+        "triggerOperator": "equals",
+        "triggerValue": f"trigger {trigger}",
+    }
+
+
+def _ordered(target: Callable[[int, int], object], *, blocked: bool = False) -> Case:
+    """Bots that take another trigger each. target: by number and size. blocked: the last one is taken."""
+
+    def prepare(size: int) -> Callable[[], object]:
+        moves = {_name(n): Transition(_name(n), _bot(n, n), _bot(n, target(n, size))) for n in range(size)}
+        stay = {"another bot": _bot(size, size)} if blocked else {}
+        return lambda: order(moves, {}, stay, "gitops", OPENAI)
+
+    return prepare
+
+
+# -- whole plans -------------------------------------------------------------------------------
+
+
+def _prompt(number: int, new: str = "") -> tuple[str, ...]:
+    return ("\n".join(f"Bot {number}, line {line}{new if line % 2 else ''}" for line in range(10)),)
+
+
+def _planned(size: int, *, rotated: bool = False, prompts: bool = False) -> Plan:
+    """A plan of one instance whose bots all change."""
+    bots, there = [], []
+    for n in range(size):
+        before, after = dict(_bot(n, n)), dict(_bot(n, (n + 1) % size))
+        if prompts:
+            before["systemMessages"], after["systemMessages"] = _prompt(n), _prompt(n, " new")
+        there.append(RemoteBot(f"id-{n}", before))
+        fields = {
+            name: value for name, value in after.items() if name not in {"description", "openaiCredsId"}
+        }
+        bots.append(DesiredBot(_name(n), fields, "main" if rotated else None, _AT))
+    users = frozenset(one.id for one in there)
+    credentials = {"main": RemoteCredential("creds-1", same=None, users=users)}
+    if rotated:
+        credentials = {
+            "main": replace(credentials["main"], same=False),
+            "main@2": RemoteCredential("creds-2", same=True, users=frozenset()),
+        }
+    seen = ObservedInstance("loja", tuple(there), credentials)
+    desired = Desired((DesiredInstance("loja", tuple(bots), _AT),))
+    return make(desired, Observed("https://api.example", {"loja": seen}), Options(prune=Prune.NEVER))
+
+
+def _credentials(size: int) -> Callable[[], object]:
+    there = {f"key-{n}@2": RemoteCredential(f"id-{n}", same=False) for n in range(size)}
+
+    def every() -> object:
+        stored = by_name(there)
+        return [declared(f"key-{n}", stored, makes=True) for n in range(size)]
+
+    return every
+
+
+def _of_plan(use: Callable[[Plan], object], *, prompts: bool = True) -> Case:
+    def prepare(size: int) -> Callable[[], object]:
+        made = _planned(size, prompts=prompts)
+        return lambda: use(made)
+
+    return prepare
+
+
+# -- texts, lists, manifests -------------------------------------------------------------------
+
+
+def _diff(size: int) -> Callable[[], object]:
+    before = [f"line {n}" for n in range(size)]
+    after = [f"{line} new" if n % 2 else line for n, line in enumerate(before)]
+    return lambda: list(values.diff(before, after, 80))
+
+
+def _jids(size: int) -> Callable[[], object]:
+    before = tuple(f"55{n:09}@s.whatsapp.net" for n in range(size))
+    after = tuple(f"1{jid}" if n % 2 else jid for n, jid in enumerate(before))
+    return lambda: differ.items(before, after)
+
+
+def _loaded(text: Callable[[int], str]) -> Case:
+    def prepare(size: int) -> Callable[[], object]:
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "loja.yaml").write_text(text(size))
+            desired = load(Path(directory))
+        return lambda: lint(desired)
+
+    return prepare
+
+
+def _keywords(size: int) -> str:
+    head = (
+        "defaults: {openaiCreds: main, botType: assistant, triggerType: keyword, triggerOperator: contains}\n"
+    )
+    return (
+        head
+        + "bots:\n"
+        + "".join(
+            f"  {_name(n)}: {{assistantId: asst-{n}, triggerValue: palavra-{n:05}}}\n" for n in range(size)
+        )
+    )
+
+
+CASES: Mapping[str, Case] = {
+    "order: triggers rotated": _ordered(lambda n, size: (n + 1) % size),
+    "order: triggers swapped": _ordered(lambda n, _: n ^ 1),
+    "order: a chain that is blocked": _ordered(lambda n, _: n + 1, blocked=True),
+    "order: all want one trigger": _ordered(lambda _, __: "all"),
+    "plan: keywords rotated": lambda size: lambda: _planned(size),
+    "plan: a credential rotated too": lambda size: lambda: _planned(size, rotated=True),
+    "credentials, a version of each": _credentials,
+    "diff: every second line changed": _diff,
+    "diff: every second ignoreJid": _jids,
+    "lint: keyword bots": _loaded(_keywords),
+    "comment of markdown": _of_plan(markdown.plan),
+    "saved plan": _of_plan(lambda made: encode.saved(made, None, _ORIGIN)),
+}
+
+
+def _seconds(case: Callable[[], object]) -> float:
+    gc.collect()
+    start = time.process_time()
+    case()
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Prints a line for each case; ends with 1 when one grows faster than it may."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--most", type=int, default=SIZES[-1], help="the largest size")
+    sizes = [size for size in SIZES if size <= parser.parse_args().most]
+    broken = False
+    print(f"{'':34}" + "".join(f"{size:>16,}" for size in sizes))
+    for title, prepare in CASES.items():
+        line, before = f"{title:34}", 0.0
+        for number, size in enumerate(sizes):
+            seconds = _seconds(prepare(size))
+            line += f"{seconds:8.3f} s"
+            if number:
+                least = sizes[number - 1]
+                times = seconds / max(before, 0.001) / (size * log(size) / (least * log(least)))
+                broken |= times > MOST_TIMES and seconds > 0.1
+                line += f" {times:4.1f}×"
+            else:
+                line += " " * 6
+            before = seconds
+        print(line, flush=True)
+    if broken:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
