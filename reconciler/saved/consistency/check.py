@@ -36,6 +36,7 @@ def check(plan: Plan) -> None:
         for label, change in writes.items():
             _check_change(change, steps[label], writes, plan.owner)
         order.check(instance)
+    _check_routing(plan)
     _check_moves(plan)
     _check_approval(plan)
     _check_credentials_made(plan)
@@ -43,6 +44,23 @@ def check(plan: Plan) -> None:
         id for change in plan.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
     ]
     refuse_duplicates("the plan", "the bot", written)
+
+
+def _check_routing(plan: Plan) -> None:
+    """What is said of messages is about instances of the plan, each kind once, and about a difference.
+
+    That it is true cannot be checked: bots that are in sync are not in a plan.
+    """
+    names = {instance.name for instance in plan.instances}
+    for one in plan.routing or ():
+        where = "the routing of a message"
+        for answers in (one.before, one.after):
+            kinds = [each.kind for each in answers]
+            if not KINDS.keys() >= set(kinds):
+                refuse(where, "it is about a kind of bot that does not exist")
+            refuse_duplicates(where, "the kind", kinds)
+        if one.before == one.after or not one.instances or not names >= set(one.instances):
+            refuse(where, "it is no difference, or about an instance that is not in the plan")
 
 
 def _check_moves(plan: Plan) -> None:
