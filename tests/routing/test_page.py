@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.domain.kinds import KINDS
 from reconciler.routing.choice import answer
 from reconciler.routing.values import Message, Rule
 from tests.routing.test_recorded import LINES, recorded
@@ -46,11 +47,7 @@ def test_it_was_recorded(row: tuple[str, ...]) -> None:
     ids = one["starts"].get(kind, [])
     assert (" ".join(_trigger(found["bots"][id]) for id in ids) or "nobody") == started
     instance = recorded(found)
-    said = answer(
-        instance,
-        next(k for k in instance.kinds if k.path == kind),
-        Message(one["text"], one["jid"], one["fromMe"]),
-    )
+    said = answer(instance, KINDS[kind], Message(one["text"], one["jid"], one["fromMe"]))
     word = step.split(" ")[0].rstrip(",")
     operator = re.search("`(equals|regex|startsWith|endsWith|contains)`", step)
     if word in STEPS:
