@@ -3,8 +3,8 @@
     python -m benchmarks.plan
 
 The server takes 20 ms per request; the reads are a find, a creds and a find of EvolutionBots for each
-instance, 32 at a time. The whole process of `reconciler plan` may take at most 4 times what curl takes for the
-same reads, and 250 MiB.
+instance, 32 at a time. The whole process of `reconciler plan` may take at most 4 times what curl takes for
+the same reads, and 250 MiB.
 """
 
 from __future__ import annotations
