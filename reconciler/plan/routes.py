@@ -36,6 +36,20 @@ def decides(declared: Fields, there: Fields) -> bool:
     return any(name in declared and declared[name] != there.get(name) for name in _DECIDE)
 
 
+MOST = 200
+"""Messages that a plan holds."""
+
+
+def with_routing(plan: Plan, observed: Observed) -> Plan:
+    """The plan with the messages that are answered differently once it is applied, as many as it may hold."""
+    found = compared(plan, observed)
+    more = len(found) - MOST
+    if more <= 0:
+        return replace(plan, routing=found)
+    note = f"{more} more messages are answered differently: `reconciler route` says who answers one"
+    return replace(plan, routing=found[:MOST], notes=(*plan.notes, note))
+
+
 def compared(plan: Plan, observed: Observed) -> tuple[Rerouted, ...]:
     """The messages that are answered differently. The same ones are together, the worst come first."""
     found: dict[Rerouted, list[str]] = {}
