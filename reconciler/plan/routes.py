@@ -79,7 +79,7 @@ def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]
 def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
     """The settings that creates make where there are none: the first one of a kind gives its own values.
 
-    The server makes them when something in its body is false, 0 or empty text.
+    The server makes them when something in its body is false, 0 or empty text, and OpenAI's always.
     """
     found: dict[str, Settings] = {}
     for step in steps:
@@ -88,7 +88,7 @@ def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
             copied = {
                 name: value for name, value in step.body.items() if step.kind.fields[name].from_settings
             }
-            if any(value in (False, 0, "") for value in copied.values()):
+            if step.kind.credential or any(value in (False, 0, "") for value in copied.values()):
                 found[step.kind.path] = Settings(copied)
     return found
 
