@@ -66,7 +66,7 @@ ENV_FILE = click.option(
 
 # -- where and how to call the server ------------------------------------------------------------
 
-_INSTANCE = click.option(
+INSTANCE = click.option(
     "--instance",
     multiple=True,
     metavar="GLOB",
@@ -127,7 +127,7 @@ CALLING = (
     ENV_FILE,
 )
 
-SERVER = (_INSTANCE, *CALLING)
+SERVER = (INSTANCE, *CALLING)
 
 # -- what plan and apply share -------------------------------------------------------------------
 
