@@ -33,6 +33,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.route import route
 from reconciler.cli.switch import disable, enable
+from reconciler.cli.testing import test
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ main.params += command.main_options()
 )
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
 def validate(bots: str, format: str, strict: bool, server_version: str | None, paths: tuple[str, ...]) -> int:
-    """Check the manifests offline. Prints every error of every file with its place.
+    """Check the manifests offline, and run their tests. Prints every error of every file with its place.
 
     With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
     is wrong there.
@@ -128,6 +129,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests import discovery
     from reconciler.manifests.load import load
+    from reconciler.render import tested
+    from reconciler.routing import testing
 
     try:
         server = lint.version(server_version) if server_version else lint.NEWEST
@@ -137,6 +140,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
         desired = load(Path(bots))
+        if failing := tested.problems(testing.run(desired.instances, server)):
+            raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
     warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]
@@ -483,6 +488,7 @@ def version() -> int:
 main.add_command(list_)
 main.add_command(get)
 main.add_command(route)
+main.add_command(test)
 main.add_command(disable)
 main.add_command(enable)
 main.add_command(fmt)

@@ -79,7 +79,7 @@ ENV_FILE = click.option(
 
 # -- where and how to call the server ------------------------------------------------------------
 
-_INSTANCE = click.option(
+INSTANCE = click.option(
     "--instance",
     multiple=True,
     metavar="GLOB",
@@ -140,7 +140,7 @@ CALLING = (
     ENV_FILE,
 )
 
-SERVER = (_INSTANCE, *CALLING)
+SERVER = (INSTANCE, *CALLING)
 
 # -- what plan and apply share -------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import BOTS, CALLING, gathered, offered, output
 
 if TYPE_CHECKING:
+    from reconciler.domain.versions import Version
     from reconciler.pipeline import Request
     from reconciler.routing.values import Message
 
@@ -42,15 +43,12 @@ def route(
     and prints a table. With --jsonl a line is {"message", "jid", "fromMe"}, the last two optional.
     """
     from reconciler.cli import terminal
-    from reconciler.domain.versions import NEWEST, version
+    from reconciler.domain.versions import NEWEST
     from reconciler.pipeline import routing
     from reconciler.render.routing import Routed
     from reconciler.routing.values import CONTACT, Message
 
-    try:
-        asked = version(server_version) if server_version else None
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--server-version") from None
+    asked = asked_version(server_version)
     if jsonl and messages != ("-",):
         raise click.UsageError("--jsonl reads messages from standard input: write - as MESSAGE.")
     default = Message("", jid or CONTACT, from_me)
@@ -66,6 +64,16 @@ def route(
     given = list(_given(messages, default))
     terminal.routed(routed, given, request.format, many=messages == ("-",))
     return 0
+
+
+def asked_version(text: str | None) -> Version | None:
+    """The version that --server-version names, None without one. Raises BadParameter."""
+    from reconciler.domain.versions import version
+
+    try:
+        return version(text) if text else None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--server-version") from None
 
 
 def _given(messages: tuple[str, ...], default: Message) -> Iterator[Message]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.manifests.formatting import Formatted
     from reconciler.render.routing import Routed
+    from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
     from reconciler.saved import Saved
     from reconciler.setup.init import GitHub, Scaffold
@@ -235,6 +236,18 @@ def routed(routed: Routed, messages: Sequence[Message], format: str, *, many: bo
 
     render = routing.json if format == "json" else routing.table if many else routing.text
     click.echo(render(routed, messages), nl=False)
+
+
+def tested(found: Sequence[Tested], format: str) -> None:
+    """Print how the tests of manifests ended."""
+    from reconciler.render import tested
+
+    if format == "github":
+        click.echo(github.problems(tested.problems(found), "Test"), nl=False)
+        click.echo(tested.ending(found))
+        return
+    render = {"json": tested.json, "junit": tested.junit}.get(format, tested.text)
+    click.echo(render(found), nl=False)
 
 
 def routed_line(routed: Routed, message: Message) -> None:

@@ -115,6 +115,21 @@ class DesiredSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class DesiredTest:
+    """Who should answer messages. bots: these and no other, one of a kind; none for nobody.
+
+    jid: of the sender, "" for some contact. name: by which a manifest replaces or drops the test, or "".
+    """
+
+    messages: tuple[str, ...]
+    bots: tuple[str, ...]
+    at: Position = field(compare=False)
+    jid: str = ""
+    from_me: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DesiredInstance:
     """The bots that one instance should have, in the order of the manifest; its credentials and settings.
 
@@ -122,6 +137,7 @@ class DesiredInstance:
     ignored: ids of lint rules that do not apply to it.
     files: the paths of all files that this was read from, the manifest first.
     vars: the value of each ${name} in its texts; None where there are no variables.
+    tests: who should answer which message; no plan makes anything of them.
     """
 
     name: str
@@ -132,6 +148,7 @@ class DesiredInstance:
     ignored: frozenset[str] = frozenset()
     files: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] | None = field(default=None, compare=False)
+    tests: tuple[DesiredTest, ...] = ()
 
     def settings_of(self, kind: Kind) -> DesiredSettings | None:
         """The settings of a kind, None when nothing is declared of them."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reconciler.domain.desired import SecretRef
+from reconciler.domain.desired import DesiredTest, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Kind
 from reconciler.manifests.source import Origin, Source
@@ -32,6 +32,20 @@ EMPTY = Part({}, {})
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of `tests:`. test: None for one that drops the inherited test of its name.
+
+    message, jid: their nodes, where variables may be filled in.
+    """
+
+    node: Node
+    name: str
+    test: DesiredTest | None
+    message: Node
+    jid: Node
+
+
+@dataclass(frozen=True, slots=True)
 class Layer:
     """What one file declares: a manifest, or the `_defaults` file of a folder.
 
@@ -41,7 +55,7 @@ class Layer:
     defaults: those of each kind, by its path, and those of all kinds by "".
     bots: the node and the fields of each name, None for a bot that is left out; None where the file has no
     such key. kinds: of the bots of this file and of the folders' files above; None where one of these files
-    could not be read.
+    could not be read. tests: in the order of the file.
     """
 
     source: Source
@@ -55,6 +69,7 @@ class Layer:
     bots: Mapping[str, tuple[Node, Part | None]] | None = None
     kinds: Mapping[str, Kind] | None = None
     whole: bool = True
+    tests: tuple[Entry, ...] = ()
 
 
 def over(nearer: Part, farther: Part) -> Part:

@@ -59,7 +59,7 @@ class Loaded:
         chosen = [one for one in self.instances if matches(one.name, globs)]
         owners = {bot.creds_owner for one in chosen for bot in one.bots if bot.creds_owner is not None}
         names = {one.name for one in chosen} | owners
-        files = _files(one for one in self.instances if one.name in names)
+        files = files_of(one for one in self.instances if one.name in names)
         above = {str(folder) for one in chosen for folder in PurePath(one.at.file).parents}
         found = {
             problem
@@ -69,7 +69,7 @@ class Loaded:
             or _is_of_folder(problem.at.file, above)
         }
         if owners - {one.name for one in self.instances}:  # a broken file may declare them
-            known = _files(self.instances)
+            known = files_of(self.instances)
             found |= {problem for problem in self.problems if problem.at.file not in known}
         rest = [one for one in self.instances if one.name not in names]
         return found | (set(_together(self.instances)) - set(_together(rest)))
@@ -88,7 +88,7 @@ def warning(problems: Sequence[Problem]) -> str:
     return f"{counted(problems)}: `reconciler validate` shows them."
 
 
-def _files(instances: Iterable[DesiredInstance]) -> set[str]:
+def files_of(instances: Iterable[DesiredInstance]) -> set[str]:
     """The files that are read for the instances, as they stand in problems."""
     return {shown(Path(os.path.normpath(file))) for one in instances for file in one.files}
 

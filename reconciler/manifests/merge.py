@@ -13,6 +13,7 @@ from reconciler.domain import hidden
 from reconciler.domain.desired import DesiredBot, DesiredCredential, DesiredInstance, DesiredSettings
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import near, quoted
+from reconciler.manifests import asserted
 from reconciler.manifests import bots as instance_bots
 from reconciler.manifests.bots import Bot, Error
 from reconciler.manifests.clashes import clashes
@@ -49,6 +50,7 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
         {path: found for path, kind in KINDS.items() if (found := _settings(scope, kind))},
         ignored,
         vars=None if variables is None else {name: text for name, (text, _) in variables.items()},
+        tests=asserted.tests(scope),
     )
 
 

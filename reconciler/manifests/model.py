@@ -18,7 +18,7 @@ from reconciler.domain import signals
 from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
 from reconciler.manifests.tables import CREDENTIAL, fields, keys
 
-FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots")
+FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
 """The keys of a folder's file."""
 
 MANIFEST = ("instance", "credentials", *FOLDER)
@@ -91,6 +91,7 @@ def _common() -> dict[str, Any]:
             dict[Annotated[str, _NAME], Any],
             "Bots by name; `false` leaves out a bot that a folder's file declares.",
         ),
+        "tests": _tests(),
     }
 
 
@@ -151,6 +152,26 @@ def _merged_jids(field: Field) -> Any:
 def _silence() -> Any:
     names = tuple[Annotated[str, _NAME], ...]
     return names, Constrained((), description="Ids of lint rules to ignore here.")
+
+
+def _tests() -> Any:
+    """The tests, for the schema; asserted.py reads them."""
+    text = Annotated[str, StringConstraints(min_length=1)]
+    texts = str | Annotated[tuple[str, ...], Constrained(min_length=1)]
+    test = _model(
+        "Test",
+        "A message and who should answer it; or the name of an inherited test that is dropped.",
+        message=_optional(texts, "A message, or a list of messages that are all answered alike."),
+        bot=_optional(
+            texts | None,
+            "The bot that should answer, and no other; a list of bots of different kinds; null for nobody.",
+        ),
+        jid=_optional(text, "The JID of the sender. Without it: some contact."),
+        fromMe=_optional(bool, "Whether the number itself sent the message."),
+        name=_optional(text, "A name, by which a manifest replaces or drops an inherited test."),
+        drop=_optional(Literal[True], "Drop the inherited test of this name."),
+    )
+    return _optional(tuple[test, ...], "Who should answer which message: `reconciler test` checks it.")  # type: ignore[valid-type]  # made at run time
 
 
 def _model(name: str, about: str, /, **fields: Any) -> type[BaseModel]:

@@ -12,7 +12,7 @@ from reconciler.domain import hidden
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import quoted
-from reconciler.manifests import nodes
+from reconciler.manifests import asserted, nodes
 from reconciler.manifests.check import Unchecked, check
 from reconciler.manifests.credentials import credentials
 from reconciler.manifests.fields import part
@@ -85,6 +85,7 @@ def _layer(source: Source, top: Entries, stem: str | None, kinds: Kinds, *, vari
         defaults,
         bots,
         _known(kinds, bots or {}),
+        tests=asserted.entries(source, found["tests"]) if "tests" in found else (),
     )
 
 

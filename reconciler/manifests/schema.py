@@ -47,6 +47,10 @@ def schema(*, folder: bool = False) -> Json:
     parts["Bot"] = _bot(sections)
     [pattern] = properties["bots"]["patternProperties"]
     properties["bots"]["patternProperties"][pattern] = {"$ref": "#/$defs/Bot"}
+    parts["Test"]["oneOf"] = [
+        {"required": ["message", "bot"], "not": {"required": ["drop"]}},
+        {"required": ["name", "drop"], "maxProperties": 2},
+    ]
     if not folder:
         # It cannot see a tag, but it can see a key. [-] keeps scanners for keys from finding one here.
         parts["Credential"]["properties"]["apiKey"] |= {"type": "string", "not": {"pattern": "^sk[-]"}}

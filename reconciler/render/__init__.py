@@ -15,6 +15,7 @@ __all__ = [
     "outcomes",
     "routing",
     "switched",
+    "tested",
     "text",
     "updated",
     "values",

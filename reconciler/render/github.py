@@ -19,11 +19,11 @@ MOST = 10
 """Commands of a kind that GitHub shows in a step."""
 
 
-def problems(problems: Sequence[Problem]) -> str:
+def problems(problems: Sequence[Problem], title: str = "Manifest") -> str:
     """A command for each, in their order. Files are named as they are given: from the repository's root."""
     return _within(
         "error",
-        [(_command("error", each.at, "Manifest", each.message), str(each)) for each in problems],
+        [(_command("error", each.at, title, each.message), str(each)) for each in problems],
     )
 
 

@@ -44,7 +44,7 @@ def text(routed: Routed, messages: Sequence[Message]) -> str:
 def table(routed: Routed, messages: Sequence[Message]) -> str:
     """A line for each different message, and how many nobody answers."""
     counts = Counter(messages)
-    rows = [(_said(message), *_short(routed, message), times) for message, times in counts.items()]
+    rows = [(said(message), *_short(routed, message), times) for message, times in counts.items()]
     widths = max((safe.cells(said) for said, *_ in rows), default=0)
     lines = [
         f"{said}{' ' * (widths - safe.cells(said))}  {answers}{f'  ({times} times)' if times > 1 else ''}"
@@ -105,8 +105,13 @@ def _verdict(verdict: Verdict) -> dict[str, object]:
 
 
 def _lines(routed: Routed, message: Message) -> Iterator[str]:
+    yield f"{said(message)} on {safe.line(routed.name)}"
+    yield from lines(routed, message)
+
+
+def lines(routed: Routed, message: Message) -> Iterator[str]:
+    """The kinds' answers to a message, and below each the bots in the order in which they are asked."""
     found = routed.explained(message)
-    yield f"{_said(message)} on {safe.line(routed.name)}"
     if not found:
         yield "  Nobody answers: the instance has no bots."
     for one in found:
@@ -122,7 +127,8 @@ def _padded(text: str, others: Sequence[str]) -> str:
     return text + " " * (max(map(safe.cells, others)) - safe.cells(text))
 
 
-def _said(message: Message) -> str:
+def said(message: Message) -> str:
+    """A message as it is shown."""
     return safe.line(quoted(message.text)) + (" from us" if message.from_me else "")
 
 

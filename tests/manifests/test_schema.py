@@ -93,6 +93,8 @@ GOOD = {
     "limits": field(f"functionUrl: {'é' * 500}"),
     "onDrift": field("onDrift: replace"),
     "silence": field("silence: [catch-all]"),
+    "tests": f"{ONE}tests:\n  - {{message: 1, bot: null, fromMe: true}}\n"
+    "  - {message: [a, 2], bot: [a, b], jid: x@g.us, name: 5}\n  - {message: a, bot: a}\n",
     "variables": "vars: {loja: Centro}\n" + field("description: 'Loja ${loja}'"),
     **{f"kind {path}": f"bots:\n  {whole(kind)}\n" for path, kind in KINDS.items()},
     "kinds": "kinds: {dify: {defaults: {botType: agent, onDrift: replace}, settings: {fallback: ''}}, "
@@ -167,6 +169,11 @@ BROKEN = {
         "kinds: {dify: {settings: {speechToText: true}}}\nbots: {}",
         "$.kinds.dify.settings",
     ),
+    "a test without a bot": (f"{ONE}tests: [{{message: x}}]", "$.tests[0]"),
+    "a test without a message": (f"{ONE}tests: [{{bot: a}}]", "$.tests[0]"),
+    "a test of nothing": (f"{ONE}tests: [{{message: [], bot: a}}]", "$.tests[0].message"),
+    "a key of a test": (f"{ONE}tests: [{{message: x, bot: a, bots: b}}]", "$.tests[0]"),
+    "a dropped test with a bot": (f"{ONE}tests: [{{name: x, drop: true, bot: a}}]", "$.tests[0]"),
     "an empty instance": ("instance: ''\nbots: {}", "$.instance"),
 }
 
