@@ -2,8 +2,9 @@
 
     python -m benchmarks.plan
 
-The server takes 20 ms per request; the reads are a find and a creds for each instance, 32 at a time. The
-whole process of `reconciler plan` may take at most 4 times what curl takes for the same reads, and 250 MiB.
+The server takes 20 ms per request; the reads are a find, a creds and a find of EvolutionBots for each
+instance, 32 at a time. The whole process of `reconciler plan` may take at most 4 times what curl takes for
+the same reads, and 250 MiB.
 """
 
 from __future__ import annotations
@@ -75,9 +76,9 @@ def main() -> None:
         reads = Path(directory, "reads")
         reads.write_text(
             "".join(
-                f'url = "{url}/openai/{read}/{name}"\noutput = /dev/null\n'
+                f'url = "{url}/{read}/{name}"\noutput = /dev/null\n'
                 for name in names
-                for read in ("find", "creds")
+                for read in ("openai/find", "evolutionBot/find", "openai/creds")
             )
         )
         curl = ["curl", "-sS", "--no-progress-meter", "--parallel", "--parallel-max", str(AT_A_TIME)]

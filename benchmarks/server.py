@@ -3,7 +3,8 @@
     python -m benchmarks.server MILLISECONDS BOTS
 
 prints its URL. `GET /openai/find/{instance}` gives BOTS bots as `plan.py` declares them,
-`GET /openai/creds/{instance}` the one credential that they name. It knows no other route.
+`GET /openai/creds/{instance}` the one credential that they name. All other kinds of bot are switched off but
+EvolutionBot, which cannot be, and has no bots. It knows no other route.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from zlib import crc32
+
+from reconciler.domain.kinds import KINDS
 
 
 def bot(number: int) -> dict[str, object]:
@@ -56,11 +59,13 @@ def bot(number: int) -> dict[str, object]:
 CREDENTIALS = [{"id": "cmwskpqe400034p7dxka4nrnh", "name": "main", "apiKey": "none"}]
 
 
-def response(data: object) -> bytes:
+def response(data: object, status: bytes = b"200 OK") -> bytes:
     """The whole answer as it goes out."""
     body = json.dumps(data).encode()
     return (
-        b"HTTP/1.1 200 OK\r\nContent-Type: application/json; charset=utf-8\r\nConnection: keep-alive\r\n"
+        b"HTTP/1.1 "
+        + status
+        + b"\r\nContent-Type: application/json; charset=utf-8\r\nConnection: keep-alive\r\n"
         b"Keep-Alive: timeout=5\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
     )
 
@@ -77,8 +82,8 @@ def of_instance(instance: bytes, answer: bytes) -> bytes:
 class Connection(asyncio.Protocol):
     """One connection; requests have no bodies."""
 
-    def __init__(self, seconds: float, find: bytes, creds: bytes) -> None:
-        self.seconds, self.find, self.creds = seconds, find, creds
+    def __init__(self, seconds: float, answers: Mapping[bytes, bytes]) -> None:
+        self.seconds, self.answers = seconds, answers
         self.unread = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -89,16 +94,28 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *requests, self.unread = (self.unread + data).split(b"\r\n\r\n")
         for request in requests:
-            answer = self.creds if request.startswith(b"GET /openai/creds/") else self.find
-            instance = request.split(b" ", 2)[1].rpartition(b"/")[2]
+            route, _, instance = request.split(b" ", 2)[1].rpartition(b"/")
+            answer = self.answers[route]
             self.later(self.seconds, self.transport.write, of_instance(instance, answer))
 
 
 async def serve(milliseconds: float, bots: int) -> None:
-    find = response([bot(number) for number in range(bots)])
-    creds = response(CREDENTIALS)
+    answers = {
+        f"/{path}/find".encode(): response(
+            {"status": 400, "error": "Bad Request", "response": {"message": [f"{kind.title} is disabled"]}},
+            b"400 Bad Request",
+        )
+        if kind.switch
+        else response([])
+        for path, kind in KINDS.items()
+    }
+    answers |= {
+        b"/openai/find": response([bot(number) for number in range(bots)]),
+        b"/openai/creds": response(CREDENTIALS),
+        b"/instance": response([]),
+    }
     server = await asyncio.get_running_loop().create_server(
-        lambda: Connection(milliseconds / 1000, find, creds), "127.0.0.1", 0, backlog=512
+        lambda: Connection(milliseconds / 1000, answers), "127.0.0.1", 0, backlog=512
     )
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await server.serve_forever()

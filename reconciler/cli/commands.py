@@ -25,6 +25,7 @@ from reconciler.cli.options import (
     PLANNING,
     RESTORING,
     SERVER,
+    Kinds,
     gathered,
     offered,
     output,
@@ -34,7 +35,6 @@ from reconciler.cli.route import route
 from reconciler.cli.switch import disable, enable
 from reconciler.cli.testing import test
 from reconciler.domain import signals
-from reconciler.domain.kinds import DEFAULT, KINDS
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
@@ -398,8 +398,8 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
 )
 @click.option(
     "--kind",
-    type=click.Choice(list(KINDS)),
-    default=DEFAULT.path,
+    type=Kinds(),
+    default="openai",
     show_default=True,
     help="The kind of the first manifest's bots.",
 )
@@ -417,6 +417,7 @@ def init(directory: str, instance: str, kind: str, branch: str | None, no_workfl
     from pathlib import Path
 
     from reconciler.cli import terminal
+    from reconciler.domain.kinds import KINDS
     from reconciler.setup.init import scaffold
 
     made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])

@@ -36,6 +36,19 @@ BOTS = click.option(
 )
 
 
+class Kinds(click.Choice[str]):
+    """The kinds of bot, which are looked up when they are needed."""
+
+    def __init__(self) -> None:
+        self.case_sensitive = True
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]  # click sets it
+        from reconciler.domain.kinds import KINDS
+
+        return tuple(KINDS)
+
+
 def output(help: str, *formats: str) -> _Option:
     """The --format of a command, by default the first; without formats, text or JSON."""
     formats = formats or ("text", "json")

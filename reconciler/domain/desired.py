@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.domain.errors import Position
-from reconciler.domain.kinds import OPENAI, Kind, Value
+from reconciler.domain.kinds import DEFAULT, KINDS, OPENAI, Kind, Value
 from reconciler.domain.origins import Origin, Trace
 
 Fields = Mapping[str, Value]
@@ -194,6 +194,15 @@ class Desired:
     instances: tuple[DesiredInstance, ...]
     creds_owners: tuple[DesiredInstance, ...] = ()
     former: Mapping[str, Former] = field(default_factory=dict)
+
+
+def declared_kinds(instances: Iterable[DesiredInstance]) -> Set[str]:
+    """The kinds of bot of which anything is declared, by path; the default where nothing is."""
+    found: set[str] = set()
+    for one in instances:
+        found |= {bot.kind.path for bot in one.bots} | one.settings.keys()
+        found |= {path for path, kind in KINDS.items() if kind.credential and one.credentials}
+    return found or {DEFAULT.path}
 
 
 _NOWHERE = Position("", 0, 0)

@@ -73,7 +73,7 @@ class Observer:
         client, name = self.client, instance.name
         bots = await find_all(client, name, self.off)
         named = _names_own(instance) or name in self.needs_credentials
-        stored = await self.stored.read(name) if named else None
+        stored = await self.stored.read(name) if named and self._has_credentials() else None
         bots = await self._all_bots(name, bots)
         shared, unreadable = await self._shared(instance)
         compared = {} if stored is None else compare(name, stored, self.declared)
@@ -107,6 +107,10 @@ class Observer:
             ),
             unreadable,
         )
+
+    def _has_credentials(self) -> bool:
+        """Whether the kind that has credentials is switched on."""
+        return not any(kind.credential and kind.path in self.off for kind in KINDS.values())
 
     def _reads_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
         if kind.path in instance.settings:

@@ -6,7 +6,7 @@ import difflib
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
-from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.desired import DesiredInstance, declared_kinds
 from reconciler.domain.errors import (
     Foreign,
     InstanceError,
@@ -15,7 +15,6 @@ from reconciler.domain.errors import (
     ServerError,
     Unauthorized,
 )
-from reconciler.domain.kinds import DEFAULT
 from reconciler.evolution.client import Client
 from reconciler.evolution.masking import Secrets
 
@@ -40,9 +39,7 @@ def raise_if_common(client: Client, problems: Collection[InstanceError]) -> None
 
 def raise_if_off(off: Mapping[str, str], instances: Collection[DesiredInstance]) -> None:
     """Raise ServerError when the server has none of the kinds of bot that are declared. off: why, by kind."""
-    declared = {bot.kind.path for one in instances for bot in one.bots}
-    declared |= {path for one in instances for path in one.settings}
-    if (missing := declared or {DEFAULT.path}) <= off.keys():
+    if (missing := declared_kinds(instances)) <= off.keys():
         raise ServerError(" ".join(off[path] for path in sorted(missing)))
 
 

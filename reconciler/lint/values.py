@@ -55,7 +55,7 @@ def no_effect(context: Context) -> Iterator[Remark]:
 
 def never_read(context: Context) -> Iterator[Remark]:
     """Fields that are never read, unless they say what happens anyway: zero, the empty text, no."""
-    whose = "" if context.kind is DEFAULT else f" of {context.kind.article} {context.kind.label} bot"
+    whose = "" if context.kind is DEFAULT else " of this kind of bot"
     for subject, fields in context.holders:
         for name in fields:
             if name in context.unread and fields[name]:
@@ -180,7 +180,7 @@ def keep_open(context: Context) -> Iterator[Remark]:
     if always:
         text = (
             "a contact that sends the keywordFinish {} is never answered again, as the server keeps the "
-            f"closed sessions of {context.kind.label} bots, whatever keepOpen says: "
+            "closed sessions of this kind of bot, whatever keepOpen says: "
             'write `keywordFinish: ""`'
         )
     else:

@@ -25,14 +25,14 @@ class Draft:
 
     desired: DesiredInstance
     changes: tuple[Change, ...]
-    before: tuple[Step, ...]
-    after: tuple[Step, ...]
-    leaves: tuple[Step, ...]
-    rotations: tuple[Rotation, ...]
-    old: tuple[OldCredential, ...]
-    left: frozenset[str]
-    taken: frozenset[str]
-    in_sync: int
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    leaves: tuple[Step, ...] = ()
+    rotations: tuple[Rotation, ...] = ()
+    old: tuple[OldCredential, ...] = ()
+    left: frozenset[str] = frozenset()
+    taken: frozenset[str] = frozenset()
+    in_sync: int = 0
 
     def plan(
         self, credentials: CredentialIndex, left: Set[str], taken: Mapping[str, str], options: Options

@@ -45,6 +45,11 @@ class Inputs:
         return self.desired.name
 
     @property
+    def off(self) -> str:
+        """Why bots of this kind were not read, a sentence; "" when they were."""
+        return self.observed.off.get(self.kind.path, "")
+
+    @property
     def row(self) -> RemoteSettings:
         """The settings as they are on the server."""
         return self.observed.settings_of(self.kind) or settings.NO_ROW

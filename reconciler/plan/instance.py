@@ -20,6 +20,8 @@ from reconciler.plan.targets import Targets
 
 def draft(given: Inputs) -> Draft:
     """The plan of one kind of bot on one instance, but for old credentials."""
+    if given.off:
+        return _switched_off(given)
     settings_draft = given.settings_draft()
     wanted, conflicts = targets.find(given, settings_draft)
     blocked = given.blocked_changes()
@@ -55,6 +57,22 @@ def draft(given: Inputs) -> Draft:
         _left(given, possible, written, moves),
         frozenset(id for target in possible.values() for id in target.credential_ids),
         sum(name not in written and not target.off for name, target in possible.items()),
+    )
+
+
+def _switched_off(given: Inputs) -> Draft:
+    """Nothing but conflicts, as the server has no bots of the kind or has them switched off."""
+    desired, kind, why = given.desired, given.kind, given.off
+    return Draft(
+        replace(desired, credentials=()),
+        (
+            *(
+                Change(given.name, one.name, Verb.CONFLICT, why, at=one.at, of=Of.CREDENTIAL)
+                for one in desired.credentials
+            ),
+            *settings.changes(desired, given.row, settings.Draft(given.row, problem=why), None, kind),
+            *(targets.conflict(given.name, bot, why, ()) for bot in desired.bots),
+        ),
     )
 
 

@@ -52,7 +52,9 @@ def _listed(instance: DesiredInstance, seen: ObservedInstance, owner: str) -> Li
     found: list[ListedBot] = []
     for kind in KINDS.values():
         declared, there = instance.of_kind(kind), seen.of_kind(kind).bots
-        if declared.bots or there:
+        if why := seen.off.get(kind.path):
+            found += [_declared(bot, Standing.UNKNOWN, why) for bot in declared.bots]
+        elif declared.bots or there:
             found += _bots(declared, match(declared, there, owner, kind), owner)
     return _instance(instance, tuple(found))
 

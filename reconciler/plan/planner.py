@@ -212,7 +212,7 @@ def _recreated(
     declared: Counter[str] = Counter()
     found: Counter[str] = Counter()
     for (name, _), given in inputs.items():
-        declared[name] += len(given.desired.bots)
+        declared[name] += 0 if given.off else len(given.desired.bots)
         found[name] += len(given.matches.found)
     empty = [name for name in declared if declared[name] and not found[name]]
     if not empty or not any(one.in_sync for one in plans):

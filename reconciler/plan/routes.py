@@ -37,6 +37,20 @@ def decides(declared: Fields, there: Fields) -> bool:
     return any(name in declared and declared[name] != there.get(name) for name in _DECIDE)
 
 
+MOST = 200
+"""Messages that a plan holds."""
+
+
+def with_routing(plan: Plan, observed: Observed, desired: Desired) -> Plan:
+    """The plan with the messages that are answered differently once it is applied, as many as it may hold."""
+    found = compared(plan, observed, desired)
+    more = len(found) - MOST
+    if more <= 0:
+        return replace(plan, routing=found)
+    note = f"{more} more messages are answered differently: `reconciler route` says who answers one"
+    return replace(plan, routing=found[:MOST], notes=(*plan.notes, note))
+
+
 def compared(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted, ...]:
     """The messages that are answered differently. The same ones are together, the worst come first.
 
@@ -70,7 +84,7 @@ def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]
 def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
     """The settings that creates make where there are none: the first one of a kind gives its own values.
 
-    The server makes them when something in its body is false, 0 or empty text.
+    The server makes them when something in its body is false, 0 or empty text, and OpenAI's always.
     """
     found: dict[str, Settings] = {}
     for step in steps:
@@ -79,7 +93,7 @@ def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
             copied = {
                 name: value for name, value in step.body.items() if step.kind.fields[name].from_settings
             }
-            if any(value in (False, 0, "") for value in copied.values()):
+            if step.kind.credential or any(value in (False, 0, "") for value in copied.values()):
                 found[step.kind.path] = Settings(copied)
     return found
 

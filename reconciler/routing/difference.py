@@ -23,6 +23,9 @@ LID = "100000000000000@lid"
 MOST, LEAST = 5000, 500
 """Texts that are compared for one change of few triggers, and of many."""
 
+FLEET, FEWEST = 50_000, 60
+"""Texts that are compared for all changes of a fleet together, and for one of them at least."""
+
 WORK = 500_000
 """Texts times triggers."""
 
@@ -81,8 +84,13 @@ def outcomes(instance: Instance, message: Message) -> dict[str, Outcome]:
     }
 
 
-def differences(before: Instance, after: Instance, given: Sequence[Message] = ()) -> tuple[Difference, ...]:
-    """The messages that are answered differently: each of those given, and one of each other change."""
+def differences(
+    before: Instance, after: Instance, given: Sequence[Message] = (), most: int = MOST
+) -> tuple[Difference, ...]:
+    """The messages that are answered differently: each of those given, and one of each other change.
+
+    most: texts that are compared, if there are more: those that one trigger alone is about come first.
+    """
     if relevant(before) == relevant(after):
         return ()
     found = []
@@ -91,7 +99,7 @@ def differences(before: Instance, after: Instance, given: Sequence[Message] = ()
         if one.before != one.after:
             found.append(one)
     seen = {one.pair for one in found}
-    for message, other in _messages(before, after):
+    for message, other in _messages(before, after, most):
         one = Difference(message, outcomes(before, message), outcomes(after, message), other=other)
         if one.before != one.after and one.pair not in seen:
             seen.add(one.pair)
@@ -102,19 +110,22 @@ def differences(before: Instance, after: Instance, given: Sequence[Message] = ()
 def compare(
     worlds: Mapping[str, tuple[Instance, Instance]], given: Mapping[str, Sequence[Message]]
 ) -> dict[str, tuple[Difference, ...]]:
-    """The differences by the instance's name, where there are any. The same change is looked at once."""
+    """The differences by the instance's name, where there are any.
+
+    The same change is looked at once. The more different changes there are, the fewer texts are compared for
+    each.
+    """
+    keys = {
+        name: (was, will, tuple(given.get(name, ())))
+        for name, (before, after) in worlds.items()
+        if (was := relevant(before)) != (will := relevant(after))
+    }
+    most = max(FEWEST, FLEET // max(1, len(set(keys.values()))))
     known: dict[Hashable, tuple[Difference, ...]] = {}
-    found = {}
-    for name, (before, after) in worlds.items():
-        if (was := relevant(before)) == (will := relevant(after)):
-            continue
-        messages = tuple(given.get(name, ()))
-        key = (was, will, messages)
+    for name, key in keys.items():
         if key not in known:
-            known[key] = differences(before, after, messages)
-        if known[key]:
-            found[name] = known[key]
-    return found
+            known[key] = differences(*worlds[name], key[2], most)
+    return {name: known[key] for name, key in keys.items() if known[key]}
 
 
 def relevant(instance: Instance) -> Hashable:
@@ -148,13 +159,13 @@ def _jids(instance: Instance, path: str) -> tuple[str, ...]:
     return listed if isinstance(listed, tuple) else ()
 
 
-def _messages(before: Instance, after: Instance) -> Iterator[tuple[Message, bool]]:
+def _messages(before: Instance, after: Instance, most: int) -> Iterator[tuple[Message, bool]]:
     """The messages to compare, and whether one stands for any other.
 
     Of texts that the same bots are chosen for there is one, and of JIDs that the same kinds ignore.
     """
     sides = (before, after)
-    texts, other = _texts(before, after)
+    texts, other = _texts(before, after, most)
     chosen: dict[Hashable, str] = {}
     for text in texts:
         answers = [sorted(route(side, Message(text, jid="")).items()) for side in sides]
@@ -171,7 +182,7 @@ def _messages(before: Instance, after: Instance) -> Iterator[tuple[Message, bool
             yield Message(text, jid, from_me), text == other
 
 
-def _texts(before: Instance, after: Instance) -> tuple[list[str], str | None]:
+def _texts(before: Instance, after: Instance, most: int) -> tuple[list[str], str | None]:
     """The texts to compare; one of them stands for any other, if there is one that does."""
     asked: list[dict[tuple[str, str], Bot]] = [
         {(bot.kind.path, bot.name): bot for bot in side.bots if enabled(bot.fields)}
@@ -199,7 +210,7 @@ def _texts(before: Instance, after: Instance) -> tuple[list[str], str | None]:
         if bot.kind.finishes_first
     }
     made = _made(list(changed | ways), list(changed), pads)
-    most = min(MOST, max(LEAST, WORK // (1 + len(ways))))
+    most = min(most, max(LEAST, WORK // (1 + len(ways))))
     texts = dict.fromkeys(islice(chain(others[:1], sorted(words), pads, [""], made), most))
     return list(texts), next(iter(others), None)
 

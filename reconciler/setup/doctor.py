@@ -18,9 +18,8 @@ from urllib.parse import urlsplit
 from reconciler import pipeline
 from reconciler.domain import markers, signals
 from reconciler.domain.credential_versions import split
-from reconciler.domain.desired import Desired, DesiredInstance
+from reconciler.domain.desired import Desired, DesiredInstance, declared_kinds
 from reconciler.domain.errors import (
-    Disabled,
     Foreign,
     ManifestError,
     Missing,
@@ -29,13 +28,14 @@ from reconciler.domain.errors import (
     Unauthorized,
 )
 from reconciler.domain.findings import Finding, Mark
-from reconciler.domain.kinds import OPENAI
+from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.text import near, quoted
+from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution import answers
 from reconciler.evolution.address import is_loopback
 from reconciler.evolution.belonging import check_whole
 from reconciler.evolution.client import OLDEST, Client, Server
+from reconciler.evolution.observing import find_all
 from reconciler.manifests import secrets
 from reconciler.pipeline import Request
 from reconciler.plan import matching
@@ -56,11 +56,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What an instance has: its bots, the names of its credentials, whether it has a row of settings."""
+    """What an instance has: its bots, the names of its credentials, the declared kinds without settings."""
 
     bots: tuple[RemoteBot, ...]
     credentials: frozenset[str]
-    has_settings: bool
+    no_settings: tuple[Kind, ...]
 
 
 _Looked = Mapping[str, _Seen | ReconcilerError]
@@ -134,17 +134,34 @@ async def _ask(server: Server, desired: Desired, owner: str, *, keyed: bool) -> 
         findings = [_server(client.url), told]
         if not keyed:
             return [*findings, Finding(Mark.BAD, "key", "No key is set.", _GIVE_KEY)]
-        looked: _Looked = dict(
-            zip(names, await asyncio.gather(*(_tried(_look(client, name)) for name in names)), strict=True)
-        )
+        declared = {one.name: one for one in desired.instances}
+        off: dict[str, str] = {}
+        reads = [_tried(_look(client, name, declared.get(name), off)) for name in names]
+        looked: _Looked = dict(zip(names, await asyncio.gather(*reads), strict=True))
         findings.append(_key(listed, looked))
-        findings.append(await _integration(client, listed, looked))
+        findings += await _integrations(client, desired, listed, looked, off)
     findings += _instances(desired, listed, looked)
+    desired = _switched_on(desired, off)
     findings += _credentials(desired, looked)
     opened = [(each, seen) for each in desired.instances if isinstance(seen := looked[each.name], _Seen)]
+    if off.keys() >= declared_kinds(desired.instances):
+        opened = []
     if opened:
         findings += [_settings(opened), _bots(opened, owner)]
     return findings
+
+
+def _switched_on(desired: Desired, off: Collection[str]) -> Desired:
+    """What is declared of the kinds that the server has switched on."""
+
+    def without(one: DesiredInstance) -> DesiredInstance:
+        bots = tuple(bot for bot in one.bots if bot.kind.path not in off)
+        settings = {path: each for path, each in one.settings.items() if path not in off}
+        lacks = any(kind.credential and path in off for path, kind in KINDS.items())
+        return replace(one, bots=bots, settings=settings, credentials=() if lacks else one.credentials)
+
+    owners = tuple(map(without, desired.creds_owners))
+    return replace(desired, instances=tuple(map(without, desired.instances)), creds_owners=owners)
 
 
 async def _tried(call: Awaitable[T]) -> T | ReconcilerError:
@@ -159,11 +176,18 @@ async def _first_bots(client: Client, names: Collection[str]) -> object:
     return await _tried(client.find(min(names))) if names else None
 
 
-async def _look(client: Client, name: str) -> _Seen:
-    bots = await client.find(name)
-    credentials = await client.credentials(name)
-    check_whole(client.secrets.shown(name), bots, credentials.own_users)
-    return _Seen(bots, frozenset(credentials), (await client.settings(name)).exists)
+async def _look(client: Client, name: str, declared: DesiredInstance | None, off: dict[str, str]) -> _Seen:
+    """Read an instance. off: as of find_all."""
+    bots = await find_all(client, name, off)
+    on = [kind for path, kind in KINDS.items() if path not in off]
+    credentials: frozenset[str] = frozenset()
+    if any(kind.credential for kind in on):
+        stored = await client.credentials(name)
+        check_whole(client.secrets.shown(name), bots, stored.own_users)
+        credentials = frozenset(stored)
+    wanted = [kind for kind in on if declared and declared.has(kind)]
+    rows = [(kind, (await client.settings(name, kind)).exists) for kind in wanted]
+    return _Seen(bots, credentials, tuple(kind for kind, exists in rows if not exists))
 
 
 def _server(url: str) -> Finding:
@@ -191,7 +215,7 @@ _GIVE_KEY = "Set EVOLUTION_API_KEY to the server's global key, its AUTHENTICATIO
 
 
 def _key(listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
-    opened = sum(isinstance(one, _Seen | Disabled) for one in looked.values())
+    opened = sum(isinstance(one, _Seen) for one in looked.values())
     closed = sum(isinstance(one, Unauthorized) for one in looked.values())
     if closed and (opened or isinstance(listed, tuple)):
         said = f"It gives access to {opened} of {opened + closed} instances: it is the token of an instance."
@@ -205,17 +229,27 @@ def _key(listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
     return Finding(Mark.GOOD, "key", f"It gives access to the server's {count(len(listed), 'instance')}.")
 
 
-async def _integration(client: Client, listed: tuple[str, ...] | ReconcilerError, looked: _Looked) -> Finding:
+async def _integrations(
+    client: Client,
+    desired: Desired,
+    instances: tuple[str, ...] | ReconcilerError,
+    looked: _Looked,
+    off: dict[str, str],
+) -> list[Finding]:
+    """Which kinds of bot are switched on, and which declared ones are not."""
     found: list[object] = list(looked.values())
-    if isinstance(listed, tuple) and not any(isinstance(one, _Seen | Disabled) for one in found):
-        found = [await _tried(client.find(name)) for name in listed[:1]]
-    for one in found:
-        if isinstance(one, Disabled):
-            todo = "Set OPENAI_ENABLED=true in the server's environment, and restart it."
-            return Finding(Mark.BAD, "integration", "The server runs without OpenAI.", todo)
-        if not isinstance(one, ReconcilerError):
-            return Finding(Mark.GOOD, "integration", "OpenAI is enabled.")
-    return Finding(Mark.NOTE, "integration", "Unknown: there is no instance to check.")
+    if isinstance(instances, tuple) and not any(isinstance(one, _Seen) for one in found):
+        found = [await _tried(find_all(client, name, off)) for name in instances[:1]]
+    if all(isinstance(one, ReconcilerError) for one in found):
+        return [Finding(Mark.NOTE, "integration", "Unknown: there is no instance to check.")]
+    wanted = declared_kinds(desired.instances)
+    bad = [Finding(Mark.BAD, "integration", off[path]) for path in KINDS if path in off and path in wanted]
+    on = [kind.label for path, kind in KINDS.items() if path not in off]
+    others = [kind.label for path, kind in KINDS.items() if path in off and path not in wanted]
+    said = f"{listed(on)} {'is' if len(on) == 1 else 'are'} enabled." if on else ""
+    if others:
+        said += f" {listed(others)} {'is' if len(others) == 1 else 'are'} not, and no manifest needs them."
+    return [*bad, *([Finding(Mark.GOOD, "integration", said.strip())] if said else [])]
 
 
 # -- what the manifests name -------------------------------------------------------------------
@@ -239,7 +273,7 @@ def _instances(
     for one in _first(
         str(one)
         for one in looked.values()
-        if isinstance(one, ReconcilerError) and not isinstance(one, Missing | Unauthorized | Disabled)
+        if isinstance(one, ReconcilerError) and not isinstance(one, Missing | Unauthorized)
     ):
         yield Finding(Mark.BAD, "instances", one)
     if looked and not any(isinstance(one, ReconcilerError) for one in looked.values()):
@@ -287,7 +321,9 @@ def _credentials(desired: Desired, looked: _Looked) -> Iterator[Finding]:
 
 
 def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
-    without = [quoted(instance.name) for instance, seen in opened if not seen.has_settings]
+    without = [
+        quoted(instance.name) + _of_kinds(seen.no_settings) for instance, seen in opened if seen.no_settings
+    ]
     if not without:
         return Finding(Mark.GOOD, "settings", f"{count(len(opened), 'instance')} with settings.")
     return Finding(
@@ -297,11 +333,18 @@ def _settings(opened: Collection[tuple[DesiredInstance, _Seen]]) -> Finding:
     )
 
 
+def _of_kinds(kinds: Collection[Kind]) -> str:
+    """Which kinds, where they are not only the one that needs no naming."""
+    return "" if set(kinds) == {DEFAULT} else f" (of {listed(kind.label for kind in kinds)} bots)"
+
+
 def _bots(opened: Collection[tuple[DesiredInstance, _Seen]], owner: str) -> Finding:
     """How many bots on the declared instances are whose."""
     of: Counter[str] = Counter()
-    for instance, seen in opened:
-        matches = matching.match(instance, seen.bots, owner, OPENAI)
+    for whole, seen, kind in ((one, seen, kind) for one, seen in opened for kind in KINDS.values()):
+        instance = whole.of_kind(kind)
+        there = [bot for bot in seen.bots if bot.kind is kind]
+        matches = matching.match(instance, there, owner, kind)
         adopted = sum(found.how in {How.KEY, How.TRIGGER} for found in matches.found.values())
         declared = len(instance.bots)
         of["found"] += len(matches.found) - adopted

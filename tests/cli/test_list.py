@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.domain import safe
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.listing import ListedBot, ListedInstance, Listing, Standing
 from reconciler.render import listing
 from reconciler.sandbox import Sandbox
@@ -84,8 +85,7 @@ def test_nothing_is_written_and_only_what_is_asked_for_is_read(
     assert list(_found(run, bots)) == ["loja", "outra"]
     assert {call.path for call in server.calls} == {
         "/instance/fetchInstances",
-        "/openai/find/loja",
-        "/openai/find/outra",
+        *(f"/{kind}/find/{name}" for kind in KINDS for name in ("loja", "outra")),
     }
     assert not server.writes
     server.calls.clear()

@@ -59,7 +59,8 @@ def test_what_changed_by_hand_is_one_put(run: Run, server: Sandbox, world: World
     assert planned.exit_code == 2
     assert "".join(planned.stdout.split()) == "".join(
         (
-            "Plan: 1 to update, 1 in sync\n\n"
+            "Plan: 1 to update, 1 in sync\n"
+            "Routing unchanged: every message is answered as before.\n\n"
             "loja  (1 in sync)\n"
             f"  ~ um  update: it was edited on the server ({bots}/loja.yaml:4)\n"
             '      systemMessages  ["Não␛[2J."] → ["Sim."]\n'

@@ -281,7 +281,7 @@ def test_ctrl_c_ends_a_switch_after_its_call(
     server.options.latency = 0.3
     process = start("disable", "*@loja", "--yes")
     for _ in range(3000):
-        if sum("find" in call.path for call in server.calls) >= 2:  # the run has begun
+        if sum("openai/find" in call.path for call in server.calls) >= 2:  # the run has begun
             break
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)

@@ -12,13 +12,14 @@ from reconciler.routing.choice import route
 from reconciler.routing.values import Bot, Instance, Message, Settings
 from tests.support import Json
 
-_LINES: list[Json] = [
+LINES: list[Json] = [
     json.loads(line)
     for line in (Path(__file__).parents[1] / "recordings" / "routing_2.3.6.jsonl").read_text().splitlines()
 ]
 
 
-def _instance(line: Json) -> Instance:
+def recorded(line: Json) -> Instance:
+    """The instance of a line."""
     return Instance(
         tuple(Bot(str(at), KINDS[kind], fields) for at, (kind, fields) in enumerate(line["bots"])),
         {
@@ -34,13 +35,13 @@ def _instance(line: Json) -> Instance:
 
 
 def test_the_recording_is_whole() -> None:
-    assert len(_LINES) == 60
-    assert sum(len(line["messages"]) for line in _LINES) == 840
+    assert len(LINES) == 60
+    assert sum(len(line["messages"]) for line in LINES) == 840
 
 
-@pytest.mark.parametrize("line", _LINES, ids=[str(at) for at in range(len(_LINES))])
+@pytest.mark.parametrize("line", LINES, ids=[str(at) for at in range(len(LINES))])
 def test_who_answered(line: Json) -> None:
-    instance = _instance(line)
+    instance = recorded(line)
     for one in line["messages"]:
         found = route(instance, Message(one["text"], one["jid"], one["fromMe"]))
         for kind, answer in found.items():

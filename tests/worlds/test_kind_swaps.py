@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from reconciler.domain import hidden
+from reconciler.domain import hidden, versions
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
@@ -47,9 +47,23 @@ KEYS: Mapping[str, tuple[dict[str, Value], dict[str, Value]]] = {
 """Two keys of each kind."""
 
 
+def _has(version: str, path: str) -> bool:
+    return KINDS[path].since <= versions.version(version)
+
+
+VERSIONS = ("2.3.6", "2.2.3")
+CASES = [(version, path) for version in VERSIONS for path in KEYS if _has(version, path)]
+CHANGES = [
+    (version, was, now)
+    for version, now in CASES
+    for was in ("openai", "n8n", "dify")
+    if was != now and _has(version, was)
+]
+
+
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with Stage(tmp_path_factory.mktemp("swaps")) as stage:
+def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Stage]:
+    with Stage(tmp_path_factory.mktemp("swaps"), version=request.param) as stage:
         yield stage
 
 
@@ -93,7 +107,7 @@ def _saved(made: Plan) -> str:
     return text
 
 
-@pytest.mark.parametrize("path", KEYS)
+@pytest.mark.parametrize(("stage", "path"), CASES, indirect=["stage"])
 def test_bots_swap_their_keys(stage: Stage, creds: str, path: str) -> None:
     kind, (one, other) = KINDS[path], KEYS[path]
     _applied(
@@ -105,7 +119,7 @@ def test_bots_swap_their_keys(stage: Stage, creds: str, path: str) -> None:
     assert "-secret-" not in _saved(made)
 
 
-@pytest.mark.parametrize("path", KEYS)
+@pytest.mark.parametrize(("stage", "path"), CASES, indirect=["stage"])
 def test_bots_swap_their_triggers(stage: Stage, creds: str, path: str) -> None:
     kind, (one, other) = KINDS[path], KEYS[path]
     _applied(stage, _bot(kind, "ana", one, "all", creds), _bot(kind, "bia", other, "keyword", creds))
@@ -114,12 +128,9 @@ def test_bots_swap_their_triggers(stage: Stage, creds: str, path: str) -> None:
     _saved(made)
 
 
-@pytest.mark.parametrize("now", KEYS)
-@pytest.mark.parametrize("was", ["openai", "n8n"])
+@pytest.mark.parametrize(("stage", "was", "now"), CHANGES, indirect=["stage"])
 def test_a_bot_becomes_another_kind(stage: Stage, creds: str, was: str, now: str) -> None:
     """The new bot is created before the old one goes, and no other bot of either kind is written."""
-    if was == now:
-        return
     other = _bot(KINDS[was], "bia", KEYS[was][1], "keyword", creds)
     _applied(stage, _bot(KINDS[was], "ana", KEYS[was][0], "all", creds), other)
     made = _applied(stage, _bot(KINDS[now], "ana", KEYS[now][0], "all", creds), other)
@@ -129,6 +140,7 @@ def test_a_bot_becomes_another_kind(stage: Stage, creds: str, was: str, now: str
     assert json.loads(_saved(made))["summary"]["replace"] == 1
 
 
+@pytest.mark.parametrize("stage", VERSIONS, indirect=True)
 def test_a_bot_whose_old_kind_is_needed_goes_first(stage: Stage, creds: str) -> None:
     """The new bot of the old kind needs the trigger that the old one has."""
     openai, dify = KINDS["openai"], KINDS["dify"]
@@ -145,6 +157,7 @@ def test_a_bot_whose_old_kind_is_needed_goes_first(stage: Stage, creds: str) -> 
     _saved(made)
 
 
+@pytest.mark.parametrize("stage", ["2.3.6"], indirect=True)
 def test_what_an_interrupted_change_of_kind_left_goes_whatever_is_kept(stage: Stage, creds: str) -> None:
     """The new bot is there, and the old one too, under one name. Nothing is pruned here."""
     old = _bot(KINDS["openai"], "ana", KEYS["openai"][0], "all", creds)
