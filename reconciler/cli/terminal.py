@@ -238,16 +238,19 @@ def routed(routed: Routed, messages: Sequence[Message], format: str, *, many: bo
     click.echo(render(routed, messages), nl=False)
 
 
-def tested(found: Sequence[Tested], format: str) -> None:
-    """Print how the tests of manifests ended."""
-    from reconciler.render import tested
+def tested(found: Sequence[Tested], format: str, *, covers: bool) -> None:
+    """Print how the tests of manifests ended, and with covers what they reach."""
+    from reconciler.render import coverage, tested
 
     if format == "github":
         click.echo(github.problems(tested.problems(found), "Test"), nl=False)
         click.echo(tested.ending(found))
-        return
-    render = {"json": tested.json, "junit": tested.junit}.get(format, tested.text)
-    click.echo(render(found), nl=False)
+    elif format == "json":
+        click.echo(tested.json(found, covers=covers), nl=False)
+    else:
+        click.echo((tested.junit if format == "junit" else tested.text)(found), nl=False)
+    if covers and format != "json":
+        click.echo(coverage.text(found), nl=False, err=format == "junit")
 
 
 def routed_line(routed: Routed, message: Message) -> None:

@@ -31,9 +31,26 @@ if TYPE_CHECKING:
     metavar="X.Y.Z",
     help="Answer as this version of the server.  [default: the newest 2.3]",
 )
+@click.option(
+    "--coverage",
+    is_flag=True,
+    help="Also print what share of the bots and triggers the tests reach, and tests that cannot fail.",
+)
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="Exit with 1 when the tests of an instance reach a smaller share of its bots or triggers.",
+)
 @click.argument("paths", nargs=-1, type=click.Path(), metavar="[PATH]...")
 def test(
-    bots: str, instance: tuple[str, ...], format: str, server_version: str | None, paths: tuple[str, ...]
+    bots: str,
+    instance: tuple[str, ...],
+    format: str,
+    server_version: str | None,
+    coverage: bool,
+    fail_under: float | None,
+    paths: tuple[str, ...],
 ) -> int:
     """Run the tests of the manifests: who answers which message. Calls no server.
 
@@ -42,12 +59,16 @@ def test(
     """
     from reconciler.cli import terminal
     from reconciler.cli.route import asked_version
+    from reconciler.domain.errors import ReconcilerError
     from reconciler.domain.versions import NEWEST
+    from reconciler.render import coverage as render
     from reconciler.routing import testing
 
     version = asked_version(server_version) or NEWEST
     tested = testing.run(_chosen(bots, instance, paths), version)
-    terminal.tested(tested, format)
+    terminal.tested(tested, format, covers=coverage or fail_under is not None)
+    if fail_under is not None and (sentence := render.below(tested, fail_under)):
+        raise ReconcilerError(sentence)
     return 1 if any(one.failed for one in tested) else 0
 
 

@@ -182,7 +182,7 @@ class _Planner:
         if chosen is not None:
             targeted.check(chosen, self._wanted.every, made)
             made = targeted.only(made, desired, chosen)
-        made = routes.with_routing(made, observed)
+        made = routes.with_routing(made, observed, desired)
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
     def _made(self, desired: Desired, base: Desired | None, observed: Observed) -> Plan:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 
 from reconciler.domain import markers, versions
-from reconciler.domain.desired import Fields
+from reconciler.domain.desired import Desired, Fields
 from reconciler.domain.kinds import KINDS, Value
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
@@ -18,6 +18,7 @@ from reconciler.domain.versions import Version
 from reconciler.routing.difference import Difference, Outcome, compare
 from reconciler.routing.sides import called
 from reconciler.routing.sides import observed as now
+from reconciler.routing.testing import messages
 from reconciler.routing.values import Bot, Instance, Settings
 
 _DECIDE = frozenset(
@@ -40,9 +41,9 @@ MOST = 200
 """Messages that a plan holds."""
 
 
-def with_routing(plan: Plan, observed: Observed) -> Plan:
+def with_routing(plan: Plan, observed: Observed, desired: Desired) -> Plan:
     """The plan with the messages that are answered differently once it is applied, as many as it may hold."""
-    found = compared(plan, observed)
+    found = compared(plan, observed, desired)
     more = len(found) - MOST
     if more <= 0:
         return replace(plan, routing=found)
@@ -50,10 +51,14 @@ def with_routing(plan: Plan, observed: Observed) -> Plan:
     return replace(plan, routing=found[:MOST], notes=(*plan.notes, note))
 
 
-def compared(plan: Plan, observed: Observed) -> tuple[Rerouted, ...]:
-    """The messages that are answered differently. The same ones are together, the worst come first."""
+def compared(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted, ...]:
+    """The messages that are answered differently. The same ones are together, the worst come first.
+
+    The messages of an instance's tests are among those that are looked at.
+    """
+    given = {one.name: messages(one.tests) for one in desired.instances if one.tests}
     found: dict[Rerouted, list[str]] = {}
-    for name, differences in compare(sides(plan, observed), {}).items():
+    for name, differences in compare(sides(plan, observed), given).items():
         for difference in differences:
             found.setdefault(_rerouted(difference), []).append(name)
     grouped = [_of(one, names) for one, names in found.items()]

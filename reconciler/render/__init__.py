@@ -5,6 +5,7 @@ knows no importer and no lint.
 """
 
 __all__ = [
+    "coverage",
     "effects",
     "explain",
     "findings",

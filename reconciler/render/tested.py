@@ -13,7 +13,7 @@ from html import escape
 from reconciler.domain import safe
 from reconciler.domain.errors import Problem
 from reconciler.domain.text import listed, near, quoted
-from reconciler.render import routing
+from reconciler.render import coverage, routing
 from reconciler.render.routing import Routed
 from reconciler.render.summary import listed as named
 from reconciler.render.values import count
@@ -136,8 +136,8 @@ def _instead(failed: Failed) -> str:
             return f"{said} {verb}"
 
 
-def json(tested: Sequence[Tested]) -> str:
-    """All failures as one JSON document, ending with a newline."""
+def json(tested: Sequence[Tested], *, covers: bool = False) -> str:
+    """All failures as one JSON document, ending with a newline. covers: with what the tests reach."""
     return printed(
         {
             "format": FORMAT,
@@ -145,7 +145,13 @@ def json(tested: Sequence[Tested]) -> str:
             "tests": sum(len(one.cases) for one in tested),
             "failed": sum(len(one.failed) for one in tested),
             "instances": [
-                {"name": one.name, "tests": len(one.cases), "failed": len(one.failed)} for one in tested
+                {
+                    "name": one.name,
+                    "tests": len(one.cases),
+                    "failed": len(one.failed),
+                    "coverage": coverage.value(one) if covers else None,
+                }
+                for one in tested
             ],
             "failures": [_failure(one, case) for one in tested for case in one.failed],
         }

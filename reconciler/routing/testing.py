@@ -9,9 +9,9 @@ from enum import StrEnum
 from reconciler.domain.desired import DesiredInstance, DesiredTest
 from reconciler.domain.versions import Version
 from reconciler.routing import sides
-from reconciler.routing.choice import route
+from reconciler.routing.choice import route, uses_fallback
 from reconciler.routing.difference import relevant
-from reconciler.routing.values import CONTACT, Answer, Instance, Message
+from reconciler.routing.values import CONTACT, STEPS, Answer, Instance, Message, Rule, enabled, step
 
 
 class Why(StrEnum):
@@ -49,12 +49,11 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Tested:
-    """The tests of one instance. alike: the same for instances whose messages are answered alike."""
+    """The tests of one instance, and what it is."""
 
     name: str
     instance: Instance
     cases: tuple[Case, ...]
-    alike: Hashable
 
     @property
     def failed(self) -> list[Case]:
@@ -88,7 +87,7 @@ def run(instances: Iterable[DesiredInstance], version: Version) -> tuple[Tested,
                     answers = route(instance, message)
                     judged[key] = answers, _failure(kinds, test.bots, answers)
                 cases.append(Case(test, message, *judged[key]))
-        found.append(Tested(desired.name, instance, tuple(cases), id(judged)))
+        found.append(Tested(desired.name, instance, tuple(cases)))
     return tuple(found)
 
 
@@ -117,3 +116,66 @@ def _wrong(answer: Answer, wanted: str | None) -> Failure | None:
     if len(answer.bots) > 1:
         return Failure(Why.TIE, answer.bots)
     return Failure(Why.UNCERTAIN, answer.bots) if answer.silent else None
+
+
+# -- coverage ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of an instance its tests reach.
+
+    bots: those that may answer: the enabled ones and the fallbacks. missed: those of them that answer no
+    message of a test. triggers: the bots that a message may start. untried: those of them that no message of
+    a test starts by the trigger. idle: tests that cannot fail, whatever bots there are, because the settings
+    ignore their sender.
+    """
+
+    bots: tuple[str, ...]
+    missed: tuple[str, ...]
+    triggers: tuple[str, ...]
+    untried: tuple[str, ...]
+    idle: tuple[DesiredTest, ...]
+
+    @property
+    def share(self) -> float:
+        """The smaller one of the shares of bots and of triggers, in percent. All of nothing is 100."""
+        pairs = ((self.bots, self.missed), (self.triggers, self.untried))
+        return min(100 * (len(all_) - len(rest)) / len(all_) if all_ else 100.0 for all_, rest in pairs)
+
+
+def coverage(tested: Tested) -> Coverage:
+    """What the tests of an instance reach."""
+    instance = tested.instance
+    answering: set[str] = set()
+    started: set[str] = set()
+    for case in tested.cases:
+        for answer in case.answers.values():
+            answering.update(answer.bots)
+            if answer.rule in STEPS:
+                started.update(answer.bots)
+    fallbacks = {
+        (kind.path, instance.of(kind).fallback)
+        for kind in instance.kinds
+        if uses_fallback(kind, instance.version)
+    }
+    triggers = tuple(
+        bot.name for bot in instance.bots if enabled(bot.fields) and step(bot.fields, instance.version)
+    )
+    bots = tuple(
+        bot.name for bot in instance.bots if bot.name in triggers or (bot.kind.path, bot.name) in fallbacks
+    )
+    idle = [case.test for case in tested.cases if _is_idle(case)]
+    return Coverage(
+        bots,
+        tuple(name for name in bots if name not in answering),
+        triggers,
+        tuple(name for name in triggers if name not in started),
+        tuple(dict.fromkeys(idle)),
+    )
+
+
+def _is_idle(case: Case) -> bool:
+    """Whether a test of nobody passes because all kinds ignore its sender."""
+    answers = case.answers.values()
+    return bool(answers) and not case.test.bots and all(one.rule is Rule.IGNORED for one in answers)

@@ -11,7 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reconciler.cli.commands import main
+from reconciler.sandbox import Sandbox
+from tests.cli.conftest import Run
 from tests.manifests.writing import write
+from tests.support import World
 
 _BOTS = """\
 defaults: {openaiCreds: main, botType: chatCompletion, model: gpt-4o, triggerType: keyword}
@@ -233,3 +236,127 @@ def test_a_broken_manifest_of_another_instance(tmp_path: Path) -> None:
     assert _test(tmp_path).exit_code == 1
     chosen = _test(tmp_path, "--instance", "loja-5")
     assert (chosen.exit_code, "errors in other manifests" in chosen.stderr) == (0, True)
+
+
+# -- coverage ---------------------------------------------------------------------------------
+
+_COVERED = """\
+defaults: {openaiCreds: main, botType: chatCompletion, model: gpt-4o, triggerType: keyword}
+settings: {ignoreJids: ["@g.us"], fallback: geral}
+bots:
+  um: {maxTokens: 1, triggerOperator: equals, triggerValue: 1}
+  dois: {maxTokens: 2, triggerOperator: equals, triggerValue: 2}
+  geral: {maxTokens: 3, triggerOperator: equals, triggerValue: 3}
+  desligado: {maxTokens: 4, triggerOperator: equals, triggerValue: 4, enabled: false}
+"""
+
+
+@pytest.mark.parametrize(
+    ("tests", "said"),
+    [
+        (
+            "",
+            [
+                "loja: 0 of 3 (0 %) bots, 0 of 3 (0 %) triggers",
+                "No test reaches um, dois or geral.",
+            ],
+        ),
+        (
+            "{message: ['1', oi], bot: um}",
+            [
+                "loja: 2 of 3 (66 %) bots, 1 of 3 (33 %) triggers",
+                "No test reaches dois.",
+                "No test starts geral by the trigger, only as the fallback.",
+            ],
+        ),
+        ("{message: ['1', '2', '3'], bot: um}", ["loja: 3 of 3 (100 %) bots, 3 of 3 (100 %) triggers"]),
+    ],
+)
+def test_what_tests_reach(tmp_path: Path, tests: str, said: list[str]) -> None:
+    write(tmp_path, {"loja.yaml": f"{_COVERED}tests: [{tests}]\n"})
+    _, _, coverage = _test(tmp_path, "--coverage").stdout.partition("Coverage:\n")
+    assert [line.strip() for line in coverage.splitlines()] == said
+
+
+@pytest.mark.parametrize(
+    ("test", "idle"),
+    [
+        ("{message: oi, jid: 5@g.us, bot: null}", True),
+        ("{message: oi, jid: 5@g.us, bot: um}", False),
+        ("{message: oi, bot: null}", False),
+        ("{message: oi, jid: 5@lid, bot: null}", False),
+    ],
+)
+def test_a_test_that_cannot_fail(tmp_path: Path, test: str, idle: bool) -> None:
+    write(tmp_path, {"loja.yaml": f"{_COVERED}tests: [{test}]\n"})
+    assert (
+        f"{tmp_path}/bots/loja.yaml:8:9: this test cannot fail" in _test(tmp_path, "--coverage").stdout
+    ) == idle
+
+
+def test_instances_whose_tests_reach_the_same_are_one_line(tmp_path: Path) -> None:
+    write(tmp_path, _FLEET | {"loja-6.yaml": "bots: {pedidos: {triggerValue: 6}}\n"})
+    _, _, coverage = _test(tmp_path, "--coverage").stdout.partition("Coverage:\n")
+    assert coverage.splitlines() == [
+        "  loja-6: 0 of 5 (0 %) bots, 0 of 5 (0 %) triggers",
+        "    No test reaches pedidos, trocas, volta, fluxo or dois.",
+        "  loja-1…5: 1 of 5 (20 %) bots, 1 of 5 (20 %) triggers",
+        "    No test reaches trocas, volta, fluxo or dois.",
+    ]
+
+
+@pytest.mark.parametrize(("percent", "code"), [("33", 0), ("34", 1), ("0", 0), ("100", 1)])
+def test_fail_under(tmp_path: Path, percent: str, code: int) -> None:
+    files = {
+        "loja.yaml": f"{_COVERED}tests: [{{message: '1', bot: um}}]\n",
+        "outra.yaml": f"{_COVERED}tests: [{{message: '1', bot: um}}, {{message: '2', bot: dois}},"
+        " {message: '3', bot: geral}]\n",
+    }
+    write(tmp_path, files)
+    result = _test(tmp_path, "--fail-under", percent)
+    assert result.exit_code == code
+    said = f"the tests reach less than {percent} % of the bots or triggers of loja."
+    assert (said in result.stderr) == bool(code)
+
+
+def test_coverage_in_json_and_beside_junit(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {
+            "loja.yaml": f"{_COVERED}tests: [{{message: oi, jid: 5@g.us, bot: null}}, "
+            "{message: [oi, '1'], bot: um}]\n"
+        },
+    )
+    [found] = json.loads(_test(tmp_path, "--format", "json", "--coverage").stdout)["instances"]
+    assert found["coverage"] == {
+        "bots": 3,
+        "unreached": ["dois"],
+        "triggers": 3,
+        "untriggered": ["dois", "geral"],
+        "percent": 33.33,
+        "cannotFail": [{"file": f"{tmp_path}/bots/loja.yaml", "line": 8, "column": 9}],
+    }
+    [found] = json.loads(_test(tmp_path, "--format", "json").stdout)["instances"]
+    assert found["coverage"] is None
+    junit = _test(tmp_path, "--format", "junit", "--coverage")
+    ElementTree.fromstring(junit.stdout)  # noqa: S314  our own output
+    assert junit.stderr.startswith("Coverage:\n")
+
+
+# -- in a plan --------------------------------------------------------------------------------
+
+
+def test_a_plan_compares_who_answers_the_messages_of_tests(
+    run: Run, world: World, server: Sandbox, bots: Path
+) -> None:
+    world.instance("loja", "main")
+    [manifest] = bots.glob("*.yaml")
+    assert run("apply", "--bots", bots, "--yes").exit_code == 0
+    said = "a message with that in it"
+    changed = manifest.read_text().replace(
+        "triggerValue: 1,", "triggerOperator: contains, triggerValue: that,"
+    )
+    for tests, looked_at in ((f"tests: [{{message: {said}, bot: um}}]\n", True), ("", False)):
+        manifest.write_text(changed + tests)
+        routing = run("plan", "--bots", bots, "--format", "json").stdout
+        assert (said in routing) == looked_at
