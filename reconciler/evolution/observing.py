@@ -82,11 +82,7 @@ class Observer:
             for owner, there in ((name, compared), *shared.items())
         )
         settings: dict[str, RemoteSettings] = {}
-        for kind in KINDS.values():
-            if kind.path in self.off:
-                continue
-            if not (rotating and kind.credential) and not self._reads_settings(instance, bots, kind):
-                continue
+        for kind in self._kinds_with_settings(instance, bots, rotating=rotating):
             row = settings[kind.path] = await client.settings(name, kind)
             if kind.credential and not row.exists and stored is None:
                 # Creating settings takes a credential of the instance's own.
@@ -112,11 +108,20 @@ class Observer:
         """Whether the kind that has credentials is switched on."""
         return not any(kind.credential and kind.path in self.off for kind in KINDS.values())
 
-    def _reads_settings(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
-        if kind.path in instance.settings:
-            return True
-        if not instance.has(kind):
-            return False
+    def _kinds_with_settings(
+        self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], *, rotating: bool
+    ) -> list[Kind]:
+        """The kinds whose settings are read. Who answers depends on those of every kind that has bots."""
+        on = [kind for kind in KINDS.values() if kind.path not in self.off]
+        there = {bot.kind.path for bot in bots}
+        has = (kind for kind in on if kind.path in there or instance.has(kind))
+        needed = {kind.path for kind in has if self._needs(instance, bots, kind)}
+        if needed:
+            needed |= there
+        needed |= instance.settings.keys()
+        return [kind for kind in on if kind.path in needed or (rotating and kind.credential)]
+
+    def _needs(self, instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
         own = tuple(bot for bot in bots if bot.kind is kind)
         return self.needs_settings(instance.of_kind(kind), own, kind)
 
