@@ -20,8 +20,6 @@ from reconciler.domain.errors import ManifestError, OutputError, Problem, Reconc
 from reconciler.domain.findings import Finding
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.domain.sequences import Matcher
-from reconciler.domain.text import without_keys
 from reconciler.render import effects, findings, github, markdown, outcomes, text, values
 from reconciler.saved import encode
 
@@ -183,40 +181,12 @@ def _origin(found: Saved) -> str:
 
 def formatted(one: Formatted, *, diff: bool) -> None:
     """Print the name of a file that changes, or its changes."""
+    from reconciler.render import unified
+
     name = str(one.path)
-    if not diff:
-        click.echo(safe.inert(safe.line(name)))
-        return
-    before, after = (_lines(data.decode()) for data in (one.before, one.after))
-    for line in _unified(name, Matcher(before, after)):
-        click.echo(safe.inert(safe.lines(without_keys(line))))
-
-
-def _unified(name: str, matcher: Matcher) -> Iterator[str]:
-    """The lines of a unified diff, as git shows it."""
-    yield from (f"--- {name}", f"+++ {name}")
-    for group in matcher.get_grouped_opcodes():
-        (_, i1, _, j1, _), (_, _, i2, _, j2) = group[0], group[-1]
-        yield f"@@ -{_part(i1, i2)} +{_part(j1, j2)} @@"
-        for tag, a1, a2, b1, b2 in group:
-            if tag == "equal":
-                yield from (f" {line}" for line in matcher.a[a1:a2])
-                continue
-            yield from (f"-{line}" for line in matcher.a[a1:a2])
-            yield from (f"+{line}" for line in matcher.b[b1:b2])
-
-
-def _part(start: int, stop: int) -> str:
-    """The lines of a hunk: the first, and how many unless it is one; of none the one before."""
-    if stop - start == 1:
-        return str(start + 1)
-    return f"{start + (stop > start)},{stop - start}"
-
-
-def _lines(text: str) -> list[str]:
-    """The lines of a text for a diff, as git shows them."""
-    lines = text.removesuffix("\n").split("\n")
-    return lines if text.endswith("\n") else [*lines[:-1], f"{lines[-1]}\n\\ No newline at end of file"]
+    shown = unified.diff(name, one.before.decode(), one.after.decode()) if diff else [safe.line(name)]
+    for line in shown:
+        click.echo(safe.inert(line))
 
 
 def explained(desired: Desired, bot: str, format: str) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "switched",
     "tested",
     "text",
+    "unified",
     "updated",
     "values",
     "warnings",

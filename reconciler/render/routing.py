@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as js
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from reconciler.domain.text import listed, quoted
 from reconciler.routing.choice import uses_fallback
 from reconciler.routing.explanation import Explanation, Reason, Verdict, explain
 from reconciler.routing.values import Answer, Bot, Instance, Message, Rule
-from reconciler.saved.encode import printed
+from reconciler.saved.encode import printed, printed_line
 
 FORMAT, VERSION = "evolution-reconciler/route", 1
 
@@ -82,7 +81,7 @@ def json(routed: Routed, messages: Sequence[Message]) -> str:
 
 def json_line(routed: Routed, message: Message) -> str:
     """A message's answers as one line of JSON."""
-    return js.dumps({"message": message.text, **_answers(routed, routed.explained(message), message)})
+    return printed_line({"message": message.text, **_answers(routed, routed.explained(message), message)})
 
 
 def _answers(

@@ -214,4 +214,4 @@ def _testcase(tested: Tested, case: Case) -> Iterator[str]:
 
 
 def _xml(text: str) -> str:
-    return escape(_NO_XML.sub("\ufffd", safe.line(text) if "\n" in text else text))
+    return escape(_NO_XML.sub("\ufffd", safe.line(text)))

@@ -107,6 +107,11 @@ def printed(value: object) -> str:
     return _inert(indented(value) + "\n")
 
 
+def printed_line(value: object) -> str:
+    """The value as JSON on one line that is safe to print."""
+    return _inert(json.dumps(value))
+
+
 def _inert(text: str) -> str:
     """JSON that is safe to print."""
     # json.dumps leaves DEL as it is, the only ASCII control character that JSON allows in a text. `##[` is a
