@@ -31,6 +31,9 @@ _DECIDE = frozenset(
 
 _FALLBACK = "fallbackId"
 
+_HIDES_SETTINGS: Version = (2, 2, 3)
+"""The version that hides fields of the settings."""
+
 
 def decides(declared: Fields, there: Fields) -> bool:
     """Whether what is declared of a bot changes who answers."""
@@ -67,14 +70,13 @@ def compared(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted
 
 def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]]:
     """What decides who answers, now and after the plan, of the instances where the plan changes that."""
-    version = _version(observed.version)
     found = {}
     for one in plan.instances:
         writes = [change for change in one.changes if change.verb.writes and change.of is not Of.CREDENTIAL]
         if any(change.is_whole or _DECIDE & {field.name for field in change.fields} for change in writes):
             seen = observed.instances[one.name]
             names = _names(one, seen, plan.owner)
-            before = now(seen, names, version)
+            before = now(seen, names, _version(observed.version, seen))
             merged = {step.bot for step in one.steps if step.merge}
             after = _after(before, names, writes, merged)
             found[one.name] = before, replace(after, settings={**_made(one.steps, seen), **after.settings})
@@ -98,8 +100,11 @@ def _made(steps: Iterable[Step], seen: ObservedInstance) -> dict[str, Settings]:
     return found
 
 
-def _version(text: str) -> Version:
-    return versions.version(text) if versions.recognized(text) else versions.NEWEST
+def _version(text: str, seen: ObservedInstance) -> Version:
+    """The server's; where it was not asked for, 2.2's is known by the settings that it does not show."""
+    if versions.recognized(text):
+        return versions.version(text)
+    return _HIDES_SETTINGS if any(row.unseen for row in seen.settings.values()) else versions.NEWEST
 
 
 def _names(plan: InstancePlan, seen: ObservedInstance, owner: str) -> dict[str, str]:

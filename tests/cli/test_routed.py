@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.kinds import KINDS
+from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Run
 from tests.support import Json, World
 
@@ -125,3 +126,25 @@ def test_what_a_saved_plan_says_is_shown(run: Run, applied: World, bots: Path, t
     _edit(bots, "triggerValue: 2", "triggerValue: 3")
     assert run("plan", "--bots", bots, "--out", tmp_path / "p.json").exit_code == 0
     assert '  "2": dois → nobody  (loja)\n' in run("show", tmp_path / "p.json").stdout
+
+
+@pytest.mark.parametrize(("version", "said"), [("2.3.6", [("any other", "nobody", "tres")]), ("2.2.3", [])])
+def test_what_starts_on_none_is_up_to_the_version(
+    run: Run, bots: Path, version: str, said: list[tuple[str, str, str]]
+) -> None:
+    """2.2 starts such a bot for no message. It is known by its settings, as no version is asked for."""
+    with Sandbox(version=version) as server, World(server.url, server.api_key) as world:
+        env = {"EVOLUTION_API_URL": server.url, "EVOLUTION_API_KEY": server.api_key}
+        world.instance("loja", "main")
+        assert run("apply", "--yes", "--bots", bots, env=env).exit_code == 0
+        (bots / "loja.yaml").write_text(
+            (bots / "loja.yaml").read_text() + "  tres: {maxTokens: 300, triggerType: none}\n"
+        )
+        document = json.loads(run("plan", "--bots", bots, "--format", "json", env=env).stdout)
+        other = [
+            ("any other", "nobody" if not one["before"] else "?", one["after"][0]["bots"][0])
+            for one in document["routing"]
+            if one["other"] and not one["fromMe"]
+        ]
+        assert other == said
+        assert bool(document["routing"]) == bool(said)
