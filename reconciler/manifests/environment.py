@@ -13,13 +13,21 @@ _BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)
 
 _OWN_KEY = "EVOLUTION_API_KEY"
 
+_NEVER = ("EVOLUTION_API_", "EVOLUTION_RECONCILER_", "GITHUB_", "ACTIONS_", "RUNNER_")
+"""How variables of this tool and of GitHub's runner begin: a manifest could send them anywhere."""
+
 
 def not_a_variable(name: str) -> str:
     """Why a name is not one of a variable that a secret may be in; "" where it is."""
-    if name == _OWN_KEY:
+    if name.upper() == _OWN_KEY:
         return (
             f"{_OWN_KEY} is the key of the server itself, which every user of the server could then read: "
             "use another variable"
+        )
+    if name.upper().startswith(_NEVER):
+        return (
+            f"{name} is a variable of this tool or of GitHub's runner, which a bot must not get: use another "
+            "variable"
         )
     if looks_like_key(name) or _BARE_KEY.fullmatch(name):
         return (

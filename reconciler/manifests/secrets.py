@@ -35,6 +35,7 @@ from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes
+from reconciler.manifests.environment import not_a_variable
 from reconciler.manifests.key_format import fault, password_fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
@@ -277,6 +278,9 @@ def _twice(instance: str, credential: DesiredCredential, owner: str, other: Desi
 
 
 def _variable(name: str) -> str:
+    """A variable's value. Its name may be from a saved plan, so it is looked at here too."""
+    if message := not_a_variable(name):
+        raise NoKeyError(message)
     value = os.environ.get(name)
     if value is None:
         raise SecretError(f"{name} is not set")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from reconciler.domain import hidden
-from reconciler.domain.desired import Fields, UrlTemplate
+from reconciler.domain.desired import Fields, SecretRef, UrlRef, UrlTemplate
 from reconciler.domain.errors import ManifestError
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import KINDS, Kind
@@ -121,8 +121,26 @@ WRONG = {
     "https://x.example/?k=${env:A-B}": "must be followed by the name of a variable",
     "https://x.example/?k=${env:A": "must be followed by the name of a variable",
     "https://x.example/?k=${env:EVOLUTION_API_KEY}": "is the key of the server itself",
+    "https://x.example/?k=${env:evolution_api_key}": "is the key of the server itself",
+    "https://x.example/?k=${env:EVOLUTION_API_URL}": "a variable of this tool",
+    "https://x.example/?k=${env:EVOLUTION_RECONCILER_PLAN_KEY}": "a variable of this tool",
+    "https://x.example/?k=${env:GITHUB_TOKEN}": "or of GitHub's runner",
+    "https://x.example/?k=${env:ACTIONS_ID_TOKEN_REQUEST_TOKEN}": "or of GitHub's runner",
     "https://x.example/?k=${env:a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6}": "not the key",
 }
+
+
+@pytest.mark.parametrize("name", ["GITHUB_TOKEN", "EVOLUTION_RECONCILER_PLAN_KEY", "EVOLUTION_API_KEY"])
+def test_a_saved_plan_cannot_name_them_either(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "https://x.example/of-the-runner")
+    for ref in (
+        SecretRef("env", name),
+        UrlRef("env", name),
+        UrlTemplate("env", f"https://x/${{env:{name}}}"),
+    ):
+        with pytest.raises(secrets.NoKeyError) as raised:
+            secrets.read(ref)
+        assert "of-the-runner" not in str(raised.value)
 
 
 @pytest.mark.parametrize(("url", "said"), WRONG.items())
