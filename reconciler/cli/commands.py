@@ -201,9 +201,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-        with pipeline.server(request, wanted.desired) as server:
-            made = pipeline.plan(request, server, wanted, reading=reading)
+        with pipeline.reading_ahead(request, changed_since) as ahead:
+            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
+            with pipeline.server(request, wanted.desired) as server:
+                made = pipeline.plan(request, server, wanted, reading=reading, ahead=ahead)
         try:
             terminal.plan(made, request.format)
         finally:

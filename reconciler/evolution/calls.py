@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -29,13 +29,16 @@ SUCCESS = frozenset({200, 201})
 
 T = TypeVar("T")
 
+Take = Callable[[str], Awaitable[Answer | None]]
+"""Gives the answer to a read of a path that was already made, once; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Makes calls to one server.
 
     headers: those of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds
-    for `GET /`.
+    for `GET /`. ahead: counts as the first try of a read.
     """
 
     connections: Connections = field(repr=False)
@@ -44,6 +47,7 @@ class Calls:
     retry_delay: float
     patience: float
     version_timeout: float
+    ahead: Take | None = None
 
     async def make(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call and read its answer. Raises what client.py lists.
@@ -112,6 +116,8 @@ class Calls:
         return outcome, seen
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
+        if self.ahead is not None and request.reads and (answer := await self.ahead(request.path)):
+            return answer
         try:
             return await self.connections.send(request.method, request.path, request.body)
         except NoAnswer as failure:

@@ -28,7 +28,7 @@ from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import Calls
+from reconciler.evolution.calls import Calls, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
@@ -37,6 +37,8 @@ from reconciler.evolution.routes import Request, named, one, route
 from reconciler.evolution.transport import Connections
 
 __all__ = ["OLDEST", "Client", "Server"]
+
+LIST = Request("GET", "/instance/fetchInstances", "list the instances")
 
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without internet access."""
@@ -70,10 +72,14 @@ class Client:
     url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
     cache_delay: seconds after which another read may show what a cache in front of the server did not.
     belonging: which instance each row belongs to, from all that was read.
+    connections, refusals: what its calls are made of.
     """
 
-    def __init__(self, server: Server) -> None:
-        """Raises ReconcilerError for a URL or a key that cannot be used."""
+    def __init__(self, server: Server, ahead: Take | None = None) -> None:
+        """Raises ReconcilerError for a URL or a key that cannot be used.
+
+        ahead: gives what was already read of the server.
+        """
         key = _usable_key(server.api_key)
         url = address.server(server.url, key, allow_http=server.allow_http)
         self.url, self._whole = address.shown(url) or "", url
@@ -90,18 +96,20 @@ class Client:
             "user-agent": f"evolution-reconciler/{__version__}",
         }
         try:
-            self._connections = Connections(
+            self.connections = Connections(
                 url, {**headers, "apikey": key}, timeout=server.timeout, concurrency=server.concurrency
             )
         except ValueError as error:
             raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
+        self.refusals = Refusals(self.url, self.secrets)
         self._calls = Calls(
-            self._connections,
-            Refusals(self.url, self.secrets),
+            self.connections,
+            self.refusals,
             headers,
             retry_delay=server.retry_delay,
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
+            ahead=ahead,
         )
 
     @property
@@ -110,7 +118,7 @@ class Client:
         return address.bound(self._whole)
 
     async def __aenter__(self) -> Self:
-        await self._connections.__aenter__()
+        await self.connections.__aenter__()
         return self
 
     async def __aexit__(
@@ -119,7 +127,7 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._connections.__aexit__(kind, error, traceback)
+        await self.connections.__aexit__(kind, error, traceback)
 
     # -- the server ---------------------------------------------------------------------------
 
@@ -129,13 +137,12 @@ class Client:
 
     async def listed(self) -> answers.Listed:
         """All instances. An instance's own token may not list them."""
-        request = Request("GET", "/instance/fetchInstances", "list the instances")
 
         def read(data: object) -> answers.Listed:
             self.secrets.add(*answers.tokens(data))
             return answers.instances(data)
 
-        found = await self._calls.make(request, read)
+        found = await self._calls.make(LIST, read)
         self.belonging.known(found.ids.items())
         return found
 

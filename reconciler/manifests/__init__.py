@@ -10,6 +10,7 @@ __all__ = [
     "discovery",
     "formatting",
     "git",
+    "guess",
     "key_format",
     "load",
     "loaded",

@@ -18,6 +18,7 @@ from reconciler.domain.results import Result, Results
 from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import git, secrets
+from reconciler.pipeline import ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, address, keys_of, server_name
@@ -59,9 +60,11 @@ def planned(
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request, warn=warn)
-        with server(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True, reading=reading)
+        with ahead.reading(request) as answers:
+            found = wanted(request, warn=warn)
+            with server(request, found.desired) as running:
+                made = plan(request, running, found, seen, applies=True, reading=reading, ahead=answers)
+                yield running, made
         return
     if reviewed or request.instance or request.target or request.replace:
         raise ReconcilerError(
