@@ -37,7 +37,7 @@ def test_every_option_is_named(command: str, option: click.Option) -> None:
         (named, about) for named, of, about in cells if {command, "every"} & set(of.strip().split(", "))
     ]
     assert named.strip() == " ".join(filter(None, [f"`{option.opts[0]}", _metavar(option)])) + "`"
-    if option.show_envvar:  # docs/configuration.md has the others
+    if option.show_envvar:  # docs/reference/configuration.md has the others
         assert f"`{option.envvar}`" in about
     if (
         not option.is_flag
