@@ -832,7 +832,7 @@ def test_the_documentation_has_every_key(run: Run) -> None:
 
 
 def test_the_documentation_s_example_is_valid(run: Run, tmp_path: Path) -> None:
-    for page in ("README.md", "docs/reference/configuration.md"):
+    for page in ("docs/reference/cli.md", "docs/reference/configuration.md"):
         [text, *_] = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         wrote(tmp_path, text)
         wrote(tmp_path, "", ".env")
