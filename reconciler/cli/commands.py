@@ -89,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 def main() -> None:
     """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
 
-    Every option can be set in reconciler.toml or by an environment variable: docs/configuration.md.
+    Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
 
 
@@ -119,8 +119,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
     is wrong there.
 
-    Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
-    how to ignore one.
+    Without errors, warn about what the server accepts but does not do. docs/reference/lint.md lists the rules
+    and says how to ignore one.
     """
     from pathlib import Path
 

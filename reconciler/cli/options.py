@@ -65,7 +65,10 @@ def output(help: str, *formats: str) -> _Option:
 
 
 FORMAT = output(
-    "Print text for people, JSON (docs/plan.md), or markdown for GitHub.", "text", "json", "markdown"
+    "Print text for people, JSON (docs/reference/plan.md), or markdown for GitHub.",
+    "text",
+    "json",
+    "markdown",
 )
 
 ENV_FILE = click.option(
