@@ -10,16 +10,16 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifests import discovery, merge, sharing
+from reconciler.manifests import discovery, merge
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
 from reconciler.manifests.layer import Layer
 from reconciler.manifests.loaded import Loaded
-from reconciler.manifests.model import MANIFEST
 from reconciler.manifests.read import read
 from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
+from reconciler.manifests.tables import MANIFEST
 from reconciler.yaml import MalformedError, MappingNode, compose, compose_json
 
 
@@ -112,9 +112,9 @@ def _loaded(
             file = _read(path, home, includes, loaded.problems, above, folder=False)
             if file.declares:
                 loaded.declaring.add(path)
-            instance = _instance(file, above, loaded.problems)
+            instance = _instance(file, above, loaded.problems, origins=origins)
             if instance:
-                loaded.instances.append(instance if origins else _slim(instance))
+                loaded.instances.append(instance)
     return loaded
 
 
@@ -167,27 +167,20 @@ def _read(
     return replace(nothing, declares=declares)
 
 
-def _instance(file: _File, above: Sequence[_File], problems: set[Problem]) -> DesiredInstance | None:
+def _instance(
+    file: _File, above: Sequence[_File], problems: set[Problem], *, origins: bool
+) -> DesiredInstance | None:
     """What a manifest declares, with the files of its folders under it; problems are added."""
     files = dict.fromkeys(str(each) for one in (file, *above) for each in one.files)
     sources = [one.layer.source for one in (file, *above)]
     try:
-        instance = merge.instance(file.layer, [one.layer for one in above])
+        instance = merge.instance(file.layer, [one.layer for one in above], origins=origins)
     except TooManyProblemsError as error:
         problems.add(_too_many(str(error)))
         return None
     finally:
         problems.update(*(source.problems for source in sources))
     return instance and replace(instance, files=tuple(files))
-
-
-def _slim(instance: DesiredInstance) -> DesiredInstance:
-    """The instance without origins, but for those that the checks of all instances together need."""
-    bots = [
-        replace(bot, origins={key: bot.origins[key] for key in sharing.NEEDS if key in bot.origins})
-        for bot in instance.bots
-    ]
-    return replace(instance, bots=tuple(bots))
 
 
 def _both(path: Path, includes: Includes) -> Problem:
