@@ -14,10 +14,10 @@ __all__ = [
     "key_format",
     "load",
     "loaded",
-    "model",
     "schema",
     "secrets",
     "selection",
+    "tables",
     "variables",
     "wanted",
 ]
