@@ -17,6 +17,7 @@ from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
 from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
+from reconciler.evolution.masking import Secrets
 from reconciler.manifests import git, secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
@@ -42,7 +43,16 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    known = Secrets()
+    known.add_long(*request.secrets)
+    yield Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        secrets=known,
+    )
 
 
 @contextmanager
