@@ -173,6 +173,11 @@ PLANNING = (
         help="Only these bots and what they need, such as 'menu@loja-*'. May be repeated.",
     ),
     click.option(
+        "--rotate-keys",
+        is_flag=True,
+        help="Only renew keys that changed where the manifests say they are. The rest is left as it is.",
+    ),
+    click.option(
         "--replace",
         is_flag=True,
         help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",

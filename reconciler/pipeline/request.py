@@ -38,6 +38,7 @@ class Request:
     timeout: float
     server_name: str = ""
     target: tuple[str, ...] = ()
+    rotate_keys: bool = False
     replace: bool = False
     prune: str = Prune.REVIEWED.value
     scope: str = "all"

@@ -73,9 +73,10 @@ def planned(
         with server(request, found.desired) as running:
             yield running, plan(request, running, found, seen, applies=True, reading=reading)
         return
-    if reviewed or request.instance or request.target or request.replace:
+    if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target, --replace and "
+            "--rotate-keys."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
