@@ -255,7 +255,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "target", "replace", "reviewed"))
+        given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (

@@ -24,7 +24,7 @@ from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching, routes, targeted
+from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -152,6 +152,8 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if request.rotate_keys and (reviewed or request.target or wanted.base is not None):
+            raise ReconcilerError("--rotate-keys cannot be combined with --reviewed, --target and --base.")
         if addresses := targeted.parse(request.target):
             declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
             self._options = replace(self._options, targets=targeted.targets(addresses, declared))
@@ -197,9 +199,14 @@ class _Planner:
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
+        free = replace(options, max_deletes=None)
+        if self._request.rotate_keys:
+            whole = make(desired, observed, free)
+            kept = renewed.reduced(desired, whole)
+            made = make(kept, observed, replace(free, review=renewed.review(whole)))
+            return renewed.told(made, whole)
         if base is None:
             return make(desired, observed, options)
-        free = replace(options, max_deletes=None)
         before = make(base, observed, free)
         whole = make(desired, observed, free)
         added = effect.of_plans(before, whole)

@@ -17,6 +17,7 @@ from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
 from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
+from reconciler.evolution.masking import Secrets
 from reconciler.manifests import git, secrets
 from reconciler.pipeline import ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
@@ -43,7 +44,16 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    known = Secrets()
+    known.add_long(*request.secrets)
+    yield Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        secrets=known,
+    )
 
 
 @contextmanager
@@ -66,9 +76,10 @@ def planned(
                 made = plan(request, running, found, seen, applies=True, reading=reading, ahead=answers)
                 yield running, made
         return
-    if reviewed or request.instance or request.target or request.replace:
+    if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target, --replace and "
+            "--rotate-keys."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
