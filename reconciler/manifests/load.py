@@ -69,11 +69,18 @@ def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, ori
     return Loaded(loaded.instances, frozenset(problems))
 
 
-def folder(directory: Path) -> Layer | None:
-    """What the directory's own `_defaults` file declares for all manifests; None where there is none."""
+def folders(directory: Path, at: Path) -> list[Layer]:
+    """What the `_defaults` files declare for manifests in the folder `at`, the nearest first.
+
+    directory: of all manifests, which the folder is in.
+    """
     home = Directory(directory, {})
-    path = discovery.find(home).defaults.get(directory)
-    return None if path is None else _read(path, home, Includes(home), set(), ()).layer
+    includes = Includes(home)
+    made: list[_File] = []
+    for above, path in sorted(discovery.find(home).defaults.items(), key=lambda one: len(one[0].parts)):
+        if above == at or above in at.parents:
+            made.insert(0, _read(path, home, includes, set(), made))
+    return [one.layer for one in made]
 
 
 @dataclass(frozen=True, slots=True)
