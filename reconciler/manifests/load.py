@@ -78,15 +78,20 @@ def read_all(
     return Loaded(loaded.instances, frozenset(problems))
 
 
-def folder(directory: Path) -> Layer | None:
-    """What the directory's own `_defaults` file declares for all manifests; None where there is none."""
-    home = Directory(directory, {})
-    path = discovery.find(home).defaults.get(directory)
-    if path is None:
-        return None
-    from reconciler.manifests.parsed import file  # noqa: PLC0415  slow to import
+def folders(directory: Path, at: Path) -> list[Layer]:
+    """What the `_defaults` files declare for manifests in the folder `at`, the nearest first.
 
-    return file(path, home, Includes(home), set(), ()).layer
+    directory: of all manifests, which the folder is in.
+    """
+    home = Directory(directory, {})
+    from reconciler.manifests.parsed import File, file  # noqa: PLC0415  slow to import
+
+    includes = Includes(home)
+    made: list[File] = []
+    for above, path in sorted(discovery.find(home).defaults.items(), key=lambda one: len(one[0].parts)):
+        if above == at or above in at.parents:
+            made.insert(0, file(path, home, includes, set(), made))
+    return [one.layer for one in made]
 
 
 @dataclass(frozen=True, slots=True)
