@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
+from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.parsing import NotUnderstood, parse
 from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
@@ -34,11 +35,12 @@ T = TypeVar("T")
 class Calls:
     """Makes calls to one server.
 
-    headers: those of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds
-    for `GET /`.
+    limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
+    of Server. version_timeout: seconds for `GET /`.
     """
 
     connections: Connections = field(repr=False)
+    limiter: Limiter = field(repr=False)
     refusals: Refusals
     headers: Mapping[str, str]
     retry_delay: float
@@ -72,9 +74,7 @@ class Calls:
         Sent without the key.
         """
         try:
-            answer = await self.connections.send(
-                "GET", "/", headers=self.headers, timeout=self.version_timeout
-            )
+            answer = await self._sent("GET", "/", headers=self.headers, timeout=self.version_timeout)
             version = answers.version(parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
@@ -113,9 +113,29 @@ class Calls:
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
         try:
-            return await self.connections.send(request.method, request.path, request.body)
+            return await self._sent(request.method, request.path, request.body)
         except NoAnswer as failure:
             return failure
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as of Connections.send
+    ) -> Answer:
+        """The answer to one try, when it is its turn. Raises NoAnswer."""
+        began = await self.limiter.begin()
+        busy, wait = False, None
+        try:
+            answer = await self.connections.send(method, path, body, headers=headers, timeout=timeout)
+            busy = answer.status in BUSY
+            wait = failures.retry_after(answer.headers) if busy else None
+            return answer
+        finally:
+            self.limiter.end(began, _route(method, path), busy=busy, retry_after=wait)
 
     def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
         """Seconds before the next try. tries: those made so far."""
@@ -124,6 +144,11 @@ class Calls:
             return asked
         spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
         return self.retry_delay * 2.0 ** (tries - 1) * spread
+
+
+def _route(method: str, path: str) -> str:
+    """The method and the path's first two parts, which say what is asked: `GET /openai/find`."""
+    return f"{method} {'/'.join(path.split('/', 3)[:3])}"
 
 
 def _may_pass(request: Request, outcome: Answer | NoAnswer) -> bool:

@@ -30,6 +30,7 @@ from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
 from reconciler.evolution.calls import Calls
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
+from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
 from reconciler.evolution.refusals import OLDEST, Refusals
@@ -47,11 +48,11 @@ class Server:
     """Where the server is and how to talk to it.
 
     url: may have a path, for a server behind a prefix. timeout: seconds per try, from connecting to the last
-    byte. concurrency: requests at a time, over all instances; more than about 10 gains nothing on one Node
-    process. allow_http: whether plain http to another machine is allowed. retry_delay: seconds before the
-    first retry, doubled each time, plus or minus a half. patience: seconds after a call's first try in which
-    another may begin. secrets: what no output may show, shared by all clients of the server; each adds what
-    it reads.
+    byte. concurrency, max_rate: the most requests at a time and a second, over all instances; limiter.py
+    finds out how many do no harm. allow_http: whether plain http to another machine is allowed. retry_delay:
+    seconds before the first retry, doubled each time, plus or minus a half. patience: seconds after a call's
+    first try in which another may begin. secrets: what no output may show, shared by all clients of the
+    server; each adds what it reads.
     """
 
     url: str
@@ -61,6 +62,7 @@ class Server:
     allow_http: bool = False
     retry_delay: float = 0.25
     patience: float = 60.0
+    max_rate: float | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
@@ -97,6 +99,7 @@ class Client:
             raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
         self._calls = Calls(
             self._connections,
+            Limiter(server.concurrency, server.max_rate),
             Refusals(self.url, self.secrets),
             headers,
             retry_delay=server.retry_delay,

@@ -35,6 +35,7 @@ class Request:
     owner: str
     concurrency: int
     timeout: float
+    max_rate: float | None = None
     server_name: str = ""
     target: tuple[str, ...] = ()
     replace: bool = False

@@ -34,7 +34,13 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
             embedded.seed(seeds(desired))
-            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+            yield Server(
+                embedded.url,
+                embedded.api_key,
+                request.timeout,
+                request.concurrency,
+                max_rate=request.max_rate,
+            )
         return
     if not request.url:
         raise ReconcilerError(
@@ -42,7 +48,14 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    yield Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        max_rate=request.max_rate,
+    )
 
 
 @contextmanager
