@@ -125,7 +125,13 @@ CALLING = (
         default=32,
         show_default=True,
         metavar="N",
-        help="The most requests at a time.",
+        help="The most requests at a time. It begins with 10, and adapts to the server.",
+    ),
+    click.option(
+        "--max-rate",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="The most requests a second. May be below 1.  [default: no limit]",
     ),
     click.option(
         "--timeout",

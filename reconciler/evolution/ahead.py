@@ -127,6 +127,7 @@ def reading(server: Server, guesses: Sequence[Guess], *, listing: bool) -> Itera
         "timeout": server.timeout,
         "concurrency": server.concurrency,
         "allow_http": server.allow_http,
+        "max_rate": server.max_rate,
     }
     order = json.dumps([options, [[one.instance, one.credentials] for one in guesses], listing])
     ours, theirs = socket.socketpair()
@@ -175,7 +176,7 @@ async def _read(
 
         async def ask(request: Request) -> Answer:
             start = monotonic()
-            answer = await client.connections.send(request.method, request.path)
+            answer = await client.calls.once(request.method, request.path)
             if answer.status in BUSY or answer.status // 100 not in (2, 4):
                 raise NoAnswer(f"status {answer.status}", sent=True)
             writer.writelines(_sent(request.path, answer, monotonic() - start))

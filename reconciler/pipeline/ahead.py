@@ -33,6 +33,13 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[ahea
     if len(guesses) < LEAST:
         yield None
         return
-    server = Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    server = Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        max_rate=request.max_rate,
+    )
     with ahead.reading(server, guesses, listing=request.scope == ALL) as answers:
         yield answers

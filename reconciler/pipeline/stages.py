@@ -36,7 +36,13 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
             embedded.seed(seeds(desired))
-            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+            yield Server(
+                embedded.url,
+                embedded.api_key,
+                request.timeout,
+                request.concurrency,
+                max_rate=request.max_rate,
+            )
         return
     if not request.url:
         raise ReconcilerError(
@@ -52,6 +58,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         request.timeout,
         request.concurrency,
         request.allow_http,
+        max_rate=request.max_rate,
         secrets=known,
     )
 
