@@ -10,7 +10,6 @@ __all__ = [
     "discovery",
     "formatting",
     "git",
-    "key_format",
     "load",
     "loaded",
     "model",

@@ -17,7 +17,7 @@ from dotenv.parser import Binding, parse_stream
 from reconciler.cli.config.keys import PREFIX
 from reconciler.domain import files
 from reconciler.domain.errors import ConfigError, Position, Problem
-from reconciler.manifests.key_format import placeholder
+from reconciler.domain.key_format import placeholder
 
 _MOST_BYTES = 256 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
