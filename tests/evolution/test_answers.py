@@ -339,7 +339,8 @@ def test_fallback_of_another_shape() -> None:
 def test_instances_without_their_tokens() -> None:
     rows = [{"name": "a", "token": "t", "id": "1"}, {"name": "b/c"}]
     assert answers.instances(rows) == Listed({"a": "1", "b/c": ""})
-    odd: list[object] = [{"token": "t"}, {"name": ""}, {"name": 3}, {"name": "\ud800"}, None, "a"]
+    odd: list[object] = [{"token": "t"}, {"name": ""}, {"name": 3}, {"name": "\ud800"}, {"name": []}, {"name": {}}]
+    odd += [{"name": None}, None, "a", [], 3]
     assert answers.instances([*rows, *odd]) == Listed({"a": "1", "b/c": ""}, len(odd))
     assert answers.tokens(rows) == ("t",)
     with pytest.raises(NotUnderstood, match="one instance twice"):
