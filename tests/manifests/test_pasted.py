@@ -155,6 +155,22 @@ PLACES = {
     "from the beginning": ("bots:\n‸\xa0\xa0a:\n" + CHAT, "U+00A0", "indent with spaces"),
     "ideographic": ("bots:\n‸\u3000a:\n" + CHAT, "U+3000 IDEOGRAPHIC SPACE"),
     "zero width": (HEAD + "    ‸\u200btriggerValue: oi\n", "U+200B ZERO WIDTH SPACE"),
+    **{
+        f"U+{ord(sign):04X}": (
+            HEAD + f"    ‸{sign}triggerValue: oi\n",
+            f"U+{ord(sign):04X}",
+            "indent with spaces",
+        )
+        for sign in "\x85\xad\u034f\u061c\u180e\u2007\u200c\u200d\u200e\u2028\u2029\u202e\u202f\u2060\u2066\u2800\u3164"
+    },
+    **{
+        f"a line of U+{ord(sign):04X}": (
+            HEAD + f"    triggerValue: oi\n‸{sign}\n    expire: 1\n",
+            f"U+{ord(sign):04X}",
+        )
+        for sign in "\xa0\xad\u200b\u2028\u2060\u2800"
+    },
+    "a separator behind a colon": (HEAD + "    triggerValue:‸\u2028oi\n", "U+2028", "write a space"),
     "byte order mark": ("instance: a\n‸\ufeffbots: {}\n", "U+FEFF ZERO WIDTH NO-BREAK SPACE"),
     "behind a colon": (HEAD + "    triggerValue:‸\xa0oi\n    expire: 1\n", "U+00A0", "write a space"),
     "behind a dash": (HEAD + "    silence:\n      - x\n      -‸\xa0y\n    expire: 1\n", "U+00A0"),
