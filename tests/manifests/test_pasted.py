@@ -149,6 +149,10 @@ def test_what_is_no_text_is_not_put_in_quotes(tmp_path: Path, text: str) -> None
     assert "write " not in found
 
 
+ODD_BLANKS = (
+    "\x85\xad\u034f\u061c\u180e\u2007\u200c\u200d\u200e\u2028\u2029\u202e\u202f\u2060\u2066\u2800\u3164"
+)
+
 PLACES = {
     "no-break space": (HEAD + "‸\xa0\xa0\xa0\xa0triggerValue: oi\n", "U+00A0 NO-BREAK SPACE", "indent with"),
     "behind spaces": (HEAD + "  ‸\xa0triggerValue: oi\n", "U+00A0 NO-BREAK SPACE"),
@@ -161,7 +165,7 @@ PLACES = {
             f"U+{ord(sign):04X}",
             "indent with spaces",
         )
-        for sign in "\x85\xad\u034f\u061c\u180e\u2007\u200c\u200d\u200e\u2028\u2029\u202e\u202f\u2060\u2066\u2800\u3164"
+        for sign in ODD_BLANKS
     },
     **{
         f"a line of U+{ord(sign):04X}": (
