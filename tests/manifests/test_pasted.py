@@ -107,14 +107,23 @@ def test_what_looks_like_a_list(tmp_path: Path, value: str, said: str) -> None:
     assert found.endswith(f": {said}")
 
 
-@pytest.mark.parametrize("line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes"])
+ENUMS = (
+    "botType: chatCompletion // or assistant",
+    "triggerType: all /* or none */",
+    "triggerOperator: equals // x",
+)
+
+
+@pytest.mark.parametrize(
+    "line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes", *ENUMS]
+)
 def test_comments_behind_what_is_no_text(tmp_path: Path, line: str) -> None:
     key = line.split(":", maxsplit=1)[0]
     rest = "".join(each for each in CHAT.splitlines(keepends=True) if key not in each)
     [found] = [
         each
         for each in problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{rest}    {line}\n"})
-        if f" {key} must be" in each
+        if f" {key} must be" in each or f" {key} cannot be" in each
     ]
     assert found.endswith("; a comment starts with `#`")
 
