@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from reconciler.domain import files, signals
+from reconciler.domain import files, links, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
@@ -47,6 +47,7 @@ def run(request: Request, how: How) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
+    links.check(directory)
     there = existing(directory)
 
     async def reading(server: Server) -> Reading:

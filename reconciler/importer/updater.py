@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from reconciler import pipeline
-from reconciler.domain import files, signals
+from reconciler.domain import files, links, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError
 from reconciler.domain.kinds import Kind
@@ -28,6 +28,7 @@ from reconciler.pipeline import Request
 
 def run(request: Request) -> UpdateReport:
     """Update the manifests of the request. Raises ReconcilerError."""
+    links.check(Path(request.bots))
     wanted = pipeline.desired(request)
 
     async def updated(running: Server) -> UpdateReport:

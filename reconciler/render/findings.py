@@ -46,7 +46,7 @@ def json(found: Sequence[Finding]) -> str:
                 {
                     "mark": finding.mark.value,
                     "about": finding.about,
-                    "message": finding.said,
+                    "message": safe.guarded(finding.said),
                     "todo": finding.todo or None,
                 }
                 for finding in found
@@ -56,5 +56,5 @@ def json(found: Sequence[Finding]) -> str:
 
 
 def _wrapped(said: str, room: int) -> list[str]:
-    one = safe.line(" ".join(said.split()))
+    one = safe.line(" ".join(safe.guarded(said).split()))
     return wrap(one, max(room, 40), break_long_words=False, break_on_hyphens=False) or [""]
