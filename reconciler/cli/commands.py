@@ -427,11 +427,22 @@ def init(directory: str, instance: str, kind: str, branch: str | None, no_workfl
 
 @main.command()
 @gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
-def doctor(request: Request) -> int:
-    """Check the URL, key, version, instances and credentials. Writes nothing."""
-    from reconciler.cli import terminal
-    from reconciler.setup.doctor import examine
+@click.option(
+    "--keys", is_flag=True, help="Only list the variables that manifests name, as an env file to fill in."
+)
+def doctor(request: Request, keys: bool) -> int:
+    """Check the URL, key, version, instances and credentials. Writes nothing.
 
+    With --keys, list what the manifests need by !env and ${env:NAME}, and call no server. The exit code is
+    1 when a variable is not set.
+    """
+    from reconciler.cli import terminal
+    from reconciler.setup.doctor import examine, needed
+
+    if keys:
+        names = needed(request)
+        terminal.needed(names, request.format)
+        return int(not all(is_set for is_set, _ in names.values()))
     found = examine(request)
     terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0

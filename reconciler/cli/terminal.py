@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from reconciler.domain.listing import Listing
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.manifests.formatting import Formatted
+    from reconciler.render.needed import Needed
     from reconciler.render.routing import Routed
     from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
@@ -328,6 +329,13 @@ def doctor(found: Sequence[Finding], format: str) -> None:
     width = get_terminal_size().columns if sys.stdout.isatty() else 100
     shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
     click.echo(shown, nl=False, color=_color())
+
+
+def needed(names: Needed, format: str) -> None:
+    """Show the variables that the manifests name."""
+    from reconciler.render import needed
+
+    click.echo(needed.json(names) if format == "json" else needed.text(names), nl=False)
 
 
 def scaffolded(done: Scaffold) -> None:
