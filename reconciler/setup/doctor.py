@@ -123,7 +123,7 @@ def _keys_of_bots(desired: Desired) -> Iterator[Finding]:
         replace(desired, instances=tuple(map(_bare, desired.instances)), creds_owners=())
     )
     if absent := [name for name in of_bots if not secrets.is_set(name)]:
-        said = f"{len(absent)} of {len(of_bots)} {'is' if len(absent) == 1 else 'are'} not set: {_listed(absent)}."
+        said = f"{len(absent)} of {len(of_bots)} not set: {_listed(absent)}."
         yield Finding(Mark.NOTE, "bots' keys", said, "To list what to set: reconciler doctor --keys")
 
 
