@@ -65,7 +65,10 @@ def output(help: str, *formats: str) -> _Option:
 
 
 FORMAT = output(
-    "Print text for people, JSON (docs/plan.md), or markdown for GitHub.", "text", "json", "markdown"
+    "Print text for people, JSON (docs/reference/plan.md), or markdown for GitHub.",
+    "text",
+    "json",
+    "markdown",
 )
 
 ENV_FILE = click.option(
@@ -122,7 +125,13 @@ CALLING = (
         default=32,
         show_default=True,
         metavar="N",
-        help="The most requests at a time.",
+        help="The most requests at a time. It begins with 10, and adapts to the server.",
+    ),
+    click.option(
+        "--max-rate",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="The most requests a second. May be below 1.  [default: no limit]",
     ),
     click.option(
         "--timeout",

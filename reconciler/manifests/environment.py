@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from reconciler.domain.text import looks_like_key
-from reconciler.manifests.model import IDENTIFIER
+from reconciler.manifests.tables import IDENTIFIER
 
 _ENVIRONMENT = re.compile(IDENTIFIER, re.ASCII)
 _BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)

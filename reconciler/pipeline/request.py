@@ -36,6 +36,7 @@ class Request:
     owner: str
     concurrency: int
     timeout: float
+    max_rate: float | None = None
     server_name: str = ""
     target: tuple[str, ...] = ()
     rotate_keys: bool = False

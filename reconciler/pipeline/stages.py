@@ -19,6 +19,7 @@ from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.masking import Secrets
 from reconciler.manifests import git, secrets
+from reconciler.pipeline import ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, address, keys_of, server_name
@@ -35,7 +36,13 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
             embedded.seed(seeds(desired))
-            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+            yield Server(
+                embedded.url,
+                embedded.api_key,
+                request.timeout,
+                request.concurrency,
+                max_rate=request.max_rate,
+            )
         return
     if not request.url:
         raise ReconcilerError(
@@ -51,6 +58,7 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         request.timeout,
         request.concurrency,
         request.allow_http,
+        max_rate=request.max_rate,
         secrets=known,
     )
 
@@ -69,9 +77,11 @@ def planned(
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request, warn=warn)
-        with server(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True, reading=reading)
+        with ahead.reading(request) as answers:
+            found = wanted(request, warn=warn)
+            with server(request, found.desired) as running:
+                made = plan(request, running, found, seen, applies=True, reading=reading, ahead=answers)
+                yield running, made
         return
     if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(

@@ -861,7 +861,7 @@ def test_every_key_has_a_place(text: str) -> None:
 
 
 def documented(run: Run) -> str:
-    """The tables of docs/configuration.md."""
+    """The tables of docs/reference/configuration.md."""
     unset = dict.fromkeys(["EVOLUTION_API_URL", "EVOLUTION_API_KEY"])
     rows: dict[str, list[str]] = {}
     commands: dict[str, list[str]] = {}
@@ -899,12 +899,12 @@ def documented(run: Run) -> str:
 
 
 def test_the_documentation_has_every_key(run: Run) -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert page.partition("<!-- every key -->\n\n")[2].partition("<!-- end -->")[0] == documented(run)
 
 
 def test_the_documentation_s_example_is_valid(run: Run, tmp_path: Path) -> None:
-    for page in ("README.md", "docs/configuration.md"):
+    for page in ("docs/reference/cli.md", "docs/reference/configuration.md"):
         [text, *_] = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         wrote(tmp_path, text)
         wrote(tmp_path, "", ".env")

@@ -465,8 +465,10 @@ def test_the_variables_that_the_manifests_need(run: Run, bots: Path, tmp_path: P
         "credentials: {main: {apiKey: !env KEY_OF_MAIN}, more: {apiKey: !secret-file /run/secrets/x}}\n"
         "defaults: {triggerType: keyword, triggerOperator: equals}\n"
         "bots:\n"
-        "  um: {kind: dify, botType: chatBot, apiUrl: 'https://a.example/${env:PATH_OF_UM}/x', apiKey: !env KEY_OF_DIFY, triggerValue: 1}\n"
-        "  dois: {kind: dify, botType: chatBot, apiUrl: 'https://b.example/', apiKey: !env KEY_OF_DIFY, triggerValue: 2}\n"
+        "  um:\n    {kind: dify, botType: chatBot, apiUrl: 'https://a.example/${env:PATH_OF_UM}/x',"
+        " apiKey: !env KEY_OF_DIFY, triggerValue: 1}\n"
+        "  dois:\n    {kind: dify, botType: chatBot, apiUrl: 'https://b.example/', apiKey: !env KEY_OF_DIFY,"
+        " triggerValue: 2}\n"
     )
     env = {"PATH_OF_UM": "sk-canary-of-um-1234", "EVOLUTION_API_URL": None, "EVOLUTION_API_KEY": None}
     listed = run("doctor", "--bots", bots, "--keys", env=env)
