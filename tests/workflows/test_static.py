@@ -82,7 +82,9 @@ class TestEveryWorkflow:
             assert job["timeout-minutes"] <= 60
 
 
-@pytest.mark.parametrize("path", [".github/dependabot.yml", "reconciler/setup/templates/dependabot.yml"])
+@pytest.mark.parametrize(
+    "path", [".github/dependabot.yml", "reconciler/setup/templates/github/dependabot.yml"]
+)
 def test_what_is_pinned_is_renewed(path: str) -> None:
     covered = {
         (each["package-ecosystem"], directory)
