@@ -28,6 +28,52 @@ class Written:
     credentials: int
     variables: tuple[str, ...]
     settings: bool
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What an instance has of its own, of a bot that its group shares. keys: none where it lacks the bot."""
+
+    instance: str
+    bot: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """What the instances of a group share.
+
+    folder: of its files, below that of all manifests. bots, variables: by name. apart: what is not shared of
+    these bots. note: why nothing is shared; "" where something is.
+    """
+
+    folder: str
+    instances: int
+    bots: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What groups saved: the lines of their manifests and prompts. shared: how many `_defaults` files."""
+
+    manifests: int
+    lines_before: int
+    shared: int
+    lines_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Instances that might be declared as a group. alike: how many of their bots another of them has too."""
+
+    glob: str
+    instances: int
+    bots: int
+    alike: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +82,9 @@ class ImportReport:
 
     directory: of the manifests. skipped: instances without a new manifest. left_out: what the new ones lack.
     empty: how many instances have nothing that a manifest could say. failed: whether one could not be read
-    or written. off: why bots of some kinds were not read, a sentence each.
+    or written. off: why bots of some kinds were not read, a sentence each. groups: that were declared.
+    saving: None without any. candidates: for groups, where none was declared. replaced: files of an untouched
+    sample that were removed.
     """
 
     directory: Path
@@ -46,6 +94,10 @@ class ImportReport:
     empty: int
     failed: bool
     off: tuple[str, ...] = ()
+    groups: tuple[GroupReport, ...] = ()
+    saving: Saving | None = None
+    candidates: tuple[Candidate, ...] = ()
+    replaced: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
