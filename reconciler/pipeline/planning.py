@@ -18,6 +18,7 @@ from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import OnRead, fetch
+from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
@@ -83,20 +84,21 @@ def plan(
     *,
     applies: bool = False,
     reading: Reading = silently,
-    ahead: Ahead | None = None,
+    reader: Reader | None = None,
 ) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. ahead: what is read of the server already.
+    reading: shows how far the reading is. reader: reads the server ahead.
     """
     keys = secrets.keys(wanted.desired, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
-        async with ahead or nullcontext(), Client(server, ahead.take if ahead else None) as client:
+        ahead = None if reader is None else Ahead(reader, server.timeout)
+        async with ahead or nullcontext(), Client(server, None if ahead is None else ahead.take) as client:
             observed = await fetch(client, planner.read, planner.needs_settings, keys, others, on_read)
             wanted.check(observed.instances.keys())
             made = planner.make(observed)

@@ -292,7 +292,7 @@ def test_a_name_in_anybodys_marker_is_taken(here: Here) -> None:
 
 
 LEFT_OUT: list[tuple[list[Json], str]] = [
-    ([{"description": "[other:x]"}], "it carries the marker of the owner other"),
+    ([{"description": "[other:x]~01234567"}], "it carries the marker of the owner other"),
     ([{"description": "[gitops:x] [gitops:y]"}], "it carries the markers of x and y"),
     ([{"description": "[gitops:x]"}] * 2, "it carries the marker of x, as another bot does"),
     ([{"triggerValue": ""}], "it has no triggerValue"),
