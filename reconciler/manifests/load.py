@@ -10,7 +10,8 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifests import discovery, merge, sharing
+from reconciler.domain.servers import Servers, called
+from reconciler.manifests import discovery, merge, naming_servers, sharing
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import ELSE, Directory, shown
@@ -34,22 +35,35 @@ def no_manifests(directory: Path) -> NoManifestsError:
     )
 
 
-def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
+def load(
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: bool = True,
+    servers: Servers | None = None,
+) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins)
+    loaded = read_all(directory, edited, origins=origins, servers=servers)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
 
 
-def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Loaded:
+def read_all(
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: bool = True,
+    servers: Servers | None = None,
+) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
-    edited: contents that replace those of files, by their paths without links.
+    edited: contents that replace those of files, by their paths without links. servers: those that manifests
+    may name; None where any will do.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -57,11 +71,11 @@ def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, ori
     found = discovery.find(home)
     includes = Includes(home)
     paths = found.manifests
-    loaded = _loaded(home, includes, paths, found.defaults, origins)
+    loaded = _loaded(home, includes, paths, found.defaults, origins, servers)
     if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
         both = {_both(path, includes) for path in texts & loaded.declaring}
         paths = [path for path in paths if path not in texts]
-        loaded = _loaded(home, includes, paths, found.defaults, origins)
+        loaded = _loaded(home, includes, paths, found.defaults, origins, servers)
         loaded.problems.update(both)
     problems = found.problems | loaded.problems
     if not paths and not problems:
@@ -98,7 +112,12 @@ class _Loaded:
 
 
 def _loaded(
-    home: Directory, includes: Includes, paths: Sequence[Path], defaults: Mapping[Path, Path], origins: bool
+    home: Directory,
+    includes: Includes,
+    paths: Sequence[Path],
+    defaults: Mapping[Path, Path],
+    origins: bool,
+    servers: Servers | None,
 ) -> _Loaded:
     """Read the folders' files, then the manifests."""
     loaded = _Loaded()
@@ -112,7 +131,7 @@ def _loaded(
             file = _read(path, home, includes, loaded.problems, above, folder=False)
             if file.declares:
                 loaded.declaring.add(path)
-            instance = _instance(file, above, loaded.problems)
+            instance = _instance(file, above, loaded.problems, servers)
             if instance:
                 loaded.instances.append(instance if origins else _slim(instance))
     return loaded
@@ -167,7 +186,9 @@ def _read(
     return replace(nothing, declares=declares)
 
 
-def _instance(file: _File, above: Sequence[_File], problems: set[Problem]) -> DesiredInstance | None:
+def _instance(
+    file: _File, above: Sequence[_File], problems: set[Problem], servers: Servers | None
+) -> DesiredInstance | None:
     """What a manifest declares, with the files of its folders under it; problems are added."""
     files = dict.fromkeys(str(each) for one in (file, *above) for each in one.files)
     sources = [one.layer.source for one in (file, *above)]
@@ -178,7 +199,10 @@ def _instance(file: _File, above: Sequence[_File], problems: set[Problem]) -> De
         return None
     finally:
         problems.update(*(source.problems for source in sources))
-    return instance and replace(instance, files=tuple(files))
+    if instance is None:
+        return None
+    server = naming_servers.server([one.layer for one in (file, *above)], servers, problems)
+    return called(replace(instance, files=tuple(files)), server)
 
 
 def _slim(instance: DesiredInstance) -> DesiredInstance:

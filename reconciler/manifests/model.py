@@ -18,7 +18,7 @@ from reconciler.domain import signals
 from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
 from reconciler.manifests.tables import CREDENTIAL, fields, keys
 
-FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
+FOLDER = ("server", "vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
 """The keys of a folder's file."""
 
 MANIFEST = ("instance", "credentials", *FOLDER)
@@ -79,6 +79,9 @@ def _common() -> dict[str, Any]:
     """The fields of a manifest and of a folder's file."""
     identifier = Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER}$")]
     return {
+        "server": _optional(
+            str, "The server that has the instance: one of those that reconciler.toml names."
+        ),
         "vars": _optional(
             dict[identifier, str],
             "Values for ${name} in texts; ${instance} is the instance's name, and $${ stands for ${ itself.",
