@@ -97,7 +97,7 @@ async def across(
         run.report(on_result)
     results = {run.state.instance.name: run.outcomes.results() for run in runs}
     ended = tuple(result for instance in plan.instances for result in results[instance.name])
-    return Results(ended, signal=asked.signal)
+    return Results(ended, signal=asked.number)
 
 
 class _Run:

@@ -68,6 +68,11 @@ class Stop:
         """The reason, of this run or of all."""
         return self.reason or ("" if self.whole is None else self.whole.reason)
 
+    @property
+    def number(self) -> int | None:
+        """The number of the signal that asked this run or all to stop."""
+        return self.signal if self.whole is None else self.whole.signal
+
     def lost(self) -> None:
         """Stop the run because the server is unreachable."""
         self.reason = self.reason or "the server cannot be reached"

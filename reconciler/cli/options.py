@@ -99,6 +99,12 @@ CALLING = (
         help="The server's global key. Better set the variable: other users can see a command's options.",
     ),
     click.option(
+        "--server",
+        multiple=True,
+        metavar="GLOB",
+        help="Only servers of [servers] in reconciler.toml whose names match. May be repeated.",
+    ),
+    click.option(
         "--sandbox",
         is_flag=True,
         help="Use the embedded server instead of --url. It keeps its state in .reconciler/sandbox.db.",
@@ -276,11 +282,15 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
         def gathered(**given: Any) -> int:
             from dataclasses import fields
 
+            from reconciler.cli.config import command as configured
             from reconciler.pipeline import Request
 
             _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**{"bots": "", "instance": (), **asked}), **given)
+            config = configured.of(click.get_current_context()).config
+            if config is not None:
+                asked |= {"servers": config.servers, "default_server": config.default_server}
+            return command(Request(**{"bots": "", "instance": (), **asked}).scoped(), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

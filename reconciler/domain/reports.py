@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.results import Outcome
+from reconciler.domain.servers import full
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,24 @@ class SwitchReport:
     left: bool = False
     dry: bool = False
     signal: int | None = None
+
+    def of(self, server: str) -> SwitchReport:
+        """The report of one of several servers."""
+        if not server:
+            return self
+        bots = tuple(replace(bot, instance=full(server, bot.instance)) for bot in self.bots)
+        return replace(self, bots=bots, problems=tuple(f"{server}: {each}" for each in self.problems))
+
+    def beside(self, other: SwitchReport) -> SwitchReport:
+        """This report and that of another server."""
+        return replace(
+            self,
+            bots=self.bots + other.bots,
+            problems=self.problems + other.problems,
+            closed=self.closed + other.closed,
+            left=self.left or other.left,
+            signal=self.signal or other.signal,
+        )
 
     @property
     def ok(self) -> bool:

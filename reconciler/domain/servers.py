@@ -7,6 +7,7 @@ is one, or none is named, it is called INSTANCE, and its server is "". A server 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,16 @@ class ServerSettings:
         return f"EVOLUTION_API_KEY_{self._suffix}"
 
     @property
+    def address(self) -> str:
+        """Its address: of the variable, or of the file."""
+        return os.environ.get(self.url_variable) or self.url
+
+    @property
+    def key(self) -> str:
+        """The key in its variable."""
+        return os.environ.get(self.key_variable, "").strip()
+
+    @property
     def _suffix(self) -> str:
         return self.name.upper().replace("-", "_")
 
@@ -122,16 +133,22 @@ def called(instance: DesiredInstance, server: str) -> DesiredInstance:
     return _renamed(instance, partial(full, server), server) if server else instance
 
 
+def bare(instance: DesiredInstance) -> DesiredInstance:
+    """An instance as its server calls it, and as its manifest does."""
+    return (
+        _renamed(instance, partial(local, instance.server), instance.server) if instance.server else instance
+    )
+
+
 def of_server(desired: Desired, server: str) -> Desired:
     """What is declared of one server, as the server calls it."""
     if not server:
         return desired
-    bare = partial(local, server)
-    return Desired(
-        tuple(_renamed(one, bare, server) for one in desired.instances if one.server == server),
-        tuple(_renamed(one, bare, server) for one in desired.creds_owners if one.server == server),
-        {bare(name): one for name, one in desired.former.items() if name.startswith(f"{server}/")},
-    )
+    mine = declared_on(desired, server)
+    former = {
+        local(server, name): one for name, one in desired.former.items() if name.startswith(f"{server}/")
+    }
+    return Desired(tuple(map(bare, mine.instances)), tuple(map(bare, mine.creds_owners)), former)
 
 
 def declared_on(desired: Desired, server: str) -> Desired:

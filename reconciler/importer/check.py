@@ -17,6 +17,7 @@ from reconciler.domain.errors import ManifestError, Problem
 from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
+from reconciler.domain.servers import Servers
 from reconciler.importer import layout
 from reconciler.importer.draft import Draft, called, tree
 from reconciler.importer.layout import CREDENTIAL
@@ -37,12 +38,17 @@ class Check:
     """The drafts and their files, corrected until they load and plan as they should.
 
     directory: a copy of the manifests, to which the drafts are written. beside: files that go with each
-    instance. taken: paths of existing prompts. files: of each instance, its included files before its
-    manifest. skipped: instances that no manifest can describe, and why.
+    instance. taken: paths of existing prompts. servers: see load. files: of each instance, its included files
+    before its manifest. skipped: instances that no manifest can describe, and why.
     """
 
     def __init__(
-        self, drafts: Mapping[str, Draft], directory: Path, taken: frozenset[str], beside: Files
+        self,
+        drafts: Mapping[str, Draft],
+        directory: Path,
+        taken: frozenset[str],
+        beside: Files,
+        servers: Servers | None = None,
     ) -> None:
         above = folder(directory)
         self._variables = above is not None and above.vars is not None
@@ -50,7 +56,7 @@ class Check:
         self.drafts = dict(drafts)
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
-        self._directory, self._taken, self._beside = directory, taken, beside
+        self._directory, self._taken, self._beside, self._servers = directory, taken, beside, servers
         self._written: Files = {}
         self._faults: dict[str, str] = {}  # of the last round, by instance
         self._pages: dict[str, tuple[str, Page]] = {}
@@ -71,7 +77,7 @@ class Check:
             if not self.drafts:
                 return
             try:
-                desired = load(self._directory)
+                desired = load(self._directory, servers=self._servers)
             except ManifestError as error:
                 self._correct_errors(error)
                 continue

@@ -7,11 +7,14 @@ moved to their places, all of an instance or none.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
+from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,7 +24,9 @@ from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
 from reconciler.domain.reports import ImportReport, LeftOut, Written
-from reconciler.evolution.client import Client, Server
+from reconciler.domain.servers import Servers, of_server
+from reconciler.domain.servers import full as called
+from reconciler.evolution.client import Client
 from reconciler.importer import naming
 from reconciler.importer.check import Check
 from reconciler.importer.draft import Draft, Extent, drafts
@@ -29,29 +34,87 @@ from reconciler.importer.reading import Reading, read
 from reconciler.lint import unread
 from reconciler.manifests import schema
 from reconciler.manifests.confined import MAX_MANIFEST
-from reconciler.manifests.load import load
-from reconciler.pipeline import Request, check_owner, server
+from reconciler.manifests.load import folder, load
+from reconciler.pipeline import Request, check_owner, fleet, servers
 
 
 def run(request: Request, *, full: bool) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
-    there = existing(directory)
+    there = existing(directory, request.named)
 
-    async def reading(server: Server) -> Reading:
-        async with Client(server) as client:
-            return await read(client, request.instance)
+    async def reading(name: str, client: Client) -> Reading:
+        globs = [local_glob for glob in request.instance if (local_glob := _on(name, glob))]
+        if request.instance and not globs:
+            return Reading({})
+        try:
+            return await read(client, globs)
+        except ReconcilerError as error:
+            if not name:
+                raise
+            return Reading({}, problems={"*": str(error)})
 
-    with server(request, Desired(())) as running:
-        found = signals.run(reading(running))
-    return write(found, there, directory, request.owner, full=full)
+    async def every(running: fleet.Running) -> dict[str, Reading]:
+        async with fleet.clients(running) as clients:
+            found = await asyncio.gather(*(reading(name, client) for name, client in clients.items()))
+            return dict(zip(clients, found, strict=True))
+
+    with servers(request, Desired(())) as running:
+        found = signals.run(every(running))
+    if "" in found:
+        return write(found[""], there, directory, request.owner, full=full)
+    if directory.is_dir() and folder(directory) is not None:
+        raise ReconcilerError(
+            f"the _defaults file of {directory} would change what is imported into a folder for each server: "
+            "name another directory with --into."
+        )
+    reports = [_of_server(name, each, directory, request, full=full) for name, each in found.items()]
+    return reduce(_joined, reports)
 
 
-def existing(directory: Path) -> Desired:
+def _on(server: str, glob: str) -> str:
+    """A glob of instances on one of several servers, "" where it is not about that."""
+    if not server:
+        return glob
+    named, _, name = glob.partition("/")
+    return name if fnmatchcase(server, named) else ""
+
+
+def _of_server(name: str, found: Reading, directory: Path, request: Request, *, full: bool) -> ImportReport:
+    """Write the manifests of one of several servers, into a folder that names it."""
+    there, home = existing(directory, request.named), directory / name
+    report = write(found, there, home, request.owner, full=full, server=name)
+
+    def left_out(of: tuple[LeftOut, ...]) -> tuple[LeftOut, ...]:
+        return tuple(replace(one, instance=called(name, one.instance)) for one in of)
+
+    return replace(
+        report,
+        directory=directory,
+        written=tuple(replace(one, instance=called(name, one.instance)) for one in report.written),
+        skipped=left_out(report.skipped),
+        left_out=left_out(report.left_out),
+        off=tuple(f"{name}: {why}" for why in report.off),
+    )
+
+
+def _joined(one: ImportReport, other: ImportReport) -> ImportReport:
+    return replace(
+        one,
+        written=one.written + other.written,
+        skipped=one.skipped + other.skipped,
+        left_out=one.left_out + other.left_out,
+        empty=one.empty + other.empty,
+        failed=one.failed or other.failed,
+        off=one.off + other.off,
+    )
+
+
+def existing(directory: Path, named: Servers | None = None) -> Desired:
     """What the existing manifests declare; nothing where there are none. Raises ManifestError."""
     try:
-        return load(directory)
+        return load(directory, servers=named)
     except ManifestError:
         raise
     except ReconcilerError:
@@ -60,12 +123,15 @@ def existing(directory: Path) -> Desired:
         return Desired(())
 
 
-def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool) -> ImportReport:
+def write(
+    reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool, server: str = ""
+) -> ImportReport:
     """Write a manifest for each instance that was read and has none.
 
-    there: the existing manifests. full: write every value. Raises ReconcilerError.
+    there: the existing manifests. full: write every value. server: which of several it is, which a file in
+    the directory says then. Raises ReconcilerError.
     """
-    declared = {instance.name: instance.at.file for instance in there.instances}
+    declared = {instance.name: instance.at.file for instance in of_server(there, server).instances}
     skipped = dict(reading.problems)
     skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
     names = {path.name.lower() for path in directory.iterdir()} if directory.is_dir() else set()
@@ -80,9 +146,13 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
     extent = Extent(full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
     made = drafts(chosen, others, there, stems, owner, extent)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
-    with _workplace(directory, there) as beside:
-        beside_them = {} if os.path.lexists(directory / schema.FILE) else {schema.FILE: schema.document()}
-        check = Check(made, beside, _taken(directory), beside_them)
+    wanted = {schema.FILE: schema.document()}
+    if server and not (directory.is_dir() and folder(directory) is not None):
+        wanted[_FOLDER] = f"server: {server}\n"
+    with _workplace(directory, _below(there, directory) if server else there) as beside:
+        beside_them = {name: text for name, text in wanted.items() if not os.path.lexists(directory / name)}
+        only = Servers((server,)) if server else None
+        check = Check(made, beside, _taken(directory), beside_them, only)
         check.run(seen, owner)
         skipped |= check.skipped
         failed = bool(reading.problems)
@@ -104,6 +174,14 @@ def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full
         failed,
         tuple(reading.off.values()),
     )
+
+
+_FOLDER = "_defaults.yaml"
+
+
+def _below(there: Desired, directory: Path) -> Desired:
+    """The manifests in a folder."""
+    return Desired(tuple(one for one in there.instances if Path(one.at.file).is_relative_to(directory)))
 
 
 def _written(draft: Draft, directory: Path) -> Written:

@@ -15,7 +15,6 @@ from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import counted
 from reconciler.manifests.selection import check_globs, matches
 
-
 _NONE = Servers()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.domain import markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
+from reconciler.domain.servers import Servers, ServerSettings
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import salt
@@ -23,7 +24,8 @@ _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class Request:
     """The options that plan and apply share, by their names.
 
-    Commands that call the server but do not plan have only the options without a default.
+    Commands that call the server but do not plan have only the options without a default. servers,
+    default_server: of the configuration.
     """
 
     bots: str
@@ -46,6 +48,31 @@ class Request:
     allow_deletes: tuple[str, ...] = ()
     format: str = "text"
     out: str | None = None
+    server: tuple[str, ...] = ()
+    servers: tuple[ServerSettings, ...] = ()
+    default_server: str = ""
+
+    @property
+    def named(self) -> Servers:
+        """The names of the servers."""
+        return Servers(tuple(one.name for one in self.servers), self.default_server)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of those that --server picks. Raises ReconcilerError for a glob that matches none."""
+        return self.named.chosen(self.server)
+
+    def scoped(self) -> Request:
+        """The same, where globs of instances that name no server mean those of all servers."""
+        named = self.named
+        if not named.several:
+            return self
+        return replace(
+            self,
+            instance=tuple(map(named.glob, self.instance)),
+            known_instance=tuple(map(named.glob, self.known_instance)),
+            target=tuple(map(named.address, self.target)),
+        )
 
 
 def check_owner(request: Request) -> None:
