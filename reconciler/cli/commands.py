@@ -383,10 +383,13 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     help="Start with the instances and credentials that the manifests in this directory name.",
 )
 def sandbox(port: int, db: str | None, bots: str | None) -> int:
-    """Run the embedded Evolution API server, for trials and tests."""
+    """Run the embedded Evolution API server, for trials and tests.
+
+    Where reconciler.toml names several servers, runs one for each, on the port and those after it.
+    """
     from reconciler.cli.sandbox import serve
 
-    serve(port, db, bots, say=click.echo)
+    serve(port, db, bots, command.servers(click.get_current_context()), say=click.echo)
     return 0
 
 

@@ -22,6 +22,7 @@ from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, u
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import settings_label
 from reconciler.domain.reports import LeftOut
+from reconciler.domain.servers import declared_on
 from reconciler.domain.text import looks_like_key, quoted
 from reconciler.importer import layout, naming
 from reconciler.importer.layout import CREDENTIAL
@@ -153,11 +154,12 @@ def drafts(
     stems: Mapping[str, str],
     owner: str,
     extent: Extent,
+    server: str = "",
 ) -> dict[str, Draft]:
     """The drafts, by the instance's name.
 
     others: the credentials of instances that are not imported. existing: the manifests that exist. stems: the
-    names of the new files.
+    names of the new files. server: which of several has the instances.
     """
     known = {name: seen.credentials or {} for name, seen in instances.items()}
     everybodys = {
@@ -170,8 +172,9 @@ def drafts(
         name: _drafted(seen, stems[name], owner, Names(name, everybodys, last), extent)
         for name, seen in instances.items()
     }
-    declared = [one for instance in existing.instances for one in instance.credentials]
-    names, variables = {one.name for one in declared}, {one.key.name for one in declared}
+    variables = {one.key.name for instance in existing.instances for one in instance.credentials}
+    own = declared_on(existing, server)
+    names = {one.name for instance in own.instances for one in instance.credentials}
     variables |= set(_variables(existing))
     for instance, its in made.items():
         for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():

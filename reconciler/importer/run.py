@@ -144,7 +144,7 @@ def write(
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
     extent = Extent(full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
-    made = drafts(chosen, others, there, stems, owner, extent)
+    made = drafts(chosen, others, there, stems, owner, extent, server)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
     wanted = {schema.FILE: schema.document()}
     if server and not (directory.is_dir() and folder(directory) is not None):

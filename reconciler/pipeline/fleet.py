@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from reconciler.domain import files, versions
+from reconciler.domain import versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.keys import Keys
@@ -27,12 +27,10 @@ from reconciler.evolution.fetch import OnRead, Others, fetch
 from reconciler.evolution.observing import NeedsSettings
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.request import Request, address, server_name
+from reconciler.pipeline.request import Request, address, file_key, server_name
 
 Running = Mapping[str, Server]
 """Servers that can be called, by their names; "" for the only one."""
-
-_MOST_KEY = 4096  # bytes of a file with a key
 
 
 @contextmanager
@@ -84,15 +82,12 @@ def _given(request: Request) -> Server:
 
 def _server(request: Request, named: ServerSettings) -> Server:
     """A server that reconciler.toml names. Raises ReconcilerError."""
-    url, key = named.address, named.key
+    url, key = named.address, named.key or file_key(named)
     if not url:
         raise ReconcilerError(
             f"the address of the server {named.name} is not given: write `url` in [servers.{named.name}] of "
             f"reconciler.toml, or set {named.url_variable}."
         )
-    if not key and named.key_file:
-        content = files.read(Path(named.key_file), _MOST_KEY)
-        key = content.decode(errors="replace").strip()
     if not key:
         others = "" if len(request.servers) == 1 else ", or pick other servers with --server"
         raise ReconcilerError(

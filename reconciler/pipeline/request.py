@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from reconciler.domain import markers
+from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
 from reconciler.domain.servers import Servers, ServerSettings
@@ -17,6 +19,7 @@ from reconciler.saved import binding
 ALL, DECLARED = SCOPES = ("all", "declared")
 """Which instances of the server are looked at."""
 
+_MOST_KEY = 4096  # bytes of a file with a key
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -104,4 +107,17 @@ def server_name(request: Request) -> str:
 
 def keys_of(request: Request) -> secrets.Read:
     """How the keys of credentials are read. The embedded server stores keys, so it gets placeholders."""
-    return secrets.placeholders(salt()) if request.sandbox else secrets.read
+    if request.sandbox:
+        return secrets.placeholders(salt())
+    own = set()
+    for one in request.servers:
+        with suppress(ReconcilerError):  # without its key, the server is not called
+            own.add(file_key(one))
+    return secrets.refusing(own - {""})
+
+
+def file_key(named: ServerSettings) -> str:
+    """The key in the file that reconciler.toml names for a server. Raises ReconcilerError."""
+    if not named.key_file:
+        return ""
+    return files.read(Path(named.key_file), _MOST_KEY).decode(errors="replace").strip()
