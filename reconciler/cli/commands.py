@@ -89,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 def main() -> None:
     """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
 
-    Every option can be set in reconciler.toml or by an environment variable: docs/configuration.md.
+    Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
 
 
@@ -119,8 +119,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
     is wrong there.
 
-    Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
-    how to ignore one.
+    Without errors, warn about what the server accepts but does not do. docs/reference/lint.md lists the rules
+    and says how to ignore one.
     """
     from pathlib import Path
 
@@ -204,9 +204,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-        with pipeline.servers(request, wanted.desired) as running:
-            made = pipeline.plan(request, running, wanted, reading=reading)
+        with pipeline.reading_ahead(request, changed_since) as ahead:
+            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
+            with pipeline.servers(request, wanted.desired) as running:
+                made = pipeline.plan(request, running, wanted, reading=reading, ahead=ahead)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -257,7 +258,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "target", "replace", "reviewed"))
+        given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (
@@ -311,24 +312,39 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     help="Also write values that equal the instance's settings, and fields that no server reads.",
 )
 @click.option(
+    "--factor/--flat",
+    "factor",
+    default=True,
+    show_default=True,
+    help="Say once what the instances of a group have in common; or share nothing but equal prompts.",
+)
+@click.option(
+    "--group",
+    multiple=True,
+    metavar="[FOLDER=]GLOB",
+    help="Instances that are one group, such as 'varejo-*' or varejo='loja-*'. May be repeated.",
+)
+@click.option(
     "--update",
     is_flag=True,
     help="Write the server's values into existing manifests, where they differ, and change nothing else.",
 )
-def import_(request: Request, full: bool, update: bool) -> int:
+def import_(request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool) -> int:
     """Write manifests for what the server has. Changes nothing on the server."""
     from reconciler.cli import terminal
-    from reconciler.importer import run
+    from reconciler.importer import groups, run
 
     if update and full:
         raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
+    if group and not factor:
+        raise click.UsageError("--flat and --group cannot be combined: --flat shares nothing in a group.")
     if update:
         from reconciler.importer import updater
 
         updated = updater.run(request)
         terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
-    report = run.run(request, full=full)
+    report = run.run(request, run.How(full, not factor, groups.declared(group)))
     terminal.imported(report, request.format)
     return 1 if report.failed else 0
 

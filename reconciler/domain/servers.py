@@ -86,6 +86,10 @@ class Servers:
         )
 
 
+NONE = Servers()
+"""Where reconciler.toml names none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
     """What reconciler.toml says of one server.
@@ -98,6 +102,7 @@ class ServerSettings:
     key_file: str = field(default="", repr=False)
     concurrency: int | None = None
     timeout: float | None = None
+    max_rate: float | None = None
     allow_http: bool = False
 
     @property

@@ -6,6 +6,7 @@ masked in it. Knows no manifest and no plan's making.
 
 __all__ = [
     "address",
+    "ahead",
     "answers",
     "belonging",
     "client",

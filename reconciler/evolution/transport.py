@@ -138,7 +138,7 @@ class Connections:
             try:
                 async with asyncio.timeout(seconds):
                     answer = await self._exchange(request)
-                _log(method, path, str(answer.status), start)
+                log_call(method, path, str(answer.status), monotonic() - start)
                 return answer
             except TimeoutError:
                 way = f" through the proxy that {self._proxy.variable} names" if self._proxy else ""
@@ -148,7 +148,7 @@ class Connections:
             except _Broken as broken:
                 self._reuses = self._reuses and not broken.connected
                 failure = _failure(broken, self._proxy)
-        _log(method, path, "no answer", start)
+        log_call(method, path, "no answer", monotonic() - start)
         # Raised outside of the except blocks: aiohttp's errors hold the request's headers, and so the key.
         raise failure
 
@@ -170,9 +170,9 @@ class Connections:
             await response.aclose()
 
 
-def _log(method: str, path: str, how: str, start: float) -> None:
+def log_call(method: str, path: str, how: str, seconds: float) -> None:
     """Log an exchange: no query, header or body, which may hold secrets."""
-    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * (monotonic() - start))
+    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * seconds)
 
 
 _ALONE = "alone"

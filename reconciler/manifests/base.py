@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from reconciler.domain import files
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
-from reconciler.domain.servers import Servers
+from reconciler.domain.servers import NONE, Servers
 from reconciler.domain.text import quoted
 from reconciler.manifests import git
 from reconciler.manifests.load import NoManifestsError, load
@@ -29,7 +30,7 @@ class Base:
     invalid: str = ""
 
 
-def read(ref: str, directory: Path, option: str, servers: Servers) -> Base:
+def read(ref: str, directory: Path, option: str, servers: Servers = NONE) -> Base:
     """The manifests in the commit where HEAD left a branch or commit. option: for errors.
 
     servers: those of reconciler.toml as it is now.
@@ -102,7 +103,7 @@ def _written(top: Path, commit: str, folder: str) -> Iterator[Path]:
         # Links come last, so that no file is written through one.
         for path, entry in sorted(entries.items(), key=lambda one: one[1].kind == "link"):
             target = place / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            files.folders(target.parent, below=place)
             if entry.kind == "link":
                 target.symlink_to(os.fsdecode(contents[entry.id]))
             else:

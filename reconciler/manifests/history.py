@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from reconciler.domain.desired import Desired
-from reconciler.domain.servers import Servers, local
+from reconciler.domain.servers import NONE, Servers, local
 from reconciler.manifests import git
 from reconciler.manifests.changed import differs
 
@@ -24,7 +24,7 @@ _ENDINGS = {".yaml", ".yml", ".json"}
 class History:
     """The history of a directory of manifests. Where git cannot tell, nothing is known."""
 
-    def __init__(self, directory: Path, desired: Desired, servers: Servers) -> None:
+    def __init__(self, directory: Path, desired: Desired, servers: Servers = NONE) -> None:
         self._directory, self._servers = directory, servers
         self._files = {one.name: one.files for one in desired.instances}
         self._commits: dict[str, str] = {}

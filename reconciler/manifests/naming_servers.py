@@ -1,42 +1,48 @@
-"""Which server has an instance: the nearest layer that names one says it. Touches no file.
+"""Which server has an instance: the nearest file that names one says it. Touches no file.
 
 A manifest only chooses among the servers that reconciler.toml names. Nothing in it says where a server is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
+from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.errors import Position, Problem
-from reconciler.domain.servers import Servers
+from reconciler.domain.servers import Servers, called
 from reconciler.domain.text import listed, near, quoted
-from reconciler.manifests.layer import Layer
+from reconciler.manifests.directory import shown
 
 
-def server(layers: Sequence[Layer], servers: Servers | None, problems: set[Problem]) -> str:
-    """The server of an instance, "" where there are not several; problems are added.
+def placed(instance: DesiredInstance, servers: Servers | None, problems: set[Problem]) -> DesiredInstance:
+    """The instance as it is called, on its server; problems are added.
 
-    layers: of the instance, the nearest first. servers: those that may be named; None where any may.
+    servers: those that may be named; None where any may.
     """
-    named = next((layer.server for layer in layers if layer.server is not None), None)
+    named = instance.named_server
     if servers is None:
-        return "" if named is None else named[0]
-    if named is None:
-        if servers.several and not servers.default and all(layer.whole for layer in layers):
-            problems.add(_none(layers[0], servers))
-        return servers.default if servers.several else ""
-    name, at = named
-    if name not in servers.names:
-        problems.add(_unknown(name, at, servers))
-    return name if servers.several else ""
+        return instance if named is None else called(instance, named[0])
+    if named is not None and named[0] not in servers.names:
+        problems.add(_unknown(*named, servers))
+    if not servers.several:
+        return instance
+    if named is None and not servers.default and not _are_wrong(instance, problems):
+        problems.add(_none(instance, servers))
+    return called(instance, servers.default if named is None else named[0])
 
 
-def _none(manifest: Layer, servers: Servers) -> Problem:
+def _are_wrong(instance: DesiredInstance, problems: set[Problem]) -> bool:
+    """Whether a file of an instance has an error, so that it may name a server."""
+    files = {shown(Path(file)) for file in instance.files}
+    return any(problem.at.file in files for problem in problems)
+
+
+def _none(instance: DesiredInstance, servers: Servers) -> Problem:
     message = (
         f"the manifest names no server, and reconciler.toml names {listed(servers.names)}: write `server:` "
         "here or in the _defaults.yaml of a folder, or name a `default` in [servers]"
     )
-    return Problem(Position(manifest.source.file, 1, 1), message)
+    return Problem(Position(instance.at.file, 1, 1), message)
 
 
 def _unknown(name: str, at: Position, servers: Servers) -> Problem:

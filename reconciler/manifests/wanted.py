@@ -8,14 +8,12 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
-from reconciler.domain.servers import Servers
+from reconciler.domain.servers import NONE, Servers
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import counted
 from reconciler.manifests.selection import check_globs, matches
-
-_NONE = Servers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +39,7 @@ class Wanted:
     notes: tuple[str, ...] = ()
     broken: tuple[Problem, ...] = ()
     names: frozenset[str] = frozenset()
-    servers: Servers = _NONE
+    servers: Servers = NONE
     chosen: tuple[str, ...] = ()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
@@ -89,7 +87,7 @@ def read(
     *,
     targets: Sequence[str] = (),
     others_valid: bool = True,
-    servers: Servers = _NONE,
+    servers: Servers = NONE,
     chosen: Sequence[str] = (),
 ) -> Wanted:
     """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
@@ -98,7 +96,7 @@ def read(
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
     servers, chosen: see Wanted.
     """
-    loaded = read_all(directory, origins=False, servers=servers)
+    loaded = read_all(directory, origins=False, cached=True, servers=servers)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))

@@ -4,6 +4,7 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 
 request     the options of a command as one value
 planning    load, fetch and plan
+ahead       a process that reads the server while the manifests are loaded
 fleet       the servers of a request, side by side
 stages      apply, and the file of --out
 routing     an instance whose messages are routed, for `route`
@@ -12,6 +13,7 @@ embedded    the server of --sandbox
 """
 
 from reconciler.pipeline import fleet
+from reconciler.pipeline.ahead import reading as reading_ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
 from reconciler.pipeline.listing import listed
 from reconciler.pipeline.planning import desired, plan, wanted
@@ -40,6 +42,7 @@ __all__ = [
     "out",
     "plan",
     "planned",
+    "reading_ahead",
     "restored",
     "routing",
     "seeds",

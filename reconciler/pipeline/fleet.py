@@ -22,8 +22,10 @@ from reconciler.domain.plan import Plan
 from reconciler.domain.servers import ServerSettings, called, full, joined, of_server
 from reconciler.domain.text import listed
 from reconciler.evolution import confirming
+from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import OnRead, Others, fetch
+from reconciler.evolution.masking import Secrets
 from reconciler.evolution.observing import NeedsSettings
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
@@ -50,7 +52,13 @@ def servers(request: Request, desired: Desired) -> Iterator[Running]:
             for name in names:
                 embedded = stack.enter_context(Sandbox(_database(name)))
                 embedded.seed(seeds(of_server(desired, name)))
-                found[name] = Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+                found[name] = Server(
+                    embedded.url,
+                    embedded.api_key,
+                    request.timeout,
+                    request.concurrency,
+                    max_rate=request.max_rate,
+                )
             yield found
         return
     if request.servers and request.url:
@@ -59,7 +67,8 @@ def servers(request: Request, desired: Desired) -> Iterator[Running]:
             f"{listed(request.named.names)}. Leave the address out, or pass --no-config."
         )
     if request.servers:
-        of = {one.name: _server(request, one) for one in request.servers if one.name in picked}
+        known = _known(request)
+        of = {one.name: _server(request, one, known) for one in request.servers if one.name in picked}
         yield of if request.named.several else {"": of[picked[0]]}
         return
     yield {"": _given(request)}
@@ -77,10 +86,18 @@ def _given(request: Request) -> Server:
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    return Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    return Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        max_rate=request.max_rate,
+        secrets=_known(request),
+    )
 
 
-def _server(request: Request, named: ServerSettings) -> Server:
+def _server(request: Request, named: ServerSettings, known: Secrets) -> Server:
     """A server that reconciler.toml names. Raises ReconcilerError."""
     url, key = named.address, named.key or file_key(named)
     if not url:
@@ -100,14 +117,26 @@ def _server(request: Request, named: ServerSettings) -> Server:
         request.timeout if named.timeout is None else named.timeout,
         request.concurrency if named.concurrency is None else named.concurrency,
         request.allow_http or named.allow_http,
+        max_rate=request.max_rate if named.max_rate is None else named.max_rate,
+        secrets=known,
     )
 
 
+def _known(request: Request) -> Secrets:
+    """What no output may show from the start: one for all servers, as each may say what another has."""
+    known = Secrets()
+    known.add_long(*request.secrets)
+    return known
+
+
 @asynccontextmanager
-async def clients(running: Running) -> AsyncIterator[Mapping[str, Client]]:
-    """A client of each server."""
+async def clients(running: Running, ahead: Ahead | None = None) -> AsyncIterator[Mapping[str, Client]]:
+    """A client of each server. ahead: what is read of the only one already."""
+    take = ahead.take if ahead else None
     async with AsyncExitStack() as stack:
-        yield {name: await stack.enter_async_context(Client(server)) for name, server in running.items()}
+        yield {
+            name: await stack.enter_async_context(Client(server, take)) for name, server in running.items()
+        }
 
 
 def bound(request: Request, running: Running, made: Plan) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
+from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.fetch import OnRead
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
@@ -23,7 +24,7 @@ from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
-from reconciler.plan import effect, matching, routes, targeted
+from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -84,19 +85,20 @@ def plan(
     *,
     applies: bool = False,
     reading: Reading = silently,
+    ahead: Ahead | None = None,
 ) -> Plan:
     """Read the servers and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is.
+    reading: shows how far the reading is. ahead: what is read of the server already.
     """
     keys = fleet.keys(wanted.desired, running, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
-        async with fleet.clients(running) as clients:
+        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )
@@ -153,6 +155,8 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if request.rotate_keys and (reviewed or request.target or wanted.base is not None):
+            raise ReconcilerError("--rotate-keys cannot be combined with --reviewed, --target and --base.")
         if addresses := targeted.parse(request.target):
             declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
             self._options = replace(self._options, targets=targeted.targets(addresses, declared))
@@ -198,9 +202,14 @@ class _Planner:
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
+        free = replace(options, max_deletes=None)
+        if self._request.rotate_keys:
+            whole = make(desired, observed, free)
+            kept = renewed.reduced(desired, whole)
+            made = make(kept, observed, replace(free, review=renewed.review(whole)))
+            return renewed.told(made, whole)
         if base is None:
             return make(desired, observed, options)
-        free = replace(options, max_deletes=None)
         before = make(base, observed, free)
         whole = make(desired, observed, free)
         added = effect.of_plans(before, whole)

@@ -19,7 +19,7 @@ from reconciler.domain.servers import full, local
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
 from reconciler.manifests import git, secrets
-from reconciler.pipeline import fleet
+from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
 from reconciler.saved import binding
@@ -58,13 +58,16 @@ def planned(
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request, warn=warn)
-        with servers(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True, reading=reading)
+        with ahead.reading(request) as answers:
+            found = wanted(request, warn=warn)
+            with servers(request, found.desired) as running:
+                made = plan(request, running, found, seen, applies=True, reading=reading, ahead=answers)
+                yield running, made
         return
-    if reviewed or request.instance or request.target or request.replace:
+    if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target, --replace and "
+            "--rotate-keys."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)

@@ -83,13 +83,13 @@ def find(parts: Parts, kept: Mapping[str, str], unread: Sequence[DesiredInstance
     if not any(matches.orphans for _, matches in parts.values()):
         return {}
     found = _kind_changes(parts)
+    for part, waiting in _unknown(parts, found, unread):
+        found[part] = replace(found.get(part, _NONE), waiting=waiting)
     for path in {path for _, path in parts}:
         of_kind = {part: one for part, one in parts.items() if part[1] == path}
         for part, moves in _between_instances(of_kind, found, kept, KINDS[path]).items():
             own = found.get(part, _NONE)
             found[part] = replace(own, arriving=moves.arriving, leaving=moves.leaving)
-    for part, waiting in _unknown(parts, found, unread):
-        found[part] = replace(found.get(part, _NONE), waiting=waiting)
     return found
 
 
@@ -122,11 +122,12 @@ def _kind_changes(parts: Parts) -> dict[Part, Moves]:
 def _between_instances(
     parts: Parts, changed: Mapping[Part, Moves], kept: Mapping[str, str], kind: Kind
 ) -> dict[Part, Moves]:
-    """The moves of bots of one kind. changed: those that change their kind instead."""
+    """The moves of bots of one kind. changed: those that change their kind instead, or wait."""
     gone: dict[str, list[tuple[Part, RemoteBot]]] = {}
     for part, (_, matches) in parts.items():
         for bot, remote in matches.orphans:
-            if bot not in changed.get(part, _NONE).replaced:
+            own = changed.get(part, _NONE)
+            if bot not in own.replaced and bot not in own.waiting:
                 gone.setdefault(bot, []).append((part, remote))
     missing: dict[str, list[Part]] = {}
     for part, (desired, matches) in parts.items():
@@ -174,7 +175,7 @@ def _unknown(
         waiting: dict[str, str] = {}
         for name, _ in matches.orphans:
             there = [one for one in declared.get((name, part[1]), ()) if one.server != desired.server]
-            if there and name not in {*moves.leaving, *moves.replaced}:
+            if there and name not in moves.replaced:
                 waiting[name] = f"{there[0].name} declares it, and could not be read"
         if waiting:
             yield part, waiting

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.cli.servers import BOT, Fleet, fleet, key, variable
-from tests.worlds.proxy import Proxy
+from tests.worlds.faults import answer
+from tests.worlds.proxy import PASS, Fault, Proxy
 
 
 @pytest.fixture
@@ -60,7 +63,7 @@ def test_the_nearest_server_counts_and_else_the_default(two: Fleet) -> None:
 @pytest.mark.parametrize(
     ("text", "place", "said"),
     [
-        (f"server: eu-2\n{BOT}", "bots/loja.yaml:1:1", "there is no server 'eu-2' (did you mean 'eu-1'?)"),
+        (f"server: eu-2\n{BOT}", "bots/loja.yaml:1:9", "there is no server 'eu-2' (did you mean 'eu-1'?)"),
         (f"{BOT}server: [eu-1]\n", "bots/loja.yaml:5:9", "server must be a text"),
         (BOT, "bots/loja.yaml:1:1", "the manifest names no server, and reconciler.toml names eu-1 and us-1"),
     ],
@@ -212,20 +215,21 @@ def hanging() -> Iterator[str]:
 
 
 def test_a_server_that_hangs_and_one_that_often_answers_503_hide_no_plan(tmp_path: Path) -> None:
-    with (
-        fleet(tmp_path, "good", "often", "stuck") as three,
-        Proxy(three.urls["often"]) as often,
-        hanging() as url,
-    ):
-        three.declare(*(f"{server}/loja-{number}" for server in three.running for number in range(3)))
-        often.busy = 0.5
-        three.urls |= {"often": often.url, "stuck": url}
-        three.configure(table="timeout = 1\n")
-        result = three.run("apply", "--yes")
+    busy = itertools.cycle([Fault(answer=answer(503, b"", 0), forward=False), PASS])
+    with fleet(tmp_path, "good", "often", "stuck") as three, hanging() as url:
+        port = urlsplit(three.urls["often"]).port or 0
+        with Proxy(lambda: port) as proxy:
+            three.declare(*(f"{server}/loja-{number}" for server in three.running for number in range(3)))
+            three.urls |= {"often": proxy.url, "stuck": url}
+            three.configure(table="timeout = 2\n")
+            proxy.meet(itertools.islice(busy, 400), itertools.islice(busy, 400))
+            result = three.run("apply", "--yes")
+            refused = sum(fault is not PASS for _, fault in proxy.seen)
         assert result.exit_code == 1
         assert "Plan: 6 to create, 0 in sync; 3 instances with a problem" in result.stdout
-        assert re.search(r"stuck/loja-0…stuck/loja-2|stuck/loja-0, stuck/loja-1", result.stdout)
+        assert "stuck/loja-0…2" in result.stdout
         assert "6 changes: 6 applied." in result.stdout
+        assert refused > 6
         for server in ("good", "often"):
             assert all(three.names(server, f"loja-{number}") == ["menu"] for number in range(3))
         assert three.running["stuck"].writes == []
@@ -257,12 +261,238 @@ def moved(fleet: Fleet, *names: str) -> None:
         fleet.running["us-1"].seed({name: {"main"}})
 
 
-def of_move(fleet: Fleet) -> list[tuple[str, str]]:
-    """The calls that created and deleted bots, with the server, in their order."""
-    calls = [
-        (call.at, name, call.method)
+def creates_and_deletes(fleet: Fleet) -> dict[str, list[str]]:
+    """What each server was asked to create and to delete, of bots."""
+    return {
+        name: [call.method for call in server.writes if "/creds/" not in call.path]
         for name, server in fleet.running.items()
-        for call in server.writes
-        if call.path.startswith(("/openai/create", "/openai/delete"))
+    }
+
+
+def forget_calls(fleet: Fleet) -> None:
+    for server in fleet.running.values():
+        server.calls.clear()
+
+
+def test_an_instance_moves_to_another_server(two: Fleet) -> None:
+    two.declare("eu-1/loja", "eu-1/centro", "us-1/norte")
+    two.done("apply", "--yes")
+    forget_calls(two)
+    moved(two, "loja", "centro")
+    document = json.loads(two.done("plan", "--format", "json", "--known-instance", "*"))
+    assert (document["summary"]["move"], document["summary"]["delete"]) == (2, 0)
+    said = two.done("apply", "--yes", "--prune", "always", "--known-instance", "*")
+    assert "from eu-1/" in said or "2 to move" in said
+    assert "4 changes: 4 applied." in said
+    assert creates_and_deletes(two) == {"eu-1": ["DELETE"] * 2, "us-1": ["POST"] * 2}
+    assert two.names("eu-1", "loja") == two.names("eu-1", "centro") == []
+    assert two.names("us-1", "loja") == two.names("us-1", "centro") == two.names("us-1", "norte") == ["menu"]
+    assert "No changes" in two.done("plan", "--known-instance", "*")
+
+
+def test_a_bot_that_is_not_created_there_stays_here(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/norte")
+    two.done("apply", "--yes")
+    moved(two, "loja")
+    two.done("plan", "--known-instance", "*", "--out", "moves.json")
+    with two.world("us-1") as world:  # meanwhile somebody takes its trigger there
+        [creds] = world.done("GET", "/openai/creds/loja")
+        world.bot("loja", creds["id"], triggerType="keyword", triggerOperator="equals", triggerValue="menu")
+    result = two.run("apply", "moves.json", "--yes")
+    assert result.exit_code == 1
+    assert "it was not created on us-1/loja, so it stays here" in " ".join(result.stdout.split())
+    assert two.names("eu-1", "loja") == ["menu"]
+
+
+def test_a_saved_and_a_reviewed_plan_move_it_too_and_are_bound_to_their_servers(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/norte")
+    two.done("apply", "--yes")
+    moved(two, "loja")
+    two.done("plan", "--known-instance", "*", "--out", "moves.json")
+    right = dict(two.urls)
+    two.urls = {"eu-1": right["us-1"], "us-1": right["eu-1"]}
+    two.env |= {variable("eu-1"): key("us-1"), variable("us-1"): key("eu-1")}
+    two.configure()
+    forget_calls(two)
+    result = two.run("apply", "moves.json", "--yes")
+    assert result.exit_code == 1
+    assert f"the plan is for the server eu-1 at {right['eu-1']}, not at {right['us-1']}." in result.stderr
+    two.urls = right
+    two.env |= {variable(name): key(name) for name in right}
+    two.configure()
+    result = two.run("apply", "moves.json", "--yes", "--server", "us-1")
+    assert "the plan is for the server eu-1 too" in result.stderr
+    assert creates_and_deletes(two) == {"eu-1": [], "us-1": []}
+    assert "2 changes: 2 applied." in two.done("apply", "--reviewed", "moves.json", "--yes")
+    assert (two.names("eu-1", "loja"), two.names("us-1", "loja")) == ([], ["menu"])
+    assert "2 changes" not in two.done("apply", "--reviewed", "moves.json", "--yes")
+
+
+def test_a_plan_of_one_server_is_not_one_of_several(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/loja")
+    two.done("plan", "--out", "several.json")
+    both = (two.home / "reconciler.toml").read_text()
+    (two.home / "reconciler.toml").write_text(both.partition("[servers.us-1]")[0])
+    (two.bots / "us-1/loja.yaml").unlink()
+    (two.bots / "us-1/_defaults.yaml").unlink()
+    two.done("plan", "--out", "one.json")
+    assert "plan again with this reconciler.toml" in two.run("apply", "several.json", "--yes").stderr
+    (two.home / "reconciler.toml").write_text(both)
+    assert "plan again with this reconciler.toml" in two.run("apply", "one.json", "--yes").stderr
+    assert two.running["eu-1"].writes == []
+
+
+def test_bots_of_the_same_name_here_are_kept_where_another_server_has_the_declared_ones(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/loja")
+    two.done("apply", "--yes")
+    (two.bots / "us-1/loja.yaml").unlink()
+    said = " ".join(two.done("plan", "--prune", "always").split())
+    assert "another server has an instance of this name that a manifest declares, with these bots" in said
+    assert "1 to delete" in two.done(
+        "plan", "--prune", "always", "--known-instance", "us-1/*", "--max-delete-share", "100"
+    )
+
+
+# -- what is unique is so on one server -----------------------------------------------------------
+
+
+def test_a_credential_and_its_key_may_be_on_two_servers(two: Fleet) -> None:
+    own = "credentials: {main: {apiKey: !env OPENAI_ONE}}\n" + BOT
+    for each in ("eu-1/loja", "us-1/loja"):
+        two.declare(each, text=own)
+    for server in two.running.values():
+        server.clear()
+        server.seed({"loja": set()})
+    env = {"OPENAI_ONE": f"sk-proj-{sha256(b'one').hexdigest()[:40]}"}
+    assert "2 credentials to create" in two.done("plan", env=env)
+    two.done("apply", "--yes", env=env)
+    assert "No changes" in two.done("plan", env=env)
+    two.write("us-1/outra.yaml", own)
+    result = two.run("validate", env=env)
+    assert "a server has each name once" in result.stderr
+
+
+def test_copies_of_one_database_are_two_servers(tmp_path: Path) -> None:
+    with fleet(tmp_path, "eu-1") as one:
+        one.declare("eu-1/loja")
+        one.urls = {**one.urls, "us-1": one.urls["eu-1"].replace("127.0.0.1", "localhost")}
+        one.env[variable("us-1")] = key("eu-1")
+        one.folders("us-1")
+        one.write("us-1/loja.yaml")
+        one.configure()
+        one.done("apply", "--yes", "--server", "eu-1")
+        one.done("plan", "--out", "same-ids.json")
+        assert "No changes" in one.done("show", "same-ids.json")
+
+
+# -- what people see -----------------------------------------------------------------------------
+
+
+def test_a_comment_of_40_instances_on_three_servers_fits_a_screen(tmp_path: Path) -> None:
+    with fleet(tmp_path, "eu-1", "eu-2", "us-1") as three:
+        names = [
+            f"{server}/loja-{number:02}" for number in range(40) for server in [[*three.running][number % 3]]
+        ]
+        three.declare(*names)
+        three.done("apply", "--yes")
+        for name in names:
+            three.write(f"{name}.yaml", BOT.replace("100", "150"))
+        page = three.done("plan", "--format", "markdown")
+        assert len(page.splitlines()) < 40
+        assert "40 to update" in page
+        assert all(f"{server}/loja-" in page for server in three.running)
+
+
+def test_each_command_says_the_server(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/loja")
+    two.done("apply", "--yes")
+    assert "eu-1/loja, us-1/loja" in two.done("list")
+    assert "menu@eu-1/loja" in two.done("explain", "menu@eu-1/loja")
+    assert "2 servers have an instance 'loja'" in two.run("explain", "menu@loja").stderr
+    assert two.done("get", "menu@us-1/loja").startswith("server: us-1\ninstance: loja\n")
+    assert "names no server" in two.run("get", "menu@loja").stderr
+    for live in ([], ["--live"]):
+        assert "'menu' on us-1/loja" in two.done("route", "us-1/loja", "menu", *live)
+    assert "eu-1/loja  menu  off" in two.done("disable", "menu@eu-1/loja")
+    assert "us-1/loja  menu  on" in two.done("enable", "menu@loja", "--yes")
+    found = json.loads(two.done("doctor", "-o", "json"))["findings"]
+    assert {one.get("server") for one in found} == {None, "eu-1", "us-1"}
+    rows = {row["key"]: row for row in json.loads(two.done("config", "-o", "json"))["settings"]}
+    assert rows["servers.eu-1.url"]["value"] == two.urls["eu-1"]
+    assert rows["servers.us-1.api-key"]["value"] == "set"
+
+
+def test_import_writes_a_folder_for_each_server_and_update_brings_drift_back(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/loja")
+    two.done("apply", "--yes")
+    two.done("import", "--into", "new")
+    for name in two.running:
+        assert f"server: {name}\n" in (two.home / f"new/{name}/loja.yaml").read_text()
+    two.done("validate", "--bots", "new")
+    with two.world("us-1") as world:
+        [bot] = world.bots("loja")
+        world.change("loja", bot, maxTokens=777)
+    assert "us-1/loja" in two.done("import", "--update")
+    assert "777" in (two.bots / "us-1/loja.yaml").read_text()
+    assert "777" not in (two.bots / "eu-1/loja.yaml").read_text()
+
+
+def test_the_embedded_server_is_one_for_each(two: Fleet) -> None:
+    two.declare("eu-1/loja", "us-1/loja")
+    assert "2 changes: 2 applied." in two.done("apply", "--sandbox", "--yes")
+    assert "2 bots in sync on 2 instances" in two.done("plan", "--sandbox")
+    assert sorted(path.name for path in (two.home / ".reconciler").glob("*.db")) == [
+        "sandbox-eu-1.db",
+        "sandbox-us-1.db",
     ]
-    return [(name, method) for _, name, method in sorted(calls)]
+    assert all(not server.calls for server in two.running.values())
+
+
+# -- the configuration ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[servers.EU]\nurl = "https://a.example"\n', "1:10: 'EU' cannot be the name of a server"),
+        ('[servers.eu]\nurll = "https://a.example"\n', "2:1: unknown key 'urll' (did you mean 'url'?)"),
+        (
+            '[servers.eu]\nkey = "abc"\n',
+            "2:1: 'key': no secret may stand in this file: set EVOLUTION_API_KEY_EU",
+        ),
+        ('[servers.eu]\nurl = "https://k:s@a.example"\n', "2:1: 'url' contains a name or a password"),
+        ('[servers]\ndefault = "us"\n[servers.eu]\n', "2:1: there is no server 'us'"),
+        (
+            '[servers.a]\nurl="https://x.example"\n[servers.b]\nurl="https://x.example/"\n',
+            "4:1: 'b' has the address",
+        ),
+        ('url = "https://a.example"\n[servers.eu]\n', "1:1: [servers] gives the addresses"),
+        ("[servers.eu]\nconcurrency = 0\n", "2:1: 'concurrency' is not valid"),
+        ("servers = 1\n", "1:1: 'servers' must be a table"),
+    ],
+    ids=["name", "key", "secret", "login", "default", "same", "both", "number", "table"],
+)
+def test_what_is_wrong_in_the_table_is_said_with_its_place(two: Fleet, text: str, said: str) -> None:
+    (two.home / "reconciler.toml").write_text(text)
+    result = two.run("plan")
+    assert result.exit_code == 1
+    assert f"reconciler.toml:{said}" in result.stderr
+
+
+def test_one_named_server_changes_no_output(tmp_path: Path) -> None:
+    with fleet(tmp_path, "only") as one:
+        one.running["only"].seed({"loja": {"main"}})
+        one.write("loja.yaml")
+        plain = {"EVOLUTION_API_URL": one.urls["only"], "EVOLUTION_API_KEY": key("only")}
+        for args in (
+            *(["plan", "--format", kind] for kind in ("text", "json", "markdown")),
+            ["list", "-o", "json"],
+            ["list"],
+            ["doctor"],
+            ["validate"],
+            ["explain", "menu@loja"],
+        ):
+            assert one.done(*args) == one.done("--no-config", *args, env=plain), args
+        one.done("plan", "--out", "p.json")
+        one.done("apply", "p.json", "--yes", "--no-config", env=plain)
+        assert one.done("get", "menu@loja") == one.done("get", "menu@loja", "--no-config", env=plain)

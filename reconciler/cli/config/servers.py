@@ -17,7 +17,7 @@ DEFAULT = "default"
 """The key of [servers] beside the tables of the servers."""
 
 KEY_FILE = "key-file"
-_OPTIONS = ("url", "concurrency", "timeout", "allow-http")
+_OPTIONS = ("url", "concurrency", "timeout", "max-rate", "allow-http")
 _KEYS = (*_OPTIONS, KEY_FILE)
 _KEY_FILE = click.Option([f"--{KEY_FILE}"], type=click.Path())
 

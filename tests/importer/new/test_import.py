@@ -154,7 +154,7 @@ def test_one_prompt_of_a_fleet_is_one_file(here: Here) -> None:
             name,
             bot(100, "1", description="Pedidos", systemMessages=[LONG, f"Você é a {name}."]),
         )
-    assert here.run("import").exit_code == 0
+    assert here.run("import", "--flat").exit_code == 0
     assert [path for path in here.files() if path.endswith(".md")] == ["prompts/pedidos.md"]
     assert not unexpected(here.plan())
 
@@ -173,7 +173,7 @@ SHARED = [
 def test_a_text_that_is_used_twice_becomes_a_file_sooner(here: Here, text: str, path: str) -> None:
     shop(here.server, "loja", bot(100, "pedidos", systemMessages=["Anote.", text]))
     shop(here.server, "suporte", bot(100, "trocas", userMessages=[text]))
-    assert here.run("import").exit_code == 0
+    assert here.run("import", "--flat").exit_code == 0
     assert [path for path in here.files() if path.endswith(".md")] == [path] * bool(path)
     assert not unexpected(here.plan())
     here.forget()
