@@ -23,7 +23,7 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
-from reconciler.domain.reports import GroupReport, ImportReport, LeftOut, Saving, Written
+from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
 from reconciler.domain.servers import Servers, of_server
 from reconciler.evolution.client import Client
 from reconciler.importer import groups, naming
@@ -170,10 +170,13 @@ def write(
         tuple(reading.off.values()),
         tuple(_group(group) for group in grouped.values()),
         _saving(check, grouped),
-        ()
-        if how.flat or homes
-        else groups.candidates({name: _shape(made) for name, made in check.drafts.items()}),
+        () if how.flat or homes else _candidates(check),
     )
+
+
+def _candidates(check: Check) -> tuple[Candidate, ...]:
+    """Instances that might be declared as a group."""
+    return groups.candidates({name: _shape(made) for name, made in check.drafts.items()})
 
 
 def _below(there: Desired, directory: Path) -> Desired:
