@@ -204,10 +204,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        with pipeline.reading_ahead(request, changed_since) as ahead:
+        with pipeline.reading_ahead(request, changed_since) as reader:
             wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
             with pipeline.servers(request, wanted.desired) as running:
-                made = pipeline.plan(request, running, wanted, reading=reading, ahead=ahead)
+                made = pipeline.plan(request, running, wanted, reading=reading, reader=reader)
         try:
             terminal.plan(made, request.format)
         finally:

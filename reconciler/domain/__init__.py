@@ -12,6 +12,7 @@ __all__ = [
     "findings",
     "groups",
     "hidden",
+    "key_format",
     "keys",
     "kinds",
     "known_issues",

@@ -30,13 +30,13 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.key_format import fault, part_fault, password_fault, url_fault
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes
 from reconciler.manifests.environment import not_a_variable
-from reconciler.manifests.key_format import fault, password_fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -104,6 +104,8 @@ def _text(found: str, name: str) -> str:
 def _part(name: str) -> str:
     """The value of a variable in a URL."""
     text = _text(_variable(name), name)
+    if message := part_fault(name, text):
+        raise NoKeyError(f"{name} cannot be put into the URL: {message}")
     _not_own(text, name)
     return text
 

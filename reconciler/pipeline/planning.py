@@ -17,6 +17,7 @@ from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
 from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.fetch import OnRead
+from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
@@ -85,19 +86,20 @@ def plan(
     *,
     applies: bool = False,
     reading: Reading = silently,
-    ahead: Ahead | None = None,
+    reader: Reader | None = None,
 ) -> Plan:
     """Read the servers and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. ahead: what is read of the server already.
+    reading: shows how far the reading is. reader: reads the server ahead.
     """
     keys = fleet.keys(wanted.desired, running, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
+        ahead = None if reader is None else Ahead(reader, running[""].timeout)
         async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read

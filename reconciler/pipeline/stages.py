@@ -58,10 +58,10 @@ def planned(
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        with ahead.reading(request) as answers:
+        with ahead.reading(request) as reader:
             found = wanted(request, warn=warn)
             with servers(request, found.desired) as running:
-                made = plan(request, running, found, seen, applies=True, reading=reading, ahead=answers)
+                made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
                 yield running, made
         return
     if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
