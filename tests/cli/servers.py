@@ -39,10 +39,13 @@ class Fleet:
             self.env[variable(name)] = key(name)
         self.configure()
 
-    def configure(self, top: str = "", table: str = "") -> None:
-        """Write the configuration. top: lines before the tables; table: lines in each server's table."""
-        tables = "".join(f'[servers.{name}]\nurl = "{url}"\n{table}' for name, url in self.urls.items())
-        (self.home / "reconciler.toml").write_text(f"{top}\n{tables}")
+    def configure(self, top: str = "", **tables: str) -> None:
+        """Write the configuration. top: lines before the tables; tables: lines in those of servers."""
+        every = (
+            f'[servers.{name}]\nurl = "{url}"\n{tables.get(name.replace("-", "_"), "")}\n'
+            for name, url in self.urls.items()
+        )
+        (self.home / "reconciler.toml").write_text(f"{top}\n{''.join(every)}")
 
     def write(self, path: str, text: str = BOT) -> Path:
         """A manifest, or a folder's file."""
