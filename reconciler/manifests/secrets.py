@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pydantic import SecretStr
@@ -111,8 +111,21 @@ def _part(name: str) -> str:
 
 
 def _not_own(text: str, where: str) -> None:
-    if text == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
-        raise _no_key(where, f"it is the key of the server itself, {_OWN_KEY}")
+    for name, value in os.environ.items():  # those of several servers begin so
+        if name.startswith(_OWN_KEY) and text == value.strip(_BLANKS):
+            raise _no_key(where, f"it is the key of the server itself, {name}")
+
+
+def refusing(own: Collection[str]) -> Read:
+    """`read`, which refuses the keys of servers too, wherever else these are."""
+
+    def checked(ref: SecretRef, name: str) -> SecretStr:
+        found = read(ref, name)
+        if any(key in found.get_secret_value() for key in own):
+            raise _no_key(_place(ref), "it is the key of a server itself")
+        return found
+
+    return checked if own else read
 
 
 def _place(ref: SecretRef) -> str:
