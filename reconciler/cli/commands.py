@@ -428,13 +428,18 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
 @click.option(
     "--branch",
     metavar="NAME",
-    help="The branch that the workflows apply.  [default: the repository's default branch]",
+    help="The branch that is applied, with --github.  [default: the repository's default branch]",
 )
-@click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
-def init(directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool) -> int:
-    """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
+@click.option("--github", is_flag=True, help="Also write the workflows that review and apply on GitHub.")
+@click.option("--gitlab", is_flag=True, help="Also write the pipeline that does so on GitLab.")
+@click.option("--run", "runs", is_flag=True, help="With --github, also set up the repository there, with gh.")
+def init(
+    directory: str, instance: str, kind: str, branch: str | None, github: bool, gitlab: bool, runs: bool
+) -> int:
+    """Scaffold a repository in DIR. It gets a manifest, a prompt, reconciler.toml and a README.
 
-    Overwrites nothing.
+    With --github or --gitlab it also gets what plans, applies and watches there. The commands that set up
+    GitHub are printed. Overwrites nothing.
     """
     from pathlib import Path
 
@@ -442,18 +447,34 @@ def init(directory: str, instance: str, kind: str, branch: str | None, no_workfl
     from reconciler.domain.kinds import KINDS
     from reconciler.setup.init import scaffold
 
-    made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])
-    terminal.scaffolded(made)
+    if github and gitlab:
+        raise click.UsageError("--github and --gitlab cannot be combined.")
+    if runs and not github:
+        raise click.UsageError("--run needs --github.")
+    forge = "github" if github else "gitlab" if gitlab else ""
+    made = scaffold(Path(directory), instance, forge=forge, branch=branch, kind=KINDS[kind])
+    terminal.scaffolded(made, runs=runs)
     return 0
 
 
 @main.command()
 @gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
-def doctor(request: Request) -> int:
-    """Check the URL, key, version, instances and credentials. Writes nothing."""
-    from reconciler.cli import terminal
-    from reconciler.setup.doctor import examine
+@click.option(
+    "--keys", is_flag=True, help="Only list the variables that manifests name, as an env file to fill in."
+)
+def doctor(request: Request, keys: bool) -> int:
+    """Check the URL, key, version, instances and credentials. Writes nothing.
 
+    With --keys, list what the manifests need by !env and ${env:NAME}, and call no server. The exit code is
+    1 when a variable is not set.
+    """
+    from reconciler.cli import terminal
+    from reconciler.setup.doctor import examine, needed
+
+    if keys:
+        names = needed(request)
+        terminal.needed(names, request.format)
+        return int(not all(is_set for is_set, _ in names.values()))
     found = examine(request)
     terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0

@@ -190,6 +190,34 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     return Keys(found)
 
 
+def variables(desired: Desired) -> dict[str, list[str]]:
+    """The variables that manifests name by `!env` and `${env:NAME}`, and what each is for, both in order."""
+    found: dict[str, list[str]] = {}
+    for instance in (*desired.instances, *desired.creds_owners):
+        refs = [(one.key, f"the credential {one.name} of {instance.name}") for one in instance.credentials]
+        refs += [
+            (value.ref, f"{name} of {bot.name} of {instance.name}")
+            for bot in instance.bots
+            for name, value in bot.fields.items()
+            if isinstance(value, Hidden) and value.ref is not None
+        ]
+        for ref, use in refs:
+            if isinstance(ref, UrlTemplate):
+                names = hidden.variables_of(ref.name)
+            else:
+                names = [ref.name] if ref.tag == "env" else []
+            for name in names:
+                uses = found.setdefault(name, [])
+                if use not in uses:
+                    uses.append(use)
+    return dict(sorted(found.items()))
+
+
+def is_set(name: str) -> bool:
+    """Whether a variable has a value here."""
+    return bool(os.environ.get(name, "").strip(_BLANKS))
+
+
 def filled(desired: Desired, read: Read = read) -> Desired:
     """The same with the secret values of bots' fields read; one that is not available says why.
 

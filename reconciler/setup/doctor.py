@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,7 +122,7 @@ def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
         return Desired(()), [Finding(Mark.BAD, "manifests", str(error), todo)]
     bots = sum(len(instance.bots) for instance in desired.instances)
     said = f"{count(bots, 'bot')} on {count(len(desired.instances), 'instance')}, all valid."
-    return desired, [Finding(Mark.GOOD, "manifests", said), *_keys(desired)]
+    return desired, [Finding(Mark.GOOD, "manifests", said), *_keys(desired), *_keys_of_bots(desired)]
 
 
 def _keys(desired: Desired) -> Iterator[Finding]:
@@ -142,10 +142,31 @@ def _keys(desired: Desired) -> Iterator[Finding]:
             Mark.NOTE,
             "openai keys",
             f"{len(found) - len(absent)} of {len(found)} are available: {_listed(absent)}.",
-            "A plan works without them. An apply needs the keys of missing and rotated credentials.",
+            "A plan works without them. An apply needs the keys of missing and rotated credentials. To list "
+            "what to set: reconciler doctor --keys",
         )
     elif found:
         yield Finding(Mark.GOOD, "openai keys", f"{len(found)} declared, all available.")
+
+
+def _keys_of_bots(desired: Desired) -> Iterator[Finding]:
+    """Which variables are not set that bots need and credentials do not."""
+    of_bots = secrets.variables(
+        replace(desired, instances=tuple(map(_bare, desired.instances)), creds_owners=())
+    )
+    if absent := [name for name in of_bots if not secrets.is_set(name)]:
+        said = f"{len(absent)} of {len(of_bots)} not set: {_listed(absent)}."
+        yield Finding(Mark.NOTE, "bots' keys", said, "To list what to set: reconciler doctor --keys")
+
+
+def _bare(one: DesiredInstance) -> DesiredInstance:
+    return replace(one, credentials=())
+
+
+def needed(request: Request) -> dict[str, tuple[bool, Sequence[str]]]:
+    """The variables that the manifests name, whether each is set, and what for. Calls no server."""
+    names = secrets.variables(pipeline.desired(request))
+    return {name: (secrets.is_set(name), uses) for name, uses in names.items()}
 
 
 # -- the server --------------------------------------------------------------------------------
