@@ -38,8 +38,8 @@ from reconciler.domain import signals
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
-    from reconciler.evolution.client import Server
     from reconciler.pipeline import Request, Save
+    from reconciler.pipeline.fleet import Running
 
 
 class _Main(click.Group):
@@ -139,7 +139,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        desired = load(Path(bots))
+        desired = load(Path(bots), servers=command.servers(click.get_current_context()))
         if failing := tested.problems(testing.run(desired.instances, server)):
             raise ManifestError(failing)
     except ManifestError as error:
@@ -163,8 +163,11 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.manifests.load import read_all
     from reconciler.manifests.loaded import warning
 
-    loaded = read_all(Path(bots))
-    _, _, instance = bot.partition("@")
+    named = command.servers(click.get_current_context())
+    loaded = read_all(Path(bots), servers=named)
+    name, at, instance = bot.partition("@")
+    instance = named.found(instance, (one.name for one in loaded.desired.instances))
+    bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):
         terminal.warn(warning(broken))
     terminal.explained(loaded.desired, bot, format)
@@ -201,10 +204,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        with pipeline.reading_ahead(request, changed_since) as ahead:
+        with pipeline.reading_ahead(request, changed_since) as reader:
             wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-            with pipeline.server(request, wanted.desired) as server:
-                made = pipeline.plan(request, server, wanted, reading=reading, ahead=ahead)
+            with pipeline.servers(request, wanted.desired) as running:
+                made = pipeline.plan(request, running, wanted, reading=reading, reader=reader)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -215,7 +218,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     return 2 if detailed_exitcode and made.pending else 0
 
 
-def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, yes: bool) -> int:
+def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
@@ -227,7 +230,7 @@ def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, ye
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+            results = pipeline.apply(request, running, made, on_result, stop, failure.tell)
         return terminal.ended(made, results, request.format, save)
 
 
@@ -260,9 +263,9 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         request = replace(request, **given)
     with (
         pipeline.out(request) as save,
-        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (server, made),
+        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command()
@@ -284,9 +287,9 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     streams.check()
     with (
         pipeline.out(request) as save,
-        pipeline.restored(request, instances, reading, terminal.warn) as (server, made),
+        pipeline.restored(request, instances, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command("import")
@@ -396,10 +399,13 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     help="Start with the instances and credentials that the manifests in this directory name.",
 )
 def sandbox(port: int, db: str | None, bots: str | None) -> int:
-    """Run the embedded Evolution API server, for trials and tests."""
+    """Run the embedded Evolution API server, for trials and tests.
+
+    Where reconciler.toml names several servers, runs one for each, on the port and those after it.
+    """
     from reconciler.cli.sandbox import serve
 
-    serve(port, db, bots, say=click.echo)
+    serve(port, db, bots, command.servers(click.get_current_context()), say=click.echo)
     return 0
 
 

@@ -177,7 +177,7 @@ def _origin(found: Saved) -> str:
             if saved.key()
             else " Signed; not verified without the key."
         )
-    return f"{saved_at} {found.plan.server}{commit}.{signed}"
+    return f"{saved_at} {found.plan.where}{commit}.{signed}"
 
 
 def formatted(one: Formatted, *, diff: bool) -> None:

@@ -16,4 +16,5 @@ __all__ = [
     "fetch",
     "masking",
     "observing",
+    "spawn",
 ]

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pydantic import SecretStr
@@ -30,13 +30,13 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.key_format import fault, part_fault, password_fault, url_fault
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes
 from reconciler.manifests.environment import not_a_variable
-from reconciler.manifests.key_format import fault, password_fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -104,13 +104,28 @@ def _text(found: str, name: str) -> str:
 def _part(name: str) -> str:
     """The value of a variable in a URL."""
     text = _text(_variable(name), name)
+    if message := part_fault(name, text):
+        raise NoKeyError(f"{name} cannot be put into the URL: {message}")
     _not_own(text, name)
     return text
 
 
 def _not_own(text: str, where: str) -> None:
-    if text == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
-        raise _no_key(where, f"it is the key of the server itself, {_OWN_KEY}")
+    for name, value in os.environ.items():  # those of several servers begin so
+        if name.startswith(_OWN_KEY) and text == value.strip(_BLANKS):
+            raise _no_key(where, f"it is the key of the server itself, {name}")
+
+
+def refusing(own: Collection[str]) -> Read:
+    """`read`, which refuses the keys of servers too, wherever else these are."""
+
+    def checked(ref: SecretRef, name: str) -> SecretStr:
+        found = read(ref, name)
+        if any(key in found.get_secret_value() for key in own):
+            raise _no_key(_place(ref), "it is the key of a server itself")
+        return found
+
+    return checked if own else read
 
 
 def _place(ref: SecretRef) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reconciler.evolution import ahead
-from reconciler.evolution.client import Server
+from reconciler.evolution import spawn
 from reconciler.manifests import guess
 from reconciler.manifests.selection import matches
 from reconciler.pipeline.request import ALL, Request
@@ -17,10 +16,11 @@ LEAST = 150
 
 
 @contextmanager
-def reading(request: Request, changed_since: str | None = None) -> Iterator[ahead.Ahead | None]:
+def reading(request: Request, changed_since: str | None = None) -> Iterator[spawn.Reader | None]:
     """Reads the server of a request for the length of the block; None where that would gain nothing."""
     if (
         request.sandbox
+        or request.servers
         or request.target
         or changed_since is not None
         or not request.url
@@ -29,17 +29,17 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[ahea
         yield None
         return
     found = guess.instances(Path(request.bots))
-    guesses = [ahead.Guess(name, creds) for name, creds in found.items() if matches(name, request.instance)]
+    guesses = [spawn.Guess(name, creds) for name, creds in found.items() if matches(name, request.instance)]
     if len(guesses) < LEAST:
         yield None
         return
-    server = Server(
-        request.url,
-        request.api_key,
-        request.timeout,
-        request.concurrency,
-        request.allow_http,
-        max_rate=request.max_rate,
-    )
-    with ahead.reading(server, guesses, listing=request.scope == ALL) as answers:
-        yield answers
+    options = {
+        "url": request.url,
+        "api_key": request.api_key,
+        "timeout": request.timeout,
+        "concurrency": request.concurrency,
+        "allow_http": request.allow_http,
+        "max_rate": request.max_rate,
+    }
+    with spawn.reading(options, guesses, listing=request.scope == ALL) as reader:
+        yield reader

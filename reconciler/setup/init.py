@@ -90,7 +90,9 @@ def scaffold(
             raise ReconcilerError("nothing was written:\n" + "\n".join(problems))
         names = _written(root, places)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        place, why = (error.filename, error.strerror) if isinstance(error, OSError) else (directory, error)
+        place, why = directory, str(error)
+        if isinstance(error, OSError):  # of the working directory, if that is gone, it names no file
+            place, why = error.filename or directory, str(error.strerror)
         raise ReconcilerError(f"{place} cannot be written: {why}.") from None
     written = tuple(name for name, new in names.items() if new)
     kept = tuple(name for name, new in names.items() if not new)

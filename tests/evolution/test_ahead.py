@@ -13,10 +13,11 @@ import pytest
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import KINDS
-from reconciler.evolution import ahead
-from reconciler.evolution.ahead import Ahead, Guess
+from reconciler.evolution import spawn
+from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.routes import segment
+from reconciler.evolution.spawn import Guess
 from reconciler.evolution.transport import Answer
 from tests.evolution.scripted import KEY, Act, Request, Spy, drop, refusal, reply, serving, stall
 
@@ -48,9 +49,10 @@ def read(
 
     async def run() -> tuple[T, Spy]:
         async with serving(*acts) as spy:
-            with ahead.reading(Server(spy.url, KEY, timeout=timeout), guesses, listing=listing) as answers:
-                assert answers is not None
-                async with answers:
+            options = {"url": spy.url, "api_key": KEY, "timeout": timeout}
+            with spawn.reading(options, guesses, listing=listing) as reader:
+                assert reader is not None
+                async with Ahead(reader, timeout) as answers:
                     return await use(answers, spy), spy
 
     return asyncio.run(run())
@@ -129,10 +131,10 @@ def test_a_silent_server_is_waited_for_as_long_as_for_one_request() -> None:
 def test_whatever_the_other_process_does_not_deliver_is_asked_for() -> None:
     async def run() -> tuple[int, Spy]:
         async with serving(as_it_is) as spy:
-            server = Server(spy.url, KEY)
-            with ahead.reading(server, [Guess("loja", credentials=False)], listing=False) as answers:
-                assert answers is not None
-                async with answers, Client(server, answers.take) as client:
+            guesses = [Guess("loja", credentials=False)]
+            with spawn.reading({"url": spy.url, "api_key": KEY}, guesses, listing=False) as reader:
+                assert reader is not None
+                async with Ahead(reader, 30) as answers, Client(Server(spy.url, KEY), answers.take) as client:
                     found = [await client.credentials(name) for name in ("loja", "other")]
                     assert [one.unread for one in found] != [(), ()]  # the server's rows are odd
                     return answers.taken, spy
@@ -153,7 +155,7 @@ def _processes() -> set[str]:
             parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
         except (OSError, IndexError):
             continue
-        if b"reconciler.evolution.ahead" in line and parent == str(os.getpid()):
+        if b"reconciler.evolution.reader" in line and parent == str(os.getpid()):
             found.add(line.decode())
     return found
 
@@ -175,7 +177,7 @@ def test_no_module_of_the_working_directory_is_imported(
     for name in ("json", "httpx", "asyncio", "reconciler"):
         (tmp_path / f"{name}.py").write_text("open('ran', 'w')\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(ahead.__file__).parents[2]))
+    monkeypatch.setenv("PYTHONPATH", str(Path(spawn.__file__).parents[2]))
 
     async def use(answers: Ahead, spy: Spy) -> Answer | None:
         return await answers.take(path("find", "loja"))
@@ -186,12 +188,12 @@ def test_no_module_of_the_working_directory_is_imported(
 
 def test_a_url_that_cannot_be_used_is_told_by_this_process() -> None:
     async def run() -> Answer | None:
-        server = Server("http://198.51.100.1", KEY)  # plain http to another machine is not allowed
-        with ahead.reading(server, GUESSES, listing=False) as answers:
-            assert answers is not None
-            async with answers:
+        url = "http://198.51.100.1"  # plain http to another machine is not allowed
+        with spawn.reading({"url": url, "api_key": KEY}, GUESSES, listing=False) as reader:
+            assert reader is not None
+            async with Ahead(reader, 30) as answers:
                 with pytest.raises(ReconcilerError, match="plain http"):
-                    Client(server)
+                    Client(Server(url, KEY))
                 return await answers.take(path("find", "loja"))
 
     assert asyncio.run(run()) is None
