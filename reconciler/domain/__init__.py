@@ -26,6 +26,7 @@ __all__ = [
     "results",
     "safe",
     "sequences",
+    "servers",
     "shared_credentials",
     "signals",
     "text",
