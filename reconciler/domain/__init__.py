@@ -16,6 +16,7 @@ __all__ = [
     "keys",
     "kinds",
     "known_issues",
+    "links",
     "listing",
     "markers",
     "observed",

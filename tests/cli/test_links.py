@@ -53,7 +53,7 @@ COMMANDS = [
     ["import", "--into", "{}/new"],
     ["plan", "--sandbox", "--bots", "folder", "--out", "{}/plan.json"],
     ["init", "{}"],
-    ["init", "--no-workflows", "{}/new"],
+    ["init", "--github", "{}/new"],
     ["sandbox", "--port", "0", "--db", "{}/s.db"],
 ]
 
