@@ -270,7 +270,8 @@ def _about(group: Group, also: Sequence[str]) -> str:
     if len(group.alike) == 1:
         facts += [f"declared at {code(str(change.at))}"] if change.at else []
         facts += [f"on the server {code(id)}" for id in change.ids]
-        facts += [f"on {code(change.instance)}"] if len(change.instance) > NAME else []  # clipped above
+        whole = code(change.instance)
+        facts += [f"on {whole}"] if whole != code(change.instance, NAME) else []  # clipped above
     else:
         facts.append(f"on {code(summary.listed(group.instances, _MANY))}")
         if change.verb is Verb.MOVE:

@@ -453,6 +453,7 @@ def _blocks(made: Plan) -> int:
 @settings(deadline=None)
 @given(_HOSTILE, _HOSTILE, _HOSTILE)
 @example("@octocat" * 12, "", "")
+@example("a" * 70 + "\x80\x80", "", "")
 def test_what_is_shown_is_what_was_said(name: str, reason: str, value: str) -> None:
     """In code nothing is lost and nothing is read as something else."""
     made = Plan("", "", (InstancePlan(name, (Change(name, "menu", Verb.DELETE, reason),)),))
