@@ -4,8 +4,9 @@ Reads back what it wrote before it reports it as applied. Decides nothing that t
 nothing. Other packages use `applier`, and `switch` for `disable` and `enable`.
 
 applier runs all instances and outcomes collects how their changes end, over the state of each. bot_steps,
-bot_create, credentials, settings and fallback make the steps. bot_writes makes a call and reads what it did,
-which verify compares with what was written.
+bot_create, credentials, settings and fallback make the steps. bot_writes makes a call and holds what it did
+against the next read, which verify compares with what was written. applier says which promise needs which
+read.
 """
 
 __all__ = ["applier", "switch"]

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from reconciler.apply import bot_writes
 from reconciler.apply.bot_create import create
+from reconciler.apply.bot_writes import Unseen
 from reconciler.apply.collisions import refuse_collision
 from reconciler.apply.state import NotAppliedError, State
 from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.plan import Call, Step
+from reconciler.domain.plan import Call, Step, Verb
 from reconciler.domain.results import Outcome
 from reconciler.plan import differ, matching
 
 
-async def make(state: State, step: Step) -> str:
+def waits(state: State, step: Step) -> bool:
+    """Whether the bots are to be read before a step: what they are, or what became of them, is not known.
+
+    A bot is not written twice, and not created in the place of a deleted one, before the first call is seen.
+    """
+    bots = state.bots
+    if not bots.fresh or (bots.old and step.call is not Call.CREATE):
+        return True
+    return step.bot in state.written or step.id in state.written
+
+
+async def make(state: State, step: Step) -> str | Unseen:
     """Make one call. Returns a note. Raises NotAppliedError, or the call's error, if the change ends here."""
-    if not state.bots.fresh:
-        await bot_writes.reread(state)
-    state.shared.stop.check()
     if step.call is Call.CREATE:
         return await create(state, step)
     if step.call is Call.LEAVE:
@@ -35,9 +46,9 @@ async def make(state: State, step: Step) -> str:
     if step.call.deletes:
         return await _delete(state, step, own)
     refuse_collision(state, {**own.fields, **step.body}, own.id)
-    note = await bot_writes.update(state, own, step.body)
+    made = await bot_writes.update(state, own, step.body)
     _wrote(state, step)
-    return note
+    return made
 
 
 def _refuse_early(state: State, step: Step) -> None:
@@ -89,11 +100,18 @@ def _wrote(state: State, step: Step) -> None:
         state.halfway.pop(step.bot, None)
 
 
-async def _delete(state: State, step: Step, own: RemoteBot) -> str:
-    note = await bot_writes.delete(state, own)
-    lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
-    state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
-    return note
+async def _delete(state: State, step: Step, own: RemoteBot) -> str | Unseen:
+    def is_gone(_: object) -> None:
+        if state.changes[step.bot].verb is Verb.DELETE:
+            return
+        lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
+        state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
+
+    made = await bot_writes.delete(state, own)
+    if isinstance(made, Unseen):
+        return made.then(is_gone)
+    is_gone(made)
+    return made
 
 
 async def _refuse_hidden(state: State, id: str) -> None:
@@ -109,12 +127,13 @@ async def _refuse_hidden(state: State, id: str) -> None:
 # -- moving to another credential -------------------------------------------------------------
 
 
-async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
+async def _move(state: State, step: Step, own: RemoteBot | None) -> str | Unseen:
     """Give a bot another credential, whatever else changed in it since the plan was made."""
     if own is None:
         await _refuse_hidden(state, step.id or "")
         return f"bot {step.id} was deleted since the plan was made"
-    target, note = {"openaiCredsId": step.body["openaiCredsId"]}, ""
+    made: str | Unseen = ""
+    target = {"openaiCredsId": step.body["openaiCredsId"]}
     now = own.fields.get("openaiCredsId")
     if now != target["openaiCredsId"]:
         if now not in state.changes[step.bot].ids:
@@ -131,11 +150,22 @@ async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
             )
         try:
             body = differ.update_body(own.fields, after, state.kind)
-            note = await bot_writes.update(state, own, body)
+            made = await bot_writes.update(state, own, body)
         except (Refused, Unclear) as error:
             raise NotAppliedError(Outcome.FAILED, f"bot {own.id} was not moved: {error}") from None
         except NotAppliedError as trouble:
-            raise NotAppliedError(trouble.outcome, f"bot {own.id}: {trouble.detail}") from None
+            raise _of(own, trouble) from None
     if own.id in state.expected:
         state.expected[own.id] = {**state.expected[own.id], **target}
-    return note
+    return made if isinstance(made, str) else replace(made, judge=partial(_judge_move, own, made))
+
+
+async def _judge_move(own: RemoteBot, made: Unseen, last: bool) -> str:
+    try:
+        return await made.judge(last)
+    except NotAppliedError as trouble:
+        raise _of(own, trouble) from None
+
+
+def _of(own: RemoteBot, trouble: NotAppliedError) -> NotAppliedError:
+    return NotAppliedError(trouble.outcome, f"bot {own.id}: {trouble.detail}")

@@ -19,10 +19,14 @@ from reconciler.manifests import secrets
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from reconciler.apply.bot_writes import Unseen
+
 T = TypeVar("T")
 
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
 """Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
+
+_UNREACHABLE = "the server cannot be reached"
 
 UNSEEN = "the server answered that it is done, but the result could not be read: "
 
@@ -61,9 +65,14 @@ class Stop:
         """Whether the run is to stop."""
         return bool(self.reason)
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server is unreachable."""
+        return self.reason == _UNREACHABLE
+
     def lost(self) -> None:
         """Stop the run because the server is unreachable."""
-        self.reason = self.reason or "the server cannot be reached"
+        self.reason = self.reason or _UNREACHABLE
 
     def check(self) -> None:
         """Raises NotAppliedError if the run is to stop."""
@@ -114,7 +123,9 @@ class State:
     by label. results: of the changes that have ended. made: the ids of what was created, by label. expected:
     what each bot should look like before its next step, by id: as planned, then as we wrote it. halfway: what
     a change leaves behind if it ends now, by label. fallbacks: the labels of the changes that set the
-    fallback. saved: the settings that this run saved.
+    fallback. saved: the settings that this run saved. unseen: the calls that no read has shown yet, with
+    their steps. written: the labels of their bots' changes, and the ids of the bots. ended: takes how such a
+    step ended, a note or an error.
     looked_again: whether the bots were read twice after a call because the first read did not show it.
     """
 
@@ -130,6 +141,9 @@ class State:
     halfway: dict[str, str] = field(init=False, default_factory=dict)
     fallbacks: frozenset[str] = field(init=False)
     saved: Fields = field(init=False, default_factory=dict)
+    unseen: list[tuple[Step, Unseen]] = field(init=False, default_factory=list)
+    written: set[str] = field(init=False, default_factory=set)
+    ended: Callable[[Step, str | NotAppliedError], None] = field(init=False, repr=False)
     looked_again: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -148,7 +162,7 @@ class State:
         """The state of a kind of bot of this instance."""
         if kind.path not in self.kinds:
             other = copy(self)
-            other.saved, other.looked_again = {}, False
+            other.saved, other.unseen, other.written, other.looked_again = {}, [], set(), False
             other._begin(kind)
         return self.kinds[kind.path]
 
@@ -156,6 +170,18 @@ class State:
     def name(self) -> str:
         """The instance's."""
         return self.instance.name
+
+    def wrote(self, step: Step, call: Unseen) -> None:
+        """Note a call that no read has shown yet."""
+        self.unseen.append((step, call))
+        self.written.add(call.id)
+        if self.changes[step.bot].of is Of.BOT:
+            self.written.add(step.bot)
+
+    def to_judge(self) -> list[tuple[Step, Unseen]]:
+        """The calls that no read has shown yet, which are not noted any more."""
+        found, self.unseen, self.written = self.unseen, [], set()
+        return found
 
     def label(self, id: str) -> str | None:
         """The change of the bot with this id, None if it has none."""
