@@ -33,11 +33,12 @@ from contextlib import suppress
 
 from reconciler.apply import bot_steps, credentials, fallback, settings
 from reconciler.apply.bot_writes import Unseen, reread
+from reconciler.apply.journal import Done, Journal
 from reconciler.apply.outcomes import Outcomes
 from reconciler.apply.state import UNSEEN, NotAppliedError, ReadKey, Shared, State, Stop
 from reconciler.apply.users import Users
 from reconciler.domain.errors import InstanceError, ServerError
-from reconciler.domain.plan import Call, InstancePlan, Plan, Step
+from reconciler.domain.plan import Call, InstancePlan, Of, Plan, Step
 from reconciler.domain.results import Outcome, Result, Results
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
@@ -52,16 +53,17 @@ async def apply(
     on_result: Callable[[Result], None] = lambda result: None,
     stop: Stop | None = None,
     on_bug: Callable[[Exception], object] = lambda error: None,
+    journal: Journal | None = None,
 ) -> Results:
-    """Make the plan's calls.
+    """Make the plan's calls, but for those that an earlier run has made according to the journal.
 
     on_result: is called with the results of an instance, in no order, when the instance is done.
     read: reads the key of a new credential. on_bug: is called with an unexpected error that ends an
-    instance's run. An unreachable server ends the whole run: what was not done is reported as not
-    attempted.
+    instance's run. journal: is told what is done. An unreachable server ends the whole run: what was not done
+    is reported as not attempted.
     """
     client.belonging.known((instance.name, instance.id) for instance in plan.instances)
-    shared = Shared(client, plan, stop or Stop(), read, on_bug)
+    shared = Shared(client, plan, stop or Stop(), read, on_bug, journal or Journal())
     users = Users(shared)
     runs = [_Run(shared, instance, users) for instance in plan.instances]
     phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
@@ -86,6 +88,10 @@ class _Run:
         self.state = shared.states[instance.name] = State(shared, instance)
         self.outcomes = Outcomes(self.state)
         self.state.ended = self._ended
+        for label, change in self.state.changes.items():
+            if (before := shared.journal.results.get((instance.name, label))) is not None:
+                self.state.results[label] = Result(change, *before)
+                shared.kept.update(change.ids if change.of is Of.CREDENTIAL else ())
         self._shared, self._users = shared, users
         self._current = ""
         self._reported = False
@@ -114,7 +120,10 @@ class _Run:
                 continue
             self._current = step.bot
             try:
-                await self._make(step)
+                if (before := self._shared.journal.take(self.state.name, step)) is not None:
+                    self._take_over(step, before)
+                else:
+                    await self._make(step)
             except NotAppliedError as error:
                 self.outcomes.failed(step, error)
             except (InstanceError, ServerError) as error:
@@ -146,7 +155,28 @@ class _Run:
         if isinstance(made, Unseen):
             state.wrote(step, made)
         else:
-            self.outcomes.done(step, made)
+            self._done(step, made)
+
+    def _done(self, step: Step, note: str) -> None:
+        self._shared.journal.done(self.state.name, step, note, self.state.made.get(step.bot))
+        self.outcomes.done(step, note)
+
+    def _take_over(self, step: Step, before: Done) -> None:
+        """Know what a step came to that an earlier run has made."""
+        state = self.state.of(step.kind)
+        step = state.resolved(step)
+        if before.made is not None:
+            state.made[step.bot] = before.made
+        match step.call:
+            case Call.NEW_CREDENTIAL:
+                credentials.is_made(state, step, before.made or "")
+            case Call.SETTINGS:
+                state.saved = {**state.saved, **step.body}
+            case Call.FALLBACK | Call.OLD_CREDENTIAL:
+                pass
+            case _:
+                bot_steps.take_over(state, step)
+        self.outcomes.done(step, before.note)
 
     async def _look(self, state: State, step: Step) -> bool:
         """Read the bots before a step. Returns whether that has ended the step's change."""
@@ -156,7 +186,7 @@ class _Run:
     def _ended(self, step: Step, how: str | NotAppliedError) -> None:
         """How a step ended that a read has shown by now."""
         if isinstance(how, str):
-            self.outcomes.done(step, how)
+            self._done(step, how)
         elif step.bot not in self.state.results:
             self.outcomes.failed(step, how)
 

@@ -69,12 +69,17 @@ async def _made(state: State, label: str, mine: RemoteBot, body: Fields) -> tupl
         note = await bot_writes.restore_marker(state, mine, body)
     if len(duplicates := table.marked(name)) > 1:
         mine, note = await _settle(state, name, mine, duplicates), "another run made it at the same time"
-    state.made[label] = mine.id
-    state.halfway.pop(label, None)
-    if label in state.fallbacks:
-        state.halfway[label] = f"the settings' fallback is lost: set it to {mine.id} by hand"
+    is_created(state, label, mine.id)
     await bot_writes.verify_written(state, mine.id, body, body)
     return mine, note
+
+
+def is_created(state: State, label: str, id: str) -> None:
+    """Note the id of a bot that is created, and what is still missing."""
+    state.made[label] = id
+    state.halfway.pop(label, None)
+    if label in state.fallbacks:
+        state.halfway[label] = f"the settings' fallback is lost: set it to {id} by hand"
 
 
 async def _create_once(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from reconciler.apply import bot_writes
-from reconciler.apply.bot_create import create
+from reconciler.apply.bot_create import create, is_created
 from reconciler.apply.bot_writes import Unseen
 from reconciler.apply.collisions import refuse_collision
 from reconciler.apply.state import NotAppliedError, State
@@ -51,6 +51,18 @@ async def make(state: State, step: Step) -> str | Unseen:
     return made
 
 
+def take_over(state: State, step: Step) -> None:
+    """Know what a step left behind that an earlier run has made, and saw."""
+    if step.call is Call.CREATE:
+        is_created(state, step.bot, state.made[step.bot])
+    elif step.call.deletes:
+        _is_gone(state, step)
+    elif step.id in state.expected:
+        state.expected[step.id] = {**state.expected[step.id], **step.body}
+        if step.call is not Call.MOVE:
+            _is_halfway(state, step)
+
+
 def _refuse_early(state: State, step: Step) -> None:
     """Raises NotAppliedError if a bot that moves was not created on the other instance.
 
@@ -92,6 +104,10 @@ def _wrote(state: State, step: Step) -> None:
     """Expect the bot as it is now from here on."""
     if step.id is not None:
         state.expected[step.id] = state.bots.rows[step.id].fields
+    _is_halfway(state, step)
+
+
+def _is_halfway(state: State, step: Step) -> None:
     if step.call is Call.PARK:
         state.halfway[step.bot] = (
             "it is still parked on a trigger that matches nothing; the next apply finishes its update"
@@ -101,17 +117,17 @@ def _wrote(state: State, step: Step) -> None:
 
 
 async def _delete(state: State, step: Step, own: RemoteBot) -> str | Unseen:
-    def is_gone(_: object) -> None:
-        if state.changes[step.bot].verb is Verb.DELETE:
-            return
-        lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
-        state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
-
     made = await bot_writes.delete(state, own)
     if isinstance(made, Unseen):
-        return made.then(is_gone)
-    is_gone(made)
+        return made.then(lambda _: _is_gone(state, step))
+    _is_gone(state, step)
     return made
+
+
+def _is_gone(state: State, step: Step) -> None:
+    if state.changes[step.bot].verb is not Verb.DELETE:
+        lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
+        state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
 
 
 async def _refuse_hidden(state: State, id: str) -> None:

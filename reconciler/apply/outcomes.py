@@ -77,4 +77,4 @@ class Outcomes:
             details = [*(error.detail for error in errors), state.halfway.get(label, "")]
         detail = "; ".join(dict.fromkeys(each for each in details if each))
         id_ = state.made.get(label) or next(iter(change.ids), None)
-        state.results[label] = Result(change, outcome, detail, id_)
+        state.end(Result(change, outcome, detail, id_))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.apply.bot_table import BotTable
+from reconciler.apply.journal import Journal
 from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import DEFAULT, Kind, Value
@@ -86,7 +87,7 @@ class Shared:
 
     read: reads the key of a new credential. credentials: the ids of those that were created, by name. kept:
     the ids of old credentials that something still uses. states: of every instance of the plan, by name.
-    on_bug: is called with an unexpected error that ends an instance's run.
+    on_bug: is called with an unexpected error that ends an instance's run. journal: is told what is done.
     """
 
     client: Client
@@ -94,6 +95,7 @@ class Shared:
     stop: Stop
     read: ReadKey
     on_bug: Callable[[Exception], object]
+    journal: Journal = field(default_factory=Journal)
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     states: dict[str, State] = field(default_factory=dict)
@@ -194,7 +196,13 @@ class State:
         """Mark a change as failed that was applied and is undone since."""
         result = self.results.get(label)
         if result is not None and result.outcome is Outcome.APPLIED:
-            self.results[label] = replace(result, outcome=Outcome.FAILED, detail=why)
+            self.end(replace(result, outcome=Outcome.FAILED, detail=why))
+
+    def end(self, result: Result) -> None:
+        """Note how a change ended. Where the server was lost, a run that is resumed looks at it again."""
+        self.results[result.change.label] = result
+        if result.outcome not in {Outcome.APPLIED, Outcome.NOT_ATTEMPTED} and not self.shared.stop.is_lost:
+            self.shared.journal.ended(result)
 
     def resolved(self, step: Step) -> Step:
         """The step with the ids of what the run created. Raises NotAppliedError for what it did not."""

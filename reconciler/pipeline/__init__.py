@@ -14,7 +14,7 @@ from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
 from reconciler.pipeline.listing import listed
 from reconciler.pipeline.planning import desired, plan, wanted
 from reconciler.pipeline.request import Request, check_owner
-from reconciler.pipeline.stages import Save, apply, log_nothing, out, planned, restored, server
+from reconciler.pipeline.stages import Save, apply, journaled, log_nothing, out, planned, restored, server
 
 __all__ = [
     "SANDBOX_FILE",
@@ -23,6 +23,7 @@ __all__ = [
     "apply",
     "check_owner",
     "desired",
+    "journaled",
     "listed",
     "log_nothing",
     "out",
