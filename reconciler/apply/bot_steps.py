@@ -90,7 +90,7 @@ async def _missing(state: State, step: Step) -> str:
 
 def _is_done(state: State, step: Step, own: RemoteBot) -> bool:
     """Whether somebody did already what the step does. Raises NotAppliedError if they did something else."""
-    expected = state.expected[own.id]
+    expected = {name: value for name, value in state.expected[own.id].items() if name not in own.unseen}
     if differ.equal(own.fields, expected):
         return False
     moved = [change.name for change in differ.changes(expected, own.fields, state.kind)]

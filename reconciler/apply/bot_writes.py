@@ -206,7 +206,9 @@ def refuse_changed(state: State, written: RemoteBot) -> None:
     now = {written.id: state.bots.rows[written.id]} if written.id in state.bots.rows else {}
     if any(row.unread or row.fields == written.fields for row in now.values()):
         return
-    before = {written.id: replace(written, fields=_plain(written.fields, state.shared.owner))}
+    unseen = {name for row in now.values() for name in row.unseen}
+    fields = {name: value for name, value in written.fields.items() if name not in unseen}
+    before = {written.id: replace(written, fields=_plain(fields, state.shared.owner))}
     after = {id: replace(row, fields=_plain(row.fields, state.shared.owner)) for id, row in now.items()}
     found = verify.side_effects(before, after, (), (), state.shared.owner, state.shared.client.secrets)
     if what := "; ".join(found.values()):

@@ -83,6 +83,7 @@ class Run:
             encoding="utf-8",
         )
         out, err = self.process.communicate(timeout=120)
+        self.proxy.drain()  # what was under way arrives
         return self.process.returncode, out, err
 
     def state(self) -> list[Json]:
@@ -118,7 +119,6 @@ def test_a_run_that_was_killed_at_a_call_is_resumed(run: Run, number: int, done:
     plan = run.plan()
     code, _, _ = run.apply(at=number, done=done)
     assert code == -signal.SIGKILL
-    run.proxy.drain()
     assert stat.S_IMODE(run.journal.stat().st_mode) == 0o600
     text = run.journal.read_text()
     assert plan.digest in text
