@@ -23,12 +23,15 @@ no other is made, so that a call costs the same in an instance of 10 bots and of
 - An old credential is deleted when nothing uses it any more, as deleting it deletes its bots: reads of all
   its possible users, right before (users.py).
 
-A failure ends what depends on it and nothing else; an unexpected error ends the run of its instance.
+A failure ends what depends on it and nothing else; an unexpected error ends the run of its instance, and a
+server that cannot be reached that of its instances. Several servers run side by side; all of them begin a
+phase together, as a bot that moves is deleted on one after it was created on another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from reconciler.apply import bot_steps, credentials, fallback, settings
@@ -43,7 +46,7 @@ from reconciler.domain.results import Outcome, Result, Results
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
 
-__all__ = ["Stop", "apply"]
+__all__ = ["Stop", "across", "apply"]
 
 
 async def apply(
@@ -55,17 +58,38 @@ async def apply(
     on_bug: Callable[[Exception], object] = lambda error: None,
     journal: Journal | None = None,
 ) -> Results:
+    """Make the calls of the plan of one server: see `across`."""
+    return await across({"": client}, plan, read, on_result, stop, on_bug, journal)
+
+
+async def across(
+    clients: Mapping[str, Client],
+    plan: Plan,
+    read: ReadKey,
+    on_result: Callable[[Result], None] = lambda result: None,
+    stop: Stop | None = None,
+    on_bug: Callable[[Exception], object] = lambda error: None,
+    journal: Journal | None = None,
+) -> Results:
     """Make the plan's calls, but for those that an earlier run has made according to the journal.
 
+    clients: of the servers, by their names; "" for the only one.
     on_result: is called with the results of an instance, in no order, when the instance is done.
     read: reads the key of a new credential. on_bug: is called with an unexpected error that ends an
-    instance's run. journal: is told what is done. An unreachable server ends the whole run: what was not done
-    is reported as not attempted.
+    instance's run. journal: is told what is done. An unreachable server ends the run of its instances: what
+    was not done is reported as not attempted.
     """
-    client.belonging.known((instance.name, instance.id) for instance in plan.instances)
-    shared = Shared(client, plan, stop or Stop(), read, on_bug, journal or Journal())
-    users = Users(shared)
-    runs = [_Run(shared, instance, users) for instance in plan.instances]
+    asked = stop or Stop()
+    kept = journal or Journal()
+    everywhere: dict[str, State] = {}
+    by_server: dict[str, list[_Run]] = {}
+    for server, client in clients.items():
+        part = plan.of(server)
+        client.belonging.known((instance.local, instance.id) for instance in part.instances)
+        own = Stop(whole=asked) if server else asked
+        shared = Shared(client, part, own, read, on_bug, kept, everywhere=everywhere)
+        users = Users(shared)
+        by_server[server] = [_Run(shared, instance, users) for instance in part.instances]
     phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
 
     async def work(run: _Run) -> None:
@@ -74,18 +98,26 @@ async def apply(
             run.report(on_result)
 
     for phase in phases:
-        await side_by_side([run for run in runs if run.has(phase)], work, client.concurrency)
+        await asyncio.gather(
+            *(
+                side_by_side([run for run in runs if run.has(phase)], work, clients[server].concurrency)
+                for server, runs in by_server.items()
+            )
+        )
+    runs = [run for each in by_server.values() for run in each]
     for run in runs:
         run.report(on_result)
-    results = tuple(result for run in runs for result in run.outcomes.results())
-    return Results(results, signal=shared.stop.signal)
+    results = {run.state.instance.name: run.outcomes.results() for run in runs}
+    ended = tuple(result for instance in plan.instances for result in results[instance.name])
+    return Results(ended, signal=asked.number)
 
 
 class _Run:
     """One instance's steps, one after the other."""
 
     def __init__(self, shared: Shared, instance: InstancePlan, users: Users) -> None:
-        self.state = shared.states[instance.name] = State(shared, instance)
+        self.state = shared.states[instance.local] = State(shared, instance)
+        shared.everywhere[instance.name] = self.state
         self.outcomes = Outcomes(self.state)
         self.state.ended = self._ended
         for label, change in self.state.changes.items():
@@ -120,7 +152,7 @@ class _Run:
                 continue
             self._current = step.bot
             try:
-                if (before := self._shared.journal.take(self.state.name, step)) is not None:
+                if (before := self._shared.journal.take(self.state.instance.name, step)) is not None:
                     self._take_over(step, before)
                 else:
                     await self._make(step)
@@ -158,7 +190,7 @@ class _Run:
             self._done(step, made)
 
     def _done(self, step: Step, note: str) -> None:
-        self._shared.journal.done(self.state.name, step, note, self.state.made.get(step.bot))
+        self._shared.journal.done(self.state.instance.name, step, note, self.state.made.get(step.bot))
         self.outcomes.done(step, note)
 
     def _take_over(self, step: Step, before: Done) -> None:
@@ -202,7 +234,7 @@ class _Run:
             with suppress(InstanceError, ServerError):  # what is unseen has ended with it
                 if (lost := await reread(state)) and not blamed:
                     state.undone(self._current, f"it was done, but at the same moment {'; '.join(lost)}")
-        self._give_up(self._shared.stop.reason)
+        self._give_up(self._shared.stop.why)
 
     def _give_up(self, why: str) -> None:
         """What is unseen will not be seen."""

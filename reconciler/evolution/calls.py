@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -30,13 +30,16 @@ SUCCESS = frozenset({200, 201})
 
 T = TypeVar("T")
 
+Take = Callable[[str], Awaitable[Answer | None]]
+"""Gives the answer to a read of a path that was already made, once; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Makes calls to one server.
 
     limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
-    of Server. version_timeout: seconds for `GET /`.
+    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read.
     """
 
     connections: Connections = field(repr=False)
@@ -46,6 +49,7 @@ class Calls:
     retry_delay: float
     patience: float
     version_timeout: float
+    ahead: Take | None = None
 
     async def make(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call and read its answer. Raises what client.py lists.
@@ -74,7 +78,7 @@ class Calls:
         Sent without the key.
         """
         try:
-            answer = await self._sent("GET", "/", headers=self.headers, timeout=self.version_timeout)
+            answer = await self.once("GET", "/", headers=self.headers, timeout=self.version_timeout)
             version = answers.version(parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
@@ -112,12 +116,14 @@ class Calls:
         return outcome, seen
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
+        if self.ahead is not None and request.reads and (answer := await self.ahead(request.path)):
+            return answer
         try:
-            return await self._sent(request.method, request.path, request.body)
+            return await self.once(request.method, request.path, request.body)
         except NoAnswer as failure:
             return failure
 
-    async def _sent(
+    async def once(
         self,
         method: str,
         path: str,

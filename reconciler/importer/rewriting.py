@@ -16,6 +16,7 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
 from reconciler.domain.reports import Note
+from reconciler.domain.servers import Servers, bare
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
 from reconciler.importer.included import as_literal, rewritten
@@ -39,9 +40,9 @@ class NotDoneError(Exception):
 class Manifests:
     """The manifests below a directory, as they are. Raises what load does."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.desired = load(directory)
+    def __init__(self, directory: Path, servers: Servers | None = None) -> None:
+        self._directory, self._servers = directory, servers
+        self.desired = load(directory, servers=servers)
         self._read: dict[Path, bytes] = {}
 
     def with_drifts(self, drifts: Iterable[Drift]) -> dict[Path, bytes]:
@@ -54,10 +55,10 @@ class Manifests:
                 edited[path] = content
         for _ in range(_PASSES):
             try:
-                now = load(self._directory, edited) if edited else self.desired
+                now = load(self._directory, edited, servers=self._servers) if edited else self.desired
             except ManifestError as error:
                 raise NotDoneError(error.problems[0].message) from None
-            needed = {one.name: edits(one, wanted[one.name]) for one in now.instances}
+            needed = {one.name: edits(bare(one), bare(wanted[one.name])) for one in now.instances}
             if not any(needed.values()):
                 if [essence(one) for one in now.instances] == [essence(one) for one in wanted.values()]:
                     return edited
@@ -71,7 +72,8 @@ class Manifests:
         """What a person should know about how the drifts were written."""
         wanted = _wanted(self.desired, drifts)
         before = {instance.name: instance for instance in self.desired.instances}
-        after = {instance.name: instance for instance in load(self._directory, edited).instances}
+        desired = load(self._directory, edited, servers=self._servers)
+        after = {instance.name: instance for instance in desired.instances}
         contents = rewritten(self.desired, wanted, self.original)
         unfit = {path for path, each in contents.items() if None in each}
         for drift in drifts:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import listed, looks_like_key, near, quoted
-from reconciler.manifests.model import MANIFEST, MAX_NAME, ON_DRIFT, VERSION_SUFFIX
-from reconciler.manifests.tables import fields, keys, kinds_with
+from reconciler.manifests.tables import MANIFEST, MAX_NAME, ON_DRIFT, VERSION_SUFFIX, fields, keys, kinds_with
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _NAME_RULE = "lower-case letters, digits and hyphens, at most 64, with a letter or digit first"
 _OF_THE_API = {"fallbackId": "fallback"}
@@ -38,7 +40,10 @@ def wrong(error: ErrorDetails, name: str, section: str = "", kind: Kind | None =
             return too_long(name, given, limits["max_length"])
         case "literal_error":
             choices = ON_DRIFT if name == "onDrift" else fields(section, kind)[name].choices
-            return f"{name} cannot be {quoted(given)}{near(given, choices)}: write {_either(choices)}"
+            comment = "; a comment starts with `#`" if re.search(r"\s(//|/\*)", str(given)) else ""
+            return (
+                f"{name} cannot be {quoted(given)}{near(given, choices)}: write {_either(choices)}{comment}"
+            )
         case "string_pattern_mismatch":
             return _not_a_name(given, name, error["loc"][0])
     return _FIXED[error["type"]].format(name=name, given=given, **limits)
