@@ -37,6 +37,7 @@ from reconciler.cli.testing import test
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
+    from reconciler.apply.journal import Journal
     from reconciler.domain.plan import Plan
     from reconciler.pipeline.fleet import Running
     from reconciler.pipeline.request import Request
@@ -221,7 +222,9 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     return 2 if detailed_exitcode and made.pending else 0
 
 
-def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
+def _carried_out(
+    request: Request, running: Running, made: Plan, save: Save, *, yes: bool, journal: Journal | None = None
+) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
@@ -233,8 +236,11 @@ def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, 
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = stages.apply(request, running, made, on_result, stop, failure.tell)
-        return terminal.ended(made, results, request.format, save)
+            results = stages.apply(request, running, made, on_result, stop, failure.tell, journal)
+        code = terminal.ended(made, results, request.format, save)
+        if journal is not None and results.complete:
+            journal.finish()
+        return code
 
 
 @main.command()
@@ -247,8 +253,9 @@ def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, 
     metavar="FILE",
     help="Plan again, and make only changes that are in this saved plan too. May be repeated.",
 )
+@click.option("--resume", is_flag=True, help="Go on with an apply of FILE that was interrupted.")
 @click.argument("saved", required=False, type=click.Path(dir_okay=False), metavar="[FILE]")
-def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | None) -> int:
+def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, saved: str | None) -> int:
     """Show the plan, ask, and make its calls. Then the server has what the manifests declare.
 
     With a FILE from `plan --out`, make exactly the calls of that plan. The manifests are not read.
@@ -260,6 +267,11 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     from reconciler.pipeline import stages
 
     streams.check()
+    if resume and saved is None:
+        raise click.UsageError(
+            "--resume needs the saved plan: apply --resume FILE. Without a FILE, a new plan goes on where an "
+            "apply was interrupted."
+        )
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
         given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
@@ -268,7 +280,10 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         stages.out(request) as save,
         stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, running, made, save, yes=yes)
+        if saved is None:
+            return _carried_out(request, running, made, save, yes=yes)
+        with stages.journaled(made, resume=resume, warn=terminal.warn) as journal:
+            return _carried_out(request, running, made, save, yes=yes, journal=journal)
 
 
 @main.command()
