@@ -325,22 +325,35 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     is_flag=True,
     help="Write the server's values into existing manifests, where they differ, and change nothing else.",
 )
-def import_(request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool) -> int:
+@click.option(
+    "--for-all",
+    is_flag=True,
+    help="With --update: change a prompt's file for all that use it, not for the bot that drifted alone.",
+)
+def import_(
+    request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool, for_all: bool
+) -> int:
     """Write manifests for what the server has. Changes nothing on the server."""
+    from pathlib import Path
+
     from reconciler.cli import terminal
     from reconciler.importer import groups, run
+    from reconciler.setup import sample
 
     if update and full:
         raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
+    if for_all and not update:
+        raise click.UsageError("--for-all needs --update: it says how drift in a shared file is written.")
     if group and not factor:
         raise click.UsageError("--flat and --group cannot be combined: --flat shares nothing in a group.")
     if update:
         from reconciler.importer import updater
 
-        updated = updater.run(request)
+        updated = updater.run(request, for_all=for_all)
         terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
-    report = run.run(request, run.How(full, not factor, groups.declared(group)))
+    how = run.How(full, not factor, groups.declared(group), sample.untouched(Path(request.bots)))
+    report = run.run(request, how)
     terminal.imported(report, request.format)
     return 1 if report.failed else 0
 
@@ -424,7 +437,15 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     help="The branch that the workflows apply.  [default: the repository's default branch]",
 )
 @click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
-def init(directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool) -> int:
+@click.option(
+    "--import",
+    "then_import",
+    is_flag=True,
+    help="Then import what the server has, which replaces the sample; see `reconciler import`.",
+)
+def init(
+    directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool, then_import: bool
+) -> int:
     """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
 
     Overwrites nothing.
@@ -437,6 +458,10 @@ def init(directory: str, instance: str, kind: str, branch: str | None, no_workfl
 
     made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])
     terminal.scaffolded(made)
+    if then_import:
+        args = ["--config", directory, "--into", str(Path(directory, "bots"))]
+        with import_.make_context("import", args, parent=click.get_current_context().parent) as context:
+            return int(import_.invoke(context))
     return 0
 
 

@@ -11,11 +11,15 @@ from reconciler.domain.results import Outcome
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something of the server that is not in the manifest. what: a bot's id, or what else it is."""
+    """Something of the server that is not in the manifest. what: a bot's id, or what else it is.
+
+    step: what to do about it, a sentence; "" where the reason says it.
+    """
 
     instance: str
     what: str
     reason: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ after the new contents were loaded and found right. Reports what cannot be writt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,26 +27,31 @@ from reconciler.manifests.confined import UnreadableError
 from reconciler.pipeline import Request
 
 
-def run(request: Request) -> UpdateReport:
-    """Update the manifests of the request. Raises ReconcilerError."""
+def run(request: Request, *, for_all: bool = False) -> UpdateReport:
+    """Update the manifests of the request. for_all: also what shares a file with what drifted.
+
+    Raises ReconcilerError.
+    """
     wanted = pipeline.desired(request)
 
     async def updated(running: Server) -> UpdateReport:
         async with Client(running) as client:
-            return await update(client, wanted, Path(request.bots), request.owner)
+            return await update(client, wanted, Path(request.bots), request.owner, for_all=for_all)
 
     with pipeline.server(request, Desired(())) as running:
         return signals.run(updated(running))
 
 
-async def update(client: Client, desired: Desired, directory: Path, owner: str) -> UpdateReport:
+async def update(
+    client: Client, desired: Desired, directory: Path, owner: str, *, for_all: bool = False
+) -> UpdateReport:
     """Write what differs on the server into the manifests of the desired instances.
 
     directory: of all manifests. Raises ReconcilerError.
     """
     observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
-    manifests = Manifests(directory)
+    manifests = Manifests(directory, for_all=for_all)
     if found.unknown:
         found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
     return brought(manifests, found, directory)
@@ -145,9 +151,11 @@ def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
 
 
 def _check(path: Path, original: bytes, home: Path) -> None:
-    """Raises ReconcilerError for a file that is outside of home or was changed."""
+    """Raises ReconcilerError for a file that is outside of home or was changed. A new one is not there."""
     if not path.is_relative_to(home):
         raise ReconcilerError(f"{path} was not written: it is outside of {home}.")
+    if not original and not os.path.lexists(path):
+        return
     with suppress(OSError, UnreadableError):
         if confined.read(home, path, len(original)) == original:
             return
@@ -159,7 +167,10 @@ def _write(contents: Mapping[Path, bytes], home: Path) -> None:
     written: list[str] = []
     for path, content in contents.items():
         try:
-            files.replace(path, content)
+            if os.path.lexists(path):
+                files.replace(path, content)
+            else:
+                files.create(path, content)
         except ReconcilerError as error:
             before = ", ".join(written) or "nothing"
             raise ReconcilerError(f"{error}\nWritten before: {before}.") from None

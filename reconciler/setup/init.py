@@ -102,11 +102,11 @@ def _wanted(
     root: Path, instance: str, kind: Kind, github: GitHub | None
 ) -> tuple[dict[str, bytes], str | None]:
     """The files of the directory by path, and the path of the sample manifest, if it is one of them."""
-    sample = f"bots/{_stem(instance)}.yaml"
-    wanted = os.path.lexists(root / sample) or not _has_manifests(root / "bots")
-    files = _bots(instance, sample, kind) if wanted else {}
+    path = f"bots/{_stem(instance)}.yaml"
+    wanted = os.path.lexists(root / path) or not _has_manifests(root / "bots")
+    files = sample(instance, path, kind) if wanted else {}
     config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
-    return files | {CONFIG: config.encode()} | _project(github), sample if wanted else None
+    return files | {CONFIG: config.encode()} | _project(github), path if wanted else None
 
 
 def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
@@ -164,7 +164,8 @@ def _other(action: Path, name: str, digest: str) -> str | None:
     )
 
 
-def _bots(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
+def sample(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
+    """The first manifest, at this path, and the texts that it includes."""
     found = starter.files(kind)
     text = found.pop("")
     text = re.sub(rf"\b{SAMPLE}(-openai)?\b", lambda found: _scalar(instance + (found[1] or "")), text)
