@@ -67,11 +67,7 @@ def _group(folder: Path, group: GroupReport, its: Iterable[Written]) -> Iterator
         said.setdefault((one.bot, one.keys), []).append(one.instance)
     for (bot, keys), instances in [*said.items()][:_SHOWN]:
         where = listed(map(safe.line, _few(instances)))
-        what = (
-            f"{bot} has {'its' if len(instances) == 1 else 'their'} own {listed(keys)}"
-            if keys
-            else f"no {bot}"
-        )
+        what = f"{bot} has its own {listed(keys)}" if keys else f"no {bot}"
         yield f"  Apart: {what} on {where}."
     if len(said) > _SHOWN:
         yield f"  Apart: {len(said) - _SHOWN} more, which the manifests show below bots."
