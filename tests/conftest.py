@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -19,6 +20,14 @@ settings.load_profile("everyday")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: so no process is left with one of them when the others are done."""
     items.sort(key=lambda item: item.path.parent.name not in {"workflows", "worlds"})
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Caches of the tests alone."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(os.environ, "XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

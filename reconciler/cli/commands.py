@@ -89,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 def main() -> None:
     """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
 
-    Every option can be set in reconciler.toml or by an environment variable: docs/configuration.md.
+    Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
 
 
@@ -119,8 +119,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
     is wrong there.
 
-    Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
-    how to ignore one.
+    Without errors, warn about what the server accepts but does not do. docs/reference/lint.md lists the rules
+    and says how to ignore one.
     """
     from pathlib import Path
 
@@ -201,9 +201,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-        with pipeline.server(request, wanted.desired) as server:
-            made = pipeline.plan(request, server, wanted, reading=reading)
+        with pipeline.reading_ahead(request, changed_since) as reader:
+            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
+            with pipeline.server(request, wanted.desired) as server:
+                made = pipeline.plan(request, server, wanted, reading=reading, reader=reader)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -254,7 +255,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "target", "replace", "reviewed"))
+        given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (

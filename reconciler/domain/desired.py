@@ -19,12 +19,12 @@ class DesiredBot:
     """A bot as its manifest declares it, defaults merged, files read.
 
     fields: only what is declared. description is the human's text, without a marker.
-    creds: the credential's name, or None when fields has openaiCredsId.
+    creds: the credential's name, or None when fields has openaiCredsId. creds_at: where it is named.
     previously: names that this bot had before, for a rename.
     on_drift: what is done when the bot on the server differs.
     creds_owner: the instance that owns the credential, None for the bot's own instance.
     ignored: ids of lint rules that do not apply to this bot. kind: whose fields it has.
-    origins: where each declared key comes from, by the manifest's name of it.
+    origins: where each declared key comes from, by the manifest's name of it; {} where that was not kept.
     traces: the same in short, by the API's name of a field, for those that another file than `at` or a
     folder's file declares, or that have variables.
     """
@@ -38,6 +38,7 @@ class DesiredBot:
     creds_owner: str | None = None
     ignored: frozenset[str] = frozenset()
     kind: Kind = OPENAI
+    creds_at: Position | None = field(default=None, compare=False)
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 
@@ -99,7 +100,8 @@ class DesiredCredential:
 class DesiredSettings:
     """The settings that an instance should have. What is None, or not in fields, belongs to the server.
 
-    fields: of the kind's table of settings. creds: the name of a credential of the instance's own.
+    fields: of the kind's table of settings. creds: the name of a credential of the instance's own, and
+    creds_at: where it is named.
     fallback: the name of the bot that answers when no other does, "" for none.
     merge_jids: ignoreJids are added to those that the server has, instead of replacing them.
     origins: where each declared key comes from. traces: as of a bot.
@@ -110,6 +112,7 @@ class DesiredSettings:
     creds: str | None = None
     fallback: str | None = None
     merge_jids: bool = False
+    creds_at: Position | None = field(default=None, compare=False)
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     traces: Mapping[str, Trace] = field(default_factory=dict, compare=False, repr=False)
 

@@ -50,8 +50,13 @@ class Replacement:
             self._file = os.fdopen(os.open(self._beside, _NEW, _SHARED), "wb")
         return self
 
+    def add(self, content: bytes) -> None:
+        """Write a part of the content, without putting it in place yet."""
+        with _explained(self.path):
+            self._file.write(content)
+
     def write(self, content: bytes) -> None:
-        """Put the content in the file's place. May be called once."""
+        """Put the content in the file's place, after what was added. May be called once."""
         with _explained(self.path):
             with self._file as file:
                 file.write(content)

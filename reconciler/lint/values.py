@@ -10,7 +10,7 @@ from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.text import listed, quoted
 from reconciler.domain.versions import Version
 from reconciler.lint.context import Context, Remark
-from reconciler.manifests.model import IDENTIFIER
+from reconciler.manifests.tables import IDENTIFIER
 
 _JID = re.compile(
     r"@g\.us|@s\.whatsapp\.net|\d{5,20}(-\d+)?@g\.us|\d{5,20}@(s\.whatsapp\.net|lid|newsletter)", re.ASCII

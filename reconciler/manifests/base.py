@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from reconciler.domain import files
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.text import quoted
@@ -99,7 +100,7 @@ def _written(top: Path, commit: str, folder: str) -> Iterator[Path]:
         # Links come last, so that no file is written through one.
         for path, entry in sorted(entries.items(), key=lambda one: one[1].kind == "link"):
             target = place / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            files.folders(target.parent, below=place)
             if entry.kind == "link":
                 target.symlink_to(os.fsdecode(contents[entry.id]))
             else:

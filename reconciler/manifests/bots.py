@@ -92,8 +92,8 @@ def left_out(scope: Scope) -> Iterator[Error]:
                 yield layer.source, key, f"{message}: remove this line"
 
 
-def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
-    """The bot as a value. ignored: the lint rules that its instance ignores."""
+def desired(name: str, bot: Bot, ignored: frozenset[str], *, origins: bool) -> DesiredBot:
+    """The bot as a value. ignored: the lint rules that its instance ignores. origins: whether it has them."""
     values, table = bot.values, bot.kind.fields
     creds = values.get("openaiCreds")
     creds_owner, creds = (creds["instance"], creds["name"]) if isinstance(creds, dict) else (None, creds)
@@ -108,7 +108,8 @@ def desired(name: str, bot: Bot, ignored: frozenset[str]) -> DesiredBot:
         creds_owner=creds_owner,
         ignored=ignored.union(values.get("silence", ())),
         kind=bot.kind,
-        origins=bot.origins,
+        creds_at=None if creds is None else bot.origins["openaiCreds"].at,
+        origins=bot.origins if origins else {},
         traces=traces(bot.origins, at.file),
     )
 

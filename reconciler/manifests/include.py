@@ -19,6 +19,7 @@ class Includes:
         self._spelling = Spelling(home)
         self._texts: dict[Path, str] = {}  # by paths without links
         self._includers: dict[Path, Path] = {}  # likewise
+        self._places: dict[tuple[Path, str], Path] = {}  # what each folder's manifests name
 
     def text(self, manifest: Path, name: str) -> str:
         """The text that a `!file` of the manifest names. Raises UnreadableError.
@@ -26,6 +27,8 @@ class Includes:
         Without a byte order mark, with LF for CRLF, and without the line break that ends its last line.
         """
         folder = manifest.parent
+        if place := self._places.get((folder, name)):
+            return self._texts[place]
         if not name or "\0" in name:
             raise UnreadableError("names no file: write a path, relative to the manifest")
         inner = os.path.normpath(folder.relative_to(self._home.path) / name)
@@ -37,6 +40,7 @@ class Includes:
         self._includers.setdefault(path, manifest)
         if path not in self._texts:
             self._texts[path] = self._read(path, folder, name)
+        self._places[folder, name] = path
         return self._texts[path]
 
     def elsewhere(self, manifest: Path, name: str) -> str:

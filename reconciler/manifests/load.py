@@ -1,26 +1,28 @@
-"""The directory of the manifests → Desired, with every error of every file."""
+"""The directory of the manifests → Desired, with every error of every file.
+
+Manifests that have not changed may come from the cache, as far as they are valid. All others are parsed.
+"""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifests import discovery, merge, sharing
-from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
-from reconciler.manifests.decode import decoded
+from reconciler.manifests import cache, discovery
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
-from reconciler.manifests.layer import Layer
+from reconciler.manifests.known import Known
 from reconciler.manifests.loaded import Loaded
-from reconciler.manifests.model import MANIFEST
-from reconciler.manifests.read import read
-from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
-from reconciler.yaml import MalformedError, MappingNode, compose, compose_json
+
+if TYPE_CHECKING:
+    from reconciler.manifests.layer import Layer
+    from reconciler.manifests.parsed import Parser
 
 
 class NoManifestsError(ReconcilerError):
@@ -45,11 +47,14 @@ def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins
     return loaded.desired
 
 
-def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Loaded:
+def read_all(
+    directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True, cached: bool = False
+) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
-    edited: contents that replace those of files, by their paths without links.
+    edited: contents that replace those of files, by their paths without links. cached: whether to use the
+    cache, which has no origins.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -57,12 +62,16 @@ def read_all(directory: Path, edited: Mapping[Path, bytes] | None = None, *, ori
     found = discovery.find(home)
     includes = Includes(home)
     paths = found.manifests
-    loaded = _loaded(home, includes, paths, found.defaults, origins)
-    if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
-        both = {_both(path, includes) for path in texts & loaded.declaring}
-        paths = [path for path in paths if path not in texts]
-        loaded = _loaded(home, includes, paths, found.defaults, origins)
-        loaded.problems.update(both)
+    with (cache.of(directory) if cached and not origins else None) or nullcontext() as entries:
+        known = Known(entries, home, includes, found.defaults) if entries else None
+        loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+        if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
+            both = {_both(path, includes) for path in texts & loaded.declaring}
+            paths = [path for path in paths if path not in texts]
+            loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+            loaded.problems.update(both)
+        if entries:
+            entries.save()
     problems = found.problems | loaded.problems
     if not paths and not problems:
         raise no_manifests(directory)
@@ -75,24 +84,14 @@ def folders(directory: Path, at: Path) -> list[Layer]:
     directory: of all manifests, which the folder is in.
     """
     home = Directory(directory, {})
+    from reconciler.manifests.parsed import File, file  # noqa: PLC0415  slow to import
+
     includes = Includes(home)
-    made: list[_File] = []
+    made: list[File] = []
     for above, path in sorted(discovery.find(home).defaults.items(), key=lambda one: len(one[0].parts)):
         if above == at or above in at.parents:
-            made.insert(0, _read(path, home, includes, set(), made))
+            made.insert(0, file(path, home, includes, set(), made))
     return [one.layer for one in made]
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """What one file declares, and the files that were read for it, itself first.
-
-    declares: whether it has a key of a manifest.
-    """
-
-    layer: Layer
-    files: dict[Path, None]
-    declares: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,96 +104,39 @@ class _Loaded:
 
 
 def _loaded(
-    home: Directory, includes: Includes, paths: Sequence[Path], defaults: Mapping[Path, Path], origins: bool
-) -> _Loaded:
-    """Read the folders' files, then the manifests."""
-    loaded = _Loaded()
-    with _no_collecting():
-        folders: dict[Path, _File] = {}
-        for folder, path in sorted(defaults.items(), key=lambda one: len(one[0].parts)):
-            above = [folders[each] for each in folder.parents if each in folders]
-            folders[folder] = _read(path, home, includes, loaded.problems, above)
-        for path in paths:
-            above = [folders[folder] for folder in path.parents if folder in folders]
-            file = _read(path, home, includes, loaded.problems, above, folder=False)
-            if file.declares:
-                loaded.declaring.add(path)
-            instance = _instance(file, above, loaded.problems)
-            if instance:
-                loaded.instances.append(instance if origins else _slim(instance))
-    return loaded
-
-
-def _read(
-    path: Path,
     home: Directory,
     includes: Includes,
-    problems: set[Problem],
-    above: Sequence[_File],
+    paths: Sequence[Path],
+    folders: Mapping[Path, Path],
+    known: Known | None,
     *,
-    folder: bool = True,
-) -> _File:
-    """Read one file; its problems are added. above: the folders' files above it, the nearest first."""
-    file = shown(path)
-    files = {path: None}
+    origins: bool,
+) -> _Loaded:
+    """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
+    loaded = _Loaded()
+    parser: Parser | None = None
 
-    def include(name: str) -> str:
-        files[path.parent / name] = None
-        text = includes.text(path, name)
-        if message := includes.elsewhere(path, name):
-            source.elsewhere[name] = message
-        return text
+    def parsing() -> Parser:
+        nonlocal parser
+        if parser is None:
+            from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
 
-    source = Source(file, "", include, path.parent)
-    nothing = _File(Layer(source, Position(file, 1, 1), whole=False), files)
-    try:
-        text = decoded(home.contents(path, MAX_MANIFEST))
-    except UnreadableError as error:
-        what = "the folder's file" if folder else "the manifest"
-        problems.add(Problem(Position(file, error.line, error.column), f"{what} {error}"))
-        return nothing
-    source = Source(file, text, include, path.parent)
-    declares = False
-    try:
-        root = (compose_json if path.suffix.lower() == ".json" else compose)(text)
-        kinds = above[0].layer.kinds if above else {}
-        if folder:
-            return _File(read(root, source, None, kinds=kinds), files)
-        declares = isinstance(root, MappingNode) and any(key.value in MANIFEST for key, _ in root.value)
-        variables = any(one.layer.vars is not None for one in above)
-        bots = any(one.layer.bots for one in above)
-        layer = read(root, source, path.stem, kinds=kinds, variables=variables, bots=bots)
-        return _File(layer, files, declares)
-    except MalformedError as error:
-        problems.add(Problem(Position(file, *source.places(error.index)), str(error)))
-    except TooManyProblemsError as error:
-        problems.add(_too_many(str(error)))
-    finally:
-        problems |= source.problems
-    return replace(nothing, declares=declares)
+            parser = Parser(home, includes, folders, loaded.problems, known, origins=origins)
+        return parser
 
-
-def _instance(file: _File, above: Sequence[_File], problems: set[Problem]) -> DesiredInstance | None:
-    """What a manifest declares, with the files of its folders under it; problems are added."""
-    files = dict.fromkeys(str(each) for one in (file, *above) for each in one.files)
-    sources = [one.layer.source for one in (file, *above)]
-    try:
-        instance = merge.instance(file.layer, [one.layer for one in above])
-    except TooManyProblemsError as error:
-        problems.add(_too_many(str(error)))
-        return None
-    finally:
-        problems.update(*(source.problems for source in sources))
-    return instance and replace(instance, files=tuple(files))
-
-
-def _slim(instance: DesiredInstance) -> DesiredInstance:
-    """The instance without origins, but for those that the checks of all instances together need."""
-    bots = [
-        replace(bot, origins={key: bot.origins[key] for key in sharing.NEEDS if key in bot.origins})
-        for bot in instance.bots
-    ]
-    return replace(instance, bots=tuple(bots))
+    with _no_collecting():
+        for folder in sorted(folders, key=lambda each: len(each.parts)):
+            if known is None or not known.is_valid(folder):
+                parsing().folder(folder)
+        for path in paths:
+            data = None if known is None else known.contents(path)
+            found = None if known is None else known.manifest(path, data)
+            declares, instance = found or parsing().manifest(path, data)
+            if declares:
+                loaded.declaring.add(path)
+            if instance:
+                loaded.instances.append(instance)
+    return loaded
 
 
 def _both(path: Path, includes: Includes) -> Problem:
@@ -202,11 +144,6 @@ def _both(path: Path, includes: Includes) -> Problem:
     includer = shown(includes.includer(path) or path)
     message = f"the file is a manifest, and a `!file` in {includer} includes it as a text"
     return Problem(Position(shown(path), 1, 1), f"{message}: give the text a file of its own, as a .md")
-
-
-def _too_many(file: str) -> Problem:
-    message = f"more than {MAX_PROBLEMS} errors: correct these to see the others"
-    return Problem(Position(file, 1, 1), message)
 
 
 @contextmanager

@@ -25,10 +25,11 @@ from reconciler.manifests.variables import VARIABLE
 from reconciler.yaml import MappingNode
 
 
-def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | None:
+def instance(manifest: Layer, folders: Sequence[Layer], *, origins: bool = True) -> DesiredInstance | None:
     """What a manifest declares, with the files of its folders under it, the nearest first.
 
-    With errors, the result is only good for finding more of them in other files.
+    origins: whether to keep where each value comes from. With errors, the result is only good for finding
+    more of them in other files.
     """
     if manifest.instance is None:
         return None
@@ -38,7 +39,7 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
     scope = Scope.of(manifest.instance, layers)
     bots = instance_bots.bots(scope)
     ignored = frozenset[str]().union(*(layer.silence for layer in layers))
-    desired = tuple(instance_bots.desired(name, bot, ignored) for name, bot in bots.items())
+    desired = tuple(instance_bots.desired(name, bot, ignored, origins=origins) for name, bot in bots.items())
     for source, node, message in _errors(scope, bots, desired):
         scope.report(source, node, message)
     variables = scope.variables
@@ -47,7 +48,7 @@ def instance(manifest: Layer, folders: Sequence[Layer]) -> DesiredInstance | Non
         desired,
         manifest.at,
         _credentials(scope),
-        {path: found for path, kind in KINDS.items() if (found := _settings(scope, kind))},
+        {path: found for path, kind in KINDS.items() if (found := _settings(scope, kind, origins=origins))},
         ignored,
         vars=None if variables is None else {name: text for name, (text, _) in variables.items()},
         tests=asserted.tests(scope),
@@ -96,8 +97,8 @@ def _credentials(scope: Scope) -> tuple[DesiredCredential, ...]:
     return tuple(found.values())
 
 
-def _settings(scope: Scope, kind: Kind) -> DesiredSettings | None:
-    """The settings of a kind, of all layers."""
+def _settings(scope: Scope, kind: Kind, *, origins: bool) -> DesiredSettings | None:
+    """The settings of a kind, of all layers. origins: whether to keep them."""
     layers = [layer for layer in scope.layers if kind.path in layer.settings]
     declared = [(layer.source, *layer.settings[kind.path]) for layer in layers]
     if not declared:
@@ -117,9 +118,10 @@ def _settings(scope: Scope, kind: Kind) -> DesiredSettings | None:
         fields=hidden.fields(kind.settings, {n: values[n] for n in kind.settings if n in values}),
         at=at,
         creds=values.get("openaiCreds"),
+        creds_at=part.origins["openaiCreds"].at if "openaiCreds" in values else None,
         fallback=fallback,
         merge_jids=jids is not None and isinstance(jids.value, MappingNode),
-        origins=part.origins,
+        origins=part.origins if origins else {},
         traces=traces(part.origins, at.file),
     )
 

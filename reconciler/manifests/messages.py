@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-from pydantic_core import ErrorDetails
+from typing import TYPE_CHECKING
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.text import listed, looks_like_key, near, quoted
-from reconciler.manifests.model import MANIFEST, MAX_NAME, ON_DRIFT, VERSION_SUFFIX
-from reconciler.manifests.tables import fields, keys, kinds_with
+from reconciler.manifests.tables import MANIFEST, MAX_NAME, ON_DRIFT, VERSION_SUFFIX, fields, keys, kinds_with
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _NAME_RULE = "lower-case letters, digits and hyphens, at most 64, with a letter or digit first"
 _OF_THE_API = {"fallbackId": "fallback"}

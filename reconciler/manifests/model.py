@@ -6,7 +6,6 @@ limits and choices, and give the JSON Schema. bots.py checks what must come toge
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -16,27 +15,7 @@ from pydantic import Field as Constrained
 
 from reconciler.domain import signals
 from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
-from reconciler.manifests.tables import CREDENTIAL, fields, keys
-
-FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
-"""The keys of a folder's file."""
-
-MANIFEST = ("instance", "credentials", *FOLDER)
-"""The keys of a manifest."""
-
-FREE = re.compile(r"x-.*|\$schema", re.DOTALL)
-"""Keys that either may have and that mean nothing: `x-` for anchors, and an editor's schema."""
-
-IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
-"""The name of a variable, of a manifest or of the environment."""
-
-VERSION_SUFFIX = re.compile("@[0-9]+$", re.ASCII)
-"""The end of the name of a credential version that a rotation made."""
-
-ON_DRIFT = ("update", "replace")
-
-MAX_NAME = 255
-"""Characters of the name of an instance or of a credential."""
+from reconciler.manifests.tables import CREDENTIAL, IDENTIFIER, MAX_NAME, ON_DRIFT, fields, keys
 
 _NAME = StringConstraints(strict=True, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
 _LONG_NAME = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]

@@ -18,10 +18,9 @@ from reconciler.manifests.credentials import credentials
 from reconciler.manifests.fields import part
 from reconciler.manifests.layer import Layer, Part
 from reconciler.manifests.messages import no_kind, of_no_kind
-from reconciler.manifests.model import FOLDER, FREE, MANIFEST
 from reconciler.manifests.nodes import Entries
 from reconciler.manifests.source import Source
-from reconciler.manifests.tables import fields
+from reconciler.manifests.tables import FOLDER, FREE, MANIFEST, fields
 from reconciler.yaml import Node, ScalarNode, tag
 
 Kinds = Mapping[str, Kind] | None

@@ -15,8 +15,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Type
-from reconciler.manifests.model import VERSION_SUFFIX, model, section
-from reconciler.manifests.tables import fields
+from reconciler.manifests.model import model, section
+from reconciler.manifests.tables import VERSION_SUFFIX, fields
 
 FILE = ".manifest.schema.json"
 """The schema's file beside the manifests, named in their first line. The dot hides it from the loader."""

@@ -12,13 +12,10 @@ from reconciler.domain.desired import DesiredCredential, DesiredInstance, Secret
 from reconciler.domain.errors import Position, Problem
 from reconciler.domain.shared_credentials import WHEN
 from reconciler.domain.text import near, quoted
-from reconciler.manifests.model import VERSION_SUFFIX
+from reconciler.manifests.tables import VERSION_SUFFIX
 
 _Declared = dict[str, dict[str, DesiredCredential]]
 """The credentials of each instance, by their names."""
-
-NEEDS = ("openaiCreds",)
-"""The keys of bots whose origins are needed here."""
 
 
 def problems(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
@@ -70,10 +67,10 @@ def _named(instance: DesiredInstance) -> Iterator[tuple[Position, str, str | Non
     """Every credential that is named: where, its name, and the owning instance of a shared one."""
     for bot in instance.bots:
         if bot.creds is not None:
-            yield bot.origins["openaiCreds"].at, bot.creds, bot.creds_owner
+            yield bot.creds_at or bot.at, bot.creds, bot.creds_owner
     for settings in instance.settings.values():
         if settings.creds is not None:
-            yield settings.origins["openaiCreds"].at, settings.creds, None
+            yield settings.creds_at or settings.at, settings.creds, None
 
 
 def _misplaced(

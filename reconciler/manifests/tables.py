@@ -6,12 +6,33 @@ what it has.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
 from reconciler.domain.kinds import KINDS, Field, Kind
 from reconciler.domain.text import listed
+
+FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
+"""The keys of a folder's file."""
+
+MANIFEST = ("instance", "credentials", *FOLDER)
+"""The keys of a manifest."""
+
+FREE = re.compile(r"x-.*|\$schema", re.DOTALL)
+"""Keys that either may have and that mean nothing: `x-` for anchors, and an editor's schema."""
+
+IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
+"""The name of a variable, of a manifest or of the environment."""
+
+VERSION_SUFFIX = re.compile("@[0-9]+$", re.ASCII)
+"""The end of the name of a credential version that a rotation made."""
+
+ON_DRIFT = ("update", "replace")
+
+MAX_NAME = 255
+"""Characters of the name of an instance or of a credential."""
 
 CREDENTIAL = ("openaiCreds", "openaiCredsId")
 """The two keys that name a credential, where a kind has any: a bot has one of them."""

@@ -16,7 +16,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.text import near, quoted
 from reconciler.manifests.environment import not_a_variable
-from reconciler.manifests.model import IDENTIFIER
+from reconciler.manifests.tables import IDENTIFIER
 from reconciler.yaml import Node, SequenceNode
 
 VARIABLE = "${"

@@ -87,7 +87,7 @@ def read(
     changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
     """
-    loaded = read_all(directory, origins=False)
+    loaded = read_all(directory, origins=False, cached=True)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))

@@ -4,12 +4,14 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 
 request     the options of a command as one value
 planning    load, fetch and plan
+ahead       a process that reads the server while the manifests are loaded
 stages      the server of a request, apply, and the file of --out
 routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
 """
 
+from reconciler.pipeline.ahead import reading as reading_ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
 from reconciler.pipeline.listing import listed
 from reconciler.pipeline.planning import desired, plan, wanted
@@ -28,6 +30,7 @@ __all__ = [
     "out",
     "plan",
     "planned",
+    "reading_ahead",
     "restored",
     "routing",
     "seeds",

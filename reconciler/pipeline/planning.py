@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,18 @@ from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
+from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import OnRead, fetch
+from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching, routes, targeted
+from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -82,19 +84,21 @@ def plan(
     *,
     applies: bool = False,
     reading: Reading = silently,
+    reader: Reader | None = None,
 ) -> Plan:
     """Read the server and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is.
+    reading: shows how far the reading is. reader: reads the server ahead.
     """
     keys = secrets.keys(wanted.desired, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
-        async with Client(server) as client:
+        ahead = None if reader is None else Ahead(reader, server.timeout)
+        async with ahead or nullcontext(), Client(server, None if ahead is None else ahead.take) as client:
             observed = await fetch(client, planner.read, planner.needs_settings, keys, others, on_read)
             wanted.check(observed.instances.keys())
             made = planner.make(observed)
@@ -150,6 +154,8 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if request.rotate_keys and (reviewed or request.target or wanted.base is not None):
+            raise ReconcilerError("--rotate-keys cannot be combined with --reviewed, --target and --base.")
         if addresses := targeted.parse(request.target):
             declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
             self._options = replace(self._options, targets=targeted.targets(addresses, declared))
@@ -195,9 +201,14 @@ class _Planner:
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
+        free = replace(options, max_deletes=None)
+        if self._request.rotate_keys:
+            whole = make(desired, observed, free)
+            kept = renewed.reduced(desired, whole)
+            made = make(kept, observed, replace(free, review=renewed.review(whole)))
+            return renewed.told(made, whole)
         if base is None:
             return make(desired, observed, options)
-        free = replace(options, max_deletes=None)
         before = make(base, observed, free)
         whole = make(desired, observed, free)
         added = effect.of_plans(before, whole)

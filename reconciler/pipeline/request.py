@@ -23,7 +23,8 @@ _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class Request:
     """The options that plan and apply share, by their names.
 
-    Commands that call the server but do not plan have only the options without a default.
+    Commands that call the server but do not plan have only the options without a default. secrets: of env
+    files, which no output may show; most are keys that the manifests name.
     """
 
     bots: str
@@ -35,8 +36,10 @@ class Request:
     owner: str
     concurrency: int
     timeout: float
+    max_rate: float | None = None
     server_name: str = ""
     target: tuple[str, ...] = ()
+    rotate_keys: bool = False
     replace: bool = False
     prune: str = Prune.REVIEWED.value
     scope: str = "all"
@@ -46,6 +49,7 @@ class Request:
     allow_deletes: tuple[str, ...] = ()
     format: str = "text"
     out: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 def check_owner(request: Request) -> None:

@@ -17,7 +17,9 @@ from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
 from reconciler.domain.text import near, quoted
 from reconciler.evolution.client import Client, Server
+from reconciler.evolution.masking import Secrets
 from reconciler.manifests import git, secrets
+from reconciler.pipeline import ahead
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, address, keys_of, server_name
@@ -34,7 +36,13 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         make_home()
         with Sandbox(SANDBOX_FILE) as embedded:
             embedded.seed(seeds(desired))
-            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
+            yield Server(
+                embedded.url,
+                embedded.api_key,
+                request.timeout,
+                request.concurrency,
+                max_rate=request.max_rate,
+            )
         return
     if not request.url:
         raise ReconcilerError(
@@ -42,7 +50,17 @@ def server(request: Request, desired: Desired) -> Iterator[Server]:
         )
     if not request.api_key:
         raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+    known = Secrets()
+    known.add_long(*request.secrets)
+    yield Server(
+        request.url,
+        request.api_key,
+        request.timeout,
+        request.concurrency,
+        request.allow_http,
+        max_rate=request.max_rate,
+        secrets=known,
+    )
 
 
 @contextmanager
@@ -59,13 +77,16 @@ def planned(
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request, warn=warn)
-        with server(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True, reading=reading)
+        with ahead.reading(request) as reader:
+            found = wanted(request, warn=warn)
+            with server(request, found.desired) as running:
+                made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
+                yield running, made
         return
-    if reviewed or request.instance or request.target or request.replace:
+    if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target, --replace and "
+            "--rotate-keys."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)

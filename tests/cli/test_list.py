@@ -218,6 +218,6 @@ def test_eighty_columns_are_enough() -> None:
 
 
 def test_the_documentation_has_every_state() -> None:
-    page = (ROOT / "docs" / "plan.md").read_text()
+    page = (ROOT / "docs" / "reference" / "plan.md").read_text()
     table = page.partition("| state | |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {state.value for state in Standing}

@@ -124,8 +124,10 @@ WRONG = {
     "https://x.example/?k=${env:evolution_api_key}": "is the key of the server itself",
     "https://x.example/?k=${env:EVOLUTION_API_URL}": "a variable of this tool",
     "https://x.example/?k=${env:EVOLUTION_RECONCILER_PLAN_KEY}": "a variable of this tool",
-    "https://x.example/?k=${env:GITHUB_TOKEN}": "or of GitHub's runner",
-    "https://x.example/?k=${env:ACTIONS_ID_TOKEN_REQUEST_TOKEN}": "or of GitHub's runner",
+    "https://x.example/?k=${env:GITHUB_TOKEN}": "or of the runner of GitHub or GitLab",
+    "https://x.example/?k=${env:CI_JOB_TOKEN}": "or of the runner of GitHub or GitLab",
+    "https://x.example/?k=${env:RECONCILER_SECRETS}": "a variable of this tool",
+    "https://x.example/?k=${env:ACTIONS_ID_TOKEN_REQUEST_TOKEN}": "or of the runner of GitHub or GitLab",
     "https://x.example/?k=${env:a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6}": "not the key",
 }
 

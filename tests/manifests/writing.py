@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.domain.desired import Desired, DesiredBot
+from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.errors import ManifestError
 from reconciler.domain.kinds import Field, Kind, Type
-from reconciler.manifests.load import load
+from reconciler.manifests.load import load, read_all
+from reconciler.manifests.loaded import Loaded
 
 HERE = "‸"
 
@@ -67,7 +68,29 @@ def write(directory: Path, files: Mapping[str, str | bytes]) -> Path:
 
 def read(directory: Path, files: Mapping[str, str | bytes]) -> Desired:
     """What the files declare."""
-    return load(write(directory, files))
+    root = write(directory, files)
+    cached(root)
+    return load(root)
+
+
+def cached(root: Path) -> Loaded:
+    """What the cache says of a directory, which is what the files say: when it is written, and then."""
+    parsed, written, found = (read_all(root, origins=False, cached=cached) for cached in (False, True, True))
+    assert written.problems == found.problems == parsed.problems
+    everything = [everything_of(one) for one in parsed.instances]
+    assert [everything_of(one) for one in written.instances] == everything
+    assert [everything_of(one) for one in found.instances] == everything
+    return found
+
+
+def everything_of(instance: DesiredInstance) -> object:
+    """All that an instance has, also what is not compared: places, types, the order of fields."""
+    parts: list[DesiredBot | DesiredSettings] = [*instance.bots, *instance.settings.values()]
+    values = [(*pair, type(pair[1])) for one in parts for pair in one.fields.items()]
+    return (
+        *(repr(instance), instance.files, instance.vars, [one.at for one in instance.tests], values),
+        [(one.creds_at, one.traces, one.origins) for one in parts],
+    )
 
 
 def bot(directory: Path, text: str, file: str = "loja.yaml") -> DesiredBot:
@@ -82,6 +105,7 @@ def problems(directory: Path, files: Mapping[str, str | bytes]) -> list[str]:
     root = write(directory, files)
     with pytest.raises(ManifestError) as raised:
         load(root)
+    cached(root)
     lines = str(raised.value).split("\n")
     assert lines == [str(problem) for problem in raised.value.problems], "a problem is one line"
     assert all(line.startswith(f"{root}/") for line in lines)

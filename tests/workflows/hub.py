@@ -98,7 +98,19 @@ class Hub:
             for path, data in files.items():
                 archive.writestr(path, data)
         number = next(self.numbers)
-        about = {"id": number, "name": name, "expired": False, "workflow_run": {"id": run}}
+        of = self.runs[run]
+        about = {
+            "id": number,
+            "name": name,
+            "expired": False,
+            "workflow_run": {
+                "id": run,
+                "head_sha": of["head_sha"],
+                "head_branch": of["head_branch"],
+                "repository_id": of["repository"]["full_name"],
+                "head_repository_id": of["head_repository"]["full_name"],
+            },
+        }
         self.artifacts[number] = (about, content.getvalue())
         return number
 
@@ -217,7 +229,7 @@ class Hub:
         return 200, {"workflow_runs": _page(call, found)}
 
     def _run(self, call: Call, number: int) -> tuple[int, Json]:
-        return 200, self.runs[number]
+        return (200, self.runs[number]) if number in self.runs else (404, {"message": "Not Found"})
 
     def _artifacts(self, call: Call) -> tuple[int, Json]:
         found = [about for about, _ in self.artifacts.values() if about["name"] == call.query["name"]]

@@ -277,7 +277,8 @@ def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None
     pulls: dict[int, Json] = {}
     for sha in _since_last_apply(api, commit, branch, before):
         for pull in api.pages(f"commits/{sha}/pulls"):
-            if pull["merged_at"] and pull["base"]["ref"] == branch:
+            base = pull["base"]
+            if pull["merged_at"] and base["ref"] == branch and _name(base["repo"]) == api.repository:
                 pulls[int(pull["number"])] = pull
     plans = [number for number, pull in sorted(pulls.items()) if _fetch(api, pull, out / f"{number}.json")]
     without = [number for number in sorted(set(pulls) - set(plans)) if _touches_bots(api, number)]
@@ -351,9 +352,12 @@ def _is_apply(api: Api, run: Json, branch: str) -> bool:
 
 def _is_of(run: Json, repository: str) -> bool:
     """Whether a run and its commit are of this repository. A deleted fork has no name."""
-    return all(
-        (run[which] or {}).get("full_name") == repository for which in ("repository", "head_repository")
-    )
+    return all(_name(run[which]) == repository for which in ("repository", "head_repository"))
+
+
+def _name(repository: Json) -> str | None:
+    """The name of a repository; None for one that was deleted."""
+    return (repository or {}).get("full_name")
 
 
 def _way(api: Api, base: str, head: str) -> str:
@@ -369,16 +373,17 @@ def _way(api: Api, base: str, head: str) -> str:
 def _fetch(api: Api, pull: Json, to: Path) -> bool:
     """Write the plan of a pull request's last commit. Returns whether there is a valid one."""
     head = pull["head"]
-    if not head["repo"] or head["repo"]["full_name"] != api.repository:
+    if _name(head["repo"]) != api.repository:
         return False  # a fork, whose runs have no key and make no plan
     name = f"plan-{pull['number']}-{head['sha']}"
     found = api.pages("actions/artifacts", key="artifacts", name=name)
     for artifact in sorted(found, key=lambda each: int(each["id"]), reverse=True):
-        if artifact["expired"] or artifact["name"] != name:
+        if artifact["expired"] or artifact["name"] != name or not _may_be_of(artifact, head):
             continue
-        run = api.call("GET", f"actions/runs/{artifact['workflow_run']['id']}")
+        run = _run(api, artifact["workflow_run"]["id"])
         if (
-            run["path"].partition("@")[0] == ".github/workflows/plan.yml"
+            run is not None
+            and run["path"].partition("@")[0] == ".github/workflows/plan.yml"
             and run["event"] == "pull_request"
             and run["conclusion"] == "success"
             and run["head_sha"] == head["sha"]
@@ -394,6 +399,30 @@ def _fetch(api: Api, pull: Json, to: Path) -> bool:
             else:
                 return True
     return False
+
+
+def _may_be_of(artifact: Json, head: Json) -> bool:
+    """Whether an artifact may be of a run of this repository for this commit, by what the list says of it.
+
+    A fork can upload any number with any name, and to look up a run for each would use up the rate limit.
+    """
+    run = artifact["workflow_run"] or {}
+    return bool(
+        run.get("id")
+        and run.get("head_sha", head["sha"]) == head["sha"]
+        and run.get("head_branch", head["ref"]) == head["ref"]
+        and run.get("head_repository_id") == run.get("repository_id")
+    )
+
+
+def _run(api: Api, number: int) -> Json | None:
+    """A run of a workflow; None if it was deleted."""
+    try:
+        return api.call("GET", f"actions/runs/{number}")
+    except GithubError as error:
+        if error.status in {404, 410}:
+            return None
+        raise
 
 
 def _check(plan: Path) -> None:

@@ -204,6 +204,17 @@ def name_variable(ctx: click.Context, error: click.BadParameter) -> None:
             error.param_hint = f"'{option.envvar}'"
 
 
+def secrets(ctx: click.Context) -> tuple[str, ...]:
+    """The secrets among the variables of env files, which no output may show."""
+    return tuple(each.value for each in _state(ctx).variables.values() if each.secret)
+
+
+def _is_file(source: str) -> bool:
+    from reconciler.cli.config import envfile
+
+    return envfile.is_file(source)
+
+
 def _check_apart(ctx: click.Context) -> None:
     """Raises ReconcilerError for a file that is among the manifests, and so may come from a pull request."""
     state = _state(ctx)
@@ -217,7 +228,7 @@ def _check_apart(ctx: click.Context) -> None:
     named = ctx.params.get("bots") or (None if bots else "bots")
     if named:
         bots.add(Path(named).resolve())
-    files = [*([state.config.source.path] if state.config else ()), *state.env_files]
+    files = [*([state.config.source.path] if state.config else ()), *filter(_is_file, state.env_files)]
     for file in files:
         for directory in bots:
             if Path(file).resolve().is_relative_to(directory):
