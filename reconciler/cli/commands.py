@@ -309,11 +309,14 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     help="Also write values that equal the instance's settings, and fields that no server reads.",
 )
 @click.option(
-    "--factor/--flat",
-    "factor",
-    default=True,
-    show_default=True,
-    help="Say once what the instances of a group have in common; or share nothing but equal prompts.",
+    "--factor",
+    is_flag=True,
+    help="Say once what the instances of a group have in common: the default; wins over --flat.",
+)
+@click.option(
+    "--flat",
+    is_flag=True,
+    help="Share nothing between instances but equal prompts, and those across groups too.",
 )
 @click.option(
     "--group",
@@ -332,7 +335,13 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     help="With --update: change a prompt's file for all that use it, not for the bot that drifted alone.",
 )
 def import_(
-    request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool, for_all: bool
+    request: Request,
+    full: bool,
+    factor: bool,
+    flat: bool,
+    group: tuple[str, ...],
+    update: bool,
+    for_all: bool,
 ) -> int:
     """Write manifests for what the server has. Changes nothing on the server."""
     from pathlib import Path
@@ -345,7 +354,8 @@ def import_(
         raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
     if for_all and not update:
         raise click.UsageError("--for-all needs --update: it says how drift in a shared file is written.")
-    if group and not factor:
+    flat = flat and not factor
+    if group and flat:
         raise click.UsageError("--flat and --group cannot be combined: --flat shares nothing in a group.")
     if update:
         from reconciler.importer import updater
@@ -353,7 +363,7 @@ def import_(
         updated = updater.run(request, for_all=for_all)
         terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
-    how = run.How(full, not factor, groups.declared(group), sample.untouched(Path(request.bots)))
+    how = run.How(full, flat, groups.declared(group), sample.untouched(Path(request.bots)))
     report = run.run(request, how)
     terminal.imported(report, request.format)
     return 1 if report.failed else 0

@@ -119,25 +119,15 @@ def write(
         )
         check.run(seen, owner)
         grouped = check.factor(seen, owner)
-        skipped |= check.skipped
-        failed = bool(reading.problems)
-        written: list[Written] = []
-        with _aside(how.sample if check.drafts else (), beside, written):
-            for drafted, its in _together(check, grouped):
-                try:
-                    _place(its, beside, directory)
-                except ReconcilerError as error:
-                    skipped |= {draft.instance: str(error).rstrip(".") for draft in drafted}
-                    failed = True
-                else:
-                    written += [_written(draft, directory) for draft in drafted]
+        written, failed = _kept(check, grouped, how.sample, beside, directory)
+        skipped |= check.skipped | failed
     return ImportReport(
         directory,
         tuple(sorted(written, key=lambda one: one.path)),
         tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
         tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
         sum(draft.empty and not draft.left_out for draft in made.values()),
-        failed,
+        bool(reading.problems or failed),
         tuple(reading.off.values()),
         tuple(_group(group) for group in grouped.values()),
         _saving(check, grouped),
@@ -146,6 +136,27 @@ def write(
         else groups.candidates({name: _shape(made) for name, made in check.drafts.items()}),
         how.sample if written else (),
     )
+
+
+def _kept(
+    check: Check,
+    grouped: Mapping[PurePosixPath, Grouped],
+    sample: Sequence[Path],
+    beside: Path,
+    directory: Path,
+) -> tuple[list[Written], dict[str, str]]:
+    """Move the files to their places. Returns what was written, and why some instances were not."""
+    written: list[Written] = []
+    failed: dict[str, str] = {}
+    with _aside(sample if check.drafts else (), beside, written):
+        for drafted, its in _together(check, grouped):
+            try:
+                _place(its, beside, directory)
+            except ReconcilerError as error:
+                failed |= {draft.instance: str(error).rstrip(".") for draft in drafted}
+            else:
+                written += [_written(draft, directory) for draft in drafted]
+    return written, failed
 
 
 def _stems(
