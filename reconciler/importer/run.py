@@ -61,6 +61,8 @@ def run(request: Request, how: How) -> ImportReport:
     with server(request, Desired(())) as running:
         found = signals.run(reading(running))
     homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    if not how.flat:
+        homes = groups.by_folder(directory, found.instances, homes)
     return write(found, there, directory, request.owner, how, homes)
 
 

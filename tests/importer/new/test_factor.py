@@ -155,6 +155,25 @@ def test_groups_by_name_and_by_glob(here: Here) -> None:
     assert not unexpected(here.plan())
 
 
+def test_a_folder_declares_a_group(here: Here) -> None:
+    for name in ("loja-1", "loja_2", "loja", "lojas-3", "loja-sul-1", "outra"):
+        shop(here.server, name, bot(100, "1", description="Menu"), bot(200, "2", description="Pedidos"))
+    for folder in ("loja", "loja-sul", "vazia"):
+        Path("bots", folder).mkdir(parents=True)
+    result = here.run("import", "--group", "resto=outra")
+    assert result.exit_code == 0, result.stderr
+    assert set(here.files()) == {
+        "loja/_defaults.yaml",
+        "loja/loja-1.yaml",
+        "loja/loja_2.yaml",
+        "loja/loja.yaml",
+        "loja-sul/loja-sul-1.yaml",
+        "lojas-3.yaml",
+        "resto/outra.yaml",
+    }
+    assert not unexpected(here.plan())
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
