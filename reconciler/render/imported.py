@@ -109,9 +109,15 @@ def _replaced(report: ImportReport) -> Iterator[str]:
 
 
 def _skipped(report: ImportReport) -> Iterator[str]:
-    yield from _listed("Skipped:", report.skipped)
-    if any(one.reason.endswith("declares it") for one in report.skipped):
+    declared = [one for one in report.skipped if one.reason.endswith("declares it")]
+    more = declared[_SHOWN:]
+    yield from _listed("Skipped:", [one for one in report.skipped if one not in more])
+    if more:
+        yield f"  and {len(more)} more, which manifests declare"
+    if declared:
         yield "  What is declared was left alone: `import --update` writes what differs on the server."
+    if any(one.reason.endswith("exists already") for one in report.skipped):
+        yield "  A file that is in the way was not overwritten: rename it, and import again."
 
 
 def _left_out(report: ImportReport) -> Iterator[str]:
