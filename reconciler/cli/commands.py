@@ -38,8 +38,9 @@ from reconciler.domain import signals
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
-    from reconciler.evolution.client import Server
-    from reconciler.pipeline import Request, Save
+    from reconciler.pipeline.fleet import Running
+    from reconciler.pipeline.request import Request
+    from reconciler.pipeline.stages import Save
 
 
 class _Main(click.Group):
@@ -139,7 +140,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        desired = load(Path(bots))
+        desired = load(Path(bots), servers=command.servers(click.get_current_context()))
         if failing := tested.problems(testing.run(desired.instances, server)):
             raise ManifestError(failing)
     except ManifestError as error:
@@ -163,8 +164,11 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.manifests.load import read_all
     from reconciler.manifests.loaded import warning
 
-    loaded = read_all(Path(bots))
-    _, _, instance = bot.partition("@")
+    named = command.servers(click.get_current_context())
+    loaded = read_all(Path(bots), servers=named)
+    name, at, instance = bot.partition("@")
+    instance = named.found(instance, (one.name for one in loaded.desired.instances))
+    bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):
         terminal.warn(warning(broken))
     terminal.explained(loaded.desired, bot, format)
@@ -196,30 +200,32 @@ def schema(defaults: bool) -> int:
 )
 def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
-    from reconciler import pipeline
-    from reconciler.cli import terminal
-    from reconciler.cli.reading import reading
+    from reconciler.pipeline import ahead
 
-    with pipeline.out(request) as save:
-        with pipeline.reading_ahead(request, changed_since) as reader:
-            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-            with pipeline.server(request, wanted.desired) as server:
-                made = pipeline.plan(request, server, wanted, reading=reading, reader=reader)
-        try:
-            terminal.plan(made, request.format)
-        finally:
-            save(made)
+    with ahead.reading(request, changed_since) as reader:  # before anything else is imported
+        from reconciler.cli import terminal
+        from reconciler.cli.reading import reading
+        from reconciler.pipeline import planning, stages
+
+        with stages.out(request) as save:
+            wanted = planning.wanted(request, changed_since, base, terminal.warn)
+            with stages.servers(request, wanted.desired) as running:
+                made = planning.plan(request, running, wanted, reading=reading, reader=reader)
+            try:
+                terminal.plan(made, request.format)
+            finally:
+                save(made)
     terminal.problems(made)
     if made.problems:
         return 1
     return 2 if detailed_exitcode and made.pending else 0
 
 
-def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, yes: bool) -> int:
+def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
-    from reconciler import pipeline
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
+    from reconciler.pipeline import stages
 
     if request.format == "text":
         terminal.plan(made, request.format, asks=made.writes and not yes)
@@ -227,7 +233,7 @@ def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, ye
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+            results = stages.apply(request, running, made, on_result, stop, failure.tell)
         return terminal.ended(made, results, request.format, save)
 
 
@@ -249,9 +255,9 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     """
     from dataclasses import replace
 
-    from reconciler import pipeline
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.pipeline import stages
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
@@ -259,10 +265,10 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (
-        pipeline.out(request) as save,
-        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (server, made),
+        stages.out(request) as save,
+        stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command()
@@ -277,16 +283,16 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     Shows the plan of these instances, asks, and makes it: credentials, settings and bots, as the manifests
     declare them. Deletes nothing. Does nothing for an instance that lacks no bot.
     """
-    from reconciler import pipeline
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.pipeline import stages
 
     streams.check()
     with (
-        pipeline.out(request) as save,
-        pipeline.restored(request, instances, reading, terminal.warn) as (server, made),
+        stages.out(request) as save,
+        stages.restored(request, instances, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command("import")
@@ -419,10 +425,13 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     help="Start with the instances and credentials that the manifests in this directory name.",
 )
 def sandbox(port: int, db: str | None, bots: str | None) -> int:
-    """Run the embedded Evolution API server, for trials and tests."""
+    """Run the embedded Evolution API server, for trials and tests.
+
+    Where reconciler.toml names several servers, runs one for each, on the port and those after it.
+    """
     from reconciler.cli.sandbox import serve
 
-    serve(port, db, bots, say=click.echo)
+    serve(port, db, bots, command.servers(click.get_current_context()), say=click.echo)
     return 0
 
 
@@ -445,9 +454,11 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
 @click.option(
     "--branch",
     metavar="NAME",
-    help="The branch that the workflows apply.  [default: the repository's default branch]",
+    help="The branch that is applied, with --github.  [default: the repository's default branch]",
 )
-@click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
+@click.option("--github", is_flag=True, help="Also write the workflows that review and apply on GitHub.")
+@click.option("--gitlab", is_flag=True, help="Also write the pipeline that does so on GitLab.")
+@click.option("--run", "runs", is_flag=True, help="With --github, also set up the repository there, with gh.")
 @click.option(
     "--import",
     "then_import",
@@ -455,11 +466,19 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
     help="Then import what the server has, which replaces the sample; see `reconciler import`.",
 )
 def init(
-    directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool, then_import: bool
+    directory: str,
+    instance: str,
+    kind: str,
+    branch: str | None,
+    github: bool,
+    gitlab: bool,
+    runs: bool,
+    then_import: bool,
 ) -> int:
-    """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
+    """Scaffold a repository in DIR. It gets a manifest, a prompt, reconciler.toml and a README.
 
-    Overwrites nothing.
+    With --github or --gitlab it also gets what plans, applies and watches there. The commands that set up
+    GitHub are printed. Overwrites nothing.
     """
     from pathlib import Path
 
@@ -467,8 +486,13 @@ def init(
     from reconciler.domain.kinds import KINDS
     from reconciler.setup.init import scaffold
 
-    made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])
-    terminal.scaffolded(made)
+    if github and gitlab:
+        raise click.UsageError("--github and --gitlab cannot be combined.")
+    if runs and not github:
+        raise click.UsageError("--run needs --github.")
+    forge = "github" if github else "gitlab" if gitlab else ""
+    made = scaffold(Path(directory), instance, forge=forge, branch=branch, kind=KINDS[kind])
+    terminal.scaffolded(made, runs=runs)
     if then_import:
         args = ["--config", directory, "--into", str(Path(directory, "bots"))]
         with import_.make_context("import", args, parent=click.get_current_context().parent) as context:
@@ -478,11 +502,22 @@ def init(
 
 @main.command()
 @gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
-def doctor(request: Request) -> int:
-    """Check the URL, key, version, instances and credentials. Writes nothing."""
-    from reconciler.cli import terminal
-    from reconciler.setup.doctor import examine
+@click.option(
+    "--keys", is_flag=True, help="Only list the variables that manifests name, as an env file to fill in."
+)
+def doctor(request: Request, keys: bool) -> int:
+    """Check the URL, key, version, instances and credentials. Writes nothing.
 
+    With --keys, list what the manifests need by !env and ${env:NAME}, and call no server. The exit code is
+    1 when a variable is not set.
+    """
+    from reconciler.cli import terminal
+    from reconciler.setup.doctor import examine, needed
+
+    if keys:
+        names = needed(request)
+        terminal.needed(names, request.format)
+        return int(not all(is_set for is_set, _ in names.values()))
     found = examine(request)
     terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0

@@ -103,6 +103,12 @@ CALLING = (
         help="The server's global key. Better set the variable: other users can see a command's options.",
     ),
     click.option(
+        "--server",
+        multiple=True,
+        metavar="GLOB",
+        help="Only servers of [servers] in reconciler.toml whose names match. May be repeated.",
+    ),
+    click.option(
         "--sandbox",
         is_flag=True,
         help="Use the embedded server instead of --url. It keeps its state in .reconciler/sandbox.db.",
@@ -292,12 +298,15 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from dataclasses import fields
 
             from reconciler.cli.config import command as config
-            from reconciler.pipeline import Request
+            from reconciler.pipeline.request import Request
 
             _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            secrets = config.secrets(click.get_current_context())
-            return command(Request(**{"bots": "", "instance": (), **asked}, secrets=secrets), **given)
+            context = click.get_current_context()
+            asked["secrets"] = config.secrets(context)
+            if (found := config.of(context).config) is not None:
+                asked |= {"servers": found.servers, "default_server": found.default_server}
+            return command(Request(**{"bots": "", "instance": (), **asked}).scoped(), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

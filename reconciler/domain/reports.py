@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.results import Outcome
+from reconciler.domain.servers import full
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,45 @@ class ImportReport:
     candidates: tuple[Candidate, ...] = ()
     replaced: tuple[Path, ...] = ()
 
+    def of(self, server: str) -> ImportReport:
+        """The report of one of several servers."""
+
+        def named(of: tuple[LeftOut, ...]) -> tuple[LeftOut, ...]:
+            return tuple(replace(one, instance=full(server, one.instance)) for one in of)
+
+        return replace(
+            self,
+            directory=self.directory.parent,
+            written=tuple(
+                replace(
+                    one,
+                    instance=full(server, one.instance),
+                    group=full(server, one.group) if one.group else "",
+                )
+                for one in self.written
+            ),
+            skipped=named(self.skipped),
+            left_out=named(self.left_out),
+            off=tuple(f"{server}: {why}" for why in self.off),
+            groups=tuple(replace(one, folder=full(server, one.folder)) for one in self.groups),
+            candidates=(),
+        )
+
+    def beside(self, other: ImportReport) -> ImportReport:
+        """This report and that of another server. Says nothing of what groups saved."""
+        return replace(
+            self,
+            written=self.written + other.written,
+            skipped=self.skipped + other.skipped,
+            left_out=self.left_out + other.left_out,
+            empty=self.empty + other.empty,
+            failed=self.failed or other.failed,
+            off=self.off + other.off,
+            groups=self.groups + other.groups,
+            saving=None,
+            replaced=self.replaced + other.replaced,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -169,6 +209,24 @@ class SwitchReport:
     left: bool = False
     dry: bool = False
     signal: int | None = None
+
+    def of(self, server: str) -> SwitchReport:
+        """The report of one of several servers."""
+        if not server:
+            return self
+        bots = tuple(replace(bot, instance=full(server, bot.instance)) for bot in self.bots)
+        return replace(self, bots=bots, problems=tuple(f"{server}: {each}" for each in self.problems))
+
+    def beside(self, other: SwitchReport) -> SwitchReport:
+        """This report and that of another server."""
+        return replace(
+            self,
+            bots=self.bots + other.bots,
+            problems=self.problems + other.problems,
+            closed=self.closed + other.closed,
+            left=self.left or other.left,
+            signal=self.signal or other.signal,
+        )
 
     @property
     def ok(self) -> bool:

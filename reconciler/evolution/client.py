@@ -24,6 +24,7 @@ from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
@@ -243,9 +244,8 @@ def _usable_key(key: str) -> str:
     key = key.strip()
     if not key:
         raise ReconcilerError("The server's api key is empty. Set EVOLUTION_API_KEY.")
-    if not key.isascii() or not key.isprintable():
+    if message := server_key_fault(key):
         raise ReconcilerError(
-            "The server's api key has characters that no key has: line breaks or non-ASCII. "
-            "Check EVOLUTION_API_KEY."
+            f"The server's api key (EVOLUTION_API_KEY or --api-key) does not look like a key: {message}."
         )
     return key

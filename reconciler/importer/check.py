@@ -17,6 +17,7 @@ from reconciler.domain.errors import ManifestError, Problem
 from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
+from reconciler.domain.servers import Servers
 from reconciler.importer import layout
 from reconciler.importer.draft import BOT, DOUBLE, FIELD, Draft, called, tree
 from reconciler.importer.factor import Factored, Member, factor
@@ -84,6 +85,7 @@ class Check:
         *,
         flat: bool = True,
         beside_folders: Files | None = None,
+        servers: Servers | None = None,
     ) -> None:
         self._folders_schema = beside_folders or {}
         self._above = {
@@ -93,6 +95,7 @@ class Check:
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
         self._directory, self._taken, self._beside, self._flat = directory, taken, beside, flat
+        self._servers = servers
         self._written: Files = {}
         self._faults: dict[str, str] = {}  # of the last round, by instance
         self._pages: dict[str, tuple[str, Page]] = {}
@@ -113,7 +116,7 @@ class Check:
             if not self.drafts:
                 return
             try:
-                desired = load(self._directory)
+                desired = load(self._directory, servers=self._servers)
             except ManifestError as error:
                 self._correct_errors(error)
                 continue
@@ -246,7 +249,7 @@ class Check:
             return False
         by_path = {str(self._directory / path): group for group in shared for path in group.pages}
         try:
-            desired = load(self._directory)
+            desired = load(self._directory, servers=self._servers)
         except ManifestError as error:
             known = False
             for problem in error.problems:

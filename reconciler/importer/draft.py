@@ -24,6 +24,7 @@ from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, u
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import settings_label
 from reconciler.domain.reports import LeftOut
+from reconciler.domain.servers import declared_on
 from reconciler.domain.text import looks_like_key, quoted
 from reconciler.importer import groups, layout, naming
 from reconciler.importer.layout import CREDENTIAL
@@ -80,7 +81,8 @@ class Draft:
 
     stem: the file's name without its extension. credentials: the variable for the key of each. settings: by
     kind. others: bots from a folder's defaults that the server does not have. settled: settings that were
-    corrected once, and their kind. home: the file's folder, below that of all manifests.
+    corrected once, and their kind. home: the file's folder, below that of all manifests. server: which of
+    several has the instance, else "".
     """
 
     instance: str
@@ -92,6 +94,7 @@ class Draft:
     settled: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
     home: PurePosixPath = field(default_factory=PurePosixPath)
+    server: str = ""
 
     @property
     def path(self) -> str:
@@ -175,11 +178,13 @@ def drafts(
     owner: str,
     extent: Extent,
     homes: Mapping[str, PurePosixPath] = MappingProxyType({}),
+    server: str = "",
 ) -> dict[str, Draft]:
     """The drafts, by the instance's name.
 
     others: the credentials of instances that are not imported. existing: the manifests that exist. stems: the
-    names of the new files. homes: the folders of instances that are in a group.
+    names of the new files. homes: the folders of instances that are in a group. server: which of several has
+    the instances.
     """
     known = {name: seen.credentials or {} for name, seen in instances.items()}
     everybodys = {
@@ -196,10 +201,12 @@ def drafts(
     for name, home in homes.items():
         if name in made:
             made[name].home = home
-    declared = [one for instance in existing.instances for one in instance.credentials]
-    names, variables = {one.name for one in declared}, {one.key.name for one in declared}
+    variables = {one.key.name for instance in existing.instances for one in instance.credentials}
+    own = declared_on(existing, server)
+    names = {one.name for instance in own.instances for one in instance.credentials}
     variables |= set(_variables(existing))
     for instance, its in made.items():
+        its.server = server
         for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
             if looks_like_key(base):
                 its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")

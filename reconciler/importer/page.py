@@ -72,13 +72,15 @@ class Page:
 class Content:
     """What a manifest, or the `_defaults` file of a folder, says, section by section.
 
-    schema: the path of the file that editors check it with. comments: what stands at its top. instance: ""
-    where the file's name says it. vars: None for no such section. vars_note: a comment above it. settings,
-    of_kind: by kind. others: bots from a folder's file that are left out.
+    schema: the path of the file that editors check it with. comments: what stands at its top. server: ""
+    where there are not several. instance: "" where the file's name says it. vars: None for no such section.
+    vars_note: a comment above it. settings, of_kind: by kind. others: bots from a folder's file that are left
+    out.
     """
 
     schema: str
     comments: Sequence[str] = ()
+    server: str = ""
     instance: str = ""
     vars: Mapping[str, Tree] | None = None
     vars_note: str = ""
@@ -118,6 +120,7 @@ def head(made: Draft) -> dict[str, Any]:
     return {
         "schema": f"{'../' * len(made.home.parts)}{schema.FILE}",
         "comments": [f"- {one.what}: {one.reason}" for one in made.left_out],
+        "server": made.server,
         "instance": made.instance if made.stem != made.instance else "",
         "credentials": {name: Flow({"apiKey": Tagged("env", key)}) for name, key in made.credentials.items()},
     }
@@ -132,6 +135,8 @@ def page(what: Content, *, variables: bool = False) -> Page:
         for one in what.comments:
             text.add(comment(one, hang=2))
         text.add("\n")
+    if what.server:
+        text.add(mapping({"server": what.server}), "server")
     if what.instance:
         text.add(mapping({"instance": what.instance}), "instance")
     _variables(text, what)

@@ -16,6 +16,7 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
 from reconciler.domain.reports import Note
+from reconciler.domain.servers import Servers, bare
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
 from reconciler.importer.included import Rewritten, Use, as_literal, for_all, rewritten, uses
@@ -51,10 +52,9 @@ class Manifests:
     for_all: whether a text that a bot shares with others changes for all of them.
     """
 
-    def __init__(self, directory: Path, *, for_all: bool = False) -> None:
-        self._directory = directory
-        self._for_all = for_all
-        self.desired = load(directory)
+    def __init__(self, directory: Path, servers: Servers | None = None, *, for_all: bool = False) -> None:
+        self._directory, self._servers, self._for_all = directory, servers, for_all
+        self.desired = load(directory, servers=servers)
         self._read: dict[Path, bytes] = {}
 
     def with_drifts(self, drifts: Sequence[Drift]) -> dict[Path, bytes]:
@@ -77,7 +77,8 @@ class Manifests:
         for _ in range(_PASSES):
             now = self._load(edited)
             needed = {
-                one.name: edits(one, wanted[one.name], texts.get(one.name, {})) for one in now.instances
+                one.name: edits(bare(one), bare(wanted[one.name]), texts.get(one.name, {}))
+                for one in now.instances
             }
             if not any(needed.values()):
                 if [essence(one) for one in now.instances] == [essence(one) for one in wanted.values()]:
@@ -90,7 +91,7 @@ class Manifests:
 
     def _load(self, edited: Contents) -> Desired:
         try:
-            return load(self._directory, edited) if edited else self.desired
+            return load(self._directory, edited, servers=self._servers) if edited else self.desired
         except ManifestError as error:
             raise NotDoneError(error.problems[0].message) from None
 
@@ -133,7 +134,8 @@ class Manifests:
         base = self._load(shared)
         wanted = _wanted(base, drifts)
         before = {instance.name: instance for instance in self.desired.instances}
-        after = {instance.name: instance for instance in load(self._directory, edited).instances}
+        desired = load(self._directory, edited, servers=self._servers)
+        after = {instance.name: instance for instance in desired.instances}
         changes = rewritten(base, wanted, lambda path: shared.get(path) or self.original(path))
         unfit = {path for path, change in changes.items() if not change.fits}
         users: dict[Path, list[str]] = {}

@@ -7,11 +7,14 @@ moved to their places, all of an instance or none.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import reduce
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
@@ -20,8 +23,9 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
-from reconciler.domain.reports import GroupReport, ImportReport, LeftOut, Saving, Written
-from reconciler.evolution.client import Client, Server
+from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
+from reconciler.domain.servers import Servers, of_server
+from reconciler.evolution.client import Client
 from reconciler.importer import groups, naming
 from reconciler.importer.check import Check, Files, Grouped
 from reconciler.importer.draft import Draft, Extent, drafts
@@ -30,8 +34,11 @@ from reconciler.importer.reading import Reading, read
 from reconciler.lint import unread
 from reconciler.manifests import schema
 from reconciler.manifests.confined import MAX_MANIFEST
+from reconciler.manifests.load import folders as defaults_of
 from reconciler.manifests.load import load
-from reconciler.pipeline import Request, check_owner, server
+from reconciler.pipeline import fleet
+from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.stages import servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +58,31 @@ def run(request: Request, how: How) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
-    there, sample = _without(existing(directory), how.sample)
+    there, sample = _without(existing(directory, request.named), how.sample)
     how = replace(how, sample=sample)
 
-    async def reading(server: Server) -> Reading:
-        async with Client(server) as client:
-            return await read(client, request.instance)
+    async def reading(name: str, client: Client) -> Reading:
+        globs = [found for glob in request.instance if (found := _on(name, glob))]
+        if request.instance and not globs:
+            return Reading({})
+        try:
+            return await read(client, globs)
+        except ReconcilerError as error:
+            if not name:
+                raise
+            return Reading({}, problems={"*": str(error)})
 
-    with server(request, Desired(())) as running:
-        found = signals.run(reading(running))
+    async def every(running: fleet.Running) -> dict[str, Reading]:
+        async with fleet.clients(running) as clients:
+            found = await asyncio.gather(*(reading(name, client) for name, client in clients.items()))
+            return dict(zip(clients, found, strict=True))
+
+    with servers(request, Desired(())) as running:
+        read_of = signals.run(every(running))
+    if "" not in read_of:
+        reports = [_of_server(name, each, request, how) for name, each in read_of.items()]
+        return reduce(ImportReport.beside, reports)
+    found = read_of[""]
     homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
     if not how.flat:
         homes = groups.by_folder(directory, found.instances, homes)
@@ -75,10 +98,34 @@ def _without(there: Desired, sample: tuple[Path, ...]) -> tuple[Desired, tuple[P
     return replace(there, instances=tuple(others)), left
 
 
-def existing(directory: Path) -> Desired:
+def _on(server: str, glob: str) -> str:
+    """A glob of instances on one of several servers, "" where it is not about that."""
+    if not server:
+        return glob
+    named, _, name = glob.partition("/")
+    return name if fnmatchcase(server, named) else ""
+
+
+def _of_server(name: str, found: Reading, request: Request, how: How) -> ImportReport:
+    """Write the manifests of one of several servers, into a folder of its name."""
+    directory = Path(request.bots)
+    if directory.is_dir() and defaults_of(directory, directory):
+        raise ReconcilerError(
+            f"the _defaults file of {directory} would change what is imported into a folder for each server: "
+            "name another directory with --into."
+        )
+    there = existing(directory, request.named)
+    how = replace(how, sample=())  # it is of no server, and not in the server's folder
+    homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    if not how.flat:
+        homes = groups.by_folder(directory / name, found.instances, homes)
+    return write(found, there, directory / name, request.owner, how, homes, name).of(name)
+
+
+def existing(directory: Path, named: Servers | None = None) -> Desired:
     """What the existing manifests declare; nothing where there are none. Raises ManifestError."""
     try:
-        return load(directory)
+        return load(directory, servers=named)
     except ManifestError:
         raise
     except ReconcilerError:
@@ -94,12 +141,14 @@ def write(
     owner: str,
     how: How,
     homes: Mapping[str, PurePosixPath],
+    server: str = "",
 ) -> ImportReport:
     """Write a manifest for each instance that was read and has none.
 
-    there: the existing manifests. homes: the folders of instances in groups. Raises ReconcilerError.
+    there: the existing manifests. homes: the folders of instances in groups. server: which of several has the
+    instances, which each manifest says then. Raises ReconcilerError.
     """
-    declared = {instance.name: instance.at.file for instance in there.instances}
+    declared = {instance.name: instance.at.file for instance in of_server(there, server).instances}
     skipped = dict(reading.problems)
     skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
     new = reading.instances.keys() - skipped.keys()
@@ -108,9 +157,9 @@ def write(
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
     extent = Extent(how.full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
-    made = drafts(chosen, others, there, stems, owner, extent, homes)
+    made = drafts(chosen, others, there, stems, owner, extent, homes, server)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
-    with _workplace(directory, there, how.sample) as beside:
+    with _workplace(directory, _below(there, directory) if server else there, how.sample) as beside:
         check = Check(
             made,
             beside,
@@ -118,6 +167,7 @@ def write(
             _schema(directory, schema.FILE, folder=False),
             flat=how.flat or (len(chosen) < 2 and not homes),
             beside_folders=_schema(directory, schema.FOLDER_FILE, folder=True),
+            servers=Servers((server,)) if server else None,
         )
         check.run(seen, owner)
         grouped = check.factor(seen, owner)
@@ -133,11 +183,19 @@ def write(
         tuple(reading.off.values()),
         tuple(_group(group) for group in grouped.values()),
         _saving(check, grouped),
-        ()
-        if how.flat or homes
-        else groups.candidates({name: _shape(made) for name, made in check.drafts.items()}),
+        () if how.flat or homes else _candidates(check),
         how.sample if written else (),
     )
+
+
+def _candidates(check: Check) -> tuple[Candidate, ...]:
+    """Instances that might be declared as a group."""
+    return groups.candidates({name: _shape(made) for name, made in check.drafts.items()})
+
+
+def _below(there: Desired, directory: Path) -> Desired:
+    """The manifests in a folder."""
+    return Desired(tuple(one for one in there.instances if Path(one.at.file).is_relative_to(directory)))
 
 
 def _kept(

@@ -11,7 +11,6 @@ __all__ = [
     "formatting",
     "git",
     "guess",
-    "key_format",
     "load",
     "loaded",
     "schema",

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifests import cache, discovery
+from reconciler.domain.servers import Servers
+from reconciler.manifests import cache, discovery, naming_servers
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
 from reconciler.manifests.known import Known
@@ -36,25 +37,36 @@ def no_manifests(directory: Path) -> NoManifestsError:
     )
 
 
-def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
+def load(
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: bool = True,
+    servers: Servers | None = None,
+) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins)
+    loaded = read_all(directory, edited, origins=origins, servers=servers)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
 
 
 def read_all(
-    directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True, cached: bool = False
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: bool = True,
+    cached: bool = False,
+    servers: Servers | None = None,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, which has no origins.
+    cache, which has no origins. servers: those that manifests may name; None where any will do.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -75,7 +87,8 @@ def read_all(
     problems = found.problems | loaded.problems
     if not paths and not problems:
         raise no_manifests(directory)
-    return Loaded(loaded.instances, frozenset(problems))
+    instances = [naming_servers.placed(one, servers, problems) for one in loaded.instances]
+    return Loaded(instances, frozenset(problems))
 
 
 def folders(directory: Path, at: Path) -> list[Layer]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePath
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.servers import of_server
 from reconciler.domain.text import quoted
 from reconciler.manifests import sharing
 from reconciler.manifests.directory import shown
@@ -107,4 +108,6 @@ def _together(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
         if other is not instance:
             message = f"instance {quoted(instance.name)} is already declared at {other.at}"
             yield Problem(instance.at, f"{message}: keep one of the two")
-    yield from sharing.problems(list(first.values()))
+    every = Desired(tuple(first.values()))
+    for server in sorted({one.server for one in every.instances}):
+        yield from sharing.problems(of_server(every, server).instances)

@@ -20,6 +20,7 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[spaw
     """Reads the server of a request for the length of the block; None where that would gain nothing."""
     if (
         request.sandbox
+        or request.servers
         or request.target
         or changed_since is not None
         or not request.url

@@ -1,21 +1,30 @@
-"""The options of a command as one value, and what the stages read from it."""
+"""The options of a command as one value, and what the stages read from it.
+
+Every command needs it, so it imports late what takes a while to import.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from reconciler.domain import markers
+from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
-from reconciler.evolution.client import Client, Server
-from reconciler.manifests import secrets
+from reconciler.domain.servers import Servers, ServerSettings
 from reconciler.pipeline.embedded import salt
-from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.evolution.client import Server
+    from reconciler.manifests import secrets
 
 ALL, DECLARED = SCOPES = ("all", "declared")
 """Which instances of the server are looked at."""
 
+_MOST_KEY = 4096  # bytes of a file with a key
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -24,7 +33,8 @@ class Request:
     """The options that plan and apply share, by their names.
 
     Commands that call the server but do not plan have only the options without a default. secrets: of env
-    files, which no output may show; most are keys that the manifests name.
+    files, which no output may show; most are keys that the manifests name. servers, default_server: of the
+    configuration.
     """
 
     bots: str
@@ -50,6 +60,31 @@ class Request:
     format: str = "text"
     out: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    server: tuple[str, ...] = ()
+    servers: tuple[ServerSettings, ...] = ()
+    default_server: str = ""
+
+    @property
+    def named(self) -> Servers:
+        """The names of the servers."""
+        return Servers(tuple(one.name for one in self.servers), self.default_server)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of those that --server picks. Raises ReconcilerError for a glob that matches none."""
+        return self.named.chosen(self.server)
+
+    def scoped(self) -> Request:
+        """The same, where globs of instances that name no server mean those of all servers."""
+        named = self.named
+        if not named.several:
+            return self
+        return replace(
+            self,
+            instance=tuple(map(named.glob, self.instance)),
+            known_instance=tuple(map(named.glob, self.known_instance)),
+            target=tuple(map(named.address, self.target)),
+        )
 
 
 def check_owner(request: Request) -> None:
@@ -63,6 +98,9 @@ def check_owner(request: Request) -> None:
 
 def address(request: Request, server: Server) -> str:
     """The server's address, as a plan has it."""
+    from reconciler.evolution.client import Client  # noqa: PLC0415  slow to import
+    from reconciler.saved import binding  # noqa: PLC0415  slow to import
+
     return binding.SANDBOX if request.sandbox else Client(server).bound
 
 
@@ -81,4 +119,19 @@ def server_name(request: Request) -> str:
 
 def keys_of(request: Request) -> secrets.Read:
     """How the keys of credentials are read. The embedded server stores keys, so it gets placeholders."""
-    return secrets.placeholders(salt()) if request.sandbox else secrets.read
+    from reconciler.manifests import secrets  # noqa: PLC0415  slow to import
+
+    if request.sandbox:
+        return secrets.placeholders(salt())
+    own = set()
+    for one in request.servers:
+        with suppress(ReconcilerError):  # without its key, the server is not called
+            own.add(file_key(one))
+    return secrets.refusing(own - {""})
+
+
+def file_key(named: ServerSettings) -> str:
+    """The key in the file that reconciler.toml names for a server. Raises ReconcilerError."""
+    if not named.key_file:
+        return ""
+    return files.read(Path(named.key_file), _MOST_KEY).decode(errors="replace").strip()

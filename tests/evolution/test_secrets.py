@@ -191,13 +191,62 @@ def test_plain_http_to_another_machine_where_it_is_allowed() -> None:
     assert Client(Server("http://evolution:8080", KEY, allow_http=True)).url == "http://evolution:8080"
 
 
-@pytest.mark.parametrize(
-    ("key", "words"), [("", "empty"), (" \n", "empty"), ("a\nb", "characters"), ("chavé", "characters")]
-)
+NOT_KEYS = {
+    "": "is empty",
+    " \n": "is empty",
+    "canary-1\nb": "it has a line break inside",
+    "canary-é": "it holds U+00E9",
+    "canary\u200b-1": "it holds U+200B",
+    "canary\u00a0-1": "it holds U+00A0",
+    "\ufeffcanary-1": "it holds U+FEFF",
+    "canary\x1b-1": "it holds U+001B",
+    '"canary-1"': "it has quotes around it",
+    "'canary-1'": "it has quotes around it",
+    "“canary-1”": "it has quotes around it",
+    "EVOLUTION_API_KEY=canary-1": "it has a name and = or : before",
+    "AUTHENTICATION_API_KEY: canary-1": "it has a name and = or : before",
+    "export EVOLUTION_API_KEY=canary-1": "it has a name and = or : before",
+    "apikey: canary-1": "the name of a header",
+    "Bearer canary-1": 'it has "Bearer"',
+    "$EVOLUTION_KEY": "it is a placeholder",
+    "${EVOLUTION_KEY}": "it is a placeholder",
+    "${{ secrets.EVOLUTION_KEY }}": "it is a placeholder",
+    "%EVOLUTION_KEY%": "it is a placeholder",
+    "<canary-1>": "it is a placeholder",
+    "[REDACTED]": "it is a placeholder",
+    "op://vault/canary-1": "it is a placeholder",
+    "***": "it is masked",
+    "B6****canary-1": "it is masked",
+    "B6…canary-1": "it is masked",
+    '{"apikey": "canary-1"}': "it is JSON",
+    "canary-1 # prod": "it has a comment",
+}
+
+
+@pytest.mark.parametrize(("key", "words"), NOT_KEYS.items())
 def test_key_that_is_refused(key: str, words: str) -> None:
-    with pytest.raises(ReconcilerError, match=words) as caught:
+    with pytest.raises(ReconcilerError) as caught:
         Client(Server("https://evo.test", key))
-    assert "chavé" not in str(caught.value)
+    assert words in str(caught.value)
+    assert "EVOLUTION_API_KEY" in str(caught.value)
+    assert "canary" not in everything(caught.value)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "B6D711FCDE4D4FD5936544120E713976",
+        "change-me",
+        "secret",
+        "my-key",
+        "a!b&c#d:e=",
+        "it's",
+        "two words",
+        "zT3+/x==",
+    ],
+)
+def test_key_that_somebody_made_up(key: str) -> None:
+    assert Client(Server("https://evo.test", f" {key}\n")).url == "https://evo.test"
 
 
 def test_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

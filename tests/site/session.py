@@ -3,7 +3,7 @@
 `python -m tests.site.session PAGE...` writes into the pages what the commands show now. In a page:
 
     ```console                A line after a `$` is run by bash. What follows is what it shows, errors too; a
-                              line `…` stands for any lines. A command that fails needs `|| …` behind it.
+                              line `…` is any lines. Who fails has `|| echo "exit code $?"` behind it.
     <!-- run: NAME -->        Above a block of sh: it is run too. The page does not say what it shows.
     <!-- write: FILE -->      Above a block: FILE gets its content.
     <!-- session: sample -->  The page begins in a copy of the repository's sample, and is tested;
@@ -103,11 +103,10 @@ def run(page: str) -> list[str]:
 
 
 def holds(said: str, shown: str) -> bool:
-    """Whether a command shows what the page says, in which a line of … stands for any lines."""
-    pattern = "".join(
-        r"(?:.*\n)*?" if line == "…\n" else re.escape(line) for line in said.splitlines(keepends=True)
-    )
-    return bool(re.fullmatch(pattern, shown))
+    """Whether a command shows what a page says: a line of … is any lines, and a … in a line any text."""
+    lines = said.splitlines(keepends=True)
+    pattern = [r"(?:.*\n)*?" if line == "…\n" else re.escape(line).replace("…", ".*?") for line in lines]
+    return bool(re.fullmatch("".join(pattern), shown))
 
 
 def renewed(page: str) -> str:
@@ -153,6 +152,7 @@ def _environment(scratch: Path, url: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(ROOT),
         "SESSION_URL": url,
+        **{name: os.environ[name] for name in ("PYTHONPYCACHEPREFIX",) if name in os.environ},
         **people,
     }
 

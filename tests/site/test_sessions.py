@@ -37,7 +37,9 @@ def test_the_readme_is_short() -> None:
         ("a\n…\n", "a\nb\nc\n", True),
         ("…\nc\n", "a\nb\nc\n", True),
         ("a\n…\nd\n", "a\nb\nc\n", False),
-        ("a…\n", "ab\n", False),
+        ("a … c\n", "a b c\n", True),
+        ("a … c\n", "a b d\n", False),
+        ("a …\n", "a b\nc\n", False),
         ("", "a\n", False),
     ],
 )

@@ -18,6 +18,7 @@ from reconciler.cli.config import keys
 if TYPE_CHECKING:
     from reconciler.cli.config.envfile import Variables
     from reconciler.cli.config.read import Config
+    from reconciler.domain.servers import Servers
     from reconciler.lint import Policy
 
 _META = "reconciler.config"
@@ -124,6 +125,16 @@ def rules(ctx: click.Context) -> Policy:
         return lint.Policy()
     read.check_rules(config, [rule.id for rule in lint.RULES])
     return lint.Policy(*(frozenset(config.rules.get(table, ())) for table in read.RULES))
+
+
+def servers(ctx: click.Context) -> Servers:
+    """The servers that the file names."""
+    from reconciler.domain.servers import Servers
+
+    config = _state(ctx).config
+    if config is None:
+        return Servers()
+    return Servers(tuple(one.name for one in config.servers), config.default_server)
 
 
 def main_options() -> Sequence[click.Option]:

@@ -25,8 +25,8 @@ from reconciler.cli.config.keys import PREFIX
 from reconciler.cli.config.values import SECRET
 from reconciler.domain import files
 from reconciler.domain.errors import ConfigError, Position, Problem, ReconcilerError
+from reconciler.domain.key_format import placeholder
 from reconciler.domain.text import looks_like_key
-from reconciler.manifests.key_format import placeholder
 
 STDIN = "-"
 

@@ -13,7 +13,7 @@ SAMPLE = ["bots/minha-loja.yaml", "bots/prompts/atendimento.md"]
 
 
 def scaffold(here: Here, *args: str) -> None:
-    assert here.run("init", "--no-workflows", *args).exit_code == 0
+    assert here.run("init", *args).exit_code == 0
 
 
 def test_an_untouched_sample_is_replaced(here: Here) -> None:
@@ -71,7 +71,7 @@ def test_nothing_to_import_keeps_it(here: Here) -> None:
 
 def test_init_and_import_in_one_go(here: Here) -> None:
     shop(here.server, "loja", bot(100, "1"))
-    result = here.run("init", "--no-workflows", "--import", "repo")
+    result = here.run("init", "--import", "repo")
     assert result.exit_code == 0, result.stderr
     assert "Replaced the sample" in result.stderr
     assert Path("repo/reconciler.toml").exists()

@@ -22,7 +22,7 @@ _HOST = r"(?:[a-z0-9-]+\.)+(?:com|org|net|io|ai|dev|app|br|cloud|co|local|intern
 _STORES = (
     r"op|vault|bws|bw|env|file|path|secrets?|secrets?-?manager|secret-?file|sops|ssm|aws-?sm|aws|arn|gcp|gcpsm|gsm|"
     r"azkv|azure|akv|kv|keyvault|doppler|infisical|pass|gopass|keychain|keyring|lastpass|lpass|sm|ref|k8s|"
-    r"credstash|chamber|conjur|berglas|data|mailto|git"
+    r"credstash|chamber|conjur|berglas|data|mailto|git|secret-?ref|enc|encrypted|ejson|bao|openbao|akeyless"
 )
 _ENDINGS = r"txt|key|pem|env|json|ya?ml|toml|ini|cfg|conf|secret|token|crt|asc|gpg|age|md|html?|sh|py|js"
 _TOPS = r"run|etc|var|home|users|root|tmp|opt|mnt|srv|usr|app|data|secrets?|vault|private|workspace|proc|dev"
@@ -32,6 +32,7 @@ your my the our api apikey key keys token secret secrets openai open ai chatgpt 
 paste add replace set me with change changeit this to be todo tbd fixme example sample placeholder fake
 redacted masked hidden removed censored value actual valid account project organization org sk pk proj svcacct
 ant or none null nil nan undefined unset missing empty true false yes no on off na
+password passwd pass not found available tba tbc sensitive forbidden unauthorized denied
 sua seu su tu tua teu chave clave aqui aca da de del la minha mi coloque cole insira pon
 dein ihr schluessel hier votre cle ici
 """
@@ -52,7 +53,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"-----BEGIN", 0, "it is a certificate or a private key in PEM form: take the api key"),
         (r"^[<{(\[]", 0, "it is JSON, or a placeholder in brackets: write the key alone"),
         (
-            r"^(?:bearer|basic|token|authorization)(?:[\s:=]|%20)",
+            r"^(?:bearer|basic|token|authorization)(?:[\s:=]|%20)|^bearer(?:[+_-]|sk-)",
             re.I,
             'it has "Bearer" or the name of a header before the key: write the key alone',
         ),
@@ -93,10 +94,24 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             0,
             "it is the path of a file: use that file's contents (!secret-file PATH)",
         ),
-        (r"\*{2,}|\.{3,}|^\*|x{6,}|[•●…]", re.I, "it is masked or a placeholder: take the whole key"),
+        (
+            r"\*{2,}|#{2,}|\.{3,}|^(?!eyJ).*\.\.|^\*|x{6,}|[•●…∙⋯·]",
+            re.I,
+            "it is masked or a placeholder: take the whole key",
+        ),
         (r"%[0-9A-F]{2}", re.I, "it is percent-encoded: write the key as it is"),
         (r"&(?:#\d+|#x[0-9a-f]+|[a-z]+);|\\[nrtux]", re.I, "signs in it are escaped: write the key as it is"),
         (r"^(.{8,})[\s,;|]*(?:\1[\s,;|]*)+$", re.S, "it is there more than once: write it once"),
+        (
+            r"^[=:|&?@#~^]+\w",
+            0,
+            "it begins with a punctuation mark: write the key alone",
+        ),
+        (
+            r"^(?:sk-|gsk_|xai-|pplx-|hf_|AIza)[\w.-]*[#|/:=&?+@$!~^]",
+            0,
+            "it has a sign that keys with this beginning never have: write the key alone, without a comment",
+        ),
         (
             r"^sk-sk-|(?:sk-(?:proj|svcacct|ant)-).+(?:sk-(?:proj|svcacct|ant)-)",
             0,
@@ -120,33 +135,79 @@ def url_fault(text: str) -> str:
     strange = next((one for one in text if unicodedata.category(one)[0] in "CZ" and one not in " \t\r\n"), "")
     message = _quotes(text)
     if re.search(r"^\$|[$%]\{|\{\{|[<>]", text):
-        message = (
-            message or "it is a placeholder, or the name of a variable: nothing put the value in its place"
-        )
+        message = message or _UNFILLED
     elif strange:
         message = message or f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
     elif re.search(r"\s", text):
         message = message or "it has a blank or a line break inside: write the URL alone"
     elif re.search(r"\*{2,}|\.{3,}|[•●…]", text):
         message = message or "it is masked: take the whole URL"
+    elif any(one in text for one in '"`´‘’‚‛“”„‟«»\\'):
+        message = message or "it has quotes or a backslash inside, which no URL has"
     elif not re.match(r"https?://[^\s/?#@\\]", text, re.IGNORECASE):
         message = message or "it does not begin with https:// and a host"
     return message
 
 
+def part_fault(name: str, text: str) -> str:
+    """Why a variable's value cannot be put into a URL, like `fault`. name: of the variable."""
+    return placeholder(name, text) or _instead(text)
+
+
 def password_fault(text: str) -> str:
     """Why a text is not a password, like `fault`: a password may have any signs that can be seen."""
-    strange = next((one for one in text if unicodedata.category(one) in ("Cc", "Cf", "Cs", "Zl", "Zp")), "")
-    message = ""
-    if len(text) > 1 and text[0] in _QUOTES and text[-1] in _QUOTES:
-        message = _quotes(text)
-    elif re.fullmatch(r"\$[A-Za-z_]\w*|\$\{.*\}|\{\{.*\}\}|<[^<>]*>", text, re.ASCII):
-        message = "it is a placeholder, or the name of a variable: nothing put the value in its place"
-    elif re.search(r"\*{3,}|[•●…]", text):
-        message = "it is masked: take the whole password"
-    elif strange:
-        message = f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
-    return message
+    strange = next(
+        (one for one in text if unicodedata.category(one)[0] in "CZ" and one != " "),
+        "",
+    )
+    message = _around(text) or _instead(text)
+    if strange:
+        message = message or f"it holds U+{ord(strange):04X}, which cannot be seen: remove it"
+    return message or _placeholder(text)
+
+
+def server_key_fault(text: str) -> str:
+    """Why a text is not the key of the server, like `fault`: whoever runs the server makes it up."""
+    message = _around(text) or _instead(text)
+    if text.isascii() and text.isprintable():
+        return message
+    return message or _character(text)
+
+
+def _around(text: str) -> str:
+    """Find quotes at both ends; one that is alone may belong to a text that somebody made up."""
+    return _quotes(text) if text[0] in _QUOTES and text[-1] in _QUOTES else ""
+
+
+_UNFILLED = "it is a placeholder, or the name of a variable: nothing put the value in its place"
+
+_INSTEAD = tuple(
+    (re.compile(pattern, re.ASCII | re.DOTALL), message)
+    for pattern, message in (
+        (
+            r"\$(?:env:)?[A-Za-z_]\w*|.*\$[({].*|\{\{.*\}\}|<[^<>]*>|%[A-Za-z_]\w*%|\[[A-Z_ ]+\]",
+            _UNFILLED,
+        ),
+        (r".*(?:\*{3,}|[•●…]).*", "it is masked: take the whole value"),
+        (
+            r"(?:(?:export|set|setx|declare|local|readonly|env|-e|--env)\s+)?"
+            r"(?=[A-Z0-9_]*(?:_|KEY|TOKEN|SECRET|PASS|URL))[A-Z][A-Z0-9_]*\s*[=:]\s*[^=\s].*",
+            "it has a name and = or : before the value: write the value alone",
+        ),
+        (
+            r"(?i:(?:bearer|basic)\s|(?:authorization|x-api-key|apikey|api-key)\s*:).*",
+            'it has "Bearer" or the name of a header before the value: write the value alone',
+        ),
+        (r'\{\s*".*\}|\[\s*".*\]', "it is JSON: write the value alone"),
+        (r".*\S\s+#\s.*", "it has a comment after the value: leave that out"),
+        (rf"(?:{_STORES}|ref\+\w+)://.*|!(?:env|secret-file|vault|secret|ref)\s.*", _UNFILLED),
+    )
+)
+"""What people write instead of any secret, also of one that may have any signs. Each is the whole text."""
+
+
+def _instead(text: str) -> str:
+    return next((message for pattern, message in _INSTEAD if pattern.fullmatch(text)), "")
 
 
 def placeholder(name: str, text: str) -> str:
@@ -206,8 +267,11 @@ def _placeholder(text: str) -> str:
         return "it has no letter and no digit"
     body = re.sub(r"[\W_]", "", _PREFIX.sub("", text))
     repeated = len(body) >= 3 and len(set(body.lower())) == 1
-    if not body or repeated or (letters not in _ALLOWED and _all_words(letters)):
+    crossed = re.search(r"(?:^|[-_])x{4,}(?:$|[-_])", text, re.IGNORECASE)
+    if not body or repeated or crossed or (letters not in _ALLOWED and _all_words(letters)):
         return "it is a placeholder: nothing put the key in its place"
+    if re.fullmatch(r"[A-Z]+(?:_[A-Z]+)+", text):
+        return "it is the name of a variable: nothing put its value there"
     return ""
 
 
