@@ -27,10 +27,13 @@ def fmt(bots: str, check: bool, diff: bool, paths: tuple[str, ...]) -> int:
     from pathlib import Path
 
     from reconciler.cli import terminal
+    from reconciler.domain import links
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests.formatting import formatted
     from reconciler.render.values import count
 
+    if not (check or diff):
+        links.check(Path(bots))
     changed, problems = formatted(Path(bots), [Path(path) for path in paths])
     for one in changed:
         if not (check or diff):

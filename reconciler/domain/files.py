@@ -2,7 +2,7 @@
 
 A file is written under another name beside its place and then moved there. If a link, a FIFO, a device or a
 directory is at its place, it is refused, wherever it leads. A directory that a person names may have links in
-its path; below one that is ours, `folders` refuses a link too.
+its path, unless one leads out of a checkout (`links`); below one that is ours, `folders` refuses any.
 
 Also reads files of unknown origin, without waiting for ever and without reading without end.
 """
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from reconciler.domain import links
 from reconciler.domain.errors import ReconcilerError
 
 # What Windows lacks is 0 there.
@@ -170,7 +171,8 @@ def read(path: Path, max_bytes: int, *, through_link: bool = True) -> bytes:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Raise ReconcilerError, a sentence about the file, for any OSError of the block."""
+    """Raise ReconcilerError, a sentence about the file, for any OSError of the block, and for links."""
+    links.check(path)
     try:
         yield
     except OSError as error:

@@ -10,7 +10,9 @@ fragment, values of the query that could be secrets, and parts of the path that 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
@@ -35,6 +37,9 @@ _NAMES = re.compile(
     r"credentials?|hmac|hash|jwt|sas|session|sid|cookie|bearer|api_?key|nonce|otp|senha|chave|se|sp|sv)(?:$|[^a-z])"
 )
 """Names of a query's values that are secrets whatever they look like."""
+
+_BEFORE = re.compile(r"(?:api[-_]?|access[-_]?)?(?:key|token|secret|password|senha|chave)", re.IGNORECASE)
+"""Parts of a path after which a secret stands, whatever it looks like."""
 
 _PLAIN = re.compile(r"(?:(?:[A-Za-z]{1,20}[0-9]{0,3}|[0-9]{1,6})(?:[-_., ]|$)){0,6}", re.ASCII)
 """Values that no generator of secrets makes: a few short words or numbers."""
@@ -314,15 +319,28 @@ def _path(host: str, path: str) -> str:
     kept = next((1 + n for name, n in _HOOKS if host == name or host.endswith(f".{name}")), len(segments))
     return "/".join(
         MASK
-        if segment and (place >= kept or _is_token(segment)) and not _ALONE.fullmatch(segment)
-        else _matrix(segment)
-        for place, segment in enumerate(segments)
+        if segment
+        and (place >= kept or _is_token(segment) or _BEFORE.fullmatch(before) or _has_encoded(segment))
+        and not _ALONE.fullmatch(segment)
+        else _pairs(segment)
+        for place, (before, segment) in enumerate(pairwise(["", *segments]))
     )
 
 
-def _matrix(segment: str) -> str:
-    """A part of a path without the values of its parameters: `f;jsessionid=1`."""
-    return re.sub(r"(;[^=;]*=)([^;]+)", rf"\1{MASK}", segment)
+def _has_encoded(segment: str) -> bool:
+    """Whether a part of a path has what a server may read as the beginning of a query or of a fragment."""
+    decoded = unquote(unquote(segment))
+    return any(decoded.count(each) > segment.count(each) for each in "?#=&;")
+
+
+def _pairs(segment: str) -> str:
+    """A part of a path without the values of its parameters: `f;jsessionid=1`, `f,a=1`, `token:1`."""
+
+    def masked(found: re.Match[str]) -> str:
+        shows = _ALONE.fullmatch(found[4]) or (found[3] == ":" and not _is_secret(found[2]))
+        return found[0] if shows else f"{found[1]}{found[2]}{found[3]}{MASK}"
+
+    return re.sub(r"(^|[;,&])([^=:;,&]*)([=:])([^;,&]+)", masked, segment)
 
 
 def _is_token(text: str) -> bool:
@@ -344,7 +362,8 @@ def _query(item: str) -> str:
 
 
 def _is_secret(name: str) -> bool:
-    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", unquote(name)).lower()
+    plain = unicodedata.normalize("NFKC", unquote(unquote(name)))
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain).lower()
     return _NAMES.search(words) is not None or words.endswith(
         ("key", "token", "secret", "signature", "password")
     )

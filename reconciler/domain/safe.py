@@ -16,7 +16,12 @@ _UNSAFE = re.compile(
     "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"  # shown as nothing
     "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, line separators, bidi controls
     "\ud800-\udfff"  # lone surrogates, which no encoding takes
-    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # invisible as well
+    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # as well
+    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # signs of formats
+    "\u2800\U00013430-\U0001345f\U00016fe4"  # blanks, and controls of hieroglyphs
+    "\ue000-\uf8ff\U000f0000-\U0010ffff"  # private use: what they look like depends on the font
+    "\ufdd0-\ufdef\ufffe\uffff\U00040000-\U000dffff"  # no characters, or none that any font has
+    "\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe\U0003ffff"
     "]"
 )
 _COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")

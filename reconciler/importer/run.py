@@ -18,7 +18,7 @@ from functools import reduce
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from reconciler.domain import files, signals
+from reconciler.domain import files, links, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
@@ -58,6 +58,7 @@ def run(request: Request, how: How) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
+    links.check(directory)
     there, sample = _without(existing(directory, request.named), how.sample)
     how = replace(how, sample=sample)
 

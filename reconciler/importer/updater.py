@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
-from reconciler.domain import files, signals
+from reconciler.domain import files, links, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import Kind
@@ -35,6 +35,7 @@ def run(request: Request, *, for_all: bool = False) -> UpdateReport:
 
     Raises ReconcilerError.
     """
+    links.check(Path(request.bots))
     wanted = planning.desired(request)
 
     async def updated(running: fleet.Running) -> UpdateReport:

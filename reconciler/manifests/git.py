@@ -16,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from reconciler.domain import links
 from reconciler.domain.errors import ReconcilerError
 
 TIMEOUT = 60
@@ -68,8 +69,7 @@ def top(directory: Path) -> Path | None:
     """
     place = directory.resolve()
     for folder in (*place.parents, place):
-        git = folder / ".git"
-        if git.is_file() or (git / "HEAD").is_file() or (git / "HEAD").is_symlink():
+        if links.is_top(folder):
             return folder
     return None
 

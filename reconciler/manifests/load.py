@@ -82,6 +82,11 @@ def read_all(
             paths = [path for path in paths if path not in texts]
             loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
             loaded.problems.update(both)
+        loaded.problems.update(
+            _both(path, includes, "a folder's file")
+            for path in found.defaults.values()
+            if includes.includer(path)
+        )
         if entries:
             entries.save()
     problems = found.problems | loaded.problems
@@ -152,10 +157,10 @@ def _loaded(
     return loaded
 
 
-def _both(path: Path, includes: Includes) -> Problem:
-    """The error for a manifest that another one includes as a text."""
+def _both(path: Path, includes: Includes, what: str = "a manifest") -> Problem:
+    """The error for a manifest, or a folder's file, that a manifest includes as a text."""
     includer = shown(includes.includer(path) or path)
-    message = f"the file is a manifest, and a `!file` in {includer} includes it as a text"
+    message = f"the file is {what}, and a `!file` in {includer} includes it as a text"
     return Problem(Position(shown(path), 1, 1), f"{message}: give the text a file of its own, as a .md")
 
 

@@ -103,6 +103,8 @@ def _update_reason(given: Inputs, target: Target, fields: tuple[FieldChange, ...
         return "it gets the new credential as soon as the server accepts a change to it"
     if unkept := target.unkept:
         return _unkept_reason(unkept, given.version)
+    if target.cause == "" and target.lost:
+        return f"the server has no value for {', '.join(target.lost)} any more"
     return _REASONS[target.cause]
 
 

@@ -176,7 +176,7 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str) -> Cause:
     """Who moved since the last apply: the bot on the server, its manifest, or both.
 
     A field that the server fills in every bot is not emptied by hand: it is lost when the server's version
-    changes, which is no drift.
+    changes, which is no drift. Nor is it when all that differs are lost values.
     """
     was = markers.stamped(str(remote.fields.get("description", "")), owner)
     if not was:
@@ -185,11 +185,25 @@ def cause(bot: DesiredBot, remote: RemoteBot, owner: str) -> Cause:
     if was == now:  # they differ in a secret alone, which no stamp is over
         return ""
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]
-    table = bot.kind.fields
-    lost = [name for name in bot.fields if name not in remote.fields and table[name].from_settings]
-    if not all(same(None, bot.fields[name]) for name in lost):
+    gone = lost(bot, remote)
+    if gone and (
+        any(bot.kind.fields[name].from_settings for name in gone)
+        or was[5:] == stamp(bot, {**remote.fields, **{name: bot.fields[name] for name in gone}}, owner)[5:]
+    ):
         return "" if declared else "pending"
     return "drift" if declared else "pending" if state else "both"
+
+
+def lost(bot: DesiredBot, remote: RemoteBot) -> list[str]:
+    """The declared fields that the server has no value for at all.
+
+    Nobody empties them so by hand: an edit leaves an empty text or list, and null is refused.
+    """
+    return [
+        name
+        for name, value in bot.fields.items()
+        if name not in remote.fields and name not in remote.unseen and not same(None, value)
+    ]
 
 
 def _state(fields: Fields, owner: str, kind: Kind) -> list[tuple[str, Value]]:

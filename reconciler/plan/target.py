@@ -67,6 +67,14 @@ class Target:
         return [] if self.remote is None else differ.unkept(self.bot, self.remote, self.fields, self.owner)
 
     @property
+    def lost(self) -> list[str]:
+        """The fields that the server has no value for any more, although they were applied."""
+        stored = "" if self.remote is None else str(self.remote.fields.get("description", ""))
+        if self.remote is None or not markers.stamped(stored, self.owner):
+            return []
+        return differ.lost(self.bot, self.remote)
+
+    @property
     def stamped(self) -> str:
         """The description to be written when the bot reaches its target."""
         stamp = differ.stamp(self.bot, self.fields, self.owner)

@@ -51,7 +51,7 @@ def json(found: Sequence[Finding]) -> str:
                     **({"server": finding.server} if finding.server else {}),
                     "mark": finding.mark.value,
                     "about": finding.about,
-                    "message": finding.said,
+                    "message": safe.guarded(finding.said),
                     "todo": finding.todo or None,
                 }
                 for finding in found
@@ -61,5 +61,5 @@ def json(found: Sequence[Finding]) -> str:
 
 
 def _wrapped(said: str, room: int) -> list[str]:
-    one = safe.line(" ".join(said.split()))
+    one = safe.line(" ".join(safe.guarded(said).split()))
     return wrap(one, max(room, 40), break_long_words=False, break_on_hyphens=False) or [""]

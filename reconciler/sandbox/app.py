@@ -1,7 +1,8 @@
 """The sandbox's HTTP: routes, the order of the checks, and answers as Express writes them.
 
-A request for another host than this machine is refused first: a page in a browser, whose name somebody
-pointed at 127.0.0.1, must not read what is here.
+A request for another host than this machine, or for none, is refused first: a page in a browser, whose name
+somebody pointed at 127.0.0.1, must not read what is here. So is a browser's question whether a page of
+another host may call it.
 
 The order, as on the real server: the body parses (400, 413), the path is a route's (404), the instance exists
 (404, whatever the key), the key fits (401), the body fits the schema (400), the integration is enabled
@@ -263,10 +264,12 @@ class _App:
 
 
 def _check_host(request: Request) -> None:
-    for host in request.headers.getlist("host"):
-        if not _HOST.fullmatch(host):
-            sentence = "The sandbox serves 127.0.0.1, localhost and [::1] only, whatever the port."
-            raise RefusalError(421, [sentence], "Misdirected Request")
+    """Raises RefusalError for a request that names another host, or none, or that a web page prepares."""
+    hosts = request.headers.getlist("host")
+    preflight = "access-control-request-method" in request.headers
+    if preflight or not hosts or not all(_HOST.fullmatch(host) for host in hosts):
+        sentence = "The sandbox serves 127.0.0.1, localhost and [::1] only, on any port, and no web page."
+        raise RefusalError(421, [sentence], "Misdirected Request")
 
 
 async def _body(request: Request) -> Body:

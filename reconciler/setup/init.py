@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from reconciler.domain import files
+from reconciler.domain import files, links
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.manifests import git, schema
@@ -79,6 +79,7 @@ def scaffold(
     Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch or a
     path that a workflow cannot name, and for a path with a link in it.
     """
+    links.check(directory)
     try:
         root = directory.resolve()
         made, shared = _forge(root, forge, branch) if forge else (None, {})

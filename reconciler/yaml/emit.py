@@ -23,7 +23,6 @@ STEP = 2
 
 _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.*\S)?")
 _NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
-_NONE = re.compile("[\ufffe\uffff]")  # not characters; YAML refuses them
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\x1b": r"\e", "\x85": r"\N"}
@@ -100,7 +99,7 @@ def typed(text: str) -> bool:
 
 def visible(text: str) -> bool:
     """Whether every character of a line but its tabs is visible, so that it needs no escape."""
-    return safe.line(text.replace("\t", " ")) == text.replace("\t", " ") and not _NONE.search(text)
+    return safe.line(text.replace("\t", " ")) == text.replace("\t", " ")
 
 
 def _on_a_line(text: str) -> bool:
@@ -154,7 +153,7 @@ def _quoted(text: str, indent: int, width: int, flow: bool, step: int) -> str:
 def _escaped(text: str) -> str:
     """The text for double quotes, with escapes for characters that are not visible."""
     quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return _NONE.sub(lambda found: _escape(found[0]), safe.replaced(quoted, _escape))
+    return safe.replaced(quoted, _escape)
 
 
 def _escape(char: str) -> str:

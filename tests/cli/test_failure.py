@@ -172,6 +172,20 @@ MISPLACED = {
     "a policy": ["plan", "--prune", "{}"],
     "a shell": ["completion", "{}"],
     "a database": ["sandbox", "--port", "{}"],
+    "a file of a database": ["sandbox", "--port", "0", "--db", "{}"],
+    "a directory to make": ["init", "{}"],
+    "the same without workflows": ["init", "--no-workflows", "{}"],
+    "an instance to make": ["init", "--instance", "{}"],
+    "a branch": ["init", "--branch", "{}"],
+    "a bot to explain": ["explain", "{}"],
+    "an instance of a bot": ["explain", "um@{}"],
+    "a bot to get": ["get", "{}"],
+    "a bot to ask": ["route", "{}", "oi"],
+    "an instance to ask": ["route", "um@{}", "oi"],
+    "a bot to switch off": ["disable", "{}"],
+    "a bot to switch on": ["enable", "um@{}"],
+    "a place to import to": ["import", "--into", "{}"],
+    "manifests to look after": ["doctor", "--bots", "{}"],
 }
 """Where a person could put the server's URL by mistake."""
 
@@ -185,12 +199,23 @@ MISPLACED = {
         "https://me:hunter2\uff20evo.test/?x=http://a",
         "https://evo.test/a?token=hunter2",
         "socks5://me:hunter2@evo.test",
+        "https://me:x@hunter2@evo.test",
     ],
 )
-def test_a_url_in_a_wrong_place_is_not_repeated(run: Run, bots: Path, args: list[str], url: str) -> None:
-    assert bots.is_dir()
+def test_a_url_in_a_wrong_place_is_not_repeated(
+    run: Run, bots: Path, tmp_path: Path, args: list[str], url: str
+) -> None:
     ended = run(*(arg.format(url) for arg in args), env={"RECONCILER_DEBUG": "1"})
     assert ended.exit_code == 1
+    assert SECRET not in ended.output
+    assert [*tmp_path.iterdir()] == [bots]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_doctor_repeats_no_url_of_a_path(run: Run, form: str) -> None:
+    ended = run("doctor", "--bots", "https:/me:hunter2@evo.test", "--format", form)
+    assert ended.exit_code == 1
+    assert "[a URL, not shown] does not exist" in " ".join(ended.stdout.split())
     assert SECRET not in ended.output
 
 

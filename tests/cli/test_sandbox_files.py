@@ -237,3 +237,20 @@ def test_a_foreign_host_is_refused(sandbox: Sandbox, host: str, status: int, met
     assert (answer.status_code == 421) == (status == 421)
     if status == 421:
         assert answer.json()["error"] == "Misdirected Request"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /instance/fetchInstances HTTP/1.0\r\n",
+        "OPTIONS /openai/create/loja HTTP/1.0\r\n",
+        "OPTIONS /openai/create/loja HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n"
+        "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: apikey\r\n",
+        "OPTIONS / HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\nAccess-Control-Request-Method: GET\r\n",
+    ],
+)
+def test_no_host_and_a_browser_that_asks_are_refused(sandbox: Sandbox, head: str) -> None:
+    port = int(sandbox.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+        connection.sendall(f"{head}apikey: {sandbox.api_key}\r\n\r\n".encode())
+        assert connection.recv(65536).startswith(b"HTTP/1.1 421 ")

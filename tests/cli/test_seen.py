@@ -52,6 +52,24 @@ def test_a_bot_that_was_never_made(run: Run, server: Sandbox, world: World, bots
     assert run("plan", "--bots", bots, "--detailed-exitcode").exit_code == 2
 
 
+def test_a_field_that_the_server_lost(run: Run, server: Sandbox, world: World, bots: Path) -> None:
+    """As after a downgrade that dropped the column and an update that made it again."""
+    world.instance("loja", "main")
+    assert run("apply", "--bots", bots, "--yes").exit_code == 0
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if b"/openai/find/" not in request.raw:
+            return raw
+        return answer(200, json.dumps([{**row, "model": None} for row in body_of(raw)]).encode())
+
+    with Proxy(lambda: int(server.url.rpartition(":")[2]), tell=tell) as proxy:
+        planned = run("plan", "--bots", bots, env={"EVOLUTION_API_URL": proxy.url})
+    assert "2 to update" in planned.stdout
+    assert "update: the server has no value for model any more" in planned.stdout
+    assert "edited" not in planned.stdout
+    assert run("plan", "--bots", bots).stdout.startswith("No changes.")
+
+
 def test_verbose_shows_each_call_and_no_secret(run: Run, server: Sandbox, world: World, bots: Path) -> None:
     world.instance("loja", "main")
     server.calls.clear()

@@ -371,6 +371,17 @@ def test_a_manifest_that_is_taken_in_is_an_error(tmp_path: Path, text: str) -> N
     assert "loja.yaml includes it" in found[0]
 
 
+@pytest.mark.parametrize("place", ["loja.yaml", "loja/loja.yaml", "_defaults.yaml"])
+def test_a_folder_s_file_that_is_taken_in_is_an_error(tmp_path: Path, place: str) -> None:
+    name = "../" * place.count("/") + "a/_defaults.yaml"
+    bot = "{openaiCreds: c, botType: assistant, assistantId: x, triggerType: none, userMessages: [NAME]}"
+    files = {"a/_defaults.yaml": "vars: {persona: Ana}\n", "a/a.yaml": "bots: {}", "z.yaml": "bots: {}"}
+    found = problems(tmp_path, {**files, place: f"bots: {{um: {bot.replace('NAME', f'!file {name}')}}}"})
+    assert len(found) == 1
+    assert found[0].startswith("a/_defaults.yaml:1:1: the file is a folder's file, and a `!file` in ")
+    assert f"{place} includes it as a text: give the text a file of its own" in found[0]
+
+
 # -- what is swapped while it is read ---------------------------------------------------------
 
 

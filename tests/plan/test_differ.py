@@ -297,6 +297,39 @@ def test_what_a_new_version_of_the_server_lost_is_nobodys_edit(
     assert differ.cause(bot("ana", "x", **declared), RemoteBot("i1", lost), OWNER) == cause  # type: ignore[arg-type]
 
 
+_CHAT: dict[str, Value] = {
+    **{"botType": "chatCompletion", "model": "gpt-4o", "maxTokens": 9, "systemMessages": ("oi",)},
+    **{
+        "triggerType": "keyword",
+        "triggerOperator": "equals",
+        "triggerValue": "1",
+        "userMessages": ("a", "b"),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("gone", "declared", "edits", "cause"),
+    [
+        *(([name], {}, {}, "") for name in _CHAT if name not in ("botType", "triggerType")),
+        (["model", "maxTokens", "systemMessages", "userMessages"], {}, {}, ""),
+        (["model"], {"model": "gpt-5"}, {}, "both"),
+        (["model"], {"maxTokens": 10}, {}, "pending"),
+        (["model"], {}, {"maxTokens": 10}, "drift"),
+        ([], {}, {"model": ""}, "drift"),
+        ([], {}, {"systemMessages": ()}, "drift"),
+    ],
+)
+def test_a_value_that_the_server_lost_is_nobodys_edit(
+    gone: list[str], declared: dict[str, Value], edits: dict[str, Value], cause: str
+) -> None:
+    """An edit by hand leaves an empty text or list, and never null."""
+    there = applied(bot("ana", "x", **_CHAT), **edits)  # type: ignore[arg-type]
+    fields = {name: value for name, value in there.fields.items() if name not in gone}
+    desired = bot("ana", "x", **{**_CHAT, **declared})  # type: ignore[arg-type]
+    assert differ.cause(desired, RemoteBot("i1", fields), OWNER) == cause
+
+
 def test_what_is_empty_on_both_sides_is_not_lost() -> None:
     there = applied(bot("ana", "x", keywordFinish=""), timePerChar=7)
     empty = {name: value for name, value in there.fields.items() if name != "keywordFinish"}

@@ -29,6 +29,13 @@ _ANY = st.text(alphabet=st.characters(codec=None, exclude_categories=()))
         ("para\u2029graph", "para<U+2029>graph"),
         ("lone \ud83d", "lone <U+D83D>"),
         ("tag\U000e0041", "tag<U+E0041>"),
+        ("hieroglyph\U00013430\U0001343f", "hieroglyph<U+13430><U+1343F>"),
+        ("sign\u0600 \u06dd", "sign<U+0600> <U+06DD>"),
+        ("private\ue000\U0010fffd", "private<U+E000><U+10FFFD>"),
+        ("none\ufdd0\uffff\U0003fffe\U00050000", "none<U+FDD0><U+FFFF><U+3FFFE><U+50000>"),
+        ("blank\u2800\U00016fe4", "blank<U+2800><U+16FE4>"),
+        ("variant\ufe00\U000e0100 ❤\ufe0f", "variant<U+FE00><U+E0100> ❤\ufe0f"),
+        ("new emoji \U0001fae9", "new emoji \U0001fae9"),
         ("family 👨‍👩‍👧, nurse 👩🏽‍⚕️", "family 👨‍👩‍👧, nurse 👩🏽‍⚕️"),
         ("a\u200db", "a<U+200D>b"),
         ("\u200d", "<U+200D>"),
@@ -48,7 +55,8 @@ def test_lines_keeps_newlines_alone() -> None:
 @example("\x85\u2028\u061c")
 def test_nothing_unsafe_remains(text: str) -> None:
     shown = safe.line(text)
-    assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Cs", "Zl", "Zp"}]
+    assert not [c for c in shown if unicodedata.category(c) in {"Cc", "Co", "Cs", "Zl", "Zp"}]
+    assert not [c for c in shown if unicodedata.category(c) == "Cf" and c != "\u200d"]
     assert not [c for c in shown if unicodedata.bidirectional(c) in _BIDI]
     assert shown.splitlines() in ([shown], [])
     shown.encode()

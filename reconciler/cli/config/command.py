@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from reconciler.lint import Policy
 
 _META = "reconciler.config"
+_URLS = {"url", "api_key", "messages", "more", "args"}
+"""The parameters that may have a URL in them."""
+
 _CONFIG, _NO_CONFIG, _NO_COLOR, _ENV_FILE = "config_file", "no_config", "no_color", "env_file"
 
 
@@ -75,6 +78,7 @@ class Command(click.Command):
             raise
 
     def invoke(self, ctx: click.Context) -> Any:
+        _check_urls(ctx)
         _check_apart(ctx)
         if ctx.params.pop(_NO_COLOR):
             ctx.color = False
@@ -224,6 +228,19 @@ def _is_file(source: str) -> bool:
     from reconciler.cli.config import envfile
 
     return envfile.is_file(source)
+
+
+def _check_urls(ctx: click.Context) -> None:
+    """Raises BadParameter, which does not repeat it, for a URL where none can be used, such as for a path."""
+    for parameter in ctx.command.params:
+        given = ctx.params.get(str(parameter.name))
+        if parameter.name not in _URLS and any(
+            isinstance(each, str) and "://" in each
+            for each in (given if isinstance(given, tuple) else (given,))
+        ):
+            error = click.BadParameter("a URL cannot be used here.", ctx, parameter)
+            name_variable(ctx, error)
+            raise error
 
 
 def _check_apart(ctx: click.Context) -> None:
