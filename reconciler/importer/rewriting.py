@@ -9,7 +9,7 @@ nothing.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,12 +37,17 @@ class NotDoneError(Exception):
 
 
 class Manifests:
-    """The manifests below a directory, as they are. Raises what load does."""
+    """The manifests below a directory, as they are. Raises what load does.
 
-    def __init__(self, directory: Path) -> None:
+    names: of the instances that are edited. Only these, and those that share a file with them, are parsed.
+    """
+
+    def __init__(self, directory: Path, names: Collection[str]) -> None:
         self._directory = directory
-        self.desired = load(directory)
         self._read: dict[Path, bytes] = {}
+        self._edited: Contents = {}
+        self._traced = _sharing(load(directory, origins=False, cached=True), names)
+        self.desired = self._now = load(directory, origins=self._traced, cached=True)
 
     def with_drifts(self, drifts: Iterable[Drift]) -> dict[Path, bytes]:
         """The contents of every file that has to change. Raises NotDoneError."""
@@ -54,7 +59,7 @@ class Manifests:
                 edited[path] = content
         for _ in range(_PASSES):
             try:
-                now = load(self._directory, edited) if edited else self.desired
+                now = self._loaded(edited)
             except ManifestError as error:
                 raise NotDoneError(error.problems[0].message) from None
             needed = {one.name: edits(one, wanted[one.name]) for one in now.instances}
@@ -71,13 +76,22 @@ class Manifests:
         """What a person should know about how the drifts were written."""
         wanted = _wanted(self.desired, drifts)
         before = {instance.name: instance for instance in self.desired.instances}
-        after = {instance.name: instance for instance in load(self._directory, edited).instances}
+        after = {instance.name: instance for instance in self._loaded(edited).instances}
         contents = rewritten(self.desired, wanted, self.original)
         unfit = {path for path, each in contents.items() if None in each}
         for drift in drifts:
             name = drift.instance
             for text in notes(before[name], wanted[name], after[name], drift, edited, unfit):
                 yield Note(name, drift.about, text)
+
+    def _loaded(self, edited: Contents) -> Desired:
+        """What the manifests declare with these contents. Raises ManifestError."""
+        if not edited:
+            return self.desired
+        if edited != self._edited:
+            self._now = load(self._directory, edited, origins=self._traced, cached=True)
+            self._edited = dict(edited)
+        return self._now
 
     def original(self, path: Path) -> bytes:
         """What a file holds."""
@@ -99,6 +113,17 @@ class Manifests:
         except CannotEditError as error:
             raise NotDoneError(str(error)) from None
         edited[path] = mark + text.encode()
+
+
+def _sharing(desired: Desired, names: Collection[str]) -> set[Path]:
+    """The manifests of the instances of these names, and of those that share a text with one of them."""
+    files = {one.name: {Path(file).resolve() for file in one.files[1:]} for one in desired.instances}
+    theirs = set[Path]().union(*(files[name] for name in names))
+    return {
+        Path(one.files[0])
+        for one in desired.instances
+        if one.name in names or not theirs.isdisjoint(files[one.name])
+    }
 
 
 # -- what is wanted ---------------------------------------------------------------------------

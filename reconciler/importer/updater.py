@@ -23,6 +23,7 @@ from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
 from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
+from reconciler.manifests.load import load
 from reconciler.pipeline import Request
 
 
@@ -45,10 +46,10 @@ async def update(client: Client, desired: Desired, directory: Path, owner: str) 
     """
     observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
-    manifests = Manifests(directory)
     if found.unknown:
-        found = drifts(desired, observed, owner, await _credentials(client, manifests.desired))
-    return brought(manifests, found, directory)
+        every = load(directory, origins=False, cached=True)
+        found = drifts(desired, observed, owner, await _credentials(client, every))
+    return brought(Manifests(directory, {one.instance for one in found.found}), found, directory)
 
 
 def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateReport:

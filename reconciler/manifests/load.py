@@ -6,7 +6,7 @@ Manifests that have not changed may come from the cache, as far as they are vali
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,25 +36,39 @@ def no_manifests(directory: Path) -> NoManifestsError:
     )
 
 
-def load(directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True) -> Desired:
+Origins = bool | Container[Path]
+"""Whether instances have origins, or the paths of the manifests whose instances have them."""
+
+
+def load(
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: Origins = True,
+    cached: bool = False,
+) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins)
+    loaded = read_all(directory, edited, origins=origins, cached=cached)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
 
 
 def read_all(
-    directory: Path, edited: Mapping[Path, bytes] | None = None, *, origins: bool = True, cached: bool = False
+    directory: Path,
+    edited: Mapping[Path, bytes] | None = None,
+    *,
+    origins: Origins = True,
+    cached: bool = False,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, which has no origins.
+    cache, for instances without origins, and to add to it.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -62,7 +76,7 @@ def read_all(
     found = discovery.find(home)
     includes = Includes(home)
     paths = found.manifests
-    with (cache.of(directory) if cached and not origins else None) or nullcontext() as entries:
+    with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
         loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
         if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
@@ -105,7 +119,7 @@ def _loaded(
     folders: Mapping[Path, Path],
     known: Known | None,
     *,
-    origins: bool,
+    origins: Origins,
 ) -> _Loaded:
     """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
     loaded = _Loaded()
@@ -116,7 +130,7 @@ def _loaded(
         if parser is None:
             from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
 
-            parser = Parser(home, includes, folders, loaded.problems, known, origins=origins)
+            parser = Parser(home, includes, folders, loaded.problems, known)
         return parser
 
     with _no_collecting():
@@ -124,9 +138,10 @@ def _loaded(
             if known is None or not known.is_valid(folder):
                 parsing().folder(folder)
         for path in paths:
+            traced = origins if isinstance(origins, bool) else path in origins
             data = None if known is None else known.contents(path)
-            found = None if known is None else known.manifest(path, data)
-            declares, instance = found or parsing().manifest(path, data)
+            found = None if known is None or traced else known.manifest(path, data)
+            declares, instance = found or parsing().manifest(path, data, origins=traced)
             if declares:
                 loaded.declaring.add(path)
             if instance:

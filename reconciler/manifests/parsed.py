@@ -45,7 +45,7 @@ class File:
 class Parser:
     """Parses files of a directory, a folder's file once. Problems are added to those that are given.
 
-    folders: the file of each. known: takes what has no error. origins: whether instances have origins.
+    folders: the file of each. known: takes what has no error.
     """
 
     def __init__(
@@ -55,11 +55,9 @@ class Parser:
         folders: Mapping[Path, Path],
         problems: set[Problem],
         known: Known | None,
-        *,
-        origins: bool,
     ) -> None:
         self._home, self._includes, self._folders, self._problems = home, includes, folders, problems
-        self._known, self._origins = known, origins
+        self._known = known
         self._files: dict[Path, File] = {}
         self._chains: dict[Path, list[File]] = {}
 
@@ -73,11 +71,16 @@ class Parser:
                 self._known.keep_folder(folder, included)
         return self._files[folder]
 
-    def manifest(self, path: Path, data: bytes | None = None) -> tuple[bool, DesiredInstance | None]:
-        """Whether a manifest has a key of one, and its instance. data: its contents, where they are known."""
+    def manifest(
+        self, path: Path, data: bytes | None, *, origins: bool
+    ) -> tuple[bool, DesiredInstance | None]:
+        """Whether a manifest has a key of one, and its instance.
+
+        data: its contents, where they are known. origins: whether to keep where each value comes from.
+        """
         above = self._above(path.parent)
         made = file(path, self._home, self._includes, self._problems, above, folder=False, data=data)
-        found = instance(made, above, self._problems, origins=self._origins)
+        found = instance(made, above, self._problems, origins=origins)
         if self._known and found and (included := _included(made, above)) is not None:
             self._known.keep(path, data, included, found, declares=made.declares)
         return made.declares, found
