@@ -129,8 +129,6 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests import discovery
     from reconciler.manifests.load import load
-    from reconciler.render import tested
-    from reconciler.routing import testing
 
     try:
         server = lint.version(server_version) if server_version else lint.NEWEST
@@ -140,8 +138,12 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
         desired = load(Path(bots))
-        if failing := tested.problems(testing.run(desired.instances, server)):
-            raise ManifestError(failing)
+        if those := [one for one in desired.instances if one.tests]:
+            from reconciler.render import tested
+            from reconciler.routing import testing
+
+            if failing := tested.problems(testing.run(those, server)):
+                raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
     warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]

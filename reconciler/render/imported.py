@@ -9,7 +9,7 @@ from pathlib import Path
 
 from reconciler.domain import safe
 from reconciler.domain.reports import ImportReport, LeftOut, Written
-from reconciler.render.values import count
+from reconciler.domain.text import count
 from reconciler.saved.encode import printed
 
 FORMAT, VERSION = "evolution-reconciler/import", 1

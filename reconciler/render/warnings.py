@@ -11,7 +11,7 @@ from urllib.parse import quote
 from reconciler.domain import safe
 from reconciler.domain.errors import Position, Problem
 from reconciler.domain.findings import Warning
-from reconciler.render.values import count
+from reconciler.domain.text import count
 from reconciler.saved.encode import printed
 
 FORMAT = "evolution-reconciler/findings"

@@ -30,7 +30,7 @@ from reconciler.domain.errors import (
 from reconciler.domain.findings import Finding, Mark
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.text import listed, near, quoted
+from reconciler.domain.text import count, listed, near, quoted
 from reconciler.evolution import answers
 from reconciler.evolution.address import is_loopback
 from reconciler.evolution.belonging import check_whole
@@ -40,7 +40,6 @@ from reconciler.manifests import secrets
 from reconciler.pipeline import Request
 from reconciler.plan import matching
 from reconciler.plan.matching import How
-from reconciler.render.values import count
 
 MOST = 3
 """The most instances, credentials or errors that are named one by one."""
