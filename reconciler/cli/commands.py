@@ -128,7 +128,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     from reconciler.cli import terminal
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests import discovery
-    from reconciler.manifests.load import load
+    from reconciler.manifests.load import read_all
 
     try:
         server = lint.version(server_version) if server_version else lint.NEWEST
@@ -137,7 +137,10 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        desired = load(Path(bots))
+        loaded = read_all(Path(bots), origins=False, cached=True, look=lint.look(server))
+        if problems := loaded.every_problem:
+            raise ManifestError(sorted(problems))
+        desired = loaded.desired
         if those := [one for one in desired.instances if one.tests]:
             from reconciler.render import tested
             from reconciler.routing import testing
@@ -146,7 +149,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
                 raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
-    warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]
+    found = {one.name: lint.seen(loaded.seen[one.name]) for one in desired.instances}
+    warnings = [one for one in lint.warnings(found, rules) if names is None or one.at.file in names]
     terminal.warnings(warnings, format)
     if format in {"text", "github"}:
         terminal.valid(desired, names)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
@@ -20,6 +21,7 @@ from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint.context import of_kinds
 from reconciler.lint.rules import RULES, UNKNOWN
+from reconciler.manifests.known import Look
 
 _UNREAD = "never-read"
 _NO_EFFECT = "no-effect"
@@ -69,6 +71,33 @@ class Found:
     said: Sequence[Said]
     useful: frozenset[Position]
     unknown: Sequence[tuple[Position, Sequence[str]]]
+
+
+def look(server: Version) -> Look:
+    """What the rules find in each instance, as `seen` takes it."""
+    return Look(f"lint {server}", lambda instance: _encoded(examine(instance, server)))
+
+
+def seen(value: Any) -> Found:
+    """What a look has seen."""
+    said, useful, unknown = value
+    return Found(
+        [Said(Position(*at), *rest) for at, *rest in said],
+        frozenset(Position(*at) for at in useful),
+        [(Position(*at), ids) for at, ids in unknown],
+    )
+
+
+def _encoded(found: Found) -> object:
+    return [
+        [[_place(one.at), one.own, one.rule, one.nth, one.bot, one.text] for one in found.said],
+        sorted(map(_place, found.useful)),
+        [[_place(at), ids] for at, ids in found.unknown],
+    ]
+
+
+def _place(at: Position) -> list[Any]:
+    return [at.file, at.line, at.column]
 
 
 def lint(desired: Desired, server: Version = NEWEST, policy: Policy = Policy()) -> list[Warning]:

@@ -11,6 +11,7 @@ __all__ = [
     "formatting",
     "git",
     "key_format",
+    "known",
     "load",
     "loaded",
     "schema",

@@ -10,14 +10,14 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
 from reconciler.manifests import cache, discovery
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
-from reconciler.manifests.known import Known
+from reconciler.manifests.known import Known, Look
 from reconciler.manifests.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -63,12 +63,13 @@ def read_all(
     *,
     origins: Origins = True,
     cached: bool = False,
+    look: Look | None = None,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, for instances without origins, and to add to it.
+    cache, for instances without origins, and to add to it. look: is taken at each valid instance.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -78,18 +79,18 @@ def read_all(
     paths = found.manifests
     with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
-        loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+        loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
         if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
             both = {_both(path, includes) for path in texts & loaded.declaring}
             paths = [path for path in paths if path not in texts]
-            loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+            loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
             loaded.problems.update(both)
         if entries:
             entries.save()
     problems = found.problems | loaded.problems
     if not paths and not problems:
         raise no_manifests(directory)
-    return Loaded(loaded.instances, frozenset(problems))
+    return Loaded(loaded.instances, frozenset(problems), loaded.seen)
 
 
 def folder(directory: Path) -> Layer | None:
@@ -105,11 +106,15 @@ def folder(directory: Path) -> Layer | None:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What all manifests declare, and what is wrong. declaring: those that have a key of a manifest."""
+    """What all manifests declare, and what is wrong.
+
+    declaring: those that have a key of a manifest. seen: what a Look made of each instance, by its name.
+    """
 
     instances: list[DesiredInstance] = field(default_factory=list)
     problems: set[Problem] = field(default_factory=set)
     declaring: set[Path] = field(default_factory=set)
+    seen: dict[str, Any] = field(default_factory=dict)
 
 
 def _loaded(
@@ -118,6 +123,7 @@ def _loaded(
     paths: Sequence[Path],
     folders: Mapping[Path, Path],
     known: Known | None,
+    look: Look | None,
     *,
     origins: Origins,
 ) -> _Loaded:
@@ -130,7 +136,7 @@ def _loaded(
         if parser is None:
             from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
 
-            parser = Parser(home, includes, folders, loaded.problems, known)
+            parser = Parser(home, includes, folders, loaded.problems, known, look)
         return parser
 
     with _no_collecting():
@@ -140,12 +146,13 @@ def _loaded(
         for path in paths:
             traced = origins if isinstance(origins, bool) else path in origins
             data = None if known is None else known.contents(path)
-            found = None if known is None or traced else known.manifest(path, data)
-            declares, instance = found or parsing().manifest(path, data, origins=traced)
-            if declares:
+            found = None if known is None or traced else known.manifest(path, data, look)
+            found = found or parsing().manifest(path, data, origins=traced)
+            if found.declares:
                 loaded.declaring.add(path)
-            if instance:
-                loaded.instances.append(instance)
+            if found.instance:
+                loaded.instances.append(found.instance)
+                loaded.seen[found.instance.name] = found.seen
     return loaded
 
 
