@@ -1,5 +1,5 @@
 # The few commands that a contributor needs. `make setup` once, `make ci` before a pull request.
-.PHONY: setup test lint types format bench ci
+.PHONY: setup test lint types format docs bench ci
 
 BIN = .venv/bin
 
@@ -21,6 +21,10 @@ types:
 format:
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs:
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	.ci/docs
 
 bench:
 	$(BIN)/python -m benchmarks.load

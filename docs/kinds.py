@@ -1,4 +1,4 @@
-"""Writes docs/kinds.md: the kinds of bots and their fields, from the tables in reconciler/domain/kinds.
+"""Writes docs/reference/kinds.md: the kinds of bots and their fields, from reconciler/domain/kinds.
 
 `python -m docs.kinds` writes it, and the tests check that it is still true. Nothing here is used by the tool.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind
 from reconciler.domain.text import listed
 
-PAGE = Path(__file__).with_suffix(".md")
+PAGE = Path(__file__).parent / "reference" / "kinds.md"
 
 _HEAD = """\
 # Kinds of bots

@@ -12,12 +12,15 @@ may answer 500 without a reason or 200 without having done it, and other people 
 - of two equal bots that two runs created at the same time, only one stays;
 - an old credential is deleted when nothing uses it any more, as deleting it deletes its bots.
 
-A failure ends what depends on it and nothing else; an unexpected error ends the run of its instance.
+A failure ends what depends on it and nothing else; an unexpected error ends the run of its instance, and a
+server that cannot be reached that of its instances. Several servers run side by side; all of them begin a
+phase together, as a bot that moves is deleted on one after it was created on another.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from reconciler.apply import bot_steps, credentials, fallback, settings
@@ -31,7 +34,7 @@ from reconciler.domain.results import Outcome, Result, Results
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
 
-__all__ = ["Stop", "apply"]
+__all__ = ["Stop", "across", "apply"]
 
 _BESIDE_BOTS = frozenset({Call.SETTINGS, Call.FALLBACK})
 """Calls in the same phase as those of bots that may change bots without a read that shows it."""
@@ -45,17 +48,36 @@ async def apply(
     stop: Stop | None = None,
     on_bug: Callable[[Exception], object] = lambda error: None,
 ) -> Results:
+    """Make the calls of the plan of one server: see `across`."""
+    return await across({"": client}, plan, read, on_result, stop, on_bug)
+
+
+async def across(
+    clients: Mapping[str, Client],
+    plan: Plan,
+    read: ReadKey,
+    on_result: Callable[[Result], None] = lambda result: None,
+    stop: Stop | None = None,
+    on_bug: Callable[[Exception], object] = lambda error: None,
+) -> Results:
     """Make the plan's calls.
 
+    clients: of the servers, by their names; "" for the only one.
     on_result: is called with the results of an instance, in no order, when the instance is done.
     read: reads the key of a new credential. on_bug: is called with an unexpected error that ends an
-    instance's run. An unreachable server ends the whole run: what was not done is reported as not
+    instance's run. An unreachable server ends the run of its instances: what was not done is reported as not
     attempted.
     """
-    client.belonging.known((instance.name, instance.id) for instance in plan.instances)
-    shared = Shared(client, plan, stop or Stop(), read, on_bug)
-    users = Users(shared)
-    runs = [_Run(shared, instance, users) for instance in plan.instances]
+    asked = stop or Stop()
+    everywhere: dict[str, State] = {}
+    by_server: dict[str, list[_Run]] = {}
+    for server, client in clients.items():
+        part = plan.of(server)
+        client.belonging.known((instance.local, instance.id) for instance in part.instances)
+        own = Stop(whole=asked) if server else asked
+        shared = Shared(client, part, own, read, on_bug, everywhere=everywhere)
+        users = Users(shared)
+        by_server[server] = [_Run(shared, instance, users) for instance in part.instances]
     phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
 
     async def work(run: _Run) -> None:
@@ -64,18 +86,26 @@ async def apply(
             run.report(on_result)
 
     for phase in phases:
-        await side_by_side([run for run in runs if run.has(phase)], work, client.concurrency)
+        await asyncio.gather(
+            *(
+                side_by_side([run for run in runs if run.has(phase)], work, clients[server].concurrency)
+                for server, runs in by_server.items()
+            )
+        )
+    runs = [run for each in by_server.values() for run in each]
     for run in runs:
         run.report(on_result)
-    results = tuple(result for run in runs for result in run.outcomes.results())
-    return Results(results, signal=shared.stop.signal)
+    results = {run.state.instance.name: run.outcomes.results() for run in runs}
+    ended = tuple(result for instance in plan.instances for result in results[instance.name])
+    return Results(ended, signal=asked.number)
 
 
 class _Run:
     """One instance's steps, one after the other."""
 
     def __init__(self, shared: Shared, instance: InstancePlan, users: Users) -> None:
-        self.state = shared.states[instance.name] = State(shared, instance)
+        self.state = shared.states[instance.local] = State(shared, instance)
+        shared.everywhere[instance.name] = self.state
         self.outcomes = Outcomes(self.state)
         self._shared, self._users = shared, users
         self._current = ""

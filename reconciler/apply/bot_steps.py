@@ -48,7 +48,7 @@ def _refuse_early(state: State, step: Step) -> None:
     other = state.changes[step.bot].other
     if not other:
         return
-    there = state.shared.states.get(other)
+    there = state.shared.everywhere.get(other)
     result = None if there is None else there.results.get(step.bot)
     if result is None or result.outcome is not Outcome.APPLIED:
         raise NotAppliedError(Outcome.SKIPPED, f"it was not created on {other}, so it stays here")

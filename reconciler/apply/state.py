@@ -50,16 +50,28 @@ def despite(error: Exception | None) -> str:
 class Stop:
     """Asks a running apply to finish the calls in flight and to make no more.
 
-    reason: completes "the run ended early: …". signal: the number of the signal that asked.
+    reason: completes "the run ended early: …". signal: the number of the signal that asked. whole: what stops
+    the runs of all servers, of the Stop of one.
     """
 
     signal: int | None = None
     reason: str = ""
+    whole: Stop | None = None
 
     @property
     def asked(self) -> bool:
         """Whether the run is to stop."""
-        return bool(self.reason)
+        return bool(self.why)
+
+    @property
+    def why(self) -> str:
+        """The reason, of this run or of all."""
+        return self.reason or ("" if self.whole is None else self.whole.reason)
+
+    @property
+    def number(self) -> int | None:
+        """The number of the signal that asked this run or all to stop."""
+        return self.signal if self.whole is None else self.whole.signal
 
     def lost(self) -> None:
         """Stop the run because the server is unreachable."""
@@ -68,15 +80,16 @@ class Stop:
     def check(self) -> None:
         """Raises NotAppliedError if the run is to stop."""
         if self.asked:
-            raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended early: {self.reason}")
+            raise NotAppliedError(Outcome.NOT_ATTEMPTED, f"the run ended early: {self.why}")
 
 
 @dataclass(slots=True)
 class Shared:
-    """What all instances share, since one may use the credentials of another.
+    """What all instances of a server share, since one may use the credentials of another.
 
     read: reads the key of a new credential. credentials: the ids of those that were created, by name. kept:
-    the ids of old credentials that something still uses. states: of every instance of the plan, by name.
+    the ids of old credentials that something still uses. states: of every instance of the plan, by its name
+    on the server. everywhere: those of all servers, by what the instances are called.
     on_bug: is called with an unexpected error that ends an instance's run.
     """
 
@@ -88,6 +101,7 @@ class Shared:
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     states: dict[str, State] = field(default_factory=dict)
+    everywhere: dict[str, State] = field(default_factory=dict)
 
     @property
     def owner(self) -> str:
@@ -142,7 +156,7 @@ class State:
     def _begin(self, kind: Kind) -> None:
         self.kind = kind
         self.kinds[kind.path] = self
-        self.bots = BotTable(self.shared.client, self.instance.name, self.shared.owner, kind)
+        self.bots = BotTable(self.shared.client, self.name, self.shared.owner, kind)
 
     def of(self, kind: Kind) -> State:
         """The state of a kind of bot of this instance."""
@@ -154,8 +168,8 @@ class State:
 
     @property
     def name(self) -> str:
-        """The instance's."""
-        return self.instance.name
+        """The instance's, on its server."""
+        return self.instance.local
 
     def label(self, id: str) -> str | None:
         """The change of the bot with this id, None if it has none."""

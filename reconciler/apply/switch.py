@@ -6,9 +6,11 @@ the settings. Both are read after it is off.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import NoReturn
 
 from reconciler.apply import applier
@@ -57,6 +59,27 @@ class Chosen:
         return SwitchReport(self.switch.on, tuple(bots), self.problems, dry=True)
 
 
+async def choose_across(
+    clients: Mapping[str, Client], addresses: Sequence[Address], switch: Switch
+) -> dict[str, Chosen]:
+    """The same on those servers that are named, by their names.
+
+    What is wrong with one of several is a problem of its own. Raises ServerError where there is one.
+    """
+
+    async def on(server: str, asked: Sequence[Address]) -> Chosen:
+        try:
+            return await choose(clients[server], asked, switch)
+        except ReconcilerError as error:
+            if not server:
+                raise
+            return Chosen(switch, (), Plan(clients[server].url, switch.owner, ()), (str(error),))
+
+    asked = {server: found for server in clients if (found := planning.on_server(addresses, server))}
+    chosen = await asyncio.gather(*(on(server, found) for server, found in asked.items()))
+    return dict(zip(asked, chosen, strict=True))
+
+
 async def choose(client: Client, addresses: Sequence[Address], switch: Switch) -> Chosen:
     """Read the instances, and choose the bots that are named. Raises ServerError."""
     names, problems = await _instances(client, addresses)
@@ -100,6 +123,29 @@ def _chosen(client: Client, observed: Observed, addresses: Sequence[Address], sw
     return Chosen(switch, tuple(bots), Plan(client.url, switch.owner, tuple(plans)), tuple(problems))
 
 
+async def run_across(
+    clients: Mapping[str, Client],
+    chosen: Mapping[str, Chosen],
+    stop: Stop,
+    on_bug: Callable[[Exception], object],
+    *,
+    close_sessions: bool = False,
+) -> SwitchReport:
+    """The same on several servers, side by side. chosen: by the servers' names."""
+
+    async def on(server: str) -> SwitchReport:
+        own = Stop(whole=stop) if server else stop
+        try:
+            report = await run(clients[server], chosen[server], own, on_bug, close_sessions=close_sessions)
+        except ServerError as error:
+            if not server:
+                raise
+            report = replace(chosen[server].dry, problems=(str(error),), dry=False)
+        return report.of(server)
+
+    return reduce(SwitchReport.beside, await asyncio.gather(*map(on, chosen)))
+
+
 async def run(
     client: Client,
     chosen: Chosen,
@@ -120,7 +166,7 @@ async def run(
     report = SwitchReport(chosen.switch.on, tuple(bots.values()), chosen.problems)
     if not chosen.switch.on:
         report = await _what_goes_on(client, bots, report, stop, close_sessions=close_sessions)
-    return replace(report, signal=stop.signal)
+    return replace(report, signal=stop.number)
 
 
 def _switched(chosen: Chosen, one: Choice, result: Result | None, seen: Mapping[str, RemoteBot]) -> Switched:
@@ -179,7 +225,7 @@ async def _what_goes_on(
     async def look(instance: str) -> None:
         nonlocal closed
         if stop.asked:
-            why = f"the run ended early: {stop.reason}"
+            why = f"the run ended early: {stop.why}"
             found.update({id: replace(found[id], unread=why) for id in instances[instance]})
             return
         for id in instances[instance]:

@@ -58,7 +58,7 @@ class Users:
                 ids |= set(change.ids) if change.of is Of.CREDENTIAL else set()
                 ids |= {change.before.fields.get("openaiCredsId")} if change.before else set()
             for id in ids:
-                self.connected.setdefault(str(id), set()).add(instance.name)
+                self.connected.setdefault(str(id), set()).add(instance.local)
         await side_by_side(list(self.shared.states), self._read, self.client.concurrency)
         others: tuple[str, ...] = ()
         with suppress(ReconcilerError):  # an instance's own token may not list them

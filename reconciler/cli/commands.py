@@ -38,8 +38,8 @@ from reconciler.domain import signals
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
-    from reconciler.evolution.client import Server
     from reconciler.pipeline import Request, Save
+    from reconciler.pipeline.fleet import Running
 
 
 class _Main(click.Group):
@@ -89,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 def main() -> None:
     """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
 
-    Every option can be set in reconciler.toml or by an environment variable: docs/configuration.md.
+    Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
 
 
@@ -119,8 +119,8 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     With a PATH (a manifest, a folder's _defaults file, or a folder), reads all manifests and shows only what
     is wrong there.
 
-    Without errors, warn about what the server accepts but does not do. docs/lint.md lists the rules and says
-    how to ignore one.
+    Without errors, warn about what the server accepts but does not do. docs/reference/lint.md lists the rules
+    and says how to ignore one.
     """
     from pathlib import Path
 
@@ -137,7 +137,13 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        loaded = read_all(Path(bots), origins=False, cached=True, look=lint.look(server))
+        loaded = read_all(
+            Path(bots),
+            origins=False,
+            cached=True,
+            servers=command.servers(click.get_current_context()),
+            look=lint.look(server),
+        )
         if problems := loaded.every_problem:
             raise ManifestError(sorted(problems))
         desired = loaded.desired
@@ -149,7 +155,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
                 raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
-    found = {one.name: lint.seen(loaded.seen[one.name]) for one in desired.instances}
+    found = {one.name: lint.seen(loaded.seen[one.files[0]]) for one in desired.instances}
     warnings = [one for one in lint.warnings(found, rules) if names is None or one.at.file in names]
     terminal.warnings(warnings, format)
     if format in {"text", "github"}:
@@ -169,8 +175,11 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.manifests.load import read_all
     from reconciler.manifests.loaded import warning
 
-    loaded = read_all(Path(bots))
-    _, _, instance = bot.partition("@")
+    named = command.servers(click.get_current_context())
+    loaded = read_all(Path(bots), servers=named)
+    name, at, instance = bot.partition("@")
+    instance = named.found(instance, (one.name for one in loaded.desired.instances))
+    bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):
         terminal.warn(warning(broken))
     terminal.explained(loaded.desired, bot, format)
@@ -207,9 +216,10 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     from reconciler.cli.reading import reading
 
     with pipeline.out(request) as save:
-        wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-        with pipeline.server(request, wanted.desired) as server:
-            made = pipeline.plan(request, server, wanted, reading=reading)
+        with pipeline.reading_ahead(request, changed_since) as reader:
+            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
+            with pipeline.servers(request, wanted.desired) as running:
+                made = pipeline.plan(request, running, wanted, reading=reading, reader=reader)
         try:
             terminal.plan(made, request.format)
         finally:
@@ -220,7 +230,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     return 2 if detailed_exitcode and made.pending else 0
 
 
-def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, yes: bool) -> int:
+def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
     from reconciler import pipeline
     from reconciler.cli import failure, terminal
@@ -232,7 +242,7 @@ def _carried_out(request: Request, server: Server, made: Plan, save: Save, *, ye
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = pipeline.apply(request, server, made, on_result, stop, failure.tell)
+            results = pipeline.apply(request, running, made, on_result, stop, failure.tell)
         return terminal.ended(made, results, request.format, save)
 
 
@@ -260,14 +270,14 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
-        given = unless_configured(("instance", "target", "replace", "reviewed"))
+        given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (
         pipeline.out(request) as save,
-        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (server, made),
+        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command()
@@ -289,9 +299,9 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     streams.check()
     with (
         pipeline.out(request) as save,
-        pipeline.restored(request, instances, reading, terminal.warn) as (server, made),
+        pipeline.restored(request, instances, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, server, made, save, yes=yes)
+        return _carried_out(request, running, made, save, yes=yes)
 
 
 @main.command("import")
@@ -314,24 +324,39 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     help="Also write values that equal the instance's settings, and fields that no server reads.",
 )
 @click.option(
+    "--factor/--flat",
+    "factor",
+    default=True,
+    show_default=True,
+    help="Say once what the instances of a group have in common; or share nothing but equal prompts.",
+)
+@click.option(
+    "--group",
+    multiple=True,
+    metavar="[FOLDER=]GLOB",
+    help="Instances that are one group, such as 'varejo-*' or varejo='loja-*'. May be repeated.",
+)
+@click.option(
     "--update",
     is_flag=True,
     help="Write the server's values into existing manifests, where they differ, and change nothing else.",
 )
-def import_(request: Request, full: bool, update: bool) -> int:
+def import_(request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool) -> int:
     """Write manifests for what the server has. Changes nothing on the server."""
     from reconciler.cli import terminal
-    from reconciler.importer import run
+    from reconciler.importer import groups, run
 
     if update and full:
         raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
+    if group and not factor:
+        raise click.UsageError("--flat and --group cannot be combined: --flat shares nothing in a group.")
     if update:
         from reconciler.importer import updater
 
         updated = updater.run(request)
         terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
-    report = run.run(request, full=full)
+    report = run.run(request, run.How(full, not factor, groups.declared(group)))
     terminal.imported(report, request.format)
     return 1 if report.failed else 0
 
@@ -386,10 +411,13 @@ def show(file: str, format: str, max_chars: int, more: str) -> int:
     help="Start with the instances and credentials that the manifests in this directory name.",
 )
 def sandbox(port: int, db: str | None, bots: str | None) -> int:
-    """Run the embedded Evolution API server, for trials and tests."""
+    """Run the embedded Evolution API server, for trials and tests.
+
+    Where reconciler.toml names several servers, runs one for each, on the port and those after it.
+    """
     from reconciler.cli.sandbox import serve
 
-    serve(port, db, bots, say=click.echo)
+    serve(port, db, bots, command.servers(click.get_current_context()), say=click.echo)
     return 0
 
 
@@ -412,13 +440,18 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
 @click.option(
     "--branch",
     metavar="NAME",
-    help="The branch that the workflows apply.  [default: the repository's default branch]",
+    help="The branch that is applied, with --github.  [default: the repository's default branch]",
 )
-@click.option("--no-workflows", is_flag=True, help="Write no files for GitHub.")
-def init(directory: str, instance: str, kind: str, branch: str | None, no_workflows: bool) -> int:
-    """Scaffold a repository in DIR. It gets a manifest, a prompt, workflows and a README.
+@click.option("--github", is_flag=True, help="Also write the workflows that review and apply on GitHub.")
+@click.option("--gitlab", is_flag=True, help="Also write the pipeline that does so on GitLab.")
+@click.option("--run", "runs", is_flag=True, help="With --github, also set up the repository there, with gh.")
+def init(
+    directory: str, instance: str, kind: str, branch: str | None, github: bool, gitlab: bool, runs: bool
+) -> int:
+    """Scaffold a repository in DIR. It gets a manifest, a prompt, reconciler.toml and a README.
 
-    Overwrites nothing.
+    With --github or --gitlab it also gets what plans, applies and watches there. The commands that set up
+    GitHub are printed. Overwrites nothing.
     """
     from pathlib import Path
 
@@ -426,18 +459,34 @@ def init(directory: str, instance: str, kind: str, branch: str | None, no_workfl
     from reconciler.domain.kinds import KINDS
     from reconciler.setup.init import scaffold
 
-    made = scaffold(Path(directory), instance, workflows=not no_workflows, branch=branch, kind=KINDS[kind])
-    terminal.scaffolded(made)
+    if github and gitlab:
+        raise click.UsageError("--github and --gitlab cannot be combined.")
+    if runs and not github:
+        raise click.UsageError("--run needs --github.")
+    forge = "github" if github else "gitlab" if gitlab else ""
+    made = scaffold(Path(directory), instance, forge=forge, branch=branch, kind=KINDS[kind])
+    terminal.scaffolded(made, runs=runs)
     return 0
 
 
 @main.command()
 @gathered(BOTS, *SERVER, output("Print the findings for people, or as JSON for programs."))
-def doctor(request: Request) -> int:
-    """Check the URL, key, version, instances and credentials. Writes nothing."""
-    from reconciler.cli import terminal
-    from reconciler.setup.doctor import examine
+@click.option(
+    "--keys", is_flag=True, help="Only list the variables that manifests name, as an env file to fill in."
+)
+def doctor(request: Request, keys: bool) -> int:
+    """Check the URL, key, version, instances and credentials. Writes nothing.
 
+    With --keys, list what the manifests need by !env and ${env:NAME}, and call no server. The exit code is
+    1 when a variable is not set.
+    """
+    from reconciler.cli import terminal
+    from reconciler.setup.doctor import examine, needed
+
+    if keys:
+        names = needed(request)
+        terminal.needed(names, request.format)
+        return int(not all(is_set for is_set, _ in names.values()))
     found = examine(request)
     terminal.doctor(found, request.format)
     return 1 if any(finding.mark == "bad" for finding in found) else 0

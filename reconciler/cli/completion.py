@@ -97,11 +97,12 @@ def bots(context: Context, parameter: Parameter, incomplete: str) -> list[str]:
 
 def _declared(context: Context) -> Iterator[tuple[str, list[str]]]:
     """The instances whose names can be typed, and their bots."""
+    from reconciler.cli.config import command
     from reconciler.domain.errors import ReconcilerError
     from reconciler.manifests.load import load
 
     try:
-        desired = load(Path(context.params.get("bots") or "bots"))
+        desired = load(Path(context.params.get("bots") or "bots"), servers=command.servers(context))
     except ReconcilerError:
         return
     for instance in desired.instances:

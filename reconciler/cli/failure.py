@@ -11,6 +11,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from io import StringIO
 from traceback import walk_tb
 
 import click
@@ -47,21 +48,28 @@ def tell(error: BaseException, signal: int = 0) -> int:
 
 def _say(error: BaseException) -> None:
     if isinstance(error, click.ClickException):
-        error.show()
+        shown = StringIO()
+        error.show(file=shown)
+        click.echo(_text(shown.getvalue()), err=True, nl=False)
     elif isinstance(error, FileError):
         for problem in error.problems:
-            click.echo(safe.inert(safe.line(str(problem))), err=True)
+            click.echo(_text(safe.line(str(problem))), err=True)
         errors = "1 error" if len(error.problems) == 1 else f"{len(error.problems)} errors"
         click.echo(f"{errors} in {error.about}.", err=True)
     elif isinstance(error, ReconcilerError):
-        click.echo(f"Error: {safe.inert(safe.lines(str(error)))}", err=True)
+        click.echo(f"Error: {_text(str(error))}", err=True)
     elif isinstance(error, MemoryError):
         click.echo("Error: not enough memory.", err=True)
     elif isinstance(error, OSError) and error.strerror:  # such as a limit, or a directory that is gone
         of = f"{error.filename}: " if isinstance(error.filename, str) else ""
-        click.echo(f"Error: {safe.inert(safe.line(of + error.strerror))}.", err=True)
+        click.echo(f"Error: {_text(safe.line(of + error.strerror))}.", err=True)
     elif not isinstance(error, click.Abort):
         _say_bug(error)
+
+
+def _text(text: str) -> str:
+    """Lines that a terminal and a log may have."""
+    return safe.inert(safe.lines(safe.guarded(text)))
 
 
 def _say_bug(error: BaseException) -> None:

@@ -23,7 +23,7 @@ def fmt(bots: str, check: bool, diff: bool, paths: tuple[str, ...]) -> int:
     """Format the manifests, as `import` writes them. Prints the names of the files that change.
 
     PATH is a manifest, a folder's _defaults file, or a folder; without one, all are formatted. Comments, the
-    order of keys and what the manifests declare stay. docs/manifest.md describes the style.
+    order of keys and what the manifests declare stay. docs/reference/manifest.md describes the style.
     """
     from pathlib import Path
 

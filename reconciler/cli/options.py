@@ -65,16 +65,20 @@ def output(help: str, *formats: str) -> _Option:
 
 
 FORMAT = output(
-    "Print text for people, JSON (docs/plan.md), or markdown for GitHub.", "text", "json", "markdown"
+    "Print text for people, JSON (docs/reference/plan.md), or markdown for GitHub.",
+    "text",
+    "json",
+    "markdown",
 )
 
 ENV_FILE = click.option(
     "--env-file",
     multiple=True,
-    type=click.Path(dir_okay=False),
+    type=click.Path(),
     expose_value=False,
     metavar="FILE",
-    help="Set environment variables from this file, unless they are set. May be repeated.",
+    help="Set environment variables from this file, from - (stdin), or from a directory with a file for "
+    "each, unless they are set. May be repeated.",
 )
 
 # -- where and how to call the server ------------------------------------------------------------
@@ -99,6 +103,12 @@ CALLING = (
         help="The server's global key. Better set the variable: other users can see a command's options.",
     ),
     click.option(
+        "--server",
+        multiple=True,
+        metavar="GLOB",
+        help="Only servers of [servers] in reconciler.toml whose names match. May be repeated.",
+    ),
+    click.option(
         "--sandbox",
         is_flag=True,
         help="Use the embedded server instead of --url. It keeps its state in .reconciler/sandbox.db.",
@@ -121,7 +131,13 @@ CALLING = (
         default=32,
         show_default=True,
         metavar="N",
-        help="The most requests at a time.",
+        help="The most requests at a time. It begins with 10, and adapts to the server.",
+    ),
+    click.option(
+        "--max-rate",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="N",
+        help="The most requests a second. May be below 1.  [default: no limit]",
     ),
     click.option(
         "--timeout",
@@ -170,6 +186,11 @@ PLANNING = (
         metavar="BOT@INSTANCE",
         shell_complete=offered("bots"),
         help="Only these bots and what they need, such as 'menu@loja-*'. May be repeated.",
+    ),
+    click.option(
+        "--rotate-keys",
+        is_flag=True,
+        help="Only renew keys that changed where the manifests say they are. The rest is left as it is.",
     ),
     click.option(
         "--replace",
@@ -276,11 +297,16 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
         def gathered(**given: Any) -> int:
             from dataclasses import fields
 
+            from reconciler.cli.config import command as config
             from reconciler.pipeline import Request
 
             _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
-            return command(Request(**{"bots": "", "instance": (), **asked}), **given)
+            context = click.get_current_context()
+            asked["secrets"] = config.secrets(context)
+            if (found := config.of(context).config) is not None:
+                asked |= {"servers": found.servers, "default_server": found.default_server}
+            return command(Request(**{"bots": "", "instance": (), **asked}).scoped(), **given)
 
         made: Callable[..., int] = gathered
         for option in reversed(options):

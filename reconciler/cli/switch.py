@@ -12,7 +12,6 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import SERVER, gathered, offered
 
 if TYPE_CHECKING:
-    from reconciler.domain.reports import SwitchReport
     from reconciler.pipeline import Request
     from reconciler.plan.switch import Address
 
@@ -71,6 +70,7 @@ def _run(
     close_sessions: bool = False,
 ) -> int:
     from datetime import UTC, datetime
+    from functools import reduce
 
     from reconciler import pipeline
     from reconciler.apply import switch
@@ -78,29 +78,33 @@ def _run(
     from reconciler.cli.stopping import stopping
     from reconciler.domain import signals
     from reconciler.domain.desired import Desired
-    from reconciler.evolution.client import Client
+    from reconciler.domain.errors import ReconcilerError
+    from reconciler.domain.reports import SwitchReport
+    from reconciler.domain.text import listed
     from reconciler.plan.switch import Switch
 
-    addresses = _addresses(named, request.instance, every)
+    addresses = _addresses([request.named.address(text) for text in named], request.instance, every)
     pipeline.check_owner(request)
     wanted = Switch(on, request.owner, datetime.now(UTC).date().isoformat())
     streams.check()
 
-    async def choose() -> switch.Chosen:
-        async with Client(server) as client:
-            return await switch.choose(client, addresses, wanted)
+    async def choose() -> dict[str, switch.Chosen]:
+        async with pipeline.fleet.clients(running) as clients:
+            return await switch.choose_across(clients, addresses, wanted)
 
     async def run() -> SwitchReport:
-        async with Client(server) as client:
-            return await switch.run(client, chosen, stop, failure.tell, close_sessions=close_sessions)
+        async with pipeline.fleet.clients(running) as clients:
+            return await switch.run_across(clients, chosen, stop, failure.tell, close_sessions=close_sessions)
 
-    with pipeline.server(request, Desired(())) as server:
-        chosen = signals.run(choose())
+    with pipeline.servers(request, Desired(())) as running:
+        if not (chosen := signals.run(choose())):
+            raise ReconcilerError(f"no server matches: reconciler.toml names {listed(request.named.names)}.")
+        dry = reduce(SwitchReport.beside, (one.dry.of(server) for server, one in chosen.items()))
         if dry_run:
-            terminal.switched(chosen.dry)
-            return 0 if chosen.dry.ok else 1
+            terminal.switched(dry)
+            return 0 if dry.ok else 1
         if not yes and not all(each.exact for each in addresses):
-            terminal.agree_to_switch(chosen.dry, chosen.plan.server)
+            terminal.agree_to_switch(dry, ", ".join(one.plan.server for one in chosen.values()))
         with stopping() as stop:
             report = signals.run(run())
             terminal.switched(report)

@@ -28,12 +28,13 @@ if TYPE_CHECKING:
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
     from reconciler.domain.results import Results
     from reconciler.manifests.formatting import Formatted
+    from reconciler.render.needed import Needed
     from reconciler.render.routing import Routed
     from reconciler.render.values import Paint
     from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
     from reconciler.saved import Saved
-    from reconciler.setup.init import GitHub, Scaffold
+    from reconciler.setup.init import Forge, Scaffold
 
 
 def valid(desired: Desired, names: Collection[str] | None = None) -> None:
@@ -186,7 +187,7 @@ def _origin(found: Saved) -> str:
             if saved.key()
             else " Signed; not verified without the key."
         )
-    return f"{saved_at} {found.plan.server}{commit}.{signed}"
+    return f"{saved_at} {found.plan.where}{commit}.{signed}"
 
 
 def formatted(one: Formatted, *, diff: bool) -> None:
@@ -344,8 +345,15 @@ def doctor(found: Sequence[Finding], format: str) -> None:
     click.echo(shown, nl=False, color=_color())
 
 
-def scaffolded(done: Scaffold) -> None:
-    """Print what init wrote, what it did not change, and the next steps."""
+def needed(names: Needed, format: str) -> None:
+    """Show the variables that the manifests name."""
+    from reconciler.render import needed
+
+    click.echo(needed.json(names) if format == "json" else needed.text(names), nl=False)
+
+
+def scaffolded(done: Scaffold, *, runs: bool) -> None:
+    """Print what init wrote and did not change, and the next steps. runs: do those for GitHub."""
     for name in done.written:
         click.echo(f"+ {safe.inert(safe.line(name))}")
     for name in done.kept:
@@ -356,26 +364,51 @@ def scaffolded(done: Scaffold) -> None:
         "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then run: reconciler doctor",
         "See the changes, then apply them: reconciler plan, reconciler apply",
     ]
-    if done.github:
-        steps.append("For pull requests on GitHub, see README.md.")
-    where = f", in {safe.inert(safe.line(str(done.directory)))}" if str(done.directory) != "." else ""
-    if done.github:
-        _for_github(done.github, done.directory)
-    click.echo(f"\nNext{where}:")
-    for number, step in enumerate(steps, 1):
-        click.echo(f"{number}. {step}")
-
-
-def _for_github(github: GitHub, directory: Path) -> None:
-    """Print for which branch the workflows are, where they are, and what they install."""
-    click.echo(f"\nThe workflows are for the branch {github.branch}.")
-    if github.top != directory.resolve():
-        top = safe.inert(safe.line(str(github.top)))
-        click.echo(f"They are in {top}: GitHub reads workflows only at the top of a repository.")
-    if github.other:
-        click.echo(f"Warning: {safe.line(github.other)}", err=True)
+    forge = done.forge
+    if forge is None:
+        steps.append("To review changes on GitHub or GitLab: reconciler init --github, or --gitlab")
+    elif forge.name == "gitlab":
+        steps.append("Set up GitLab: README.md says how.")
     else:
-        click.echo(f"They install the wheel with the sha256 {github.sha256}.")
+        steps.append("Name your people in .github/CODEOWNERS, commit, and push to GitHub.")
+        steps.append("Set up the repository there: reconciler init --github --run, or the commands below.")
+    if forge is not None:
+        _for_forge(forge, done.directory.resolve())
+    where = f", in {safe.inert(safe.line(str(done.directory)))}" if str(done.directory) != "." else ""
+    if not runs:
+        click.echo(f"\nNext{where}:")
+        for number, step in enumerate(steps, 1):
+            click.echo(f"{number}. {step}")
+    if forge is not None and forge.name == "github":
+        _on_github(forge, runs=runs)
+
+
+def _on_github(forge: Forge, *, runs: bool) -> None:
+    """Print the commands that set up the repository on GitHub, and maybe run them."""
+    from reconciler.setup import gh
+
+    click.echo()
+    if runs:
+        gh.run(forge.top, forge.branch, lambda said: click.echo(f"    {safe.inert(safe.line(said))}"))
+        click.echo("\nDone. Start the first apply: gh workflow run apply.yml -f apply-unreviewed=true")
+        return
+    for step in gh.steps(forge.branch):
+        click.echo(f"    {step}")
+    click.echo("\nREADME.md says what differs in a private repository on GitHub Free, Pro or Team.")
+
+
+def _for_forge(forge: Forge, root: Path) -> None:
+    """Print for which branch the workflows are, where they are, and what they install."""
+    title, its = {"github": ("GitHub", "workflows"), "gitlab": ("GitLab", "the pipeline")}[forge.name]
+    branch = f"the branch {forge.branch}" if forge.name == "github" else "the default branch"
+    click.echo(f"\nThe files for {title} are for {branch}.")
+    if forge.top != root:
+        top = safe.inert(safe.line(str(forge.top)))
+        click.echo(f"They are in {top}: {title} reads {its} only at the top of a repository.")
+    if forge.other:
+        click.echo(f"Warning: {safe.line(forge.other)}", err=True)
+    else:
+        click.echo(f"They install the wheel with the sha256 {forge.sha256}.")
 
 
 def _shows(signs: str) -> bool:

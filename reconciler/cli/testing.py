@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.config import command
 from reconciler.cli.config.command import Command
 from reconciler.cli.options import BOTS, INSTANCE, output
 
@@ -82,7 +83,9 @@ def _chosen(bots: str, globs: Sequence[str], paths: Sequence[str]) -> list[Desir
     from reconciler.manifests.loaded import files_of, warning
 
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
-    loaded = read_all(Path(bots), origins=False)
+    named = command.servers(click.get_current_context())
+    loaded = read_all(Path(bots), origins=False, servers=named)
+    globs = [named.glob(glob) for glob in globs]
     if broken := loaded.of_others(globs):
         terminal.warn(warning(broken))
     selection.check_globs(loaded.desired, globs)

@@ -141,6 +141,8 @@ class DesiredInstance:
     files: the paths of all files that this was read from, the manifest first.
     vars: the value of each ${name} in its texts; None where there are no variables.
     tests: who should answer which message; no plan makes anything of them.
+    server: "" where there are not several; else the name begins with it (servers.py). named_server: the one
+    that its manifests name, and where.
     """
 
     name: str
@@ -152,6 +154,13 @@ class DesiredInstance:
     files: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] | None = field(default=None, compare=False)
     tests: tuple[DesiredTest, ...] = ()
+    server: str = ""
+    named_server: tuple[str, Position] | None = field(default=None, compare=False)
+
+    @property
+    def local(self) -> str:
+        """What its server calls it."""
+        return self.name.removeprefix(f"{self.server}/") if self.server else self.name
 
     def settings_of(self, kind: Kind) -> DesiredSettings | None:
         """The settings of a kind, None when nothing is declared of them."""

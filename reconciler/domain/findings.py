@@ -18,12 +18,16 @@ class Mark(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. said, todo: sentences, not yet made safe to show; todo may be ""."""
+    """One thing that was looked at. said, todo: sentences, not yet made safe to show; todo may be "".
+
+    server: which of several it is about; "" for none of them, or the only one.
+    """
 
     mark: Mark
     about: str
     said: str
     todo: str = ""
+    server: str = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

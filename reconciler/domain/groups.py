@@ -114,8 +114,8 @@ def _origins(changes: Sequence[Change]) -> tuple[str, ...]:
 def _general(change: Change) -> tuple[Key, Change]:
     """What the same changes have in common, as a key and as a change."""
     fields = tuple(_field(field, change) for field in change.fields)
-    bot = _named(change.bot, change.instance, sentence=False) if change.of is Of.CREDENTIAL else change.bot
-    reason = _named(_without_ids(change.reason, change.ids), change.instance)
+    bot = _named(change.bot, change, sentence=False) if change.of is Of.CREDENTIAL else change.bot
+    reason = _named(_without_ids(change.reason, change.ids), change)
     what = (change.of, change.kind.path, bot, change.verb)
     key = (*what, reason, change.cause, bool(change.other), tuple(map(_key, fields)))
     return key, replace(change, bot=bot, reason=reason, fields=fields)
@@ -143,7 +143,7 @@ def _value(value: Value | None, name: str, change: Change) -> Value | None:
     if name == "description":
         value = _STAMP.sub("]", value)
     if name == "openaiCredsId":
-        value = _named(value, change.instance, sentence=False)
+        value = _named(value, change, sentence=False)
     if change.of is Of.CREDENTIAL:
         value = _KEY.sub(r"\1 NAME", value)
     return templated(value, change.vars)
@@ -171,13 +171,19 @@ def _pattern(variables: tuple[tuple[str, str], ...]) -> tuple[re.Pattern[str], M
     return re.compile("|".join(parts)), names
 
 
-def _named(text: str, instance: str, *, sentence: bool = True) -> str:
-    """The text with INSTANCE for the instance's name; in a sentence words must be in quotes."""
+def _named(text: str, of: Change | InstancePlan, *, sentence: bool = True) -> str:
+    """The text with INSTANCE for the instance's name; in a sentence words must be in quotes.
+
+    Of several servers, with INSTANCE for the whole name and for that on its server.
+    """
+    instance = of.local
     if not instance or instance not in text:
         return text
     before, after = (
         ("(?<=['\"])", "(?=['\"])") if sentence and instance.isalpha() else (r"(?<!\w)", r"(?!\w)")
     )
+    if of.server:
+        text = re.sub(rf"(?<!\w){re.escape(of.server)}/{re.escape(instance)}(?!\w)", INSTANCE, text)
     return re.sub(f"{before}{re.escape(instance)}{after}", INSTANCE, text)
 
 
@@ -197,7 +203,7 @@ def problems(plan: Plan) -> list[tuple[str, tuple[str, ...]]]:
     found: dict[str, list[InstancePlan]] = {}
     for one in plan.instances:
         if one.problem is not None:
-            found.setdefault(_named(one.problem, one.name), []).append(one)
+            found.setdefault(_named(one.problem, one), []).append(one)
     return [
         (
             str(ones[0].problem) if all(one.problem == ones[0].problem for one in ones) else general,
@@ -219,7 +225,7 @@ def general(instance: InstancePlan) -> Callable[[str], str]:
     def make(text: str) -> str:
         words = {"", *_WORD.findall(text), *_WORD.findall(ID)}
         there = [id_ for word in words for id_ in by_word.get(word, ())]
-        return _named(_without_ids(text, sorted(there, key=len, reverse=True)), instance.name)
+        return _named(_without_ids(text, sorted(there, key=len, reverse=True)), instance)
 
     return make
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import OPENAI
+from reconciler.domain.servers import local
 
 
 class Standing(StrEnum):
@@ -60,6 +61,7 @@ class ListedInstance:
     """An instance and its bots. manifest: the file that declares it, "" for none.
 
     vars: the value of each ${name} in its manifest. problem: why it could not be read, a sentence.
+    server: as of a DesiredInstance.
     """
 
     name: str
@@ -67,15 +69,25 @@ class ListedInstance:
     bots: tuple[ListedBot, ...]
     vars: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
+    server: str = ""
+
+    @property
+    def local(self) -> str:
+        """What its server calls it."""
+        return local(self.server, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All of them. server: its address, "" where it was not asked. note: what was not looked at."""
+    """All of them. server: its address, "" where it was not asked. note: what was not looked at.
+
+    servers: the addresses of several, by their names.
+    """
 
     server: str
     instances: tuple[ListedInstance, ...]
     note: str = ""
+    servers: Mapping[str, str] = field(default_factory=dict)
 
     def bots(self) -> Iterator[ListedBot]:
         """The bots of all instances."""

@@ -25,8 +25,6 @@ _ANY = re.compile(
     re.IGNORECASE,
 )
 
-_AT_THE_END = re.compile(r"(?:~\w*)?[\s.,;:!?)…]*")
-
 NO_MARKER = "it carries no marker"
 """Why most unmanaged bots are left alone."""
 
@@ -49,24 +47,12 @@ def pattern(owner: str) -> re.Pattern[str]:
 
 
 def owners(description: str) -> set[str]:
-    """Whose markers a description carries, of any owner: what an apply writes, and what a person left of it.
+    """Whose markers a description carries, of any owner: those that an apply wrote, which leaves a stamp.
 
-    An apply always leaves a stamp, so a marker with a stamp is one wherever it stands. One without was put
-    there by hand, to bind a bot: it is one at the end, if its owner begins with a letter. `[8:18]` and
-    `[tel:4002] Front desk` are a person's words.
+    One without a stamp is a person's words, such as `[8:18]` and `[seg:sex]`. Only its own owner takes it for
+    a marker, so that a person can bind a bot by hand.
     """
-    found: set[str] = set()
-    last: set[str] = set()  # those of the markers with which the text may end
-    at = 0
-    for each in _ANY.finditer(description):
-        if not _AT_THE_END.fullmatch(description, at, each.start()):
-            last.clear()
-        at = each.end()
-        if each[3]:
-            found.add(each[1])
-        elif each[1][0].isalpha() and each[0] == f"[{each[1]}:{each[2].lower()}]":
-            last.add(each[1])
-    return found | last if _AT_THE_END.fullmatch(description, at) else found
+    return {found[1] for found in _ANY.finditer(description) if found[3]}
 
 
 def claimed(text: str) -> str:

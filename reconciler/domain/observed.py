@@ -83,7 +83,8 @@ class ObservedInstance:
     clashes: why the server would refuse to create a declared credential, a sentence, by name.
     unverified: why the key of a declared credential is not available: "OPENAI_KEY is not set", by name.
     unread: the credentials whose rows are not understood: their names, and why.
-    problem: why the instance could not be read, a sentence; then nothing else is known.
+    problem: why the instance could not be read, a sentence; then nothing else is known. server: as of a
+    DesiredInstance.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ObservedInstance:
     unread: tuple[tuple[str, str], ...] = ()
     problem: str | None = None
     off: Mapping[str, str] = field(default_factory=dict)
+    server: str = ""
 
     @property
     def id(self) -> str:
@@ -132,6 +134,7 @@ class Observed:
     version: the server's, "" where it was not asked for or is not known.
     created: when the server created an instance, by name, as far as its list of instances says it.
     unlisted: why the server's other instances were not read, a sentence; "" where they were, or need not be.
+    parts: of several servers what each has, by its name; there are ids, elsewhere and a version of each.
     """
 
     server: str
@@ -140,8 +143,20 @@ class Observed:
     version: str = ""
     created: Mapping[str, str] = field(default_factory=dict)
     unlisted: str = ""
+    parts: Mapping[str, Observed] = field(default_factory=dict)
+
+    def of(self, server: str) -> Observed:
+        """What one server has."""
+        return self.parts[server] if server else self
 
     def without(self, problems: Mapping[str, str]) -> Observed:
         """The same, but for instances with a problem: why each could not be read, a sentence."""
-        found = {name: ObservedInstance(name, problem=why) for name, why in problems.items()}
-        return replace(self, instances={**self.instances, **found})
+        found = {
+            name: ObservedInstance(name, problem=why, server=self.instances[name].server)
+            for name, why in problems.items()
+        }
+        parts = {
+            server: part.without({name: why for name, why in problems.items() if name in part.instances})
+            for server, part in self.parts.items()
+        }
+        return replace(self, instances={**self.instances, **found}, parts=parts)

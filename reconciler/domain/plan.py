@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -15,6 +15,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.rerouted import Rerouted
+from reconciler.domain.servers import local
 
 Cause = Literal["drift", "pending", "both", ""]
 """Who moved since the last apply: the bot on the server, its manifest, both; or it cannot be known."""
@@ -110,7 +111,7 @@ class Change:
     other: of a move the instance that the bot leaves, of the delete that belongs to it the one to which it
     moves; else "".
     unkept: the fields that the server did not keep when they were last applied; a saved plan has them in
-    nothing but the reason.
+    nothing but the reason. server: as of its InstancePlan.
     origins: where the declared values come from that differ: `bots/_defaults.yaml:14`, or a file of
     `!file`. Of a create, and where that is not known, none. vars: the values of the variables that are used
     in them, so that texts that differ in nothing else are the same to a reader.
@@ -131,6 +132,12 @@ class Change:
     unkept: tuple[str, ...] = field(default=(), compare=False)
     origins: tuple[str, ...] = field(default=(), compare=False)
     vars: Mapping[str, str] = field(default_factory=dict, compare=False)
+    server: str = field(default="", compare=False)
+
+    @property
+    def local(self) -> str:
+        """What its server calls its instance."""
+        return local(self.server, self.instance)
 
     @property
     def digest(self) -> str:
@@ -264,7 +271,8 @@ class InstancePlan:
     credentials: the standing of each declared credential, by name. unverified: why the key of one is not
     available, by name; no digest is over that, as it is not about the server.
     manifest: the file that declares it, "" where that is not known. answering: how many of the bots that are
-    in sync, or not planned, may answer: those that are not declared `enabled: false`.
+    in sync, or not planned, may answer: those that are not declared `enabled: false`. server: which of
+    several has it, which the name begins with; else "".
     """
 
     name: str
@@ -277,6 +285,12 @@ class InstancePlan:
     id: str = ""
     manifest: str = field(default="", compare=False)
     answering: int = field(default=0, compare=False)
+    server: str = ""
+
+    @property
+    def local(self) -> str:
+        """What its server calls it."""
+        return local(self.server, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +302,8 @@ class Plan:
     those that it does not need. "" for a plan of everything. limits: why the deletes are not made, a sentence
     for each limit that they exceed. approval: what approves them, of a plan that exceeds a limit; approved:
     whether somebody did. notes: sentences about what was not looked at. routing: the messages that are
-    answered differently once the plan is applied; None where that was not looked at.
+    answered differently once the plan is applied; None where that was not looked at. servers: of several
+    servers the addresses by their names; then server is "".
     """
 
     server: str
@@ -301,6 +316,20 @@ class Plan:
     approved: bool = False
     notes: tuple[str, ...] = ()
     routing: tuple[Rerouted, ...] | None = None
+    servers: Mapping[str, str] = field(default_factory=dict)
+
+    def of(self, server: str) -> Plan:
+        """The plan of one server, whose instances keep their names."""
+        if not server:
+            return self
+        instances = tuple(one for one in self.instances if one.server == server)
+        return replace(self, server=self.servers[server], server_name=server, instances=instances, servers={})
+
+    @property
+    def where(self) -> str:
+        """The address of its server, or the names and the addresses of several."""
+        named = (f"{name} ({address})" for name, address in self.servers.items())
+        return ", ".join(named) or self.server
 
     def changes(self) -> Iterator[Change]:
         """Every change of every instance, reports included."""
@@ -335,6 +364,7 @@ class Plan:
         head = (
             *(self.server, self.server_name, self.owner, self.base),
             *(self.limits, self.approved, self.notes),
+            *([dict(self.servers)] if self.servers else []),
         )
         # The JSON of all of it would be as large as the plan, so an instance at a time.
         digest = hashlib.sha256(json.dumps(head)[:-1].encode() + b", [")

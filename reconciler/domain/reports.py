@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.kinds import OPENAI, Kind
 from reconciler.domain.results import Outcome
+from reconciler.domain.servers import full
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,52 @@ class Written:
     credentials: int
     variables: tuple[str, ...]
     settings: bool
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """What an instance has of its own, of a bot that its group shares. keys: none where it lacks the bot."""
+
+    instance: str
+    bot: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReport:
+    """What the instances of a group share.
+
+    folder: of its files, below that of all manifests. bots, variables: by name. apart: what is not shared of
+    these bots. note: why nothing is shared; "" where something is.
+    """
+
+    folder: str
+    instances: int
+    bots: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+    apart: tuple[Apart, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What groups saved: the lines of their manifests and prompts. shared: how many `_defaults` files."""
+
+    manifests: int
+    lines_before: int
+    shared: int
+    lines_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Instances that might be declared as a group. alike: how many of their bots another of them has too."""
+
+    glob: str
+    instances: int
+    bots: int
+    alike: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +83,9 @@ class ImportReport:
 
     directory: of the manifests. skipped: instances without a new manifest. left_out: what the new ones lack.
     empty: how many instances have nothing that a manifest could say. failed: whether one could not be read
-    or written. off: why bots of some kinds were not read, a sentence each.
+    or written. off: why bots of some kinds were not read, a sentence each. groups: that were declared.
+    saving: None without any. candidates: for groups, where none was declared. replaced: files of an untouched
+    sample that were removed.
     """
 
     directory: Path
@@ -46,6 +95,42 @@ class ImportReport:
     empty: int
     failed: bool
     off: tuple[str, ...] = ()
+    groups: tuple[GroupReport, ...] = ()
+    saving: Saving | None = None
+    candidates: tuple[Candidate, ...] = ()
+    replaced: tuple[Path, ...] = ()
+
+    def of(self, server: str) -> ImportReport:
+        """The report of one of several servers."""
+
+        def named(of: tuple[LeftOut, ...]) -> tuple[LeftOut, ...]:
+            return tuple(replace(one, instance=full(server, one.instance)) for one in of)
+
+        return replace(
+            self,
+            directory=self.directory.parent,
+            written=tuple(replace(one, instance=full(server, one.instance)) for one in self.written),
+            skipped=named(self.skipped),
+            left_out=named(self.left_out),
+            off=tuple(f"{server}: {why}" for why in self.off),
+            groups=tuple(replace(one, folder=full(server, one.folder)) for one in self.groups),
+            candidates=(),
+        )
+
+    def beside(self, other: ImportReport) -> ImportReport:
+        """This report and that of another server. Says nothing of what groups saved."""
+        return replace(
+            self,
+            written=self.written + other.written,
+            skipped=self.skipped + other.skipped,
+            left_out=self.left_out + other.left_out,
+            empty=self.empty + other.empty,
+            failed=self.failed or other.failed,
+            off=self.off + other.off,
+            groups=self.groups + other.groups,
+            saving=None,
+            replaced=self.replaced + other.replaced,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +198,24 @@ class SwitchReport:
     left: bool = False
     dry: bool = False
     signal: int | None = None
+
+    def of(self, server: str) -> SwitchReport:
+        """The report of one of several servers."""
+        if not server:
+            return self
+        bots = tuple(replace(bot, instance=full(server, bot.instance)) for bot in self.bots)
+        return replace(self, bots=bots, problems=tuple(f"{server}: {each}" for each in self.problems))
+
+    def beside(self, other: SwitchReport) -> SwitchReport:
+        """This report and that of another server."""
+        return replace(
+            self,
+            bots=self.bots + other.bots,
+            problems=self.problems + other.problems,
+            closed=self.closed + other.closed,
+            left=self.left or other.left,
+            signal=self.signal or other.signal,
+        )
 
     @property
     def ok(self) -> bool:

@@ -20,6 +20,7 @@ _UNSAFE = re.compile(
     "]"
 )
 _COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+[^\s'\"]+")
 _JOINER = "\u200d"
 _SIGNS = {"\n": "⏎", "\t": "⇥", "\x7f": "␡"}
 _CONTROLS = {
@@ -68,6 +69,21 @@ def inert(text: str) -> str:
     The runner looks for `::name::` at a line's beginning, after any white space, and for `##[name]` anywhere.
     """
     return _COMMAND.sub(r"\1<U+003A>", text).replace("##[", "##<U+005B>")
+
+
+def guarded(text: str) -> str:
+    """The text without what may be a secret in its URLs: a whole one with an @ in it, the query of any other.
+
+    For errors: who mistypes a command has its own words repeated, and one of them may be the server's URL.
+    """
+    return _URL.sub(_guarded, text)
+
+
+def _guarded(match: re.Match[str]) -> str:
+    if "@" in unicodedata.normalize("NFKC", match[0]) or "%40" in match[0]:
+        return "[a URL, not shown]"
+    before, mark, after = match[0].partition("?")
+    return f"{before}?***" if "=" in after and "***" not in after else f"{before}{mark}{after}"
 
 
 def cells(text: str) -> int:

@@ -6,6 +6,7 @@ masked in it. Knows no manifest and no plan's making.
 
 __all__ = [
     "address",
+    "ahead",
     "answers",
     "belonging",
     "client",
@@ -15,4 +16,5 @@ __all__ = [
     "fetch",
     "masking",
     "observing",
+    "spawn",
 ]

@@ -243,7 +243,7 @@ def instances(data: object) -> Listed:
                 if isinstance(at := rest.get("createdAt"), str) and _TIME.fullmatch(at):
                     created[name] = at
     names = [one.get("name") for one in rows if isinstance(one, dict)]
-    if len(found) < len([name for name in names if name in found]):
+    if len(found) < len([name for name in names if isinstance(name, str) and name in found]):
         raise NotUnderstood("it holds one instance twice")
     return Listed(found, len(rows) - len(found), created)
 

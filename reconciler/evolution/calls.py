@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
+from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.parsing import NotUnderstood, parse
 from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
@@ -29,21 +30,26 @@ SUCCESS = frozenset({200, 201})
 
 T = TypeVar("T")
 
+Take = Callable[[str], Awaitable[Answer | None]]
+"""Gives the answer to a read of a path that was already made, once; None where there is none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Calls:
     """Makes calls to one server.
 
-    headers: those of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds
-    for `GET /`.
+    limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
+    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read.
     """
 
     connections: Connections = field(repr=False)
+    limiter: Limiter = field(repr=False)
     refusals: Refusals
     headers: Mapping[str, str]
     retry_delay: float
     patience: float
     version_timeout: float
+    ahead: Take | None = None
 
     async def make(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call and read its answer. Raises what client.py lists.
@@ -72,9 +78,7 @@ class Calls:
         Sent without the key.
         """
         try:
-            answer = await self.connections.send(
-                "GET", "/", headers=self.headers, timeout=self.version_timeout
-            )
+            answer = await self.once("GET", "/", headers=self.headers, timeout=self.version_timeout)
             version = answers.version(parse(answer.body))
         except (NoAnswer, NotUnderstood):
             return None
@@ -112,10 +116,32 @@ class Calls:
         return outcome, seen
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
+        if self.ahead is not None and request.reads and (answer := await self.ahead(request.path)):
+            return answer
         try:
-            return await self.connections.send(request.method, request.path, request.body)
+            return await self.once(request.method, request.path, request.body)
         except NoAnswer as failure:
             return failure
+
+    async def once(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - as of Connections.send
+    ) -> Answer:
+        """The answer to one try, when it is its turn. Raises NoAnswer."""
+        began = await self.limiter.begin()
+        busy, wait = False, None
+        try:
+            answer = await self.connections.send(method, path, body, headers=headers, timeout=timeout)
+            busy = answer.status in BUSY
+            wait = failures.retry_after(answer.headers) if busy else None
+            return answer
+        finally:
+            self.limiter.end(began, _route(method, path), busy=busy, retry_after=wait)
 
     def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
         """Seconds before the next try. tries: those made so far."""
@@ -124,6 +150,11 @@ class Calls:
             return asked
         spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
         return self.retry_delay * 2.0 ** (tries - 1) * spread
+
+
+def _route(method: str, path: str) -> str:
+    """The method and the path's first two parts, which say what is asked: `GET /openai/find`."""
+    return f"{method} {'/'.join(path.split('/', 3)[:3])}"
 
 
 def _may_pass(request: Request, outcome: Answer | NoAnswer) -> bool:

@@ -24,12 +24,14 @@ from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import Calls
+from reconciler.evolution.calls import Calls, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
+from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
 from reconciler.evolution.refusals import OLDEST, Refusals
@@ -37,6 +39,8 @@ from reconciler.evolution.routes import Request, named, one, route
 from reconciler.evolution.transport import Connections
 
 __all__ = ["OLDEST", "Client", "Server"]
+
+LIST = Request("GET", "/instance/fetchInstances", "list the instances")
 
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without internet access."""
@@ -47,11 +51,11 @@ class Server:
     """Where the server is and how to talk to it.
 
     url: may have a path, for a server behind a prefix. timeout: seconds per try, from connecting to the last
-    byte. concurrency: requests at a time, over all instances; more than about 10 gains nothing on one Node
-    process. allow_http: whether plain http to another machine is allowed. retry_delay: seconds before the
-    first retry, doubled each time, plus or minus a half. patience: seconds after a call's first try in which
-    another may begin. secrets: what no output may show, shared by all clients of the server; each adds what
-    it reads.
+    byte. concurrency, max_rate: the most requests at a time and a second, over all instances; limiter.py
+    finds out how many do no harm. allow_http: whether plain http to another machine is allowed. retry_delay:
+    seconds before the first retry, doubled each time, plus or minus a half. patience: seconds after a call's
+    first try in which another may begin. secrets: what no output may show, shared by all clients of the
+    server; each adds what it reads.
     """
 
     url: str
@@ -61,6 +65,7 @@ class Server:
     allow_http: bool = False
     retry_delay: float = 0.25
     patience: float = 60.0
+    max_rate: float | None = None
     secrets: Secrets = field(default_factory=Secrets, repr=False, compare=False)
 
 
@@ -70,10 +75,14 @@ class Client:
     url: the server's, as it may be shown. secrets: what no output may show; whoever reads a secret adds it.
     cache_delay: seconds after which another read may show what a cache in front of the server did not.
     belonging: which instance each row belongs to, from all that was read.
+    calls, refusals: what makes its calls, and judges their answers.
     """
 
-    def __init__(self, server: Server) -> None:
-        """Raises ReconcilerError for a URL or a key that cannot be used."""
+    def __init__(self, server: Server, ahead: Take | None = None) -> None:
+        """Raises ReconcilerError for a URL or a key that cannot be used.
+
+        ahead: gives what was already read of the server.
+        """
         key = _usable_key(server.api_key)
         url = address.server(server.url, key, allow_http=server.allow_http)
         self.url, self._whole = address.shown(url) or "", url
@@ -95,13 +104,16 @@ class Client:
             )
         except ValueError as error:
             raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
-        self._calls = Calls(
+        self.refusals = Refusals(self.url, self.secrets)
+        self.calls = Calls(
             self._connections,
-            Refusals(self.url, self.secrets),
+            Limiter(server.concurrency, server.max_rate),
+            self.refusals,
             headers,
             retry_delay=server.retry_delay,
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
+            ahead=ahead,
         )
 
     @property
@@ -125,17 +137,16 @@ class Client:
 
     async def version(self) -> str | None:
         """The server's version; None when it does not answer within a few seconds. Sent without the key."""
-        return await self._calls.version()
+        return await self.calls.version()
 
     async def listed(self) -> answers.Listed:
         """All instances. An instance's own token may not list them."""
-        request = Request("GET", "/instance/fetchInstances", "list the instances")
 
         def read(data: object) -> answers.Listed:
             self.secrets.add(*answers.tokens(data))
             return answers.instances(data)
 
-        found = await self._calls.make(request, read)
+        found = await self.calls.make(LIST, read)
         self.belonging.known(found.ids.items())
         return found
 
@@ -150,7 +161,7 @@ class Client:
         request = route("GET", "find", instance, f"read the {named(kind, 'bots')}", kind=kind)
 
         read = self.belonging.checked(instance, lambda data: answers.bots(data, kind))
-        found = await self._calls.make(request, read)
+        found = await self.calls.make(request, read)
         self.secrets.add_long(*secrets_of(found, kind))
         return cover_bots(found, self.secrets)
 
@@ -158,34 +169,34 @@ class Client:
         """Create a bot. Returns it as the server stored it."""
         self.secrets.add(*hidden.secrets(body))
         request = route("POST", "create", instance, f"create {one(kind)}", body=body, kind=kind)
-        return await self._calls.make(request, lambda data: answers.bot(data, kind))
+        return await self.calls.make(request, lambda data: answers.bot(data, kind))
 
     async def update(self, instance: str, id: str, body: Fields, kind: Kind = DEFAULT) -> RemoteBot:
         """Change the fields of a bot that body has. Returns it as the server stored it."""
         self.secrets.add(*hidden.secrets(body))
         task = f"update the {named(kind, 'bot')} {id}"
         request = route("PUT", "update", instance, task, id=id, body=body, kind=kind)
-        return await self._calls.make(request, lambda data: answers.bot(data, kind))
+        return await self.calls.make(request, lambda data: answers.bot(data, kind))
 
     async def delete(self, instance: str, id: str, kind: Kind = DEFAULT) -> None:
         """Delete a bot and its sessions."""
         request = route(
             "DELETE", "delete", instance, f"delete the {named(kind, 'bot')} {id}", id=id, kind=kind
         )
-        await self._calls.make(request, lambda data: answers.deleted(data, kind.deleted, id))
+        await self.calls.make(request, lambda data: answers.deleted(data, kind.deleted, id))
 
     async def open_sessions(self, instance: str, id: str, kind: Kind = DEFAULT) -> tuple[str, ...]:
         """The contacts (JIDs) with an open session of a bot. They are personal data: for no output."""
         task = f"read the sessions of the {named(kind, 'bot')} {id}"
         request = route("GET", "fetchSessions", instance, task, id=id, kind=kind)
         read = self.belonging.checked(instance, lambda data: answers.open_sessions(data, id))
-        return await self._calls.make(request, read)
+        return await self.calls.make(request, read)
 
     async def end_sessions(self, instance: str, contact: str, kind: Kind = DEFAULT) -> None:
         """Delete a contact's sessions: with every bot, on every instance, as the server has no other way."""
         body = {"remoteJid": contact, "status": "delete"}
         request = route("POST", "changeStatus", instance, "end a session", body=body, kind=kind)
-        await self._calls.make(request, lambda data: None)
+        await self.calls.make(request, lambda data: None)
 
     # -- settings -----------------------------------------------------------------------------
 
@@ -193,7 +204,7 @@ class Client:
         """The settings of an instance for a kind. A create takes from them what it leaves out."""
         request = route("GET", "fetchSettings", instance, f"read the {named(kind, 'settings')}", kind=kind)
         read = self.belonging.checked(instance, lambda data: answers.settings(data, kind))
-        return cover_settings(await self._calls.make(request, read), self.secrets)
+        return cover_settings(await self.calls.make(request, read), self.secrets)
 
     async def save_settings(
         self, instance: str, body: Mapping[str, object], kind: Kind = DEFAULT
@@ -201,7 +212,7 @@ class Client:
         """Write the settings of an instance for a kind. Returns them as the server stored them."""
         task = f"save the {named(kind, 'settings')}"
         request = route("POST", "settings", instance, task, body=body, kind=kind)
-        return await self._calls.make(request, lambda data: answers.settings(data, kind, saved=True))
+        return await self.calls.make(request, lambda data: answers.settings(data, kind, saved=True))
 
     # -- credentials --------------------------------------------------------------------------
 
@@ -213,19 +224,19 @@ class Client:
             self.secrets.add(*secrets_in(data))
             return answers.credentials(data)
 
-        return await self._calls.make(request, self.belonging.checked(instance, read))
+        return await self.calls.make(request, self.belonging.checked(instance, read))
 
     async def create_credential(self, instance: str, name: str, key: SecretStr) -> str:
         """Create a credential. Returns its id."""
         self.secrets.add(key)
         body = {"name": name, "apiKey": key.get_secret_value()}
         request = route("POST", "creds", instance, "create a credential", body=body)
-        return await self._calls.make(request, answers.credential)
+        return await self.calls.make(request, answers.credential)
 
     async def delete_credential(self, instance: str, id: str) -> None:
         """Delete a credential, and with it every bot that uses it."""
         request = route("DELETE", "creds", instance, f"delete the credential {id}", id=id)
-        await self._calls.make(request, lambda data: answers.deleted(data, ("openaiCreds",), id))
+        await self.calls.make(request, lambda data: answers.deleted(data, ("openaiCreds",), id))
 
 
 def _usable_key(key: str) -> str:
@@ -233,9 +244,8 @@ def _usable_key(key: str) -> str:
     key = key.strip()
     if not key:
         raise ReconcilerError("The server's api key is empty. Set EVOLUTION_API_KEY.")
-    if not key.isascii() or not key.isprintable():
+    if message := server_key_fault(key):
         raise ReconcilerError(
-            "The server's api key has characters that no key has: line breaks or non-ASCII. "
-            "Check EVOLUTION_API_KEY."
+            f"The server's api key (EVOLUTION_API_KEY or --api-key) does not look like a key: {message}."
         )
     return key

@@ -84,18 +84,20 @@ class Connections:
         ReconcilerError when the certificates that the environment names cannot be used.
         """
         try:
-            httpx.URL(url)
+            parsed = httpx.URL(url)
             URL(url, encoded=True)
         except (httpx.InvalidURL, ValueError) as error:
             raise ValueError(f"its host name is not valid ({str(error).rstrip('.')})") from error
-        self._url = url
-        self._headers = httpx.Headers(headers)  # made once: a copy costs less than making it
+        # Parsed once: to parse the URL and the headers is most of what a request costs.
+        self._url, self._prefix = parsed, parsed.raw_path.rstrip(b"/")
+        self._headers = httpx.Headers(headers)
         self._timeout = timeout
         self._turn = asyncio.Semaphore(concurrency)
         self._proxy = proxies.of(url, os.environ)
         self._reuses = True
         secure = "https:" in (url[:6], self._proxy.url[:6] if self._proxy else "")
-        self._transport = _Transport(concurrency=concurrency, secure=secure, proxy=self._proxy)
+        origin = str(parsed.copy_with(raw_path=b"/")).rstrip("/")
+        self._transport = _Transport(origin, concurrency=concurrency, secure=secure, proxy=self._proxy)
 
     async def __aenter__(self) -> Self:
         await self._transport.__aenter__()
@@ -126,8 +128,9 @@ class Connections:
         if body is not None:
             own = {**own, "content-type": "application/json"}
         alone = method != "GET" or not self._reuses
+        target = self._prefix + path.encode("ascii")
         request = httpx.Request(
-            method, self._url + path, headers=own, content=body, extensions={_ALONE: alone}
+            method, self._url, headers=own, content=body, extensions={_ALONE: alone, "target": target}
         )
         seconds = self._timeout if timeout is None else timeout
         async with self._turn:
@@ -135,7 +138,7 @@ class Connections:
             try:
                 async with asyncio.timeout(seconds):
                     answer = await self._exchange(request)
-                _log(method, path, str(answer.status), start)
+                log_call(method, path, str(answer.status), monotonic() - start)
                 return answer
             except TimeoutError:
                 way = f" through the proxy that {self._proxy.variable} names" if self._proxy else ""
@@ -145,7 +148,7 @@ class Connections:
             except _Broken as broken:
                 self._reuses = self._reuses and not broken.connected
                 failure = _failure(broken, self._proxy)
-        _log(method, path, "no answer", start)
+        log_call(method, path, "no answer", monotonic() - start)
         # Raised outside of the except blocks: aiohttp's errors hold the request's headers, and so the key.
         raise failure
 
@@ -167,9 +170,9 @@ class Connections:
             await response.aclose()
 
 
-def _log(method: str, path: str, how: str, start: float) -> None:
+def log_call(method: str, path: str, how: str, seconds: float) -> None:
     """Log an exchange: no query, header or body, which may hold secrets."""
-    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * (monotonic() - start))
+    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * seconds)
 
 
 _ALONE = "alone"
@@ -186,9 +189,10 @@ class _Broken(Exception):  # noqa: N818
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    """httpx's requests on aiohttp's connections, the path byte for byte as it was given."""
+    """httpx's requests on aiohttp's connections, the path byte for byte as the extension "target" has it."""
 
-    def __init__(self, *, concurrency: int, secure: bool, proxy: Proxy | None) -> None:
+    def __init__(self, origin: str, *, concurrency: int, secure: bool, proxy: Proxy | None) -> None:
+        self._origin = origin
         self._concurrency = concurrency
         self._secure = secure
         self._proxy = proxy
@@ -224,7 +228,7 @@ class _Transport(httpx.AsyncBaseTransport):
             headers += self._login.items()
         response = await (self._alone if request.extensions[_ALONE] else self._pooled).request(
             request.method,
-            URL(str(request.url), encoded=True),
+            URL(self._origin + request.extensions["target"].decode("ascii"), encoded=True),
             headers=headers,
             data=request.content or None,
             allow_redirects=False,

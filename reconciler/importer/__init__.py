@@ -4,4 +4,4 @@
 Reads the server and never writes to it. New manifests are loaded and planned before they are kept.
 """
 
-__all__ = ["fragment", "run", "updater"]
+__all__ = ["fragment", "groups", "run", "updater"]

@@ -7,21 +7,23 @@ reason: a field where the bot is the same without it, else the bot. Writes to a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, Problem
 from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
+from reconciler.domain.servers import Servers
 from reconciler.importer import layout
 from reconciler.importer.draft import Draft, called, tree
+from reconciler.importer.factor import Factored, Member, factor
 from reconciler.importer.layout import CREDENTIAL
-from reconciler.importer.page import Page, Place, file_names, lift, page
-from reconciler.manifests.load import folder, load
+from reconciler.importer.page import Page, Place, content, file_names, lift, page
+from reconciler.manifests.load import folders, load
 from reconciler.manifests.variables import literal
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -33,6 +35,39 @@ Files = dict[str, str]
 _AT_LEAST = re.compile(r": write at least (\d+)$")
 
 
+def below(paths: Iterable[str], home: PurePosixPath) -> frozenset[str]:
+    """Those of the paths that are in a folder, from there. paths: in lower case."""
+    if not home.parts:
+        return frozenset(paths)
+    above = f"{home.as_posix().lower()}/"
+    return frozenset(path.removeprefix(above) for path in paths if path.startswith(above))
+
+
+@dataclass(slots=True)
+class Grouped:
+    """A group on its way. declared: its folder has a file of its own already, which stays as it is.
+
+    alone: bots that are not to be shared; "" for settings. undone: nothing is. made: what is shared, None for
+    nothing. shared: the files of all. pages: of its files, by path. flat: what it would be without sharing.
+    """
+
+    home: PurePosixPath
+    members: list[Member] = field(default_factory=list)
+    declared: bool = False
+    alone: set[str] = field(default_factory=set)
+    undone: bool = False
+    made: Factored | None = None
+    shared: Files = field(default_factory=dict)
+    pages: dict[str, Page] = field(default_factory=dict)
+    flat: Files = field(default_factory=dict)
+
+    def blame(self, bot: str) -> None:
+        """Share this bot no more; nothing at all where that is known not to help. bot: "" for settings."""
+        if bot in self.alone:
+            self.undone = True
+        self.alone.add(bot)
+
+
 class Check:
     """The drafts and their files, corrected until they load and plan as they should.
 
@@ -42,15 +77,25 @@ class Check:
     """
 
     def __init__(
-        self, drafts: Mapping[str, Draft], directory: Path, taken: frozenset[str], beside: Files
+        self,
+        drafts: Mapping[str, Draft],
+        directory: Path,
+        taken: frozenset[str],
+        beside: Files,
+        *,
+        flat: bool = True,
+        beside_folders: Files | None = None,
+        servers: Servers | None = None,
     ) -> None:
-        above = folder(directory)
-        self._variables = above is not None and above.vars is not None
-        self._inherited = dict(above.kinds or {}) if above is not None else {}
+        self._folders_schema = beside_folders or {}
+        self._above = {
+            home: folders(directory, directory / home) for home in {made.home for made in drafts.values()}
+        }
         self.drafts = dict(drafts)
         self.files: dict[str, Files] = {}
         self.skipped: dict[str, str] = {}
-        self._directory, self._taken, self._beside = directory, taken, beside
+        self._directory, self._taken, self._beside, self._flat = directory, taken, beside, flat
+        self._servers = servers
         self._written: Files = {}
         self._faults: dict[str, str] = {}  # of the last round, by instance
         self._pages: dict[str, tuple[str, Page]] = {}
@@ -71,7 +116,7 @@ class Check:
             if not self.drafts:
                 return
             try:
-                desired = load(self._directory)
+                desired = load(self._directory, servers=self._servers)
             except ManifestError as error:
                 self._correct_errors(error)
                 continue
@@ -82,22 +127,48 @@ class Check:
     def _write(self) -> None:
         """Write the drafts to the directory."""
         self.drafts = {name: made for name, made in self.drafts.items() if not made.empty}
-        names = file_names(self.drafts.values(), self._taken)
+        names = self._names()
         wanted: Files = {}
         self._pages, self.files = {}, {}
         for instance, made in self.drafts.items():
             included = names.get(instance, {})
-            made.others = [name for name in self._inherited if name not in made.bots]
-            for name, kind in self._inherited.items():
+            inherited = self.inherited(made.home)
+            made.others = [name for name in inherited if name not in made.bots]
+            for name, kind in inherited.items():
                 if name in made.bots and made.bots[name].kind is not kind:
                     made.bots[name].declared["kind"] = made.bots[name].kind.path
-            written = page(made, included, variables=self._variables)
-            path = f"{made.stem}.yaml"
-            self._pages[str(self._directory / path)] = (instance, written)
-            said = partial(literal, variables=self._variables)
-            texts = {included[text]: f"{said(text)}\n" for text in included}
-            self.files[instance] = self._beside | texts | {path: written.text}
+            variables = self.has_variables(made.home)
+            written = page(content(made, included), variables=variables)
+            self._pages[str(self._directory / made.path)] = (instance, written)
+            said = partial(literal, variables=variables)
+            texts = {(made.home / included[text]).as_posix(): f"{said(text)}\n" for text in included}
+            self.files[instance] = self._beside | texts | {made.path: written.text}
             wanted |= self.files[instance]
+        self._put(wanted)
+
+    def _names(self) -> dict[str, dict[str, str]]:
+        """The paths of texts that become files, by instance: of each instance alone, unless it is flat."""
+        if self._flat:
+            return file_names(self.drafts.values(), self._taken)
+        found: dict[str, dict[str, str]] = {}
+        for made in self.drafts.values():
+            found |= file_names([made], below(self._taken, made.home))
+        return found
+
+    def has_variables(self, home: PurePosixPath) -> bool:
+        """Whether a folder's file gives `${name}` a meaning in a folder."""
+        return any(layer.vars is not None for layer in self._above[home])
+
+    def inherited(self, home: PurePosixPath) -> dict[str, Kind]:
+        """The bots that folders' files declare for a folder, and their kinds."""
+        return dict(self._above[home][0].kinds or {}) if self._above[home] else {}
+
+    def variables(self, home: PurePosixPath) -> set[str]:
+        """The names of variables that have a value in a folder."""
+        return {name for layer in self._above[home] for name in layer.vars or {}}
+
+    def _put(self, wanted: Files) -> None:
+        """Make the directory have these files of ours, and no others."""
         for path in self._written.keys() - wanted.keys():
             (self._directory / path).unlink()
         for path, text in wanted.items():
@@ -105,6 +176,102 @@ class Check:
                 (self._directory / path).parent.mkdir(parents=True, exist_ok=True)
                 (self._directory / path).write_text(text, encoding="utf-8", newline="")
         self._written = wanted
+
+    # -- what groups share ------------------------------------------------------------------------
+
+    def factor(self, seen: Observed, owner: str) -> dict[PurePosixPath, Grouped]:
+        """Say once what the instances of each group share, and prove it: load and plan again.
+
+        What does not hold is not shared.
+        """
+        found: dict[PurePosixPath, Grouped] = {}
+        for made in self.drafts.values():
+            if made.home.parts:
+                found.setdefault(made.home, Grouped(made.home)).members.append(
+                    Member(made, seen.instances[made.instance])
+                )
+        plain = dict(self.files)
+        for group in found.values():
+            group.flat = {path: text for one in group.members for path, text in plain[one.name].items()}
+            group.declared = any(
+                layer.source.folder == self._directory / group.home for layer in self._above[group.home]
+            )
+        while True:
+            wanted: Files = {}
+            for name, its in plain.items():
+                if not self.drafts[name].home.parts:
+                    wanted |= its
+            for group in found.values():
+                wanted |= self._factored(group, plain)
+            self._put(wanted)
+            if not self._blame(found, seen, owner):
+                return found
+
+    def _factored(self, group: Grouped, plain: Mapping[str, Files]) -> Files:
+        """The files of a group."""
+        names = [one.name for one in group.members]
+        home = group.home
+        if group.declared or group.undone or len(names) < 2:
+            group.made = None
+            for name in names:
+                self.files[name] = plain[name]
+            return {path: text for name in names for path, text in plain[name].items()}
+        made = factor(
+            group.members,
+            below(self._taken, home),
+            alone=frozenset(group.alone),
+            reserved=self.variables(home),
+        )
+        group.made, group.shared, group.pages = made, {}, {}
+        variables = self.has_variables(home) or (made.shared is not None and made.shared.vars is not None)
+        own = {path: name for name, paths in made.of.items() for path in paths}
+        if made.shared is not None:
+            shown = page(made.shared, variables=variables)
+            path = (home / "_defaults.yaml").as_posix()
+            group.shared[path] = shown.text
+            group.pages[path] = shown
+        group.shared |= {
+            (home / path).as_posix(): text for path, text in made.texts.items() if path not in own
+        }
+        for one in group.members:
+            shown = page(made.own[one.name], variables=variables)
+            group.pages[one.draft.path] = shown
+            texts = {(home / path).as_posix(): made.texts[path] for path in made.of[one.name]}
+            self.files[one.name] = self._beside | texts | {one.draft.path: shown.text}
+        if made.shared is not None and self._folders_schema:
+            group.shared |= self._folders_schema
+        return group.shared | {path: text for name in names for path, text in self.files[name].items()}
+
+    def _blame(self, found: Mapping[PurePosixPath, Grouped], seen: Observed, owner: str) -> bool:
+        """Find what does not hold when it is shared, and note that it is not to be. False for nothing."""
+        shared = [group for group in found.values() if group.made is not None]
+        if not shared:
+            return False
+        by_path = {str(self._directory / path): group for group in shared for path in group.pages}
+        try:
+            desired = load(self._directory, servers=self._servers)
+        except ManifestError as error:
+            known = False
+            for problem in error.problems:
+                if group := by_path.get(problem.at.file):
+                    path = Path(problem.at.file).relative_to(self._directory).as_posix()
+                    group.blame(group.pages[path].places[problem.at.line].name)
+                    known = True
+            if not known:
+                raise
+            return True
+        wrong = False
+        instances = {one.name: group for group in shared for one in group.members}
+        chosen = tuple(instance for instance in desired.instances if instance.name in instances)
+        plan = make(replace(desired, instances=chosen), seen, Options(owner=owner))
+        for declared, instance in zip(chosen, plan.instances, strict=True):
+            names = {(bot.name, bot.kind.path) for bot in declared.bots}
+            for change in _unwanted(instance, names):
+                instances[instance.name].blame("" if change.of is not Of.BOT else change.bot)
+                wrong = True
+            if instance.problem is not None:
+                instances[instance.name].undone = wrong = True
+        return wrong
 
     # -- what does not load -------------------------------------------------------------------
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TypeGuard
 
 from reconciler.domain import hidden
@@ -22,8 +24,9 @@ from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, u
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import settings_label
 from reconciler.domain.reports import LeftOut
+from reconciler.domain.servers import declared_on
 from reconciler.domain.text import looks_like_key, quoted
-from reconciler.importer import layout, naming
+from reconciler.importer import groups, layout, naming
 from reconciler.importer.layout import CREDENTIAL
 from reconciler.manifests import secrets
 from reconciler.plan import matching
@@ -65,7 +68,8 @@ class Draft:
 
     stem: the file's name without its extension. credentials: the variable for the key of each. settings: by
     kind. others: bots from a folder's defaults that the server does not have. settled: settings that were
-    corrected once, and their kind.
+    corrected once, and their kind. home: the file's folder, below that of all manifests. server: which of
+    several has the instance, else "".
     """
 
     instance: str
@@ -76,6 +80,13 @@ class Draft:
     others: list[str] = field(default_factory=list)
     settled: set[tuple[str, str]] = field(default_factory=set)
     left_out: list[LeftOut] = field(default_factory=list)
+    home: PurePosixPath = field(default_factory=PurePosixPath)
+    server: str = ""
+
+    @property
+    def path(self) -> str:
+        """The manifest's path, from the directory of all manifests."""
+        return (self.home / f"{self.stem}.yaml").as_posix()
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -153,11 +164,14 @@ def drafts(
     stems: Mapping[str, str],
     owner: str,
     extent: Extent,
+    homes: Mapping[str, PurePosixPath] = MappingProxyType({}),
+    server: str = "",
 ) -> dict[str, Draft]:
     """The drafts, by the instance's name.
 
     others: the credentials of instances that are not imported. existing: the manifests that exist. stems: the
-    names of the new files.
+    names of the new files. homes: the folders of instances that are in a group. server: which of several has
+    the instances.
     """
     known = {name: seen.credentials or {} for name, seen in instances.items()}
     everybodys = {
@@ -166,14 +180,20 @@ def drafts(
         for name, one in credentials.items()
     }
     last = _last(everybodys)
+    alike = _alike(instances, homes, owner)
     made = {
-        name: _drafted(seen, stems[name], owner, Names(name, everybodys, last), extent)
+        name: _drafted(seen, stems[name], owner, Names(name, everybodys, last), extent, alike.get(name, {}))
         for name, seen in instances.items()
     }
-    declared = [one for instance in existing.instances for one in instance.credentials]
-    names, variables = {one.name for one in declared}, {one.key.name for one in declared}
+    for name, home in homes.items():
+        if name in made:
+            made[name].home = home
+    variables = {one.key.name for instance in existing.instances for one in instance.credentials}
+    own = declared_on(existing, server)
+    names = {one.name for instance in own.instances for one in instance.credentials}
     variables |= set(_variables(existing))
     for instance, its in made.items():
+        its.server = server
         for base, id in {split(name)[0]: one.id for name, one in known[instance].items()}.items():
             if looks_like_key(base):
                 its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")
@@ -239,9 +259,37 @@ def _last(known: Mapping[str, Whose]) -> dict[Whose, str]:
     return {(instance, credential): id for credential, _, instance, id in versions}
 
 
-def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, extent: Extent) -> Draft:
+def _alike(
+    instances: Mapping[str, ObservedInstance], homes: Mapping[str, PurePosixPath], owner: str
+) -> dict[str, dict[str, str]]:
+    """Names for bots that are alike in one group, by instance and id."""
+    found: dict[str, dict[str, str]] = {}
+    for home in dict.fromkeys(homes.values()):
+        its = {name: seen for name, seen in instances.items() if homes.get(name) == home}
+        found |= groups.names(its, {name: _free(seen, owner) for name, seen in its.items()})
+    return found
+
+
+def _free(seen: ObservedInstance, owner: str) -> dict[str, str]:
+    """The names that bots without a marker would have, by id."""
+    matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, DEFAULT)
+    return {
+        bot.id: naming.bot(human_text(str(bot.fields.get("description", "")), owner), bot)
+        for why, bot in matches.unmanaged
+        if why == NO_MARKER
+    }
+
+
+def _drafted(
+    seen: ObservedInstance,
+    stem: str,
+    owner: str,
+    credentials: Names,
+    extent: Extent,
+    alike: Mapping[str, str],
+) -> Draft:
     made = Draft(seen.name, stem)
-    for name, bot in _named(seen, owner, made):
+    for name, bot in _named(seen, owner, made, alike):
         settings = seen.settings_of(bot.kind) or NO_ROW
         made.bots[name] = Entry(bot, _declared(name, bot, settings, owner, credentials, extent))
     for what, why in seen.unread:
@@ -255,10 +303,13 @@ def _drafted(seen: ObservedInstance, stem: str, owner: str, credentials: Names, 
     return made
 
 
-def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[str, RemoteBot]]:
+def _named(
+    seen: ObservedInstance, owner: str, made: Draft, alike: Mapping[str, str]
+) -> Iterable[tuple[str, RemoteBot]]:
     """The bots that a manifest can declare, with their names, in the order of creation.
 
-    Names are unique among all kinds: bots of two kinds with one marker are as two of one kind.
+    alike: the names, by id, of those that other instances of the group have too. Names are unique among all
+    kinds: bots of two kinds with one marker are as two of one kind.
     """
     matches = match(DesiredInstance(seen.name, (), Position("", 1, 1)), seen.bots, owner, DEFAULT)
     names = {bot.id: name for name, bot in matches.orphans}
@@ -269,7 +320,7 @@ def _named(seen: ObservedInstance, owner: str, made: Draft) -> Iterable[tuple[st
     for bot in bots:
         if bot.id not in names and bot.id not in refused:
             text = human_text(str(bot.fields.get("description", "")), owner)
-            names[bot.id] = naming.unique(naming.bot(text, bot), taken)
+            names[bot.id] = naming.unique(alike.get(bot.id) or naming.bot(text, bot), taken)
             taken.add(names[bot.id])
     for bot in bots:
         if why := refused.get(bot.id) or _unusable(bot):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired, DesiredInstance
@@ -10,10 +10,10 @@ from reconciler.domain.errors import Position, ReconcilerError
 from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.observed import ObservedInstance, RemoteBot
 from reconciler.domain.text import listed, near, quoted
-from reconciler.evolution.client import Client
+from reconciler.evolution.client import Client, Server
 from reconciler.importer.draft import Draft, Extent, drafts
 from reconciler.importer.reading import Reading, read
-from reconciler.pipeline import Request, check_owner, server
+from reconciler.pipeline import Request, check_owner, server_of
 from reconciler.plan.matching import match
 from reconciler.plan.switch import Address, address, is_glob
 from reconciler.saved.encode import printed
@@ -26,13 +26,14 @@ FORMAT, VERSION = "evolution-reconciler/bot", 1
 class Got:
     """A bot as the server has it. name: in our marker, "" for one that is not ours.
 
-    draft: what manifests would declare for its instance.
+    draft: what manifests would declare for its instance. server: which of several has it, else "".
     """
 
     instance: str
     name: str
     bot: RemoteBot
     draft: Draft
+    server: str = ""
 
 
 def get(request: Request, named: str) -> Got:
@@ -42,12 +43,13 @@ def get(request: Request, named: str) -> Got:
     if not where.is_id and is_glob(where.bot):
         raise ReconcilerError(f"{quoted(named)} must name one bot: write its name without a glob.")
 
-    async def reading() -> Reading:
+    async def reading(running: Server) -> Reading:
         async with Client(running) as client:
             return await read(client, (where.instance,))
 
-    with server(request, Desired(())) as running:
-        found = signals.run(reading())
+    with server_of(request, where.instance) as (running, local):
+        server, where = request.named.of(where.instance), replace(where, instance=local)
+        found = signals.run(reading(running))
     if where.instance not in found.instances:
         why = found.problems.get(where.instance, f"the server has no instance {quoted(where.instance)}")
         raise ReconcilerError(f"{why.rstrip('.')}.")
@@ -57,7 +59,7 @@ def get(request: Request, named: str) -> Got:
     stems = {where.instance: where.instance}
     others = {**known, **found.others}
     made = drafts({seen.name: seen}, others, Desired(()), stems, request.owner, Extent(full=True))
-    return Got(where.instance, name, bot, made[where.instance])
+    return Got(where.instance, name, bot, made[where.instance], server)
 
 
 def _chosen(where: Address, seen: ObservedInstance, owner: str) -> tuple[str, RemoteBot]:
@@ -105,6 +107,7 @@ def yaml(got: Got) -> str:
     return "".join(
         (
             *(comment(f"- left out: {one.what}: {one.reason}", hang=2) for one in left),
+            mapping({"server": got.server} if got.server else {}),
             mapping({"instance": got.instance}),
             "bots:\n",
             f"  {key(name)}:\n",
@@ -119,6 +122,7 @@ def json(got: Got) -> str:
         {
             "format": FORMAT,
             "version": VERSION,
+            **({"server": got.server} if got.server else {}),
             "instance": got.instance,
             "name": got.name or None,
             "id": got.bot.id,

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.importer import layout, naming
@@ -68,49 +68,112 @@ class Page:
             self.add(mapping(_literal(entry, as_literal), indent), section, *where, kind)
 
 
-def page(made: Draft, files: Mapping[str, str], *, variables: bool = False) -> Page:
-    """The manifest's text. files: the paths of texts that are files of their own.
+@dataclass(slots=True)
+class Content:
+    """What a manifest, or the `_defaults` file of a folder, says, section by section.
 
-    variables: whether `${name}` has a meaning in it.
+    schema: the path of the file that editors check it with. comments: what stands at its top. server: ""
+    where there are not several. instance: "" where the file's name says it. vars: None for no such section.
+    vars_note: a comment above it. settings, of_kind: by kind. others: bots from a folder's file that are left
+    out.
     """
-    text = Page(variables=variables)
-    text.add(f"# yaml-language-server: $schema={schema.FILE}\n")
-    if made.left_out:
-        text.add("# Left out by the import:\n")
-        for one in made.left_out:
-            text.add(comment(f"- {one.what}: {one.reason}", hang=2))
-        text.add("\n")
-    if made.stem != made.instance:
-        text.add(mapping({"instance": made.instance}), "instance")
+
+    schema: str
+    comments: Sequence[str] = ()
+    server: str = ""
+    instance: str = ""
+    vars: Mapping[str, Tree] | None = None
+    vars_note: str = ""
+    credentials: Mapping[str, Tree] = field(default_factory=dict)
+    settings: Mapping[str, Mapping[str, Tree]] = field(default_factory=dict)
+    defaults: Mapping[str, Tree] = field(default_factory=dict)
+    of_kind: Mapping[str, Mapping[str, Tree]] = field(default_factory=dict)
+    bots: Mapping[str, Mapping[str, Tree]] = field(default_factory=dict)
+    others: Sequence[str] = ()
+    needs_bots: bool = True
+
+
+class Verbatim(str):
+    """A text in which `${name}` is a variable."""
+
+    __slots__ = ()
+
+
+def content(made: Draft, files: Mapping[str, str]) -> Content:
+    """What the manifest of one instance says. files: the paths of texts that are files of their own."""
     lifted = lift(made.bots.values())
-    _section(text, made.credentials and "credentials")
-    text.entries(
-        {name: Flow({"apiKey": Tagged("env", key)}) for name, key in made.credentials.items()},
-        2,
-        "credentials",
+    return Content(
+        **head(made),
+        settings=made.settings,
+        defaults=lifted.defaults,
+        of_kind=lifted.of_kind,
+        bots={
+            name: {field: _filed(tree, files) for field, tree in said.items()}
+            for name, said in zip(made.bots, lifted.rest, strict=True)
+        },
+        others=made.others,
     )
-    settings = {path: _ordered(said, layout.settings(KINDS[path])) for path, said in made.settings.items()}
+
+
+def head(made: Draft) -> dict[str, Any]:
+    """What a manifest says of its instance alone."""
+    return {
+        "schema": f"{'../' * len(made.home.parts)}{schema.FILE}",
+        "comments": [f"- {one.what}: {one.reason}" for one in made.left_out],
+        "server": made.server,
+        "instance": made.instance if made.stem != made.instance else "",
+        "credentials": {name: Flow({"apiKey": Tagged("env", key)}) for name, key in made.credentials.items()},
+    }
+
+
+def page(what: Content, *, variables: bool = False) -> Page:
+    """The text. variables: whether `${name}` has a meaning in it."""
+    text = Page(variables=variables)
+    text.add(f"# yaml-language-server: $schema={what.schema}\n")
+    if what.comments:
+        text.add("# Left out by the import:\n")
+        for one in what.comments:
+            text.add(comment(one, hang=2))
+        text.add("\n")
+    if what.server:
+        text.add(mapping({"server": what.server}), "server")
+    if what.instance:
+        text.add(mapping({"instance": what.instance}), "instance")
+    _variables(text, what)
+    _section(text, what.credentials and "credentials")
+    text.entries(what.credentials, 2, "credentials")
+    settings = {path: _ordered(said, layout.settings(KINDS[path])) for path, said in what.settings.items()}
     plain = settings.pop(DEFAULT.path, {})
     _section(text, plain and "settings")
     text.entries(plain, 2, "settings", kind=DEFAULT.path)
-    _section(text, lifted.defaults and "defaults")
-    text.entries(lifted.defaults, 2, "defaults")
-    _kinds(text, settings, lifted.of_kind)
-    if not made.bots and not made.others:
-        text.add("\nbots: {}\n")
+    _section(text, what.defaults and "defaults")
+    text.entries(what.defaults, 2, "defaults")
+    _kinds(text, settings, what.of_kind)
+    if not what.bots and not what.others:
+        text.add("\nbots: {}\n" if what.needs_bots else "")
         return text
     _section(text, "bots")
-    for number, (name, said) in enumerate(zip(made.bots, lifted.rest, strict=True)):
+    for number, (name, said) in enumerate(what.bots.items()):
         text.add("\n" if number else "")
         text.add(f"  {quoted(name)}:\n", "bots", name)
-        text.entries({field: _filed(tree, files) for field, tree in said.items()}, 4, "bots", name)
-    for name in made.others:
-        text.add("\n" + mapping({name: False}, 2), "bots", name)
+        text.entries(said, 4, "bots", name)
+    for name in what.others:
+        text.add("\n" if what.bots or name != what.others[0] else "")
+        text.add(mapping({name: False}, 2), "bots", name)
     return text
 
 
+def _variables(text: Page, what: Content) -> None:
+    if what.vars is None:
+        return
+    text.add("" if text.text.endswith("\n\n") else "\n")
+    text.add(comment(what.vars_note) if what.vars_note else "")
+    text.add("vars:\n" if what.vars else "vars: {}\n", "vars")
+    text.entries({name: Verbatim(value) for name, value in what.vars.items()}, 2, "vars")
+
+
 def _kinds(
-    text: Page, settings: Mapping[str, dict[str, Tree]], defaults: Mapping[str, dict[str, Tree]]
+    text: Page, settings: Mapping[str, Mapping[str, Tree]], defaults: Mapping[str, Mapping[str, Tree]]
 ) -> None:
     """What belongs to one kind of bot."""
     named = [path for path in KINDS if settings.get(path) or defaults.get(path)]
@@ -135,7 +198,7 @@ def _literal(entry: Mapping[str, Tree], as_literal: Callable[[str], str]) -> dic
 def _literal_tree(tree: Tree, as_literal: Callable[[str], str]) -> Tree:
     match tree:
         case str():
-            return as_literal(tree)
+            return tree if isinstance(tree, Verbatim) else as_literal(tree)
         case Flow(Mapping() as of):
             return Flow(_literal(of, as_literal))
         case Flow(of):
@@ -212,11 +275,11 @@ def _lift(bots: _Bots, keys: Iterable[str]) -> dict[str, Tree]:
         if value is None or count < 2 or not (count == len(bots) or most):
             continue
         others = [(entry, said) for entry, said in bots if key not in said]
-        spoken = [_spoken(key, value, entry) for entry, _ in others]
-        if None in spoken or (spoken and sum(map(len, filter(None, spoken))) + 1 >= count):
+        beside = [spoken(key, value, entry) for entry, _ in others]
+        if None in beside or (beside and sum(map(len, filter(None, beside))) + 1 >= count):
             continue
         defaults[key] = value
-        for (_, said), words in zip(others, spoken, strict=True):
+        for (_, said), words in zip(others, beside, strict=True):
             said.update(words or {})
         for entry, said in bots:
             if key not in entry.own and said.get(key) == value:
@@ -224,8 +287,8 @@ def _lift(bots: _Bots, keys: Iterable[str]) -> dict[str, Tree]:
     return defaults
 
 
-def _spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
-    """What a bot without a field must declare beside this default; None where that is impossible."""
+def spoken(key: str, value: Tree, entry: Entry) -> dict[str, Tree] | None:
+    """What a bot without a field must say beside this default; None where that is impossible."""
     credential = entry.kind.credential
     if key == CREDENTIAL and credential in entry.declared:
         return {}
@@ -252,20 +315,20 @@ def _commonest(values: Sequence[Tree]) -> tuple[Tree | None, int]:
 def file_names(drafts: Iterable[Draft], taken: Iterable[str]) -> dict[str, dict[str, str]]:
     """The path of every text that becomes a file, by its instance and the text; equal ones are one file.
 
-    taken: paths that are there, in lower case. Paths are relative to the manifests' directory.
+    drafts: of one folder. taken: paths that are there, in lower case. Paths are relative to the folder.
     """
     users: dict[str, list[tuple[Draft, str, str]]] = {}
     for made in drafts:
         for name, entry in made.bots.items():
             for role, text in _texts(entry):
                 users.setdefault(text, []).append((made, name, role))
-    users = {text: its for text, its in users.items() if _becomes_file(text, len(its))}
+    users = {text: its for text, its in users.items() if is_long(text, len(its))}
     own = Counter((its[0][0].stem, its[0][1]) for its in users.values() if _whose(its))
     used = set(taken)
     found: dict[str, dict[str, str]] = {}
     for text, its in users.items():
         stems, role = {made.stem for made, *_ in its}, its[0][2]
-        name = _whose(its) or "-".join(filter(None, ("common", _opening(text))))
+        name = _whose(its) or "-".join(filter(None, ("common", opening(text))))
         if own[its[0][0].stem, name] > 1:
             name = f"{name}-{role}"
         directory = f"prompts/{stems.pop()}/" if len(stems) == 1 else "prompts/"
@@ -283,7 +346,7 @@ def _whose(users: Sequence[tuple[Draft, str, str]]) -> str:
     return names.pop() if len(names) == 1 else ""
 
 
-def _opening(text: str) -> str:
+def opening(text: str) -> str:
     """What a text begins with, up to the first mark, as a part of a file's name."""
     clauses = filter(None, map(naming.slug, re.split(r"[.,:;!?\n]", text[:500])))
     return next(clauses, "")
@@ -296,7 +359,7 @@ def _texts(entry: Entry) -> Iterator[tuple[str, str]]:
             yield key.removesuffix("Messages"), text
 
 
-def _becomes_file(text: str, uses: int) -> bool:
+def is_long(text: str, uses: int) -> bool:
     lines, length = (LONG_LINES, LONG_TEXT) if uses == 1 else (SHARED_LINES, SHARED_TEXT)
     return (len(text.splitlines()) > lines or len(text) > length) and _fits_file(text)
 

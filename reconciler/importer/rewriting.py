@@ -16,6 +16,7 @@ from pathlib import Path
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
 from reconciler.domain.reports import Note
+from reconciler.domain.servers import Servers, bare
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import edits
 from reconciler.importer.included import as_literal, rewritten
@@ -42,12 +43,13 @@ class Manifests:
     names: of the instances that are edited. Only these, and those that share a file with them, are parsed.
     """
 
-    def __init__(self, directory: Path, names: Collection[str]) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, names: Collection[str], servers: Servers | None = None) -> None:
+        self._directory, self._servers = directory, servers
         self._read: dict[Path, bytes] = {}
         self._edited: Contents = {}
-        self._traced = _sharing(load(directory, origins=False, cached=True), names)
-        self.desired = self._now = load(directory, origins=self._traced, cached=True)
+        every = load(directory, origins=False, cached=True, servers=servers)
+        self._traced = _sharing(every, names)
+        self.desired = self._now = self._load({})
 
     def with_drifts(self, drifts: Iterable[Drift]) -> dict[Path, bytes]:
         """The contents of every file that has to change. Raises NotDoneError."""
@@ -62,7 +64,7 @@ class Manifests:
                 now = self._loaded(edited)
             except ManifestError as error:
                 raise NotDoneError(error.problems[0].message) from None
-            needed = {one.name: edits(one, wanted[one.name]) for one in now.instances}
+            needed = {one.name: edits(bare(one), bare(wanted[one.name])) for one in now.instances}
             if not any(needed.values()):
                 if [essence(one) for one in now.instances] == [essence(one) for one in wanted.values()]:
                     return edited
@@ -89,9 +91,12 @@ class Manifests:
         if not edited:
             return self.desired
         if edited != self._edited:
-            self._now = load(self._directory, edited, origins=self._traced, cached=True)
+            self._now = self._load(edited)
             self._edited = dict(edited)
         return self._now
+
+    def _load(self, edited: Contents) -> Desired:
+        return load(self._directory, edited, origins=self._traced, cached=True, servers=self._servers)
 
     def original(self, path: Path) -> bytes:
         """What a file holds."""

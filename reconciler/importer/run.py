@@ -7,12 +7,15 @@ moved to their places, all of an instance or none.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
-from pathlib import Path
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import reduce
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reconciler.domain import files, signals
@@ -20,38 +23,88 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
-from reconciler.domain.reports import ImportReport, LeftOut, Written
-from reconciler.evolution.client import Client, Server
-from reconciler.importer import naming
-from reconciler.importer.check import Check
+from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
+from reconciler.domain.servers import Servers, of_server
+from reconciler.evolution.client import Client
+from reconciler.importer import groups, naming
+from reconciler.importer.check import Check, Files, Grouped
 from reconciler.importer.draft import Draft, Extent, drafts
+from reconciler.importer.groups import Group
 from reconciler.importer.reading import Reading, read
 from reconciler.lint import unread
 from reconciler.manifests import schema
 from reconciler.manifests.confined import MAX_MANIFEST
+from reconciler.manifests.load import folders as defaults_of
 from reconciler.manifests.load import load
-from reconciler.pipeline import Request, check_owner, server
+from reconciler.pipeline import Request, check_owner, fleet, servers
 
 
-def run(request: Request, *, full: bool) -> ImportReport:
+@dataclass(frozen=True, slots=True)
+class How:
+    """How to import. full: write every value. flat: share equal prompts and nothing else."""
+
+    full: bool = False
+    flat: bool = False
+    groups: tuple[Group, ...] = ()
+
+
+def run(request: Request, how: How) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
-    there = existing(directory)
+    there = existing(directory, request.named)
 
-    async def reading(server: Server) -> Reading:
-        async with Client(server) as client:
-            return await read(client, request.instance)
+    async def reading(name: str, client: Client) -> Reading:
+        globs = [found for glob in request.instance if (found := _on(name, glob))]
+        if request.instance and not globs:
+            return Reading({})
+        try:
+            return await read(client, globs)
+        except ReconcilerError as error:
+            if not name:
+                raise
+            return Reading({}, problems={"*": str(error)})
 
-    with server(request, Desired(())) as running:
-        found = signals.run(reading(running))
-    return write(found, there, directory, request.owner, full=full)
+    async def every(running: fleet.Running) -> dict[str, Reading]:
+        async with fleet.clients(running) as clients:
+            found = await asyncio.gather(*(reading(name, client) for name, client in clients.items()))
+            return dict(zip(clients, found, strict=True))
+
+    with servers(request, Desired(())) as running:
+        read_of = signals.run(every(running))
+    if "" not in read_of:
+        reports = [_of_server(name, each, request, how) for name, each in read_of.items()]
+        return reduce(ImportReport.beside, reports)
+    found = read_of[""]
+    homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    return write(found, there, directory, request.owner, how, homes)
 
 
-def existing(directory: Path) -> Desired:
+def _on(server: str, glob: str) -> str:
+    """A glob of instances on one of several servers, "" where it is not about that."""
+    if not server:
+        return glob
+    named, _, name = glob.partition("/")
+    return name if fnmatchcase(server, named) else ""
+
+
+def _of_server(name: str, found: Reading, request: Request, how: How) -> ImportReport:
+    """Write the manifests of one of several servers, into a folder of its name."""
+    directory = Path(request.bots)
+    if directory.is_dir() and defaults_of(directory, directory):
+        raise ReconcilerError(
+            f"the _defaults file of {directory} would change what is imported into a folder for each server: "
+            "name another directory with --into."
+        )
+    there = existing(directory, request.named)
+    homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    return write(found, there, directory / name, request.owner, how, homes, name).of(name)
+
+
+def existing(directory: Path, named: Servers | None = None) -> Desired:
     """What the existing manifests declare; nothing where there are none. Raises ManifestError."""
     try:
-        return load(directory)
+        return load(directory, servers=named)
     except ManifestError:
         raise
     except ReconcilerError:
@@ -60,62 +113,172 @@ def existing(directory: Path) -> Desired:
         return Desired(())
 
 
-def write(reading: Reading, there: Desired, directory: Path, owner: str, *, full: bool) -> ImportReport:
+def write(
+    reading: Reading,
+    there: Desired,
+    directory: Path,
+    owner: str,
+    how: How,
+    homes: Mapping[str, PurePosixPath],
+    server: str = "",
+) -> ImportReport:
     """Write a manifest for each instance that was read and has none.
 
-    there: the existing manifests. full: write every value. Raises ReconcilerError.
+    there: the existing manifests. homes: the folders of instances in groups. server: which of several has the
+    instances, which each manifest says then. Raises ReconcilerError.
     """
-    declared = {instance.name: instance.at.file for instance in there.instances}
+    declared = {instance.name: instance.at.file for instance in of_server(there, server).instances}
     skipped = dict(reading.problems)
     skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
-    names = {path.name.lower() for path in directory.iterdir()} if directory.is_dir() else set()
-    stems = naming.stems(reading.instances.keys() - skipped.keys(), {Path(name).stem for name in names})
-    for name, stem in list(stems.items()):
-        if f"{stem}.yaml".lower() in names:
-            skipped[name] = f"{directory / stem}.yaml exists already"
-            del stems[name]
+    stems = _stems(directory, reading.instances.keys() - skipped.keys(), homes, skipped)
     chosen = {name: reading.instances[name] for name in stems}
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
-    extent = Extent(full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
-    made = drafts(chosen, others, there, stems, owner, extent)
+    extent = Extent(how.full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
+    made = drafts(chosen, others, there, stems, owner, extent, homes, server)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
-    with _workplace(directory, there) as beside:
-        beside_them = {} if os.path.lexists(directory / schema.FILE) else {schema.FILE: schema.document()}
-        check = Check(made, beside, _taken(directory), beside_them)
+    with _workplace(directory, _below(there, directory) if server else there) as beside:
+        check = Check(
+            made,
+            beside,
+            _taken(directory),
+            _schema(directory, schema.FILE, folder=False),
+            flat=how.flat or (len(chosen) < 2 and not homes),
+            beside_folders=_schema(directory, schema.FOLDER_FILE, folder=True),
+            servers=Servers((server,)) if server else None,
+        )
         check.run(seen, owner)
+        grouped = check.factor(seen, owner)
         skipped |= check.skipped
         failed = bool(reading.problems)
-        written = []
-        for name, draft in check.drafts.items():
+        written: list[Written] = []
+        for drafted, its in _together(check, grouped):
             try:
-                _place(check.files[name], beside, directory)
+                _place(its, beside, directory)
             except ReconcilerError as error:
-                skipped[name] = str(error).rstrip(".")
+                skipped |= {draft.instance: str(error).rstrip(".") for draft in drafted}
                 failed = True
             else:
-                written.append(_written(draft, directory))
+                written += [_written(draft, directory) for draft in drafted]
     return ImportReport(
         directory,
-        tuple(written),
+        tuple(sorted(written, key=lambda one: one.path)),
         tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
         tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
         sum(draft.empty and not draft.left_out for draft in made.values()),
         failed,
         tuple(reading.off.values()),
+        tuple(_group(group) for group in grouped.values()),
+        _saving(check, grouped),
+        () if how.flat or homes else _candidates(check),
     )
 
 
+def _candidates(check: Check) -> tuple[Candidate, ...]:
+    """Instances that might be declared as a group."""
+    return groups.candidates({name: _shape(made) for name, made in check.drafts.items()})
+
+
+def _below(there: Desired, directory: Path) -> Desired:
+    """The manifests in a folder."""
+    return Desired(tuple(one for one in there.instances if Path(one.at.file).is_relative_to(directory)))
+
+
+def _stems(
+    directory: Path, instances: Collection[str], homes: Mapping[str, PurePosixPath], skipped: dict[str, str]
+) -> dict[str, str]:
+    """The name of each new manifest's file; an instance whose file is there is added to skipped."""
+    found: dict[str, str] = {}
+    for home in sorted({homes.get(name, PurePosixPath()) for name in instances}):
+        folder = directory / home
+        names = {path.name.lower() for path in folder.iterdir()} if folder.is_dir() else set()
+        its = [name for name in instances if homes.get(name, PurePosixPath()) == home]
+        for name, stem in naming.stems(its, {Path(name).stem for name in names}).items():
+            if f"{stem}.yaml".lower() in names:
+                skipped[name] = f"{folder / stem}.yaml exists already"
+            else:
+                found[name] = stem
+    return found
+
+
+def _schema(directory: Path, name: str, *, folder: bool) -> Files:
+    """The file with a schema, where it is not there."""
+    return {} if os.path.lexists(directory / name) else {name: schema.document(folder=folder)}
+
+
+def _together(
+    check: Check, grouped: Mapping[PurePosixPath, Grouped]
+) -> Iterator[tuple[list[Draft], dict[str, str]]]:
+    """Drafts whose files are written together or not at all: those of a group."""
+    for name, draft in check.drafts.items():
+        if draft.home not in grouped:
+            yield [draft], dict(check.files[name])
+    for group in grouped.values():
+        its = dict(group.shared)
+        for one in group.members:
+            its |= check.files[one.name]
+        yield [one.draft for one in group.members], its
+
+
+# -- what is said about it --------------------------------------------------------------------
+
+
 def _written(draft: Draft, directory: Path) -> Written:
-    path = directory / f"{draft.stem}.yaml"
     return Written(
         draft.instance,
-        path,
+        directory / draft.path,
         len(draft.bots),
         len(draft.credentials),
         draft.variables,
         any(draft.settings.values()),
+        draft.home.as_posix() if draft.home.parts else "",
     )
+
+
+def _group(group: Grouped) -> GroupReport:
+    folder, number = group.home.as_posix(), len(group.members)
+    if group.made is not None and group.made.shared is not None:
+        made = group.made
+        return GroupReport(folder, number, made.bots, made.variables, tuple(made.apart))
+    if group.declared:
+        note = "its _defaults file was there before and was not changed, so each manifest says all of its own"
+    elif number < 2:
+        note = "it has one new instance, so there is nothing to share"
+    else:
+        note = "its instances have nothing in common that could be shared"
+    return GroupReport(folder, number, note=note)
+
+
+def _saving(check: Check, grouped: Mapping[PurePosixPath, Grouped]) -> Saving | None:
+    made = [group for group in grouped.values() if group.made is not None]
+    if not made:
+        return None
+    manifests = sum(len(group.members) for group in made)
+    after = [
+        {
+            **group.shared,
+            **{path: text for one in group.members for path, text in check.files[one.name].items()},
+        }
+        for group in made
+    ]
+    shared = sum(1 for group in made if group.made and group.made.shared is not None)
+    return Saving(manifests, sum(_lines(group.flat) for group in made), shared, sum(map(_lines, after)))
+
+
+def _lines(its: Mapping[str, str]) -> int:
+    """The lines of manifests and prompts."""
+    return sum(text.count("\n") for path, text in its.items() if not path.startswith("."))
+
+
+def _shape(draft: Draft) -> dict[str, tuple[object, ...]]:
+    """What tells a bot from others, by name."""
+    return {
+        name: (
+            entry.kind.path,
+            *(repr(entry.declared.get(key)) for key in ("botType", "triggerType", "triggerValue")),
+        )
+        for name, entry in draft.bots.items()
+    }
 
 
 # -- files ------------------------------------------------------------------------------------

@@ -8,48 +8,92 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
 from reconciler import pipeline
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
-from reconciler.domain.errors import InstanceError, ReconcilerError
+from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import Kind
 from reconciler.domain.reports import Edited, Note, UpdateReport
+from reconciler.domain.servers import Servers, full, of_server
 from reconciler.domain.uniqueness import Claim, holds, takes
-from reconciler.evolution.client import Client, Server
+from reconciler.evolution.client import Client
 from reconciler.evolution.fetch import fetch
 from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
 from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
 from reconciler.manifests.load import load
-from reconciler.pipeline import Request
+from reconciler.pipeline import Request, fleet
 
 
 def run(request: Request) -> UpdateReport:
     """Update the manifests of the request. Raises ReconcilerError."""
     wanted = pipeline.desired(request)
 
-    async def updated(running: Server) -> UpdateReport:
-        async with Client(running) as client:
-            return await update(client, wanted, Path(request.bots), request.owner)
+    async def updated(running: fleet.Running) -> UpdateReport:
+        async with fleet.clients(running) as clients:
+            parts = [await of(server, client) for server, client in clients.items()]
+            return reduce(_joined, parts)
 
-    with pipeline.server(request, Desired(())) as running:
+    async def of(server: str, client: Client) -> UpdateReport:
+        mine = of_server(wanted, server)
+        try:
+            return await update(client, mine, Path(request.bots), request.owner, request.named, server)
+        except ServerError as error:
+            if not server:
+                raise
+            unread = tuple(Note(full(server, one.name), "", str(error)) for one in mine.instances)
+            return UpdateReport((), (), unread, ())
+
+    with pipeline.servers(request, Desired(())) as running:
         return signals.run(updated(running))
 
 
-async def update(client: Client, desired: Desired, directory: Path, owner: str) -> UpdateReport:
-    """Write what differs on the server into the manifests of the desired instances.
+def _joined(one: UpdateReport, other: UpdateReport) -> UpdateReport:
+    return UpdateReport(
+        one.edited + other.edited,
+        tuple(dict.fromkeys(one.files + other.files)),
+        one.failed + other.failed,
+        one.said + other.said,
+    )
 
-    directory: of all manifests. Raises ReconcilerError.
+
+async def update(
+    client: Client,
+    desired: Desired,
+    directory: Path,
+    owner: str,
+    servers: Servers | None = None,
+    server: str = "",
+) -> UpdateReport:
+    """Write what differs on a server into the manifests of the desired instances.
+
+    directory: of all manifests. server: the name of one of several servers. Raises ReconcilerError.
     """
     observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
     if found.unknown:
-        every = load(directory, origins=False, cached=True)
-        found = drifts(desired, observed, owner, await _credentials(client, every))
-    return brought(Manifests(directory, {one.instance for one in found.found}), found, directory)
+        every = load(directory, origins=False, cached=True, servers=servers)
+        found = drifts(desired, observed, owner, await _credentials(client, of_server(every, server)))
+    found = _called(found, server) if server else found
+    return brought(Manifests(directory, {one.instance for one in found.found}, servers), found, directory)
+
+
+def _called(found: Drifts, server: str) -> Drifts:
+    """The drifts of instances as these are called."""
+
+    def drift(one: Drift) -> Drift:
+        creds = one.creds and (one.creds[0], one.creds[1] and full(server, one.creds[1]))
+        return replace(one, instance=full(server, one.instance), creds=creds)
+
+    def notes(of: Sequence[Note]) -> list[Note]:
+        return [replace(one, instance=full(server, one.instance)) for one in of]
+
+    return Drifts(list(map(drift, found.found)), notes(found.unread), notes(found.notes), found.unknown)
 
 
 def brought(manifests: Manifests, found: Drifts, directory: Path) -> UpdateReport:

@@ -30,13 +30,13 @@ _STRANGE = re.compile(r"\s+//|\s|[,;]$|[\"'`]")
 
 _MEANT = {
     **dict.fromkeys("\u201c\u201d\u201e\u201f\u00ab\u00bb\u2033\uff02", '"'),
-    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u00b4\uff07", "'"),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d", "-"),
+    **dict.fromkeys("\u2018\u2019\u201a\u201b\u2039\u203a\u2032\u00b4\u02bb\u02bc\uff07", "'"),
+    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u2212\ufe58\ufe63\uff0d", "-"),
     "\u2026": "...",
 }
 """Typographic characters, and those of the keyboard that they replaced."""
 
-_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+_NOTHING = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\ufffc")
 """Characters whose category is a letter or symbol, and that are invisible."""
 
 _PICTURE = ("\u200d", "\ufe0f", "\u20e3")
@@ -64,6 +64,7 @@ def _odd(name: str, text: str, regex: bool) -> str:
         _replaced(name, text, regex, whose)
         or _other_letter(name, text, regex, whose)
         or (_not_of_a_name(name, text, whose) if name in IDS else "")
+        or ("" if regex else _commented(name, text, whose))
     )
 
 
@@ -77,6 +78,8 @@ def _replaced(name: str, text: str, regex: bool, whose: str) -> str:
         if meant:
             if not (regex and meant in text):
                 return f"{called}, and {whose}: write {meant if meant != ' ' else 'a plain space'}"
+        elif character == "\ufffd":
+            return f"{called}, so the text was damaged when it was copied or saved: type it again"
         elif _is_unseen(text, place):
             return f"{called}, which is invisible, and {whose}: remove it"
     return ""
@@ -103,6 +106,12 @@ def _not_of_a_name(name: str, text: str, whose: str) -> str:
         hint = ", or write `#` for a comment" if re.search(r"\s(//|/\*)", text) else ""
         return f"{name} contains {strange[0]!r}, and {whose}: remove it{hint}"
     return ""
+
+
+def _commented(name: str, text: str, whose: str) -> str:
+    """What was meant as a comment, after a keyword or a URL."""
+    sign = re.search(r"\s(//|/\*)(?:\s|$)", text)
+    return f"{name} contains {sign[1]!r}, and {whose}: write `#` for a comment" if sign else ""
 
 
 def _lookalike(text: str) -> str:

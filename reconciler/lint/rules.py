@@ -1,8 +1,8 @@
 """The rules of `validate`'s warnings, as data: the name of each, and the servers that it applies to.
 
-All come from the server's behaviour, recorded or read in its public source. docs/lint.md says why each rule
-exists and what to do; the tests run its examples. A rule has no severity: what it finds is a warning, and
---strict makes all of them errors.
+All come from the server's behaviour, recorded or read in its public source. docs/reference/lint.md says why
+each rule exists and what to do; the tests run its examples. A rule has no severity: what it finds is a
+warning, and --strict makes all of them errors.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ __all__ = [
     "discovery",
     "formatting",
     "git",
-    "key_format",
+    "guess",
     "known",
     "load",
     "loaded",

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
+from reconciler.domain import files
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.servers import NONE, Servers
 from reconciler.domain.text import quoted
 from reconciler.manifests import git
 from reconciler.manifests.load import NoManifestsError, load
@@ -28,8 +30,10 @@ class Base:
     invalid: str = ""
 
 
-def read(ref: str, directory: Path, option: str) -> Base:
+def read(ref: str, directory: Path, option: str, servers: Servers = NONE) -> Base:
     """The manifests in the commit where HEAD left a branch or commit. option: for errors.
+
+    servers: those of reconciler.toml as it is now.
 
     Raises ReconcilerError where git cannot tell: no git, no checkout, no such ref, too shallow a clone.
     """
@@ -40,7 +44,7 @@ def read(ref: str, directory: Path, option: str) -> Base:
     commit = start(top, ref, option)
     try:
         with _written(top, commit, folder) as place:
-            return _loaded(commit, place, directory)
+            return _loaded(commit, place, directory, servers)
     except OSError as error:
         raise ReconcilerError(
             f"{option}: the manifests of {ref} cannot be written to a temporary directory: {error.strerror}."
@@ -51,10 +55,10 @@ def read(ref: str, directory: Path, option: str) -> Base:
         return Base(commit, Desired(()))
 
 
-def _loaded(commit: str, place: Path, directory: Path) -> Base:
+def _loaded(commit: str, place: Path, directory: Path, servers: Servers) -> Base:
     """The manifests in a temporary directory, which no message names."""
     try:
-        return Base(commit, load(place, origins=False))
+        return Base(commit, load(place, origins=False, servers=servers))
     except ManifestError as error:
         number = len(error.problems)
         first = error.problems[0].message.replace(str(place), str(directory))
@@ -99,7 +103,7 @@ def _written(top: Path, commit: str, folder: str) -> Iterator[Path]:
         # Links come last, so that no file is written through one.
         for path, entry in sorted(entries.items(), key=lambda one: one[1].kind == "link"):
             target = place / path
-            target.parent.mkdir(parents=True, exist_ok=True)
+            files.folders(target.parent, below=place)
             if entry.kind == "link":
                 target.symlink_to(os.fsdecode(contents[entry.id]))
             else:

@@ -49,6 +49,7 @@ def encode(instance: DesiredInstance) -> object:
             [one.messages, one.bots, _place(one.at, file), one.jid, one.from_me, one.name]
             for one in instance.tests
         ],
+        instance.named_server and [instance.named_server[0], _place(instance.named_server[1], file)],
     ]
 
 
@@ -115,7 +116,7 @@ class Decoder:
 
     def instance(self, value: Any) -> DesiredInstance:
         """The instance that encode made this of. Raises whatever error for anything else."""
-        name, at, bots, credentials, settings, ignored, files, variables, tests = value
+        name, at, bots, credentials, settings, ignored, files, variables, tests, server = value
         file = at[2]
         return DesiredInstance(
             name,
@@ -127,6 +128,7 @@ class Decoder:
             tuple(files),
             variables,
             tuple([_test(one, file) for one in tests]),
+            named_server=server and (server[0], _at(server[1], file)),
         )
 
     def _bot(self, value: Any, file: str) -> DesiredBot:

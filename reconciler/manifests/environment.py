@@ -13,8 +13,11 @@ _BARE_KEY = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{32,}", re.ASCII)
 
 _OWN_KEY = "EVOLUTION_API_KEY"
 
-_NEVER = ("EVOLUTION_API_", "EVOLUTION_RECONCILER_", "GITHUB_", "ACTIONS_", "RUNNER_")
-"""How variables of this tool and of GitHub's runner begin: a manifest could send them anywhere."""
+_NEVER = (
+    *("EVOLUTION_API_", "EVOLUTION_RECONCILER_", "RECONCILER_SECRETS"),
+    *("GITHUB_", "ACTIONS_", "RUNNER_", "CI_", "GITLAB_"),
+)
+"""How variables of this tool and of the runners begin: a manifest could send them anywhere."""
 
 
 def not_a_variable(name: str) -> str:
@@ -26,8 +29,8 @@ def not_a_variable(name: str) -> str:
         )
     if name.upper().startswith(_NEVER):
         return (
-            f"{name} is a variable of this tool or of GitHub's runner, which a bot must not get: use another "
-            "variable"
+            f"{name} is a variable of this tool or of the runner of GitHub or GitLab, which a bot must not "
+            "get: use another variable"
         )
     if looks_like_key(name) or _BARE_KEY.fullmatch(name):
         return (

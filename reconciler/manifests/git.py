@@ -26,6 +26,7 @@ _OPTIONS = (
     "--no-replace-objects",
     *("-c", "safe.bareRepository=explicit"),
     *("-c", "core.fsmonitor=false"),
+    *("-c", "core.abbrev=auto"),
     *("-c", f"core.hooksPath={os.devnull}"),
 )
 _PASSED = {
@@ -171,15 +172,15 @@ def last_changes(root: Path, folder: str, most: int) -> dict[str, str]:
 
     Looks at so many commits of the folder at most. The paths are from the top. Raises GitError.
     """
-    how = (f"--max-count={most}", "--format=%x01%h", "--name-only", "--no-renames", "-z")
+    short = _commits(root, folder, f"--max-count={most}")
     found: dict[str, str] = {}
     commit = ""
-    for part in run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}").split(b"\0"):
-        text = os.fsdecode(part).strip("\n")
-        if re.fullmatch("\x01[0-9a-f]{4,64}", text):
-            commit = text[1:]
-        elif text:
-            found.setdefault(text, commit)
+    parts = iter(_touched(root, short, folder, "--name-status", "-z").split(b"\0")[:-1])
+    for part in parts:
+        if (text := os.fsdecode(part)) in short:
+            commit = short[text]
+        else:  # a letter for what happened to the path that follows
+            found.setdefault(os.fsdecode(next(parts)), commit)
     return found
 
 
@@ -188,8 +189,29 @@ def mentions(root: Path, folder: str, pattern: str) -> bool:
 
     pattern: a POSIX extended regular expression.
     """
-    how = ("-1", "--format=%H", "--text", "--no-textconv", "--no-ext-diff", "--no-renames", f"-G{pattern}")
-    return bool(run(root, "log", *how, "HEAD", "--", f":(top,literal){folder}"))
+    return bool(_touched(root, _commits(root, folder), folder, "--name-only", "--text", f"-G{pattern}"))
+
+
+# `git log` would be shorter, but obeys what users set for themselves: diff.orderFile, log.showRoot and more.
+
+
+def _commits(root: Path, folder: str, *how: str) -> dict[str, str]:
+    """The commits of HEAD that touch a folder, newest first, each with its abbreviation. Raises GitError."""
+    how = (*how, "--encoding=UTF-8", "--format=%H %h", "HEAD", "--", _exactly(folder))
+    lines = os.fsdecode(run(root, "rev-list", *how)).splitlines()
+    return dict(line.split(" ") for line in lines if not line.startswith("commit "))
+
+
+def _touched(root: Path, commits: Iterable[str], folder: str, *how: str) -> bytes:
+    """What each commit changed below a folder: its id, then the paths. how: options of git diff-tree."""
+    how = ("--root", "-r", "--no-renames", "--no-textconv", "--no-ext-diff", *how)
+    given = "".join(f"{id}\n" for id in commits).encode()
+    return run(root, "diff-tree", "--stdin", *how, "--", _exactly(folder), given=given)
+
+
+def _exactly(folder: str) -> str:
+    """The pathspec of a folder, from the top (`.`), whatever characters it has."""
+    return f":(top,literal){'' if folder == '.' else folder}"
 
 
 def run(root: Path, *arguments: str, timeout: float = TIMEOUT, given: bytes = b"") -> bytes:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from reconciler.domain.desired import Desired
+from reconciler.domain.servers import NONE, Servers, local
 from reconciler.manifests import git
 from reconciler.manifests.changed import differs
 
@@ -23,8 +24,8 @@ _ENDINGS = {".yaml", ".yml", ".json"}
 class History:
     """The history of a directory of manifests. Where git cannot tell, nothing is known."""
 
-    def __init__(self, directory: Path, desired: Desired) -> None:
-        self._directory = directory
+    def __init__(self, directory: Path, desired: Desired, servers: Servers = NONE) -> None:
+        self._directory, self._servers = directory, servers
         self._files = {one.name: one.files for one in desired.instances}
         self._commits: dict[str, str] = {}
 
@@ -83,7 +84,12 @@ class History:
         if instance in self._files:
             return self.edited(self._files[instance][:1])
         there = {PurePosixPath(path).stem for path in self._now if path.endswith(tuple(_ENDINGS))}
-        return "" if instance in there else self._by_stem.get(instance, "")
+        name = self._local(instance)
+        return "" if name in there else self._by_stem.get(name, "")
+
+    def _local(self, instance: str) -> str:
+        """An instance's name in manifests."""
+        return local(self._servers.of(instance), instance)
 
     def edited(self, files: Iterable[str]) -> str:
         """The last commit that changed any of these files, abbreviated; "" where one is not committed."""
@@ -106,17 +112,21 @@ class History:
         return self._commits[file]
 
     def named(self, instances: Collection[str]) -> frozenset[str]:
-        """Those of these instances that a commit named, by the name of a file or by the key `instance`."""
+        """Those of these instances that a commit named, by the name of a file or by the key `instance`.
+
+        A commit does not tell for which server.
+        """
         if self._top is None:
             return frozenset()
-        found = self._by_stem.keys() & set(instances)
+        names = {instance: self._local(instance) for instance in instances}
+        found = self._by_stem.keys() & set(names.values())
         try:
-            for name in sorted(set(instances) - found)[:MOST]:
+            for name in sorted(set(names.values()) - found)[:MOST]:
                 if git.mentions(self._top, self._folder, _key(name)):
                     found |= {name}
         except git.GitError:
             pass
-        return frozenset(found)
+        return frozenset(instance for instance, name in names.items() if name in found)
 
 
 def _key(name: str) -> str:

@@ -55,7 +55,8 @@ class Layer:
     defaults: those of each kind, by its path, and those of all kinds by "".
     bots: the node and the fields of each name, None for a bot that is left out; None where the file has no
     such key. kinds: of the bots of this file and of the folders' files above; None where one of these files
-    could not be read. tests: in the order of the file.
+    could not be read. tests: in the order of the file. server: the name, and the place of the key; None where
+    the file has no such key.
     """
 
     source: Source
@@ -70,6 +71,7 @@ class Layer:
     kinds: Mapping[str, Kind] | None = None
     whole: bool = True
     tests: tuple[Entry, ...] = ()
+    server: tuple[str, Position] | None = None
 
 
 def over(nearer: Part, farther: Part) -> Part:

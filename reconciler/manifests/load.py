@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.manifests import cache, discovery
+from reconciler.domain.servers import Servers
+from reconciler.manifests import cache, discovery, naming_servers
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
 from reconciler.manifests.known import Known, Look
@@ -46,12 +47,13 @@ def load(
     *,
     origins: Origins = True,
     cached: bool = False,
+    servers: Servers | None = None,
 ) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins, cached=cached)
+    loaded = read_all(directory, edited, origins=origins, cached=cached, servers=servers)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
@@ -63,13 +65,15 @@ def read_all(
     *,
     origins: Origins = True,
     cached: bool = False,
+    servers: Servers | None = None,
     look: Look | None = None,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, for instances without origins, and to add to it. look: is taken at each valid instance.
+    cache, for instances without origins, and to add to it. servers: those that manifests may name; None where
+    any will do. look: is taken at each valid instance, before it has a server.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -90,25 +94,31 @@ def read_all(
     problems = found.problems | loaded.problems
     if not paths and not problems:
         raise no_manifests(directory)
-    return Loaded(loaded.instances, frozenset(problems), loaded.seen)
+    instances = [naming_servers.placed(one, servers, problems) for one in loaded.instances]
+    return Loaded(instances, frozenset(problems), loaded.seen)
 
 
-def folder(directory: Path) -> Layer | None:
-    """What the directory's own `_defaults` file declares for all manifests; None where there is none."""
+def folders(directory: Path, at: Path) -> list[Layer]:
+    """What the `_defaults` files declare for manifests in the folder `at`, the nearest first.
+
+    directory: of all manifests, which the folder is in.
+    """
     home = Directory(directory, {})
-    path = discovery.find(home).defaults.get(directory)
-    if path is None:
-        return None
-    from reconciler.manifests.parsed import file  # noqa: PLC0415  slow to import
+    from reconciler.manifests.parsed import File, file  # noqa: PLC0415  slow to import
 
-    return file(path, home, Includes(home), set(), ()).layer
+    includes = Includes(home)
+    made: list[File] = []
+    for above, path in sorted(discovery.find(home).defaults.items(), key=lambda one: len(one[0].parts)):
+        if above == at or above in at.parents:
+            made.insert(0, file(path, home, includes, set(), made))
+    return [one.layer for one in made]
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     """What all manifests declare, and what is wrong.
 
-    declaring: those that have a key of a manifest. seen: what a Look made of each instance, by its name.
+    declaring: those that have a key of a manifest. seen: what a Look made of each instance, by its manifest.
     """
 
     instances: list[DesiredInstance] = field(default_factory=list)
@@ -152,7 +162,7 @@ def _loaded(
                 loaded.declaring.add(path)
             if found.instance:
                 loaded.instances.append(found.instance)
-                loaded.seen[found.instance.name] = found.seen
+                loaded.seen[str(path)] = found.seen
     return loaded
 
 

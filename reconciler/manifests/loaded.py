@@ -13,6 +13,7 @@ from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.servers import of_server
 from reconciler.domain.text import quoted
 from reconciler.manifests import sharing
 from reconciler.manifests.directory import shown
@@ -24,7 +25,7 @@ class Loaded:
     """instances: in the order of their files, broken ones as far as they could be read.
 
     problems: those of single files, without those of several instances together. seen: what a Look made of
-    each instance, by its name.
+    each instance, by the path of its manifest.
     """
 
     instances: Sequence[DesiredInstance]
@@ -110,4 +111,6 @@ def _together(instances: Sequence[DesiredInstance]) -> Iterator[Problem]:
         if other is not instance:
             message = f"instance {quoted(instance.name)} is already declared at {other.at}"
             yield Problem(instance.at, f"{message}: keep one of the two")
-    yield from sharing.problems(list(first.values()))
+    every = Desired(tuple(first.values()))
+    for server in sorted({one.server for one in every.instances}):
+        yield from sharing.problems(of_server(every, server).instances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,10 @@ def wrong(error: ErrorDetails, name: str, section: str = "", kind: Kind | None =
             return too_long(name, given, limits["max_length"])
         case "literal_error":
             choices = ON_DRIFT if name == "onDrift" else fields(section, kind)[name].choices
-            return f"{name} cannot be {quoted(given)}{near(given, choices)}: write {_either(choices)}"
+            comment = "; a comment starts with `#`" if re.search(r"\s(//|/\*)", str(given)) else ""
+            return (
+                f"{name} cannot be {quoted(given)}{near(given, choices)}: write {_either(choices)}{comment}"
+            )
         case "string_pattern_mismatch":
             return _not_a_name(given, name, error["loc"][0])
     return _FIXED[error["type"]].format(name=name, given=given, **limits)

@@ -58,6 +58,9 @@ def _common() -> dict[str, Any]:
     """The fields of a manifest and of a folder's file."""
     identifier = Annotated[str, StringConstraints(pattern=rf"^{IDENTIFIER}$")]
     return {
+        "server": _optional(
+            str, "The server that has the instance: one of those that reconciler.toml names."
+        ),
         "vars": _optional(
             dict[identifier, str],
             "Values for ${name} in texts; ${instance} is the instance's name, and $${ stands for ${ itself.",

@@ -181,7 +181,9 @@ def instance(
         return None
     finally:
         problems.update(*(source.problems for source in sources))
-    return made and replace(made, files=tuple(files))
+    layers = [one.layer for one in (file, *above)]
+    named = next((layer.server for layer in layers if layer.server is not None), None)
+    return made and replace(made, files=tuple(files), named_server=named)
 
 
 def _too_many(file: str) -> Problem:

@@ -64,12 +64,13 @@ def _layer(source: Source, top: Entries, stem: str | None, kinds: Kinds, *, vari
         values["instance"] = (
             nodes.text(source, found["instance"], "instance") if "instance" in found else stem
         )
+    server = nodes.text(source, found["server"], "server") if "server" in found else None
     silence = nodes.texts(source, found["silence"], "silence") if "silence" in found else ()
     texts = _vars(source, found["vars"]) if "vars" in found else None
     defaults, settings = _shared(source, top, folder=folder)
     bots = _bots(source, found["bots"], kinds, folder=folder) if "bots" in found else None
     plain = None if texts is None else {name: text for name, (text, _) in texts.items()}
-    values |= {"silence": silence, "vars": plain}
+    values |= {"server": server, "silence": silence, "vars": plain}
     parts = [("defaults", each) for each in defaults.values()]
     parts += [("settings", each) for _, each in settings.values()]
     check(source, Unchecked(top, values, parts, bots or {}), folder=folder, variables=variables)
@@ -85,6 +86,7 @@ def _layer(source: Source, top: Entries, stem: str | None, kinds: Kinds, *, vari
         bots,
         _known(kinds, bots or {}),
         tests=asserted.entries(source, found["tests"]) if "tests" in found else (),
+        server=None if server is None else (server, source.at(found["server"])),
     )
 
 

@@ -21,6 +21,9 @@ from reconciler.manifests.tables import VERSION_SUFFIX, fields
 FILE = ".manifest.schema.json"
 """The schema's file beside the manifests, named in their first line. The dot hides it from the loader."""
 
+FOLDER_FILE = ".defaults.schema.json"
+"""The same for the `_defaults` file of a folder."""
+
 Json = dict[str, Any]
 
 _TEXT = ["string", "number", "boolean"]

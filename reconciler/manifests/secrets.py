@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from pydantic import SecretStr
@@ -30,13 +30,13 @@ from reconciler.domain.desired import (
 )
 from reconciler.domain.errors import ManifestError, Problem, ReconcilerError
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.key_format import fault, part_fault, password_fault, url_fault
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes
 from reconciler.manifests.environment import not_a_variable
-from reconciler.manifests.key_format import fault, password_fault, url_fault
 
 Read = Callable[[SecretRef, str], SecretStr]
 """Reads the key of the credential of this name. Raises SecretError."""
@@ -104,13 +104,28 @@ def _text(found: str, name: str) -> str:
 def _part(name: str) -> str:
     """The value of a variable in a URL."""
     text = _text(_variable(name), name)
+    if message := part_fault(name, text):
+        raise NoKeyError(f"{name} cannot be put into the URL: {message}")
     _not_own(text, name)
     return text
 
 
 def _not_own(text: str, where: str) -> None:
-    if text == os.environ.get(_OWN_KEY, "").strip(_BLANKS):
-        raise _no_key(where, f"it is the key of the server itself, {_OWN_KEY}")
+    for name, value in os.environ.items():  # those of several servers begin so
+        if name.startswith(_OWN_KEY) and text == value.strip(_BLANKS):
+            raise _no_key(where, f"it is the key of the server itself, {name}")
+
+
+def refusing(own: Collection[str]) -> Read:
+    """`read`, which refuses the keys of servers too, wherever else these are."""
+
+    def checked(ref: SecretRef, name: str) -> SecretStr:
+        found = read(ref, name)
+        if any(key in found.get_secret_value() for key in own):
+            raise _no_key(_place(ref), "it is the key of a server itself")
+        return found
+
+    return checked if own else read
 
 
 def _place(ref: SecretRef) -> str:
@@ -173,6 +188,34 @@ def keys(desired: Desired, read: Read = read) -> Keys:
     if problems:
         raise ManifestError(problems)
     return Keys(found)
+
+
+def variables(desired: Desired) -> dict[str, list[str]]:
+    """The variables that manifests name by `!env` and `${env:NAME}`, and what each is for, both in order."""
+    found: dict[str, list[str]] = {}
+    for instance in (*desired.instances, *desired.creds_owners):
+        refs = [(one.key, f"the credential {one.name} of {instance.name}") for one in instance.credentials]
+        refs += [
+            (value.ref, f"{name} of {bot.name} of {instance.name}")
+            for bot in instance.bots
+            for name, value in bot.fields.items()
+            if isinstance(value, Hidden) and value.ref is not None
+        ]
+        for ref, use in refs:
+            if isinstance(ref, UrlTemplate):
+                names = hidden.variables_of(ref.name)
+            else:
+                names = [ref.name] if ref.tag == "env" else []
+            for name in names:
+                uses = found.setdefault(name, [])
+                if use not in uses:
+                    uses.append(use)
+    return dict(sorted(found.items()))
+
+
+def is_set(name: str) -> bool:
+    """Whether a variable has a value here."""
+    return bool(os.environ.get(name, "").strip(_BLANKS))
 
 
 def filled(desired: Desired, read: Read = read) -> Desired:

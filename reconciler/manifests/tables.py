@@ -14,7 +14,7 @@ from functools import cache
 from reconciler.domain.kinds import KINDS, Field, Kind
 from reconciler.domain.text import listed
 
-FOLDER = ("vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
+FOLDER = ("server", "vars", "settings", "silence", "defaults", "kinds", "bots", "tests")
 """The keys of a folder's file."""
 
 MANIFEST = ("instance", "credentials", *FOLDER)

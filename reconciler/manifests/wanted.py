@@ -8,6 +8,7 @@ from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.servers import NONE, Servers
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
@@ -23,7 +24,8 @@ class Wanted:
     same ones, None without a base or where its manifests are invalid. commit: the base's, "" for none.
     globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
     all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
-    all instances that are declared.
+    all instances that are declared. servers: all that may be named. chosen: those of several that are looked
+    at.
     """
 
     desired: Desired
@@ -37,6 +39,8 @@ class Wanted:
     notes: tuple[str, ...] = ()
     broken: tuple[Problem, ...] = ()
     names: frozenset[str] = frozenset()
+    servers: Servers = NONE
+    chosen: tuple[str, ...] = ()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -45,6 +49,8 @@ class Wanted:
 
     def selects(self, instance: str) -> bool:
         """Whether an instance is selected by its name."""
+        if self.servers.several and self.servers.of(instance) not in self.chosen:
+            return False
         return matches(instance, self.globs) and matches(instance, self.targets)
 
     def looks_at(self, instance: str) -> bool:
@@ -60,7 +66,7 @@ class Wanted:
     @property
     def history(self) -> History:
         """What git knows of these manifests."""
-        return History(self.directory, self.every)
+        return History(self.directory, self.every, self.servers)
 
     def declares(self, instance: str) -> bool:
         """Whether these manifests or the base's declare an instance."""
@@ -81,32 +87,41 @@ def read(
     *,
     targets: Sequence[str] = (),
     others_valid: bool = True,
+    servers: Servers = NONE,
+    chosen: Sequence[str] = (),
 ) -> Wanted:
     """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
 
     changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
+    servers, chosen: see Wanted.
     """
-    loaded = read_all(directory, origins=False, cached=True)
+    loaded = read_all(directory, origins=False, cached=True, servers=servers)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))
     every = loaded.desired
     names = frozenset(one.name for one in every.instances)
     wanted = Wanted(
-        every, every, directory, globs=tuple(globs), targets=tuple(targets), broken=broken, names=names
+        *(every, every, directory),
+        globs=tuple(globs),
+        targets=tuple(targets),
+        broken=broken,
+        names=names,
+        servers=servers,
+        chosen=tuple(chosen),
     )
     selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
     wanted = replace(wanted, desired=selected)
     if changed_since is not None:
         selected = changed.since(changed_since, directory, selected)
-        gone = _gone(base.read(changed_since, directory, "--changed-since").desired, every)
+        gone = _gone(base.read(changed_since, directory, "--changed-since", servers).desired, every)
         only = {one.name for one in selected.instances} | gone
         wanted = replace(wanted, desired=selected, only=frozenset(only))
     if broken:
         wanted = _of_valid(wanted)
     if ref is not None:
-        wanted = _with_base(wanted, base.read(ref, directory, "--base"))
+        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
 
 

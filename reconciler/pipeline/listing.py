@@ -8,12 +8,12 @@ from reconciler.domain import signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.listing import Listing
 from reconciler.domain.observed import Observed
-from reconciler.evolution.client import Client
-from reconciler.evolution.fetch import fetch
+from reconciler.domain.plan import Plan
 from reconciler.manifests import wanted as manifests
+from reconciler.pipeline import fleet
 from reconciler.pipeline.planning import Reading, silently
-from reconciler.pipeline.request import Request, address, check_owner
-from reconciler.pipeline.stages import server
+from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.stages import servers
 from reconciler.plan import listing
 
 
@@ -23,20 +23,25 @@ def listed(request: Request, *, offline: bool, reading: Reading = silently) -> L
     offline: whether only the manifests are read. reading: shows how far the reading of the server is.
     """
     check_owner(request)
-    wanted = manifests.read(Path(request.bots), request.instance)
+    wanted = manifests.read(
+        Path(request.bots), request.instance, servers=request.named, chosen=request.chosen
+    )
     if offline:
         wanted.check(())
         return listing.declared(wanted.desired)
     # Without their bots and credentials, so that nothing but the server's bots is read.
-    bare = Desired(tuple(DesiredInstance(one.name, (), one.at) for one in wanted.desired.instances))
+    bare = Desired(
+        tuple(DesiredInstance(one.name, (), one.at, server=one.server) for one in wanted.desired.instances)
+    )
 
     async def read() -> Observed:
-        async with Client(running) as client:
-            return await fetch(client, bare, lambda *_: False, others=wanted.looks_at, on_read=on_read)
+        async with fleet.clients(running) as clients:
+            return await fleet.fetched(clients, bare, lambda *_: False, {}, wanted.looks_at, on_read)
 
-    with server(request, wanted.desired) as running:
+    with servers(request, wanted.desired) as running:
         with reading() as on_read:
             observed = signals.run(read())
         wanted.check(observed.instances.keys())
         made = listing.made(wanted.desired, observed, request.owner)
-        return Listing(address(request, running), made.instances, made.note)
+        where = fleet.bound(request, running, Plan("", request.owner, ()))
+        return Listing(where.server, made.instances, made.note, where.servers)

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from reconciler import saved
-from reconciler.domain import markers, signals, versions
+from reconciler.domain import markers, signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import Kind
-from reconciler.domain.observed import Observed, RemoteBot
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
-from reconciler.evolution.client import Client, Server
-from reconciler.evolution.confirming import misplaced
-from reconciler.evolution.fetch import OnRead, fetch
+from reconciler.domain.servers import full, local
+from reconciler.evolution.ahead import Ahead
+from reconciler.evolution.fetch import OnRead
+from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
-from reconciler.pipeline.request import ALL, DECLARED, Request, address, check_owner, keys_of, server_name
-from reconciler.plan import effect, matching, routes, targeted
+from reconciler.pipeline import fleet
+from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
+from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
 from reconciler.plan.planner import make
@@ -49,6 +51,8 @@ def wanted(
         base,
         targets=[one.instance for one in targeted.parse(request.target)],
         others_valid=warn is None,
+        servers=request.named,
+        chosen=request.chosen,
     )
     if warn is not None and found.broken:
         warn(warning(found.broken))
@@ -76,39 +80,42 @@ def silently() -> Iterator[OnRead]:
 
 def plan(
     request: Request,
-    server: Server,
+    running: fleet.Running,
     wanted: Wanted,
     reviewed: Sequence[Plan] = (),
     *,
     applies: bool = False,
     reading: Reading = silently,
+    reader: Reader | None = None,
 ) -> Plan:
-    """Read the server and compare. Raises ReconcilerError.
+    """Read the servers and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is.
+    reading: shows how far the reading is. reader: reads the server ahead.
     """
-    keys = secrets.keys(wanted.desired, keys_of(request))
+    keys = fleet.keys(wanted.desired, running, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
-        async with Client(server) as client:
-            observed = await fetch(client, planner.read, planner.needs_settings, keys, others, on_read)
+        ahead = None if reader is None else Ahead(reader, running[""].timeout)
+        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
+            observed = await fleet.fetched(
+                clients, planner.read, planner.needs_settings, keys, others, on_read
+            )
             wanted.check(observed.instances.keys())
             made = planner.make(observed)
             if any(change.unkept for change in made.changes()):
-                version = versions.recognized(await client.version() or "")
-                observed = replace(observed, version=version)
+                observed = await fleet.with_versions(clients, observed)
                 made = planner.make(observed)
-            if not (problems := await misplaced(client, made)):
+            if not (problems := await fleet.misplaced(clients, made)):
                 return made
             return planner.make(observed.without(problems))
 
     with reading() as on_read:
         made = signals.run(run())
-    made = replace(made, server=address(request, server), server_name=server_name(request))
+    made = fleet.bound(request, running, made)
     for each in reviewed:
         binding.check_same_server(each, made)
         binding.check_owner(each, made.owner)
@@ -150,6 +157,8 @@ class _Planner:
             allowed=frozenset(request.allow_deletes),
             needs_keys=applies,
         )
+        if request.rotate_keys and (reviewed or request.target or wanted.base is not None):
+            raise ReconcilerError("--rotate-keys cannot be combined with --reviewed, --target and --base.")
         if addresses := targeted.parse(request.target):
             declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
             self._options = replace(self._options, targets=targeted.targets(addresses, declared))
@@ -195,9 +204,14 @@ class _Planner:
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
+        free = replace(options, max_deletes=None)
+        if self._request.rotate_keys:
+            whole = make(desired, observed, free)
+            kept = renewed.reduced(desired, whole)
+            made = make(kept, observed, replace(free, review=renewed.review(whole)))
+            return renewed.told(made, whole)
         if base is None:
             return make(desired, observed, options)
-        free = replace(options, max_deletes=None)
         before = make(base, observed, free)
         whole = make(desired, observed, free)
         added = effect.of_plans(before, whole)
@@ -213,12 +227,13 @@ class _Planner:
         unknown = {
             name
             for name, one in observed.instances.items()
-            if any(markers.name_of(str(bot.fields.get("description", "")), request.owner) for bot in one.bots)
+            if self._ours(one)
             and not self._wanted.declares(name)
             and name not in reviewed
             and not (request.known_instance and matches(name, request.known_instance))
         }
-        unknown -= history.named(unknown)
+        twins = {name for name in unknown if self._has_twin(observed, name)}
+        unknown -= history.named(unknown - twins)
         why = (
             "no manifest or commit of this repository names the instance: another repository may use the "
             f"owner {request.owner} too. Give each repository an owner of its own, or pass --known-instance"
@@ -228,7 +243,29 @@ class _Planner:
                 "no manifest names the instance, and in a shallow clone nobody knows whether a commit did: "
                 "fetch all commits, with fetch-depth: 0 at actions/checkout, or pass --known-instance"
             )
-        return lambda name: why if name in unknown else ""
+        twin = (
+            "another server has an instance of this name that a manifest declares, with these bots: if this "
+            "one was yours too, pass --known-instance"
+        )
+        return lambda name: twin if name in twins else why if name in unknown else ""
+
+    def _has_twin(self, observed: Observed, name: str) -> bool:
+        """Whether an instance of this name, with all our bots that are here, is declared on another server.
+
+        Then commits that name the instance may mean that one.
+        """
+        here = observed.instances[name]
+        if not here.server:
+            return False
+        ours = self._ours(here)
+        calls = {server: full(server, local(here.server, name)) for server in observed.parts}
+        twins = (observed.instances.get(other) for server, other in calls.items() if server != here.server)
+        return any(one and self._wanted.declares(one.name) and ours <= self._ours(one) for one in twins)
+
+    def _ours(self, instance: ObservedInstance) -> set[str]:
+        """The names in our markers."""
+        texts = (str(bot.fields.get("description", "")) for bot in instance.bots)
+        return {name for text in texts if (name := markers.name_of(text, self._request.owner))}
 
 
 def check_deletes(request: Request, made: Plan) -> None:

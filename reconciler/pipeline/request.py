@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from reconciler.domain import markers
+from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
+from reconciler.domain.servers import Servers, ServerSettings
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import salt
@@ -16,6 +19,7 @@ from reconciler.saved import binding
 ALL, DECLARED = SCOPES = ("all", "declared")
 """Which instances of the server are looked at."""
 
+_MOST_KEY = 4096  # bytes of a file with a key
 _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
@@ -23,7 +27,9 @@ _SERVER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 class Request:
     """The options that plan and apply share, by their names.
 
-    Commands that call the server but do not plan have only the options without a default.
+    Commands that call the server but do not plan have only the options without a default. secrets: of env
+    files, which no output may show; most are keys that the manifests name. servers, default_server: of the
+    configuration.
     """
 
     bots: str
@@ -35,8 +41,10 @@ class Request:
     owner: str
     concurrency: int
     timeout: float
+    max_rate: float | None = None
     server_name: str = ""
     target: tuple[str, ...] = ()
+    rotate_keys: bool = False
     replace: bool = False
     prune: str = Prune.REVIEWED.value
     scope: str = "all"
@@ -46,6 +54,32 @@ class Request:
     allow_deletes: tuple[str, ...] = ()
     format: str = "text"
     out: str | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    server: tuple[str, ...] = ()
+    servers: tuple[ServerSettings, ...] = ()
+    default_server: str = ""
+
+    @property
+    def named(self) -> Servers:
+        """The names of the servers."""
+        return Servers(tuple(one.name for one in self.servers), self.default_server)
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """The names of those that --server picks. Raises ReconcilerError for a glob that matches none."""
+        return self.named.chosen(self.server)
+
+    def scoped(self) -> Request:
+        """The same, where globs of instances that name no server mean those of all servers."""
+        named = self.named
+        if not named.several:
+            return self
+        return replace(
+            self,
+            instance=tuple(map(named.glob, self.instance)),
+            known_instance=tuple(map(named.glob, self.known_instance)),
+            target=tuple(map(named.address, self.target)),
+        )
 
 
 def check_owner(request: Request) -> None:
@@ -77,4 +111,17 @@ def server_name(request: Request) -> str:
 
 def keys_of(request: Request) -> secrets.Read:
     """How the keys of credentials are read. The embedded server stores keys, so it gets placeholders."""
-    return secrets.placeholders(salt()) if request.sandbox else secrets.read
+    if request.sandbox:
+        return secrets.placeholders(salt())
+    own = set()
+    for one in request.servers:
+        with suppress(ReconcilerError):  # without its key, the server is not called
+            own.add(file_key(one))
+    return secrets.refusing(own - {""})
+
+
+def file_key(named: ServerSettings) -> str:
+    """The key in the file that reconciler.toml names for a server. Raises ReconcilerError."""
+    if not named.key_file:
+        return ""
+    return files.read(Path(named.key_file), _MOST_KEY).decode(errors="replace").strip()

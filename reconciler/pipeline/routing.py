@@ -12,13 +12,13 @@ from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import ObservedInstance
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version, version
-from reconciler.evolution.client import Client
+from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import warning
 from reconciler.pipeline.planning import Warn
 from reconciler.pipeline.request import Request, check_owner
-from reconciler.pipeline.stages import server
+from reconciler.pipeline.stages import server_of
 from reconciler.routing import sides
 from reconciler.routing.values import Instance
 
@@ -30,9 +30,11 @@ def declared(request: Request, where: str, server_version: Version, warn: Warn) 
 
     where: [BOT@]INSTANCE. warn: takes what is wrong with other manifests.
     """
-    loaded = read_all(Path(request.bots))
+    named = request.named
+    loaded = read_all(Path(request.bots), servers=named)
     by_name = {one.name: one for one in loaded.desired.instances}
     bot, name = ("", where) if where in by_name else _split(where)
+    name = named.found(name, by_name)
     if broken := loaded.of_others([name]):
         warn(warning(broken))
     if name not in by_name:
@@ -46,16 +48,16 @@ def live(request: Request, where: str, server_version: Version | None) -> tuple[
     """The same, of what the server has; its version unless one is given. Raises ReconcilerError."""
     check_owner(request)
 
-    async def read(name: str) -> tuple[ObservedInstance, str | None]:
+    async def read(running: Server, name: str) -> tuple[ObservedInstance, str | None]:
         async with Client(running) as client:
             settings = {path: DesiredSettings({}, _NOWHERE) for path in KINDS}  # so that they are read
             asked = Desired((DesiredInstance(name, (), _NOWHERE, settings=settings),))
             found = await fetch(client, asked, lambda *_: False)
             return found.instances[name], await client.version()
 
-    with server(request, Desired(())) as running:
-        bot, name = _split(where)
-        seen, said = signals.run(read(name))
+    bot, name = _split(where)
+    with server_of(request, name) as (running, there):
+        seen, said = signals.run(read(running, there))
     if seen.problem is not None:
         raise ReconcilerError(seen.problem)
     instance = sides.observed(seen, _names(seen, request.owner), server_version or _known(said))

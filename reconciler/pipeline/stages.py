@@ -15,34 +15,33 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
-from reconciler.domain.text import near, quoted
-from reconciler.evolution.client import Client, Server
+from reconciler.domain.servers import full, local
+from reconciler.domain.text import listed, near, quoted
+from reconciler.evolution.client import Server
 from reconciler.manifests import git, secrets
-from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
+from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
-from reconciler.pipeline.request import Request, address, keys_of, server_name
+from reconciler.pipeline.request import Request, keys_of
 from reconciler.saved import binding
 
 
 @contextmanager
-def server(request: Request, desired: Desired) -> Iterator[Server]:
-    """The server of the request. The embedded one runs for the length of the block."""
+def servers(request: Request, desired: Desired) -> Iterator[fleet.Running]:
+    """The servers of the request. The embedded ones run for the length of the block."""
     log_nothing()
-    if request.sandbox:
-        from reconciler.sandbox import Sandbox  # noqa: PLC0415  slow to import
+    with fleet.servers(request, desired) as running:
+        yield running
 
-        make_home()
-        with Sandbox(SANDBOX_FILE) as embedded:
-            embedded.seed(seeds(desired))
-            yield Server(embedded.url, embedded.api_key, request.timeout, request.concurrency)
-        return
-    if not request.url:
-        raise ReconcilerError(
-            "no server is given: set EVOLUTION_API_URL or --url, or try --sandbox, the embedded server."
-        )
-    if not request.api_key:
-        raise ReconcilerError("the server's key is not given: set EVOLUTION_API_KEY.")
-    yield Server(request.url, request.api_key, request.timeout, request.concurrency, request.allow_http)
+
+@contextmanager
+def server_of(request: Request, instance: str) -> Iterator[tuple[Server, str]]:
+    """The server that has an instance, and what it calls it. Raises ReconcilerError."""
+    name, named = request.named.of(instance), request.named
+    if named.several and not name:
+        known = listed((full(each, instance) for each in named.names), "or")
+        raise ReconcilerError(f"{quoted(instance)} names no server: write {known}.")
+    with servers(replace(request, server=(name,) if name else request.server), Desired(())) as running:
+        yield running[name], local(name, instance)
 
 
 @contextmanager
@@ -52,47 +51,53 @@ def planned(
     reviewed: Sequence[str],
     reading: Reading = silently,
     warn: Warn | None = None,
-) -> Iterator[tuple[Server, Plan]]:
-    """The plan to apply, and its server: made now, or read from a file.
+) -> Iterator[tuple[fleet.Running, Plan]]:
+    """The plan to apply, and its servers: made now, or read from a file.
 
     reading: see plan. warn: see wanted.
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
-        found = wanted(request, warn=warn)
-        with server(request, found.desired) as running:
-            yield running, plan(request, running, found, seen, applies=True, reading=reading)
+        with ahead.reading(request) as reader:
+            found = wanted(request, warn=warn)
+            with servers(request, found.desired) as running:
+                made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
+                yield running, made
         return
-    if reviewed or request.instance or request.target or request.replace:
+    if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
-            "a saved plan is applied as it is: remove --reviewed, --instance, --target and --replace."
+            "a saved plan is applied as it is: remove --reviewed, --instance, --target, --replace and "
+            "--rotate-keys."
         )
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
     check_deletes(request, made)
     secrets.check(made, keys_of(request))
-    with server(request, Desired(())) as running:
-        binding.check_server(made, address(request, running), server_name(request))
+    if made.servers:
+        request = replace(request, server=tuple(name for name in request.chosen if name in made.servers))
+    with servers(request, Desired(())) as running:
+        binding.check_servers(made, fleet.bound(request, running, Plan("", made.owner, ())))
         yield running, made
 
 
 @contextmanager
 def restored(
     request: Request, instances: Sequence[str], reading: Reading = silently, warn: Warn | None = None
-) -> Iterator[tuple[Server, Plan]]:
-    """The plan that puts back what these instances lost, and its server. Raises ReconcilerError.
+) -> Iterator[tuple[fleet.Running, Plan]]:
+    """The plan that puts back what these instances lost, and its servers. Raises ReconcilerError.
 
     reading: see plan. warn: see wanted.
     """
-    request = replace(request, prune=Prune.NEVER, instance=tuple(instances))
+    request = replace(request, prune=Prune.NEVER, instance=tuple(map(request.named.glob, instances)))
     found = wanted(request, warn=warn)
     declared = {one.name: one for one in found.every.instances}
+    instances = [request.named.found(name, declared) for name in instances]
     for name in instances:
         if name not in declared:
             raise ReconcilerError(f"no manifest declares the instance {quoted(name)}{near(name, declared)}.")
     chosen = tuple(declared[name] for name in dict.fromkeys(instances))
     found = found.only_these(chosen)
-    with server(request, found.desired) as running:
+    with servers(request, found.desired) as running:
         made = plan(request, running, found, applies=True, reading=reading)
         lost = {change.instance for change in made.changes() if change.of is Of.BOT and change.verb.creates}
         whole = [one.name for one in made.instances if one.problem is None and one.name not in lost]
@@ -105,7 +110,7 @@ def restored(
 
 def apply(
     request: Request,
-    server: Server,
+    running: fleet.Running,
     made: Plan,
     on_result: Callable[[Result], None],
     stop: applier.Stop,
@@ -113,14 +118,14 @@ def apply(
 ) -> Results:
     """Make the plan's calls until a stop is asked for. Makes no call when there is nothing to do.
 
-    on_result, on_bug: see applier.apply.
+    on_result, on_bug: see applier.across.
     """
     if not made.writes:
         return Results(())
 
     async def run() -> Results:
-        async with Client(server) as client:
-            return await applier.apply(client, made, keys_of(request), on_result, stop, on_bug)
+        async with fleet.clients(running) as clients:
+            return await applier.across(clients, made, keys_of(request), on_result, stop, on_bug)
 
     return signals.run(run())
 

@@ -27,6 +27,7 @@ __all__ = [
     "options",
     "parking",
     "planner",
+    "renewed",
     "routes",
     "settings",
     "switch",

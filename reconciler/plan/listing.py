@@ -32,7 +32,7 @@ def made(desired: Desired, observed: Observed, owner: str) -> Listing:
     return Listing(
         observed.server,
         tuple(
-            _listed(by_name.get(name) or DesiredInstance(name, (), _NOWHERE), seen, owner)
+            _listed(by_name.get(name) or DesiredInstance(name, (), _NOWHERE, server=seen.server), seen, owner)
             for name, seen in sorted(observed.instances.items())
         ),
         observed.unlisted,
@@ -42,7 +42,8 @@ def made(desired: Desired, observed: Observed, owner: str) -> Listing:
 def _instance(
     instance: DesiredInstance, bots: tuple[ListedBot, ...], problem: str | None = None
 ) -> ListedInstance:
-    return ListedInstance(instance.name, instance.at.file, bots, instance.vars or {}, problem)
+    variables = instance.vars or {}
+    return ListedInstance(instance.name, instance.at.file, bots, variables, problem, instance.server)
 
 
 def _listed(instance: DesiredInstance, seen: ObservedInstance, owner: str) -> ListedInstance:

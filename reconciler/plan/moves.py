@@ -1,8 +1,9 @@
 """Bots that appear where another goes: which create and which delete are one change. Pure.
 
 On another instance: a bot moves when exactly one instance lacks it, and exactly one other has it though
-nothing declares it there any more. Of another kind, on the same instance: a bot is replaced when its manifest
-gives it another kind.
+nothing declares it there any more. Instances of one name on two servers are looked at first, so a whole
+instance can move to another server. Of another kind, on the same instance: a bot is replaced when its
+manifest gives it another kind.
 
 The new bot is created first and the old one deleted afterwards, so that there is always one. Sessions are
 lost.
@@ -10,7 +11,7 @@ lost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from reconciler.domain.desired import DesiredInstance
@@ -73,11 +74,17 @@ class Moves:
         )
 
 
-def find(parts: Parts, kept: Mapping[str, str]) -> dict[Part, Moves]:
-    """The moves of each part that has any. kept: why an instance's orphans are not deleted, if so."""
+def find(parts: Parts, kept: Mapping[str, str], unread: Sequence[DesiredInstance] = ()) -> dict[Part, Moves]:
+    """The moves of each part that has any. kept: why an instance's orphans are not deleted, if so.
+
+    unread: declared instances that could not be read. A bot that one of them declares stays where it is on
+    another server, as nobody knows whether it is there.
+    """
     if not any(matches.orphans for _, matches in parts.values()):
         return {}
     found = _kind_changes(parts)
+    for part, waiting in _unknown(parts, found, unread):
+        found[part] = replace(found.get(part, _NONE), waiting=waiting)
     for path in {path for _, path in parts}:
         of_kind = {part: one for part, one in parts.items() if part[1] == path}
         for part, moves in _between_instances(of_kind, found, kept, KINDS[path]).items():
@@ -115,11 +122,12 @@ def _kind_changes(parts: Parts) -> dict[Part, Moves]:
 def _between_instances(
     parts: Parts, changed: Mapping[Part, Moves], kept: Mapping[str, str], kind: Kind
 ) -> dict[Part, Moves]:
-    """The moves of bots of one kind. changed: those that change their kind instead."""
+    """The moves of bots of one kind. changed: those that change their kind instead, or wait."""
     gone: dict[str, list[tuple[Part, RemoteBot]]] = {}
     for part, (_, matches) in parts.items():
         for bot, remote in matches.orphans:
-            if bot not in changed.get(part, _NONE).replaced:
+            own = changed.get(part, _NONE)
+            if bot not in own.replaced and bot not in own.waiting:
                 gone.setdefault(bot, []).append((part, remote))
     missing: dict[str, list[Part]] = {}
     for part, (desired, matches) in parts.items():
@@ -130,15 +138,47 @@ def _between_instances(
     arriving: dict[Part, dict[str, str]] = {}
     leaving: dict[Part, dict[str, str]] = {}
     for bot, places in missing.items():
-        [(old, remote), *others] = gone[bot]
-        alone = len(places) == 1 and not others
-        if alone and not kept.get(old[0]) and _can_wait(parts[old][0], remote, kind):
-            arriving.setdefault(places[0], {})[bot] = old[0]
-            leaving.setdefault(old, {})[bot] = places[0][0]
+        remotes = dict(gone[bot])
+        for old, new in _pairs(parts, [*remotes], places):
+            if not kept.get(old[0]) and _can_wait(parts[old][0], remotes[old], kind):
+                arriving.setdefault(new, {})[bot] = old[0]
+                leaving.setdefault(old, {})[bot] = new[0]
     return {
         part: Moves(arriving.get(part, {}), leaving.get(part, {}))
         for part in arriving.keys() | leaving.keys()
     }
+
+
+def _pairs(parts: Parts, gone: list[Part], missing: list[Part]) -> Iterator[tuple[Part, Part]]:
+    """Where a bot goes from which part to which other one."""
+    for new in [*missing]:
+        name = parts[new][0].local
+        twins = [old for old in gone if parts[old][0].local == name]
+        if len(twins) == 1 and sum(parts[each][0].local == name for each in missing) == 1:
+            gone.remove(twins[0])
+            missing.remove(new)
+            yield twins[0], new
+    if len(gone) == len(missing) == 1:
+        yield gone[0], missing[0]
+
+
+def _unknown(
+    parts: Parts, found: Mapping[Part, Moves], unread: Sequence[DesiredInstance]
+) -> Iterator[tuple[Part, dict[str, str]]]:
+    """The bots of each part that an instance of another server declares which could not be read."""
+    declared: dict[tuple[str, str], list[DesiredInstance]] = {}
+    for one in unread:
+        for bot in one.bots:
+            declared.setdefault((bot.name, bot.kind.path), []).append(one)
+    for part, (desired, matches) in parts.items() if declared else ():
+        moves = found.get(part, _NONE)
+        waiting: dict[str, str] = {}
+        for name, _ in matches.orphans:
+            there = [one for one in declared.get((name, part[1]), ()) if one.server != desired.server]
+            if there and name not in moves.replaced:
+                waiting[name] = f"{there[0].name} declares it, and could not be read"
+        if waiting:
+            yield part, waiting
 
 
 def _can_wait(desired: DesiredInstance, remote: RemoteBot, kind: Kind) -> bool:

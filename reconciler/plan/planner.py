@@ -27,7 +27,7 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 
@@ -36,6 +36,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
+from reconciler.domain.servers import declared_on, local
 from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
@@ -70,7 +71,11 @@ def make(desired: Desired, observed: Observed, options: Options) -> Plan:
 
 def _make(desired: Desired, observed: Observed, options: Options, kept: str = "") -> Plan:
     """kept: why nothing is deleted."""
-    credentials = CredentialIndex(desired, observed, options)
+    # Ids, and what names and keys of credentials stand for, are one server's own.
+    credentials = {
+        server: CredentialIndex(declared_on(desired, server), observed.of(server), options)
+        for server in {one.server for one in observed.instances.values()}
+    }
     inputs = _inputs(desired, observed, options, credentials, kept)
     drafts = {part: _reviewed(given) for part, given in inputs.items()}
     while stuck := _not_created(inputs, drafts):  # a bot that stays may be in the way of another
@@ -78,10 +83,7 @@ def _make(desired: Desired, observed: Observed, options: Options, kept: str = ""
             inputs[part] = replace(inputs[part], moves=inputs[part].moves.without(bots))
             drafts[part] = _reviewed(inputs[part])
     # A credential is deleted only when it is known of all instances who leaves it.
-    left = frozenset(id for draft in drafts.values() for id in draft.left)
-    taken = {id: "a manifest names it by its id" for draft in drafts.values() for id in draft.taken}
-    for id_, name in observed.elsewhere.items():
-        taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
+    used = {server: _used(observed.of(server), server, drafts.values()) for server in credentials}
     declared = {one.name for one in desired.instances}
     of_instance: dict[str, list[Draft]] = {}
     for (name, _), draft in drafts.items():
@@ -89,16 +91,38 @@ def _make(desired: Desired, observed: Observed, options: Options, kept: str = ""
     plans = []
     for name, seen in sorted(observed.instances.items()):
         if name in of_instance:
-            parts = [draft.plan(credentials, left, taken, options) for draft in of_instance[name]]
-            one = reduce(_joined, parts)
+            index, (left, taken) = credentials[seen.server], used[seen.server]
+            parts = [draft.plan(index, left, taken, options) for draft in of_instance[name]]
+            one = _of_server(reduce(_joined, parts), seen.server)
             one = replace(one, id=seen.id, steps=tuple(sorted(one.steps, key=lambda step: step.call.phase)))
             if name in declared or (one := _of_undeclared(one)).changes:
                 plans.append(one)
         elif name in declared:
-            plans.append(InstancePlan(name, problem=_with_new_name(seen, desired, inputs)))
+            plans.append(
+                InstancePlan(name, problem=_with_new_name(seen, desired, inputs), server=seen.server)
+            )
     notes = (*_notes(observed, declared), *_recreated(plans, inputs, observed))
     made = Plan(observed.server, options.owner, tuple(plans), notes=notes)
     return located(made, desired, options.edited)
+
+
+def _used(
+    observed: Observed, server: str, drafts: Iterable[Draft]
+) -> tuple[frozenset[str], Mapping[str, str]]:
+    """The bots of a server that leave their credentials, and who else uses a credential: see Draft.plan."""
+    own = [draft for draft in drafts if draft.desired.server == server]
+    taken = {id: "a manifest names it by its id" for draft in own for id in draft.taken}
+    for id_, name in observed.elsewhere.items():
+        taken[id_] = f"the settings of the instance {name!r}, which is not planned, name it"
+    return frozenset(id for draft in own for id in draft.left), taken
+
+
+def _of_server(planned: InstancePlan, server: str) -> InstancePlan:
+    """The plan of an instance, which says which of several servers has it."""
+    if not server:
+        return planned
+    changes = tuple(replace(change, server=server) for change in planned.changes)
+    return replace(planned, changes=changes, server=server)
 
 
 def _joined(one: InstancePlan, other: InstancePlan) -> InstancePlan:
@@ -138,7 +162,7 @@ def _inputs(
     desired: Desired,
     observed: Observed,
     options: Options,
-    credentials: CredentialIndex,
+    credentials: Mapping[str, CredentialIndex],
     kept: str,
 ) -> dict[Part, Inputs]:
     """What the plan of each instance that could be read is made from, by its name and the kind of bot."""
@@ -149,23 +173,23 @@ def _inputs(
         if seen.problem is not None:
             continue
         former = desired.former.get(name, _NOTHING)
-        whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1))
+        whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1), server=seen.server)
         for kind in _kinds(whole, seen, former):
             part = name, kind.path
             one, there[part] = whole.of_kind(kind), seen.of_kind(kind)
             one = with_former(one, former, kind)
             matched[part] = one, match(one, there[part].bots, options.owner, kind)
     why = {name: kept or removal.kept(options, name, declared=name in declared) for name, _ in matched}
-    moving = moves.find(matched, why)
+    moving = moves.find(matched, why, _unread(desired, observed))
     return {
         part: Inputs(
             one,
             there[part],
             matches,
-            credentials,
+            credentials[one.server],
             options,
             KINDS[part[1]],
-            version=observed.version,
+            version=observed.of(one.server).version,
             former=desired.former.get(part[0], _NOTHING),
             kept=why[part[0]],
             moves=moving.get(part, _NO_MOVES),
@@ -178,6 +202,12 @@ def _kinds(desired: DesiredInstance, seen: ObservedInstance, former: Former) -> 
     """The kinds of bot that an instance declares or has, and the one that has the credentials."""
     there = {bot.kind.path for bot in seen.bots} | former.blocks
     return (kind for kind in KINDS.values() if kind.credential or kind.path in there or desired.has(kind))
+
+
+def _unread(desired: Desired, observed: Observed) -> list[DesiredInstance]:
+    """The declared instances of several servers that could not be read."""
+    seen = observed.instances
+    return [one for one in desired.instances if one.server and seen[one.name].problem is not None]
 
 
 _NOTHING = Former()
@@ -195,12 +225,13 @@ def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[Par
     declared = {one.name for one in desired.instances}
     there: dict[str, set[str]] = {}
     for (name, _), given in inputs.items():
-        there.setdefault(name, set()).update(bot for bot, _ in given.matches.orphans)
+        if given.desired.server == seen.server:
+            there.setdefault(name, set()).update(bot for bot, _ in given.matches.orphans)
     for name, orphans in there.items():
         if name not in declared and orphans and orphans <= names:
             return (
                 f"{seen.problem} The instance {name!r} has its bots ({', '.join(sorted(orphans)[:3])}): if "
-                f"it was renamed, write `instance: {name}` in its manifest."
+                f"it was renamed, write `instance: {local(seen.server, name)}` in its manifest."
             )
     return seen.problem or ""
 

@@ -76,7 +76,7 @@ def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]
         if any(change.is_whole or _DECIDE & {field.name for field in change.fields} for change in writes):
             seen = observed.instances[one.name]
             names = _names(one, seen, plan.owner)
-            before = now(seen, names, _version(observed.version, seen))
+            before = now(seen, names, _version(observed.of(one.server).version, seen))
             merged = {step.bot for step in one.steps if step.merge}
             after = _after(before, names, writes, merged)
             found[one.name] = before, replace(after, settings={**_made(one.steps, seen), **after.settings})

@@ -123,7 +123,7 @@ def _only_creds(
         return f"{which}: name it, {shared_credentials.named(names[0])}"
     return (
         "its settings need a credential of the instance's own, as no two instances' settings can use the "
-        "same one: " + shared_credentials.own(desired.name)
+        "same one: " + shared_credentials.own(desired.local)
     )
 
 

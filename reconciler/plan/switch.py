@@ -7,7 +7,7 @@ without a marker can be named by its id; one with another owner's marker cannot 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from reconciler.domain import markers
@@ -55,6 +55,14 @@ def address(text: str) -> Address:
     if not (at and bot and instance):
         raise ReconcilerError(f"{quoted(text)} names no bot: write BOT@INSTANCE, such as menu@loja.")
     return Address(bot, instance, is_id)
+
+
+def on_server(addresses: Sequence[Address], server: str) -> list[Address]:
+    """What is named on one of several servers, where an instance is SERVER/INSTANCE; all on the only one."""
+    if not server:
+        return list(addresses)
+    parts = [(each, *each.instance.partition("/")) for each in addresses]
+    return [replace(each, instance=name) for each, named, _, name in parts if matches(server, named)]
 
 
 def is_glob(text: str) -> bool:

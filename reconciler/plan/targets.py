@@ -152,7 +152,8 @@ def _no_settings(given: Inputs, draft: settings.Draft, targets: Targets) -> str:
     only = "the server creates them only with a credential of the instance's own, not with a shared one"
     if names := settings.own_names(given.desired, given.observed.credentials or {}):
         return f"{missing} {only}: name one in its settings, {shared_credentials.named(names[0])}"
-    return f"{missing} {only}: {shared_credentials.own(given.name)}; the bots can go on using the shared one"
+    own = shared_credentials.own(given.desired.local)
+    return f"{missing} {only}: {own}; the bots can go on using the shared one"
 
 
 def _without_stale_triggers(given: Inputs, targets: Targets) -> Targets:

@@ -13,6 +13,7 @@ __all__ = [
     "imported",
     "listing",
     "markdown",
+    "needed",
     "outcomes",
     "routing",
     "switched",

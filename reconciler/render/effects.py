@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import Value
@@ -146,4 +147,6 @@ def question(plan: Plan) -> str:
     where = sum(bool(one.steps) for one in plan.instances)
     changes = "1 change" if len(writing) == 1 else f"{len(writing)} changes"
     instances = "1 instance" if where == 1 else f"{where} instances"
-    return f"Apply {changes} to {instances} of {safe.line(plan.server)}?"
+    written = {one.server for one in plan.instances if one.steps}
+    there = replace(plan, servers={name: at for name, at in plan.servers.items() if name in written})
+    return f"Apply {changes} to {instances} of {safe.line(there.where)}?"

@@ -15,6 +15,7 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
 from reconciler.domain.kinds import Value
 from reconciler.domain.origins import Origin
+from reconciler.domain.servers import local
 from reconciler.domain.text import near, quoted
 from reconciler.render import values
 from reconciler.saved.encode import printed
@@ -145,7 +146,7 @@ def _credential(bot: DesiredBot, creds: str, instance: DesiredInstance, desired:
     value: object = creds
     shown = values.inline("openaiCreds", creds)
     if bot.creds_owner is not None:
-        value = {"instance": bot.creds_owner, "name": creds}
+        value = {"instance": local(instance.server, bot.creds_owner), "name": creds}
         shown += f" of {values.inline('', bot.creds_owner)}"
     origin = bot.origins["openaiCreds"]
     yield _row("openaiCreds", value, shown, origin, origin.value)

@@ -22,7 +22,11 @@ def text(found: Sequence[Finding], *, paint: Paint = plain, ascii: bool = False,
     about = max((len(finding.about) for finding in found), default=0)
     indent = " " * (about + 4)
     shown = []
+    server = ""
     for finding in found:
+        if finding.server != server:
+            server = finding.server
+            shown += ["", paint(server, "bold")]
         sign, letter, colour = _SIGNS[finding.mark]
         sign = paint(letter if ascii else sign, colour)
         first, *rest = _wrapped(finding.said, width - len(indent))
@@ -45,6 +49,7 @@ def json(found: Sequence[Finding]) -> str:
             "problems": sum(finding.mark is Mark.BAD for finding in found),
             "findings": [
                 {
+                    **({"server": finding.server} if finding.server else {}),
                     "mark": finding.mark.value,
                     "about": finding.about,
                     "message": finding.said,

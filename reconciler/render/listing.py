@@ -63,7 +63,7 @@ def _alike(listing: Listing) -> list[list[ListedInstance]]:
     """The instances in groups that have the same bots; the smallest groups first."""
     found: dict[object, list[ListedInstance]] = {}
     for one in listing.instances:
-        names = {**one.vars, "instance": one.name}
+        names = {**one.vars, "instance": one.local}
         problem = groups.templated(one.problem, names) if one.problem else ""
         key = bool(one.manifest), problem, tuple(_row(bot, names) for bot in one.bots)
         found.setdefault(key, []).append(one)
@@ -100,7 +100,7 @@ def _section(alike: Sequence[ListedInstance], every: int, paint: Paint, width: i
     head, *rest = wrapped(f"{names}{note}", width, "  ")
     yield paint(head, "bold")
     yield from rest
-    known = {**first.vars, "instance": first.name} if others else {}
+    known = {**first.vars, "instance": first.local} if others else {}
     if first.problem is not None:
         same = all(one.problem == first.problem for one in alike)
         why = first.problem if same else groups.templated(first.problem, known)
@@ -155,10 +155,12 @@ def json(listing: Listing) -> str:
             "format": FORMAT,
             "version": VERSION,
             "server": listing.server or None,
+            **({"servers": dict(listing.servers)} if listing.servers else {}),
             "note": listing.note or None,
             "instances": [
                 {
                     "name": one.name,
+                    **({"server": one.server} if one.server else {}),
                     "manifest": one.manifest or None,
                     "problem": one.problem,
                     "bots": [_bot(bot) for bot in one.bots],

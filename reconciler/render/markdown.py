@@ -137,7 +137,7 @@ def _limit(max_chars: int, more: str) -> tuple[int, str]:
 
 
 def _foot(plan: Plan) -> str:
-    server, owner = code(plan.server, NAME), code(plan.owner, 32)
+    server, owner = code(plan.where, _SENTENCE if plan.servers else NAME), code(plan.owner, 32)
     return f"<p>server {server}, owner {owner}, digest of the whole plan: <code>{plan.digest}</code></p>"
 
 

@@ -71,7 +71,7 @@ def before(plan: Plan) -> str:
     it, made = ("it is", "is") if number == 1 else ("they are", "are")
     if plan.base:
         return f"{head} not of this pull request: {it} also planned without it, and {made} not made"
-    return f"{head} not in the reviewed plan, and {made} not made"
+    return f"{head} not part of this plan, and {made} not made"
 
 
 def approval(plan: Plan) -> str:

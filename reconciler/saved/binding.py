@@ -33,7 +33,46 @@ def check_server(plan: Plan, address: str, name: str) -> None:
         raise ReconcilerError(f"the plan is for the server named {plan.server_name}, not for {name}.")
 
 
+def check_servers(plan: Plan, here: Plan) -> None:
+    """Raises ReconcilerError when the plan is for other servers than those that the plan `here` is for."""
+    if not (plan.servers or here.servers):
+        check_server(plan, here.server, here.server_name)
+        return
+    _check_kind(plan, here, "the plan")
+    for name, address in plan.servers.items():
+        if name not in here.servers:
+            raise ReconcilerError(
+                f"the plan is for the server {name} too, which reconciler.toml does not name, or --server "
+                "leaves out."
+            )
+        if here.servers[name] != address:
+            raise ReconcilerError(
+                f"the plan is for the server {name} at {address}, not at {here.servers[name]}."
+            )
+
+
+def _check_kind(plan: Plan, here: Plan, which: str) -> None:
+    """Raises ReconcilerError when one is for several servers, and the other is not."""
+    if bool(plan.servers) != bool(here.servers):
+        raise ReconcilerError(
+            f"{which} is for {plan.where}, not for {here.where}: plan again with this reconciler.toml."
+        )
+
+
 def check_same_server(reviewed: Plan, made: Plan) -> None:
+    """Raises ReconcilerError unless a reviewed plan and a new one are for the same servers.
+
+    Of several, each is compared with the one of its name.
+    """
+    if not (reviewed.servers or made.servers):
+        _check_same_server(reviewed, made)
+        return
+    _check_kind(reviewed, made, "the reviewed plan")
+    for name in reviewed.servers.keys() & made.servers.keys():
+        _check_same_server(reviewed.of(name), made.of(name))
+
+
+def _check_same_server(reviewed: Plan, made: Plan) -> None:
     """Raises ReconcilerError unless a reviewed plan and a new one are for the same server.
 
     They are when both plans have the same name for it, when the addresses are equal, or when both saw an

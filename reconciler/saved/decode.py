@@ -204,12 +204,14 @@ def to_plan(document: Document) -> Plan:
     instances = [
         {
             "name": instance["name"],
+            "server": instance.get("server", ""),
             "id": instance["id"] or "",
             "changes": [
                 _with_kind(
                     {
                         **change,
                         "instance": instance["name"],
+                        "server": instance.get("server", ""),
                         "other": change["other"] or "",
                         "before": change["before"] and _with_kind(change["before"]),
                     }
@@ -228,7 +230,8 @@ def to_plan(document: Document) -> Plan:
     ]
     return _plans().validate_python(
         {
-            "server": document["server"],
+            "server": document["server"] or "",
+            "servers": document.get("servers", {}),
             "server_name": document["serverName"] or "",
             "owner": document["owner"],
             "base": document["base"] or "",

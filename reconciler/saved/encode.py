@@ -141,7 +141,8 @@ _CONSTANTS = {None: "null", True: "true", False: "false"}
 def _plan(plan: Plan) -> Mapping[str, object]:
     counts = plan.counts()
     return {
-        "server": plan.server,
+        "server": None if plan.servers else plan.server,
+        **({"servers": dict(plan.servers)} if plan.servers else {}),
         "serverName": plan.server_name or None,
         "owner": plan.owner,
         "base": plan.base or None,
@@ -193,6 +194,7 @@ def _writes(plan: Plan, of: Of) -> int:
 def _instance(instance: InstancePlan) -> Mapping[str, object]:
     return {
         "name": instance.name,
+        **({"server": instance.server} if instance.server else {}),
         "id": instance.id or None,
         "manifest": instance.manifest or None,
         "problem": instance.problem,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -30,6 +30,7 @@ from reconciler.domain.errors import (
 from reconciler.domain.findings import Finding, Mark
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.observed import RemoteBot
+from reconciler.domain.servers import of_server
 from reconciler.domain.text import count, listed, near, quoted
 from reconciler.evolution import answers
 from reconciler.evolution.address import is_loopback
@@ -69,12 +70,41 @@ _Looked = Mapping[str, _Seen | ReconcilerError]
 def examine(request: Request) -> list[Finding]:
     """All findings, in the order in which one would solve the problems."""
     desired, findings = _manifests(request)
-    asked = request if request.api_key or request.sandbox else replace(request, api_key=_NO_KEY)
+    named = request.sandbox or request.api_key or request.servers
+    asked = request if named else replace(request, api_key=_NO_KEY)
+    if request.named.several:
+        return findings + _of_several(request, desired)
     try:
-        with pipeline.server(asked, desired) as server:
+        with pipeline.servers(asked, desired) as running:
+            [server] = running.values()
             return findings + signals.run(_ask(server, desired, request.owner, keyed=asked is request))
     except ReconcilerError as error:
         return [*findings, Finding(Mark.BAD, "server", str(error))]
+
+
+def _of_several(request: Request, desired: Desired) -> list[Finding]:
+    """What there is to say of each server."""
+    found: dict[str, list[Finding]] = {name: [] for name in request.chosen}
+
+    async def ask(name: str, server: Server) -> None:
+        try:
+            found[name] = await _ask(server, of_server(desired, name), request.owner, keyed=True)
+        except ReconcilerError as error:
+            found[name] = [Finding(Mark.BAD, "server", str(error))]
+
+    async def run(running: pipeline.fleet.Running) -> None:
+        await asyncio.gather(*(ask(name, server) for name, server in running.items()))
+
+    with ExitStack() as stack:
+        running: dict[str, Server] = {}
+        for name in found:
+            try:
+                one = pipeline.servers(replace(request, server=(name,)), desired)
+                running |= stack.enter_context(one)
+            except ReconcilerError as error:
+                found[name] = [Finding(Mark.BAD, "server", str(error))]
+        signals.run(run(running))
+    return [replace(one, server=name) for name, each in found.items() for one in each]
 
 
 # -- offline -----------------------------------------------------------------------------------
@@ -91,28 +121,51 @@ def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
         return Desired(()), [Finding(Mark.BAD, "manifests", str(error), todo)]
     bots = sum(len(instance.bots) for instance in desired.instances)
     said = f"{count(bots, 'bot')} on {count(len(desired.instances), 'instance')}, all valid."
-    return desired, [Finding(Mark.GOOD, "manifests", said), *_keys(desired)]
+    return desired, [Finding(Mark.GOOD, "manifests", said), *_keys(desired), *_keys_of_bots(desired)]
 
 
 def _keys(desired: Desired) -> Iterator[Finding]:
     """Whether the keys of the declared credentials are available. Never shows a key."""
     try:
-        found = secrets.keys(desired).found
+        found = [
+            one
+            for server in sorted({each.server for each in desired.instances})
+            for one in secrets.keys(of_server(desired, server)).found.items()
+        ]
     except ManifestError as error:
         yield Finding(Mark.BAD, "openai keys", str(error.problems[0]))
         return
-    absent = [
-        f"{said} (credential {quoted(name)})" for (_, name), said in found.items() if isinstance(said, str)
-    ]
+    absent = [f"{said} (credential {quoted(name)})" for (_, name), said in found if isinstance(said, str)]
     if absent:
         yield Finding(
             Mark.NOTE,
             "openai keys",
             f"{len(found) - len(absent)} of {len(found)} are available: {_listed(absent)}.",
-            "A plan works without them. An apply needs the keys of missing and rotated credentials.",
+            "A plan works without them. An apply needs the keys of missing and rotated credentials. To list "
+            "what to set: reconciler doctor --keys",
         )
     elif found:
         yield Finding(Mark.GOOD, "openai keys", f"{len(found)} declared, all available.")
+
+
+def _keys_of_bots(desired: Desired) -> Iterator[Finding]:
+    """Which variables are not set that bots need and credentials do not."""
+    of_bots = secrets.variables(
+        replace(desired, instances=tuple(map(_bare, desired.instances)), creds_owners=())
+    )
+    if absent := [name for name in of_bots if not secrets.is_set(name)]:
+        said = f"{len(absent)} of {len(of_bots)} not set: {_listed(absent)}."
+        yield Finding(Mark.NOTE, "bots' keys", said, "To list what to set: reconciler doctor --keys")
+
+
+def _bare(one: DesiredInstance) -> DesiredInstance:
+    return replace(one, credentials=())
+
+
+def needed(request: Request) -> dict[str, tuple[bool, Sequence[str]]]:
+    """The variables that the manifests name, whether each is set, and what for. Calls no server."""
+    names = secrets.variables(pipeline.desired(request))
+    return {name: (secrets.is_set(name), uses) for name, uses in names.items()}
 
 
 # -- the server --------------------------------------------------------------------------------

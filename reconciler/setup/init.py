@@ -1,10 +1,10 @@
-"""Scaffolds a repository for bots: a manifest, a prompt, the workflows, and a wheel of the tool they run.
+"""Scaffolds a repository for bots: a manifest, a prompt, and on request the review on GitHub or GitLab.
 
 Changes no existing file, follows no link, and writes nothing outside the directory, except for the files
-that GitHub reads only at the top of a repository. The workflows and their action are this project's own
-files, with the branch and the path filled in. The action installs the wheel beside it, which is built from
-the code that runs here. So the repository needs no other source of the tool, and a new version is a commit
-to review.
+that GitHub and GitLab read only at the top of a repository. GitHub's workflows and their action are this
+project's own files, with the branch and the path filled in. What runs there installs the wheel beside it,
+which is built from the code that runs here. So the repository needs no other source of the tool, and a new
+version is a commit to review.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.manifests import git, schema
-from reconciler.setup import starter, wheel
-from reconciler.setup.shipped import ACTION, SHIPPED, TEMPLATES, shipped
+from reconciler.setup import gh, starter, wheel
+from reconciler.setup.shipped import ACTION, GITLAB, SHIPPED, TEMPLATES, shipped
 
 SAMPLE = "minha-loja"
 """The default instance of the sample manifest."""
@@ -38,12 +38,14 @@ _LONGEST = 200
 
 
 @dataclass(frozen=True, slots=True)
-class GitHub:
-    """The files for GitHub. top: of the repository. branch: that the workflows apply. sha256: of the wheel.
+class Forge:
+    """The files for GitHub or GitLab. name: github or gitlab. top: of the repository.
 
-    other: a sentence about another wheel that exists and was not changed.
+    branch: that is applied. sha256: of the wheel. other: a sentence about another wheel that exists and was
+    not changed.
     """
 
+    name: str
     top: Path
     branch: str
     sha256: str
@@ -58,20 +60,20 @@ class Scaffold:
     written: tuple[str, ...]
     kept: tuple[str, ...]
     sample: str | None
-    github: GitHub | None
+    forge: Forge | None
 
 
 def scaffold(
     directory: Path,
     instance: str = SAMPLE,
     *,
-    workflows: bool = True,
+    forge: str = "",
     branch: str | None = None,
     kind: Kind = DEFAULT,
 ) -> Scaffold:
-    """Write the files that do not exist. branch: the one that the workflows apply; by default git's.
+    """Write the files that do not exist. forge: github or gitlab, whose files are written too; "" for none.
 
-    kind: of the bots in the sample.
+    branch: the one that is applied there; by default git's. kind: of the bots in the sample.
 
     Writes no sample where bots/ has manifests, as plan would fail for an instance that does not exist.
     Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch or a
@@ -79,38 +81,40 @@ def scaffold(
     """
     try:
         root = directory.resolve()
-        github, shared = _github(root, branch) if workflows else (None, {})
-        ours, sample = _wanted(root, instance, kind, github)
+        made, shared = _forge(root, forge, branch) if forge else (None, {})
+        ours, sample = _wanted(root, instance, kind, made)
         places = [(root, name, content) for name, content in ours.items()]
-        places += [(github.top, name, content) for name, content in shared.items() if github]
+        places += [(made.top, name, content) for name, content in shared.items() if made]
         problems = dict.fromkeys(said for base, name, _ in places if (said := _obstacle(base, name)))
         if problems:
             raise ReconcilerError("nothing was written:\n" + "\n".join(problems))
         names = _written(root, places)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before Python 3.13
-        place, why = (error.filename, error.strerror) if isinstance(error, OSError) else (directory, error)
+        place, why = directory, str(error)
+        if isinstance(error, OSError):  # of the working directory, if that is gone, it names no file
+            place, why = error.filename or directory, str(error.strerror)
         raise ReconcilerError(f"{place} cannot be written: {why}.") from None
-    written = tuple(name for name, made in names.items() if made)
-    kept = tuple(name for name, made in names.items() if not made)
-    return Scaffold(directory, written, kept, sample, github)
+    written = tuple(name for name, new in names.items() if new)
+    kept = tuple(name for name, new in names.items() if not new)
+    return Scaffold(directory, written, kept, sample, made)
 
 
 # -- what is written ---------------------------------------------------------------------------
 
 
 def _wanted(
-    root: Path, instance: str, kind: Kind, github: GitHub | None
+    root: Path, instance: str, kind: Kind, forge: Forge | None
 ) -> tuple[dict[str, bytes], str | None]:
     """The files of the directory by path, and the path of the sample manifest, if it is one of them."""
     sample = f"bots/{_stem(instance)}.yaml"
     wanted = os.path.lexists(root / sample) or not _has_manifests(root / "bots")
     files = _bots(instance, sample, kind) if wanted else {}
     config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
-    return files | {CONFIG: config.encode()} | _project(github), sample if wanted else None
+    return files | {CONFIG: config.encode()} | _project(forge), sample if wanted else None
 
 
-def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
-    """The files for GitHub, by their paths from the top of the repository."""
+def _forge(root: Path, forge: str, branch: str | None) -> tuple[Forge, dict[str, bytes]]:
+    """The files for GitHub or GitLab, by their paths from the top of the repository."""
     top = git.top(root / "bots") or root
     branch = branch or git.branch(top)
     bots = (root.relative_to(top) / "bots").as_posix()
@@ -118,22 +122,59 @@ def _github(root: Path, branch: str | None) -> tuple[GitHub, dict[str, bytes]]:
         if not re.fullmatch(r"[\w][\w./-]*", text, re.ASCII):
             raise ReconcilerError(
                 f"nothing was written: the {what} {text!r} cannot be used in workflows. Use only letters, "
-                "digits and ./_- or pass --no-workflows."
+                f"digits and ./_- or leave out --{forge}."
             )
     name, content = wheel.build()
     digest = sha256(content).hexdigest()
+    place = ACTION if forge == "github" else GITLAB
+    files = (_github if forge == "github" else _gitlab)(branch, bots, digest)
+    other = _other(top, place, _INSTALLS[forge], name, digest)
+    if other is None:
+        files[f"{place}/{name}"] = content
+    return Forge(forge, top, branch, digest, other), files
+
+
+_INSTALLS = {"github": "action.yml", "gitlab": "install"}
+"""The file that names the wheel's sha256."""
+
+
+def _github(branch: str, bots: str, digest: str) -> dict[str, bytes]:
     files = {each: shipped(each) for each in SHIPPED}
     for each in SHIPPED:
         if each.startswith(".github/workflows/"):
             files[each] = _workflow(files[each].decode(), branch, bots)
-    files[f"{ACTION}/action.yml"] = files[f"{ACTION}/action.yml"].replace(
-        b'WHEEL_SHA256: ""', f'WHEEL_SHA256: "{digest}"'.encode()
-    )
-    files[".github/dependabot.yml"] = (TEMPLATES / "dependabot.yml").read_bytes()
-    other = _other(top / ACTION, name, digest)
-    if other is None:
-        files[f"{ACTION}/{name}"] = content
-    return GitHub(top, branch, digest, other), files
+    files[f"{ACTION}/action.yml"] = _naming(files[f"{ACTION}/action.yml"], digest)
+    above = PurePosixPath(bots).parent.as_posix()
+    for path in sorted((TEMPLATES / "github").rglob("*")):
+        name = path.relative_to(TEMPLATES / "github").as_posix()
+        if path.is_file() and name != "README.md":
+            text = path.read_text(encoding="utf-8").replace("refs/heads/main", f"refs/heads/{branch}")
+            if name == "CODEOWNERS" and above != ".":
+                text = re.sub(r"^/(bots/|reconciler\.toml)", rf"/{above}/\1", text, flags=re.MULTILINE)
+            files[f".github/{name}"] = text.encode()
+    return files
+
+
+def _gitlab(branch: str, bots: str, digest: str) -> dict[str, bytes]:
+    """branch: no file has it, as GitLab says in each pipeline which one is the default branch."""
+    there = TEMPLATES / "gitlab"
+    pipeline = (there / "gitlab-ci.yml").read_text(encoding="utf-8")
+    pipeline = pipeline.replace("BOTS: bots", f"BOTS: {_plain(bots)}")
+    if (above := PurePosixPath(bots).parent.as_posix()) != ".":
+        pipeline = pipeline.replace("CONFIG: . #", f"CONFIG: {_plain(above)} #")
+    pipeline = pipeline.replace("- bots/**/*", f"- {bots}/**/*")
+    return {
+        ".gitlab-ci.yml": pipeline.encode(),
+        ".gitlab/merge_request_templates/Default.md": (there / "merge_request.md").read_bytes(),
+        f"{GITLAB}/gitlab.py": (there / "gitlab.py").read_bytes(),
+        f"{GITLAB}/install": _naming((there / "install").read_bytes(), digest),
+        f"{GITLAB}/requirements.txt": shipped(f"{ACTION}/requirements.txt"),
+    }
+
+
+def _naming(text: bytes, digest: str) -> bytes:
+    """What installs the wheel, with its sha256."""
+    return re.sub(rb'(WHEEL_SHA256(?:: |=))""', rb'\1"' + digest.encode() + b'"', text)
 
 
 def _workflow(text: str, branch: str, bots: str) -> bytes:
@@ -146,20 +187,21 @@ def _workflow(text: str, branch: str, bots: str) -> bytes:
     return text.replace("paths: [bots/**]", f"paths: [{bots}/**]").encode()
 
 
-def _other(action: Path, name: str, digest: str) -> str | None:
-    """A sentence about an existing action that installs another wheel; None where there is none."""
+def _other(top: Path, place: str, installs: str, name: str, digest: str) -> str | None:
+    """A sentence about what is there and installs another wheel; None where there is none."""
+    there = top / place
     wheels = {
         path.name: sha256(path.read_bytes()).hexdigest() if path.is_file() else "(no file)"
-        for path in sorted(action.glob("*.whl"))
+        for path in sorted(there.glob("*.whl"))
     }
-    about = action / "action.yml"
+    about = there / installs
     named = not about.is_file() or digest.encode() in about.read_bytes()
     if named and wheels in ({}, {name: digest}):
         return None
     found = "; ".join(f"{each} with the sha256 {its}" for each, its in wheels.items()) or "no wheel"
     return (
-        f"{ACTION} is of another version, or was edited ({found}), and was not changed. The wheel of this "
-        f"version is {name} with the sha256 {digest}. To use it, remove {ACTION}, run init again, "
+        f"{place} is of another version, or was edited ({found}), and was not changed. The wheel of this "
+        f"version is {name} with the sha256 {digest}. To use it, remove {place}, run init again, "
         "and review the change as code."
     )
 
@@ -171,14 +213,15 @@ def _bots(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
     return {manifest: text.encode()} | {path: each.encode() for path, each in found.items()}
 
 
-def _project(github: GitHub | None) -> dict[str, bytes]:
-    about = (TEMPLATES / "README.md").read_bytes()
-    if github is not None:
-        more = (TEMPLATES / "GITHUB.md").read_text(encoding="utf-8")
-        about += more.replace("`main`", f"`{github.branch}`").encode()
+def _project(forge: Forge | None) -> dict[str, bytes]:
+    about = (TEMPLATES / "README.md").read_text(encoding="utf-8")
+    if forge is not None:
+        more = (TEMPLATES / forge.name / "README.md").read_text(encoding="utf-8")
+        commands = "".join(f"    {step}\n" for step in gh.steps(forge.branch))
+        about += more.replace("`main`", f"`{forge.branch}`").replace("COMMANDS\n", f"{commands}\n")
     return {
         f"bots/{schema.FILE}": schema.document().encode(),
-        "README.md": about,
+        "README.md": about.encode(),
         ".gitignore": (TEMPLATES / "gitignore").read_bytes(),
         ".vscode/settings.json": (TEMPLATES / "vscode.json").read_bytes(),
     }

@@ -11,6 +11,9 @@ PACKAGE = TEMPLATES.parent.parent
 """The code that runs here."""
 
 ACTION = ".github/actions/reconciler"
+GITLAB = ".gitlab/reconciler"
+"""Where GitLab's pipeline finds the same."""
+
 SHIPPED = (
     *(f".github/workflows/{name}.yml" for name in ("plan", "apply", "drift")),
     *(f"{ACTION}/{name}" for name in ("action.yml", "github.py", "requirements.txt")),

@@ -11,7 +11,10 @@ import re
 from reconciler.domain.safe import named
 from reconciler.yaml import emit
 
-BLANKS = "\xa0\u1680\u2000-\u200b\u202f\u205f\u3000\ufeff"
+BLANKS = (
+    "\x85\xa0\xad\u034f\u061c\u115f\u1160\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufeff"
+    "\uffa0"
+)
 """Characters that only look like a space or like nothing, for a character class of a regex."""
 
 _LINE = re.compile(r"""((?:-[ \t]+)*)((?:[\w$.-]+|"[^"]*"|'[^']*'):[ \t]+)?(\S.*)""")

@@ -131,7 +131,7 @@ EVA = remote("i2", "y", "none", "[gitops:eva]", expire=1, model="m", functionUrl
             {"i2": 'bot i2 changed: model from "m" to nothing'},
         ),
         ([ANA, EVA, remote("i3", "z")], (), "", {}),
-        ([ANA, EVA, remote("i3", "z", "none", "[other:ana]")], (), "", {}),
+        ([ANA, EVA, remote("i3", "z", "none", "[other:ana]~01234567")], (), "", {}),
         ([ANA, EVA, remote("i3", "z", "none", "[gitops:new]")], (), "", {}),
         (
             [ANA, EVA, remote("i3", "z", "none", "[GITOPS:ana]")],

@@ -74,8 +74,11 @@ def run(environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyP
     """Runs a command in this process, in an empty directory; no secret may stand in what it says."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*args: str | Path, env: Mapping[str, str | None] | None = None) -> Result:
-        result = CliRunner().invoke(main, [str(arg) for arg in args], env={**environment, **(env or {})})
+    def run(
+        *args: str | Path, env: Mapping[str, str | None] | None = None, input: str | None = None
+    ) -> Result:
+        given = {**environment, **(env or {})}
+        result = CliRunner().invoke(main, [str(arg) for arg in args], env=given, input=input)
         assert_clean(result.stdout + result.stderr)
         return result
 

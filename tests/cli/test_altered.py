@@ -339,7 +339,7 @@ LIES: dict[str, Lie] = {
     "an update with another credential": _sends("dois", "update", openaiCredsId="other"),
     "a marker of another owner": _describes("dois", "update", "gitops:", "other:"),
     "a marker of another name": _describes("dois", "update", ":dois", ":um"),
-    "a marker more": _describes("dois", "update", "[gitops", "[other:x] [gitops"),
+    "a marker more": _describes("dois", "update", "[gitops", "[other:x]~01234567 [gitops"),
     "a marker of another name in a create": _describes("seis", "create", ":seis", ":sete"),
     "a park that takes all": _sends("dois", "park", triggerValue="(?!)parked|.*"),
     "a park that takes all, with a right beginning": _sends(

@@ -606,6 +606,78 @@ def test_keys_of_manifests_come_from_it(run: Run, world: World, server: Sandbox,
     assert "not compared" not in run("plan", "--env-file", ".env", env=unset).stdout
 
 
+_VARIABLES = "EVOLUTION_SERVER_NAME=prod\nexport OPENAI_KEY='sk-proj-canary-1234'  # of the shop\n"
+
+
+@pytest.mark.parametrize("source", ["-", "descriptor", "directory", "mounted"])
+def test_variables_from_elsewhere(run: Run, tmp_path: Path, source: str) -> None:
+    given, files = {"input": _VARIABLES} if source == "-" else {}, tmp_path / "secrets"
+    shown_at = {"-": "stdin:1", "directory": f"{files}/EVOLUTION_SERVER_NAME:1"}
+    match source:
+        case "descriptor":
+            read, write = os.pipe()
+            os.write(write, _VARIABLES.encode())
+            os.close(write)
+            source = f"/dev/fd/{read}"
+        case "directory" | "mounted":  # as Kubernetes mounts a secret: links into a directory of a dot
+            to = files / "..2026" if source == "mounted" else files
+            to.mkdir(parents=True)
+            (to / "EVOLUTION_SERVER_NAME").write_text("prod\n")
+            (to / "OPENAI_KEY").write_bytes(b"sk-proj-canary-1234\r\n")
+            (files / ".hidden").write_text("A=1")
+            if source == "mounted":
+                (files / "..data").symlink_to("..2026")
+                for name in ("EVOLUTION_SERVER_NAME", "OPENAI_KEY"):
+                    (files / name).symlink_to(f"..data/{name}")
+            source = str(files)
+    result = run("config", "--format", "json", "--env-file", source, **given)
+    rows = {row["key"]: row for row in json.loads(result.stdout)["settings"]}
+    assert rows["server-name"]["value"] == "prod"
+    if (name := source if source == "-" else "directory" if source == str(files) else "") in shown_at:
+        assert rows["server-name"]["place"] == f"EVOLUTION_SERVER_NAME ({shown_at[name]})"
+    assert "canary" not in result.output
+    assert "OPENAI_KEY" not in os.environ
+
+
+@pytest.mark.parametrize("source", ["-", "/dev/fd/99", "/dev/fd/0x"])
+def test_nothing_to_read_variables_from(run: Run, source: str) -> None:
+    result = run("plan", "--env-file", source, input="A=“x”")
+    assert result.exit_code == 1
+    said = {"-": "stdin:1:1: the value of A cannot", "/dev/fd/99": "Error: /dev/fd/99 cannot be read"}
+    assert result.stderr.startswith(said.get(source, f"Error: {source} cannot be read"))
+
+
+def test_a_directory_of_variables_with_a_fault(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    for name, value in {"OPENAI-KEY": "x", "MY_KEY": "todo", "GOOD": "x", "B": "“x”"}.items():
+        (tmp_path / "secrets" / name).write_text(value)
+    told = run("plan", "--env-file", "secrets").stderr.splitlines()
+    assert [line.partition(": ")[0] for line in told[:-1]] == [
+        "secrets/B:1:1",
+        "secrets/MY_KEY:1:1",
+        "secrets/OPENAI-KEY:1:1",
+    ]
+    (tmp_path / "bots" / "secrets").mkdir(parents=True)
+    assert "in the directory of the manifests" in run("plan", "--env-file", "bots/secrets").stderr
+
+
+@pytest.mark.parametrize("place", ["stdin", "file"])
+def test_what_it_has_is_masked_though_no_manifest_names_it(
+    run: Run, world: World, server: Sandbox, tmp_path: Path, place: str
+) -> None:
+    """A server that shows a key of another use in an answer. What is no secret is shown."""
+    wrote(tmp_path, "bots: {}\n", "bots/loja.yaml")
+    secret, name = "a1b2c3d4e5f6g7h8", "loja-do-centro-2"
+    creds = world.instance("loja", "main")
+    world.bot("loja", creds["main"], description=f"{secret} {name}")
+    lines = f"MY_TOKEN={secret}\n" + ("" if place == "stdin" else f"SHOP={name}\n")
+    wrote(tmp_path, lines, ".env")
+    source = "-" if place == "stdin" else ".env"
+    shown = run("list", "--format", "json", "--env-file", source, input=lines).stdout
+    assert secret not in shown
+    assert name in shown
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -789,7 +861,7 @@ def test_every_key_has_a_place(text: str) -> None:
 
 
 def documented(run: Run) -> str:
-    """The tables of docs/configuration.md."""
+    """The tables of docs/reference/configuration.md."""
     unset = dict.fromkeys(["EVOLUTION_API_URL", "EVOLUTION_API_KEY"])
     rows: dict[str, list[str]] = {}
     commands: dict[str, list[str]] = {}
@@ -827,12 +899,12 @@ def documented(run: Run) -> str:
 
 
 def test_the_documentation_has_every_key(run: Run) -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    page = (ROOT / "docs" / "reference" / "configuration.md").read_text()
     assert page.partition("<!-- every key -->\n\n")[2].partition("<!-- end -->")[0] == documented(run)
 
 
 def test_the_documentation_s_example_is_valid(run: Run, tmp_path: Path) -> None:
-    for page in ("README.md", "docs/configuration.md"):
+    for page in ("docs/reference/cli.md", "docs/reference/configuration.md"):
         [text, *_] = re.findall(r"```toml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
         wrote(tmp_path, text)
         wrote(tmp_path, "", ".env")

@@ -457,3 +457,31 @@ def test_colours(start: Start, world: World, bots: Path, env: dict[str, str], co
     assert terminal.end() == 1
     assert ("\x1b[31m✗\x1b[0m instances" in terminal.shown) == coloured
     assert ("\x1b" in terminal.shown) == coloured
+
+
+def test_the_variables_that_the_manifests_need(run: Run, bots: Path, tmp_path: Path) -> None:
+    """What it prints is filled in and read again: an env file, or one secret of GitHub's."""
+    (bots / "loja.yaml").write_text(
+        "credentials: {main: {apiKey: !env KEY_OF_MAIN}, more: {apiKey: !secret-file /run/secrets/x}}\n"
+        "defaults: {triggerType: keyword, triggerOperator: equals}\n"
+        "bots:\n"
+        "  um:\n    {kind: dify, botType: chatBot, apiUrl: 'https://a.example/${env:PATH_OF_UM}/x',"
+        " apiKey: !env KEY_OF_DIFY, triggerValue: 1}\n"
+        "  dois:\n    {kind: dify, botType: chatBot, apiUrl: 'https://b.example/', apiKey: !env KEY_OF_DIFY,"
+        " triggerValue: 2}\n"
+    )
+    env = {"PATH_OF_UM": "sk-canary-of-um-1234", "EVOLUTION_API_URL": None, "EVOLUTION_API_KEY": None}
+    listed = run("doctor", "--bots", bots, "--keys", env=env)
+    assert (listed.exit_code, listed.stderr) == (1, "")
+    assert listed.stdout == (
+        "# apiKey of um of loja, apiKey of dois of loja\nKEY_OF_DIFY=\n"
+        "# the credential main of loja\nKEY_OF_MAIN=\n"
+        "# apiUrl of um of loja\n# PATH_OF_UM is set here\n"
+    )
+    found = json.loads(run("doctor", "--bots", bots, "--keys", "--format", "json", env=env).stdout)
+    assert found["missing"] == ["KEY_OF_DIFY", "KEY_OF_MAIN"]
+    assert found["keys"][2] == {"name": "PATH_OF_UM", "set": True, "for": ["apiUrl of um of loja"]}
+    filled = listed.stdout.replace("=\n", "=sk-canary-filled-in-1\n", 1).replace("=\n", "=sk-canary-2\n")
+    again = run("doctor", "--bots", bots, "--keys", "--env-file", "-", env=env, input=filled)
+    assert again.exit_code == 0
+    assert "canary" not in again.output

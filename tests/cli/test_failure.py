@@ -101,6 +101,8 @@ def test_unexpected_errors(
     [
         (ReconcilerError("a\ud800\x1b[2Jb"), 1, "Error: a<U+D800>␛[2Jb\n"),
         (ReconcilerError("x\n::error::y"), 1, "Error: x\n<U+003A>:error::y\n"),
+        (click.UsageError("x\n::error::##[error]\x1b"), 1, "Error: x\n<U+003A>:error::##<U+005B>error]␛\n"),
+        (ReconcilerError("see https://h/a?b, https://h?c=d"), 1, "Error: see https://h/a?b, https://h?***\n"),
         (ManifestError([Problem(Position("a", 1, 2), "b.")]), 1, "a:1:2: b.\n1 error in the manifests.\n"),
         (MemoryError(SECRET), 1, "Error: not enough memory.\n"),
         (_UnprintableError(), 1, f"Error: unexpected _UnprintableError. {BUG}\n"),
@@ -139,6 +141,57 @@ def test_malformed_proxy(run: Run, bots: Path, command: str, value: str) -> None
     assert "HTTPS_PROXY" in shown
     assert "bug" not in shown
     assert SECRET not in shown
+
+
+MISPLACED = {
+    "an argument too many": ["plan", "{}"],
+    "a command": ["{}"],
+    "a command to help with": ["help", "{}"],
+    "a command to configure": ["config", "{}"],
+    "an option": ["plan", "--{}"],
+    "a plan": ["show", "{}"],
+    "a plan to apply": ["apply", "{}"],
+    "a reviewed plan": ["apply", "--reviewed", "{}"],
+    "manifests": ["plan", "--bots", "{}"],
+    "a manifest": ["validate", "{}"],
+    "a manifest to format": ["fmt", "{}"],
+    "tests": ["test", "{}"],
+    "a configuration": ["plan", "--config", "{}"],
+    "variables": ["plan", "--env-file", "{}"],
+    "an output": ["plan", "--out", "{}"],
+    "a target": ["plan", "--target", "{}"],
+    "an instance": ["plan", "--instance", "{}"],
+    "an instance to restore": ["restore", "{}"],
+    "a base": ["plan", "--base", "{}"],
+    "a commit": ["plan", "--changed-since", "{}"],
+    "a name of the server": ["plan", "--server-name", "{}"],
+    "an owner": ["plan", "--owner", "{}"],
+    "a number": ["plan", "--timeout", "{}"],
+    "another number": ["plan", "--concurrency", "{}"],
+    "a choice": ["plan", "--format", "{}"],
+    "a policy": ["plan", "--prune", "{}"],
+    "a shell": ["completion", "{}"],
+    "a database": ["sandbox", "--port", "{}"],
+}
+"""Where a person could put the server's URL by mistake."""
+
+
+@pytest.mark.parametrize("args", MISPLACED.values(), ids=MISPLACED)
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://me:hunter2@evo.test//api",
+        "https://me:hunter2%40evo.test",
+        "https://me:hunter2\uff20evo.test/?x=http://a",
+        "https://evo.test/a?token=hunter2",
+        "socks5://me:hunter2@evo.test",
+    ],
+)
+def test_a_url_in_a_wrong_place_is_not_repeated(run: Run, bots: Path, args: list[str], url: str) -> None:
+    assert bots.is_dir()
+    ended = run(*(arg.format(url) for arg in args), env={"RECONCILER_DEBUG": "1"})
+    assert ended.exit_code == 1
+    assert SECRET not in ended.output
 
 
 @pytest.mark.parametrize("command", [["plan", "--url", "https://me:hunter2@h//api"], ["plan", "--no-such"]])

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ReconcilerError
+from reconciler.manifests import base
 from reconciler.manifests import git as asked
 from reconciler.manifests.changed import since
+from reconciler.manifests.history import History
 from reconciler.manifests.load import load
 from tests.cli.conftest import Run
 from tests.cli.test_changed import _BOTS, git
@@ -51,6 +53,20 @@ def repo(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def past(repo: Path) -> Path:
+    """The same, with an instance that was removed and one that was renamed."""
+    (repo / BOTS / "shop.yaml").write_text("instance: gone\nbots: {}\n")
+    git(repo, "add", "-A")
+    git(repo, "commit", "-q", "-m", "third")
+    git(repo, "rm", "-q", str(BOTS / "shop.yaml"))
+    git(repo, "mv", str(BOTS / "a.yaml"), str(BOTS / "c.yaml"))
+    git(repo, "commit", "-q", "-m", "fourth")
+    git(repo, "mv", str(BOTS / "c.yaml"), str(BOTS / "a.yaml"))
+    git(repo, "commit", "-q", "-m", "fifth")
+    return repo
+
+
+@pytest.fixture
 def canary(tmp_path: Path) -> Path:
     return tmp_path / "canary"
 
@@ -67,11 +83,31 @@ def changed(bots: Path, ref: str = "main") -> list[str]:
     return [instance.name for instance in since(ref, bots, load(bots)).instances]
 
 
+def everything(bots: Path) -> list[object]:
+    """What every question to git answers about these manifests."""
+    top = asked.top(bots)
+    assert top is not None
+    every = load(bots)
+    history = History(bots, every)
+    return [
+        asked.commit(bots),
+        asked.branch(top),
+        asked.name(top),
+        changed(bots),
+        [instance.name for instance in base.read("main", bots, "--base").desired.instances],
+        history.is_shallow,
+        history.commit("a"),
+        history.edited(file for instance in every.instances for file in instance.files),
+        history.named(["a", "gone", "never"]),
+    ]
+
+
 # -- hostile checkouts --------------------------------------------------------------------------
 
 
 def _hide(folder: Path, command: str, extra: str = "") -> None:
     """A bare repository, spread out in a folder as a commit can bring it, with a commit of its own."""
+    folder.mkdir(parents=True, exist_ok=True)
     made = folder / "made"
     git(folder, "init", "-q", "-b", "main", str(made))
     git(made, "commit", "-q", "--allow-empty", "-m", "forged")
@@ -119,6 +155,54 @@ def _dot_git_link(repo: Path, command: str) -> None:
     (repo / BOTS / "hidden").mkdir()
     _hide(repo / BOTS / "hidden", command)
     (repo / BOTS / ".git").symlink_to("hidden")
+
+
+def _worktree_of_a_hidden_one(repo: Path, command: str) -> None:
+    """What git keeps for a further work tree: HEAD, and where the rest is."""
+    (repo / BOTS / "hidden").mkdir()
+    _hide(repo / BOTS / "hidden", command)
+    for name, text in (("HEAD", "ref: refs/heads/main"), ("commondir", "hidden"), ("gitdir", ".git")):
+        (repo / BOTS / name).write_text(f"{text}\n")
+
+
+def _settings_of_a_worktree(repo: Path, command: str) -> None:
+    _hide(repo / BOTS, command, "[extensions]\n\tworktreeConfig = true\n")
+    (repo / BOTS / "config.worktree").write_text(f"[core]\n\tfsmonitor = {command}\n")
+
+
+def _gitlink(repo: Path, command: str) -> None:
+    """A commit of another repository, and how to get it."""
+    git(repo, "update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},{BOTS / 'linked'}")
+    (repo / ".gitmodules").write_text(
+        f'[submodule "x"]\n\tpath = {BOTS / "linked"}\n\turl = ext::{command}\n\tupdate = !{command}\n'
+    )
+    (repo / BOTS / "linked").mkdir()
+    _hide(repo / BOTS / "linked", command)
+    git(repo, "config", "submodule.x.update", f"!{command}")
+    git(repo, "config", "diff.submodule", "diff")
+
+
+def _mailmap(repo: Path, command: str) -> None:
+    (repo / ".mailmap").symlink_to(command)
+    git(repo, "config", "log.mailmap", "true")
+    git(repo, "config", "mailmap.file", command)
+
+
+def _signed(repo: Path, command: str) -> None:
+    """A commit with a signature, which the person has git show."""
+    raw = _said(repo, "cat-file", "commit", "HEAD")
+    head, _, message = raw.partition("\n\n")
+    lines = "gpgsig -----BEGIN PGP SIGNATURE-----\n x\n -----END PGP SIGNATURE-----"
+    made = subprocess.run(
+        ["git", "-C", str(repo), "hash-object", "-t", "commit", "-w", "--stdin"],
+        input=f"{head}\n{lines}\n\n{message}\n",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    git(repo, "reset", "-q", "--hard", made.stdout.strip())
+    git(repo, "config", "log.showSignature", "true")
+    git(repo, "config", "gpg.program", command)
 
 
 def _filter(kind: str) -> Hostile:
@@ -180,9 +264,13 @@ def _promised(how: str) -> Hostile:
     return hostile
 
 
-def _program(repo: Path, command: str) -> None:
-    for folder in (repo, repo / BOTS):
-        shutil.copy(command, folder / "git")
+def _program(*names: str) -> Hostile:
+    def hostile(repo: Path, command: str) -> None:
+        for folder in (repo, repo / BOTS):
+            for name in names:
+                shutil.copy(command, folder / name)
+
+    return hostile
 
 
 HOSTILE: dict[str, Hostile] = {
@@ -208,8 +296,41 @@ HOSTILE: dict[str, Hostile] = {
     "alternates": _alternates,
     "hooks": _hooks,
     "submodule": _submodule,
-    "a program called git": _program,
+    "bare in a deep folder": _bare(BOTS / "a" / "b" / "c"),
+    "bare with an ending": _bare(BOTS / "x.git"),
+    "bare in a hidden folder": _bare(BOTS / ".hidden"),
+    ".GIT in bots": _bare(BOTS / ".GIT"),
+    "a worktree of a hidden one": _worktree_of_a_hidden_one,
+    "settings of a worktree": _settings_of_a_worktree,
+    "a commit of another repository": _gitlink,
+    "a map of names": _mailmap,
+    "a signature": _signed,
+    "merge driver": _setting("merge.default.driver"),
+    "editor": _setting("core.editor"),
+    "asking for a password": _setting("core.askPass"),
+    "proxy": _setting("core.gitProxy"),
+    "ssh": _setting("core.sshCommand"),
+    "pager of the log": _setting("pager.diff-tree"),
+    "alias that runs": lambda repo, command: git(repo, "config", "alias.diff-tree", f"!{command}"),
+    "packing": _setting("uploadpack.packObjectsHook"),
+    "a tool": _setting("difftool.x.cmd"),
+    "interactive filter": _setting("interactive.diffFilter"),
+    "a program called git": _program("git"),
+    "programs of git's commands": _program(
+        "git-rev-parse",
+        "git-ls-tree",
+        "git-cat-file",
+        "git-diff-tree",
+        "git-rev-list",
+        "git-merge-base",
+        "less",
+    ),
 }
+
+
+def _head(repo: Path) -> str:
+    """The commit of the checkout, read without git."""
+    return (repo / ".git" / "refs" / "heads" / "work").read_text().strip()
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["from the top", "from bots"])
@@ -223,18 +344,23 @@ def test_nothing_hostile_runs(
     inside: bool,
 ) -> None:
     command = _touch(tmp_path, canary)
-    head = _said(repo, "rev-parse", "HEAD")
     bots = hostile(repo, command) or repo / BOTS
     canary.unlink(missing_ok=True)  # what it took to set this up
+    head = _head(repo)
     monkeypatch.setenv("PATH", f".{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("GIT_EXTERNAL_DIFF", command)
     monkeypatch.setenv("GIT_PAGER", command)
-    monkeypatch.setenv("GIT_SSH_COMMAND", command)
+    for name in ("SSH", "PROXY", "EDITOR", "SEQUENCE_EDITOR", "ASKPASS"):
+        monkeypatch.setenv(f"GIT_{name}" + "_COMMAND" * (name in {"SSH", "PROXY"}), command)
+    for name in ("PAGER", "EDITOR", "VISUAL", "SSH_ASKPASS"):
+        monkeypatch.setenv(name, command)
+    monkeypatch.setenv("GIT_EXEC_PATH", str(repo / BOTS))
     monkeypatch.chdir(bots if inside else repo)
     bots = Path() if inside else bots.relative_to(repo)
-    assert changed(bots) == ["b"]
-    assert asked.commit(bots) == head
+    answers = everything(bots)
     assert not canary.exists()
+    assert answers[0] == head
+    assert answers[3] == ["b"]
 
 
 @pytest.mark.parametrize("how", ["ext", "upload-pack"])
@@ -296,22 +422,92 @@ def test_without_a_checkout_around_it_one_that_is_hidden_does_not_count(tmp_path
         ("status.relativePaths", "true"),
         ("status.showUntrackedFiles", "no"),
         ("submodule.recurse", "true"),
-        ("log.showSignature", "true"),
         ("safe.bareRepository", "all"),
+        ("diff.orderFile", "/nowhere"),
+        ("diff.submodule", "diff"),
+        ("diff.context", "0"),
+        ("diff.colorMoved", "none such"),
+        ("color.diff", "always"),
+        ("core.abbrev", "no"),
+        ("core.bigFileThreshold", "1"),
+        ("core.ignoreCase", "true"),
+        ("core.fileMode", "false"),
+        ("core.symlinks", "false"),
+        ("core.pager", "false"),
+        ("pager.diff-tree", "false"),
+        ("log.showSignature", "true"),
+        ("log.showRoot", "false"),
+        ("log.follow", "true"),
+        ("log.mailmap", "true"),
+        ("log.decorate", "full"),
+        ("log.date", "relative"),
+        ("log.diffMerges", "off"),
+        ("log.abbrevCommit", "true"),
+        ("format.pretty", "fuller"),
+        ("notes.displayRef", "*"),
+        ("i18n.logOutputEncoding", "UTF-16"),
+        ("i18n.commitEncoding", "UTF-16"),
+        ("grep.patternType", "fixed"),
+        ("column.ui", "always"),
+        ("index.sparse", "true"),
+        ("branch.sort", "-committerdate"),
+        ("help.autocorrect", "immediate"),
     ],
 )
 def test_settings_do_not_matter(
-    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str, value: str
+    past: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, name: str, value: str
 ) -> None:
-    (repo / BOTS / "olá.yaml").write_text("bots: {}\n")  # which no commit has
-    (repo / "all").write_text("*\n")
+    (past / BOTS / "olá.yaml").write_text("bots: {}\n")  # which no commit has
+    (past / "all").write_text("*\n")
+    monkeypatch.chdir(past / BOTS)
+    before = everything(Path())
+    assert before[1:6] == ["main", "repo", ["b", "olá"], ["a", "b"], False]
+    assert before[6] == before[0][:7] != ""  # type: ignore[index]
+    assert before[8] == {"a", "gone"}
     if where == "person":
         monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-        git(repo, "config", "--global", name, value)
+        git(past, "config", "--global", name, value)
     else:
-        git(repo, "config", name, value)
-    monkeypatch.chdir(repo / BOTS)
-    assert changed(Path()) == ["b", "olá"]
+        git(past, "config", name, value)
+    assert everything(Path()) == before
+
+
+def test_a_file_may_be_named_as_a_commit(repo: Path, tmp_path: Path) -> None:
+    """No path is read as the start of another commit's changes."""
+    first = _said(repo, "rev-parse", "main")
+    top = tmp_path / "top"
+    git(tmp_path, "clone", "-q", "-b", "work", str(repo), "top")
+    (top / first).write_text("x")
+    (top / "z.yaml").write_text("bots: {}\n")
+    git(top, "add", "-A")
+    git(top, "commit", "-q", "-m", "third")
+    assert asked.last_changes(top, ".", 10)["z.yaml"] == _said(top, "rev-parse", "--short", "HEAD")
+
+
+@pytest.mark.parametrize("kind", ["120000", "100644"])
+def test_a_tree_that_leads_through_its_own_link(repo: Path, tmp_path: Path, kind: str) -> None:
+    """Two entries of one name, a link and a folder, which no work tree can have."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def made(kind: str, what: str) -> str:
+        ended = subprocess.run(
+            ["git", "-C", str(repo), *kind.split()], input=what, check=True, capture_output=True, text=True
+        )
+        return ended.stdout.strip()
+
+    to = made("hash-object -w --stdin", str(elsewhere))
+    inner = made("mktree", f"{kind} blob {to}\tevil.yaml\n")
+    bots = made("mktree", f"120000 blob {to}\tx\n040000 tree {inner}\tx\n")
+    sub = made("mktree", f"040000 tree {bots}\tbots\n")
+    top = made("mktree", f"040000 tree {sub}\tsub\n")
+    commit = _said(
+        repo, "-c", "user.name=t", "-c", "user.email=t@t", "commit-tree", top, "-p", "main", "-m", "x"
+    )
+    git(repo, "update-ref", "refs/heads/work", commit)
+    with pytest.raises(ReconcilerError, match=r"is a link|File exists"):
+        base.read("work", repo / BOTS, "--base")
+    assert list(elsewhere.iterdir()) == []
 
 
 def test_lines_that_git_checked_out_with_crlf_have_not_changed(repo: Path) -> None:

@@ -38,7 +38,13 @@ _OFFLINE = [
 _GITHUB = [
     *(f"{_ACTION}/{name}" for name in ("action.yml", "github.py", "requirements.txt")),
     *(f".github/workflows/{name}.yml" for name in ("apply", "drift", "plan")),
-    ".github/dependabot.yml",
+    *(f".github/{name}" for name in ("CODEOWNERS", "dependabot.yml", "pull_request_template.md")),
+    *(f".github/rulesets/{name}.json" for name in ("main", "workflows")),
+]
+_GITLAB = [
+    *(f".gitlab/reconciler/{name}" for name in ("gitlab.py", "install", "requirements.txt")),
+    ".gitlab-ci.yml",
+    ".gitlab/merge_request_templates/Default.md",
 ]
 
 
@@ -55,7 +61,7 @@ def _files(directory: Path) -> dict[str, bytes]:
 
 
 def test_what_is_laid_out(run: Run, tmp_path: Path) -> None:
-    result = run("init", "new")
+    result = run("init", "--github", "new")
     assert (result.exit_code, result.stderr) == (0, "")
     files = _files(tmp_path / "new")
     assert sorted(files) == sorted([*_OFFLINE, *_GITHUB])
@@ -67,14 +73,15 @@ def test_what_is_laid_out(run: Run, tmp_path: Path) -> None:
 
 
 def test_without_what_is_for_github(run: Run, tmp_path: Path) -> None:
-    told = run("init", "--no-workflows").stdout
+    told = run("init").stdout
     assert sorted(_files(tmp_path)) == _OFFLINE
-    assert "GitHub" not in told + (tmp_path / "README.md").read_text()
+    assert "GitHub" not in (tmp_path / "README.md").read_text()
+    assert "reconciler init --github, or --gitlab" in told
 
 
-@pytest.mark.parametrize("name", [each for each in _GITHUB if "dependabot" not in each])
+@pytest.mark.parametrize("name", _GITHUB[:6])
 def test_what_is_for_github_is_this_repository_s_own(tmp_path: Path, name: str) -> None:
-    init.scaffold(tmp_path)
+    init.scaffold(tmp_path, forge="github")
     text = (tmp_path / name).read_text()
     text = re.sub('WHEEL_SHA256: "[0-9a-f]{64}"', 'WHEEL_SHA256: ""', text)
     assert text == (ROOT / name).read_text()
@@ -90,7 +97,7 @@ def test_it_works_as_it_is(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_starter_of_each_kind(run: Run, tmp_path: Path, kind: str) -> None:
-    assert run("init", "--no-workflows", "--kind", kind).exit_code == 0
+    assert run("init", "--kind", kind).exit_code == 0
     [instance] = load(tmp_path / "bots").instances
     assert {bot.kind.path for bot in instance.bots} == {kind}
     assert run("fmt", "--check").exit_code == 0
@@ -106,7 +113,7 @@ def test_editors_find_the_schema(tmp_path: Path) -> None:
 
 
 def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: Path) -> None:
-    init.scaffold(tmp_path)
+    init.scaffold(tmp_path, forge="github")
     text = (tmp_path / "README.md").read_text()
     commands = set(re.findall(r"(?:`|^ {4})reconciler ([a-z]+)\b", text, re.MULTILINE))
     assert commands >= {"validate", "apply", "plan", "doctor", "import", "init"}
@@ -119,6 +126,7 @@ def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: 
     for workflow in ("plan", "apply", "drift"):
         used = (tmp_path / f".github/workflows/{workflow}.yml").read_text()
         assert f"`{re.findall(r'environment: (.*)', used)[0]}`" in text
+    assert "--env production" in text
 
 
 @pytest.mark.parametrize(
@@ -141,7 +149,7 @@ def test_the_readme_names_commands_and_files_that_are_there(run: Run, tmp_path: 
     ],
 )
 def test_names_of_instances(tmp_path: Path, name: str, file: str) -> None:
-    done = init.scaffold(tmp_path, name, workflows=False)
+    done = init.scaffold(tmp_path, name)
     assert done.sample == f"bots/{file}.yaml"
     [instance] = load(tmp_path / "bots").instances
     assert instance.name == name
@@ -160,9 +168,9 @@ def test_names_that_no_instance_has(run: Run, tmp_path: Path, name: str) -> None
 
 
 def test_a_second_time_nothing_is_written(run: Run, tmp_path: Path) -> None:
-    run("init")
+    run("init", "--github")
     before = _files(tmp_path)
-    told = run("init").stdout.partition("\n\n")[0].splitlines()
+    told = run("init", "--github").stdout.partition("\n\n")[0].splitlines()
     assert {line[:2] for line in told} == {"= "}
     assert _files(tmp_path) == before
 
@@ -171,7 +179,7 @@ def test_a_second_time_nothing_is_written(run: Run, tmp_path: Path) -> None:
 def test_no_file_is_overwritten(run: Run, tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("# mine")
-    result = run("init")
+    result = run("init", "--github")
     assert (result.exit_code, result.stderr != "") == (0, name.endswith("action.yml"))
     assert f"= {name} (exists, not changed)" in result.stdout.splitlines()
     assert (tmp_path / name).read_text() == "# mine"
@@ -204,7 +212,7 @@ def test_another_wheel_is_left_alone_and_said(
     (tmp_path / _ACTION).mkdir(parents=True)
     for name, content in there.items():
         (tmp_path / _ACTION / name).write_bytes(content)
-    result = run("init")
+    result = run("init", "--github")
     assert result.exit_code == 0
     assert said in result.stderr
     assert hashlib.sha256(wheel.build()[1]).hexdigest() in result.stderr
@@ -218,7 +226,7 @@ def test_another_wheel_is_left_alone_and_said(
 @pytest.mark.parametrize("lost", ["wheel", "action.yml", "both", "neither"])
 def test_this_wheel_again(run: Run, tmp_path: Path, lost: str) -> None:
     """Also beside an action whose pins were renewed since."""
-    told = run("init").stdout
+    told = run("init", "--github").stdout
     digest = hashlib.sha256(wheel.build()[1]).hexdigest()
     assert digest in told
     action, packed = tmp_path / _ACTION / "action.yml", tmp_path / _ACTION / wheel.build()[0]
@@ -227,7 +235,7 @@ def test_this_wheel_again(run: Run, tmp_path: Path, lost: str) -> None:
         action.unlink()
     if lost in {"wheel", "both"}:
         packed.unlink()
-    assert run("init").stderr == ""
+    assert run("init", "--github").stderr == ""
     assert packed.read_bytes() == wheel.build()[1]
     assert f'WHEEL_SHA256: "{digest}"' in action.read_text()
 
@@ -287,8 +295,8 @@ def _detached(directory: Path) -> None:
 )
 def test_the_branch(run: Run, tmp_path: Path, made: Callable[[Path], None], branch: str) -> None:
     made(tmp_path / "new")
-    told = run("init", "new").stdout
-    assert f"The workflows are for the branch {branch}.\n" in told
+    told = run("init", "--github", "new").stdout
+    assert f"The files for GitHub are for the branch {branch}.\n" in told
     _are_for(tmp_path / "new", branch, "bots")
     assert f"`{branch}`" in (tmp_path / "new" / "README.md").read_text()
 
@@ -308,51 +316,51 @@ def _are_for(top: Path, branch: str, bots: str) -> None:
 
 def test_a_branch_that_is_named(run: Run, tmp_path: Path) -> None:
     _cloned("master")(tmp_path / "new")
-    run("init", "new", "--branch", "live")
+    run("init", "--github", "new", "--branch", "live")
     _are_for(tmp_path / "new", "live", "bots")
 
 
 @pytest.mark.parametrize("branch", ["a b", "it's", 'x"y', "$(id)", "${{x}}", "a;b", "*", "-x", "é", "a\nb"])
 def test_a_branch_that_no_workflow_can_name(run: Run, tmp_path: Path, branch: str) -> None:
-    result = run("init", "--branch", branch)
+    result = run("init", "--github", "--branch", branch)
     assert (result.exit_code, result.stdout) == (1, "")
     assert "cannot be used in workflows" in result.stderr
     assert _files(tmp_path) == {}
-    assert run("init", "--branch", branch, "--no-workflows").exit_code == 0
+    assert run("init").exit_code == 0
 
 
 @pytest.mark.parametrize("place", ["infra/zap", "Infra_2/zap.d"])
 def test_below_the_top_of_a_repository(run: Run, tmp_path: Path, place: str) -> None:
     _begun("master")(tmp_path / "repo")
-    result = run("init", f"repo/{place}")
+    result = run("init", "--github", f"repo/{place}")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "The workflows are for the branch master.\n" in result.stdout
+    assert "The files for GitHub are for the branch master.\n" in result.stdout
     assert f"They are in {tmp_path / 'repo'}: GitHub reads workflows only at the top" in result.stdout
     assert "+ ../../.github/workflows/apply.yml" in result.stdout.splitlines()
     top = _files(tmp_path / "repo")
     expected = [*(f"{place}/{name}" for name in _OFFLINE), *_GITHUB]
     assert sorted(name for name in top if not name.startswith(".git/")) == sorted(expected)
     _are_for(tmp_path / "repo", "master", f"{place}/bots")
-    assert {line[:2] for line in run("init", f"repo/{place}").stdout.partition("\n\n")[0].splitlines()} == {
-        "= "
-    }
+    assert {
+        line[:2] for line in run("init", "--github", f"repo/{place}").stdout.partition("\n\n")[0].splitlines()
+    } == {"= "}
 
 
 @pytest.mark.parametrize("place", ["in fra", "ação", "a'b", "a*b"])
 def test_a_place_that_no_workflow_can_name(run: Run, tmp_path: Path, place: str) -> None:
     _begun("main")(tmp_path / "repo")
-    result = run("init", f"repo/{place}")
+    result = run("init", "--github", f"repo/{place}")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "cannot be used in workflows" in result.stderr
     assert not (tmp_path / "repo" / place).exists()
-    assert run("init", f"repo/{place}", "--no-workflows").exit_code == 0
+    assert run("init", f"repo/{place}").exit_code == 0
 
 
 def test_a_link_at_the_top_is_not_followed(run: Run, tmp_path: Path) -> None:
     _begun("main")(tmp_path / "repo")
     (tmp_path / "outside").mkdir()
     (tmp_path / "repo" / ".github").symlink_to(tmp_path / "outside")
-    result = run("init", "repo/zap")
+    result = run("init", "--github", "repo/zap")
     assert (result.exit_code, list((tmp_path / "outside").iterdir())) == (1, [])
     assert ".github is a link" in result.stderr
 
@@ -373,7 +381,7 @@ def test_no_link_is_followed(run: Run, tmp_path: Path, link: str, target: str) -
     (tmp_path / "outside" / "secret").write_text("mine")
     (tmp_path / "new" / link).parent.mkdir(parents=True)
     (tmp_path / "new" / link).symlink_to(tmp_path / target)
-    result = run("init", "new")
+    result = run("init", "--github", "new")
     assert (result.exit_code, result.stdout) == (1, "")
     assert f"{link} is a link" in result.stderr
     assert _files(tmp_path / "outside") == {"secret": b"mine"}
@@ -391,7 +399,7 @@ def test_no_link_is_followed(run: Run, tmp_path: Path, link: str, target: str) -
 def test_a_file_in_a_directory_s_place(run: Run, tmp_path: Path, there: str, said: str) -> None:
     (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / there).write_text("mine")
-    result = run("init", "new")
+    result = run("init", "--github", "new")
     assert (result.exit_code, result.stdout) == (1, "")
     assert said in result.stderr
     assert _files(tmp_path) == {there: b"mine"}
@@ -449,9 +457,9 @@ def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / name) as archive:
         archive.extractall(tmp_path / "installed")
     (tmp_path / "there").mkdir()
-    init.scaffold(tmp_path / "here" / "new")
+    init.scaffold(tmp_path / "here" / "new", forge="github")
     env = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    command = [sys.executable, "-P", "-m", "reconciler", "init", "new"]
+    command = [sys.executable, "-P", "-m", "reconciler", "init", "--github", "new"]
     subprocess.run(command, cwd=tmp_path / "there", env=env, capture_output=True, check=True)
     assert _files(tmp_path / "there/new") == _files(tmp_path / "here/new")
     assert (tmp_path / "there/new" / _ACTION / name).read_bytes() == content
@@ -472,7 +480,7 @@ def test_the_wheel_holds_all_of_the_tool(tmp_path: Path) -> None:
     ],
 )
 def test_the_owner_is_named_after_the_directory(tmp_path: Path, directory: str, owner: str) -> None:
-    init.scaffold(tmp_path / directory, workflows=False)
+    init.scaffold(tmp_path / directory)
     config = tomllib.loads((tmp_path / directory / "reconciler.toml").read_text())
     assert config == {"owner": owner, "prune": "reviewed"}
     assert markers.OWNER.fullmatch(owner)
@@ -510,3 +518,124 @@ def test_bots_that_exist_keep_their_owner(tmp_path: Path) -> None:
         "owner": "gitops",
         "prune": "reviewed",
     }
+
+
+# -- GitHub and GitLab ---------------------------------------------------------------------------
+
+
+def test_for_gitlab(run: Run, tmp_path: Path) -> None:
+    result = run("init", "--gitlab")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert sorted(_files(tmp_path)) == sorted([*_OFFLINE, *_GITLAB])
+    digest = hashlib.sha256(wheel.build()[1]).hexdigest()
+    assert f'WHEEL_SHA256="{digest}"' in (tmp_path / ".gitlab/reconciler/install").read_text()
+    assert (tmp_path / ".gitlab/reconciler" / wheel.build()[0]).read_bytes() == wheel.build()[1]
+    assert "GitHub" not in (tmp_path / "README.md").read_text()
+    assert (tmp_path / ".gitlab-ci.yml").read_text() == (
+        ROOT / "reconciler/setup/templates/gitlab/gitlab-ci.yml"
+    ).read_text()
+
+
+def test_for_gitlab_below_the_top_of_a_repository(run: Run, tmp_path: Path) -> None:
+    _begun("master")(tmp_path / "repo")
+    assert run("init", "--gitlab", "repo/infra/zap").exit_code == 0
+    pipeline = (tmp_path / "repo" / ".gitlab-ci.yml").read_text()
+    assert "BOTS: infra/zap/bots #" in pipeline
+    assert "CONFIG: infra/zap #" in pipeline
+    assert "- bots/**/*" not in pipeline
+
+
+@pytest.mark.parametrize("options", [["--github", "--gitlab"], ["--run"], ["--gitlab", "--run"]])
+def test_options_that_do_not_fit(run: Run, tmp_path: Path, options: list[str]) -> None:
+    assert run("init", *options).exit_code != 0
+    assert _files(tmp_path) == {}
+
+
+_GH = """\
+#!{python}
+import json, os, pathlib, sys
+args = sys.argv[1:]
+with open("{calls}", "a") as calls:
+    print(json.dumps([args, sys.stdin.read()]), file=calls)
+if args[:2] == ["api", "user"]:
+    print("4711")
+refused = json.loads(os.environ.get("REFUSED", "[]"))
+for word, said in refused:
+    if any(word in each for each in args):
+        sys.exit("gh: " + said)
+"""
+
+_REVIEWERS, _UPGRADE = (
+    ["reviewers", "Validation Failed (HTTP 422)"],
+    ["/environments/", "Not Found (HTTP 404)"],
+)
+
+
+@pytest.fixture
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[list[str]]]:
+    """A gh that notes what it is asked. Returns the commands so far, each with what it read from stdin."""
+    calls, program = tmp_path / "calls.txt", tmp_path / "bin" / "gh"
+    program.parent.mkdir()
+    program.write_text(_GH.format(python=sys.executable, calls=calls))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+    return lambda: [[*args, given] for args, given in map(json.loads, calls.read_text().splitlines())]
+
+
+def test_what_is_printed_is_what_runs(
+    run: Run, tmp_path: Path, environment: dict[str, str], gh: Callable[[], list[list[str]]]
+) -> None:
+    printed = run("init", "--github", "new").stdout
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("    ")]
+    assert all(line in (tmp_path / "new" / "README.md").read_text() for line in commands)
+    script = "set -e\n" + "\n".join(commands)
+    env = {**os.environ, **environment}
+    subprocess.run(["bash", "-c", script], check=True, cwd=tmp_path / "new", env=env)
+    typed = [call for call in gh() if call[:2] != ["api", "user"]]
+    (tmp_path / "calls.txt").unlink()
+    result = run("init", "--github", "--run", "new")
+    assert (result.exit_code, result.stderr) == (0, "")
+    ran = gh()
+    assert ran[0][:2] == ["api", "user"]
+    keyed = environment["EVOLUTION_API_KEY"]
+    assert [[each.strip() for each in call] for call in typed] == ran[1:]
+    secrets = [call for call in ran if call[0] == "secret"]
+    assert [call[2:] for call in secrets if call[2].endswith("KEY")] == [
+        ["EVOLUTION_API_KEY", "--env", name, keyed] for name in ("plan", "production")
+    ]
+    assert not any(keyed in each for call in ran for each in call[:-1])
+    assert "reviewers[][id]=4711" in ran[2]
+    ruleset = json.loads((tmp_path / "new" / ran[-1][-2]).read_text())
+    [checks] = [rule for rule in ruleset["rules"] if rule["type"] == "required_status_checks"]
+    names = {each["context"] for each in checks["parameters"]["required_status_checks"]}
+    assert names == set(
+        YAML(typ="safe").load((tmp_path / "new/.github/workflows/plan.yml").read_text())["jobs"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("refused", "code", "said", "secrets"),
+    [
+        ([], 0, "first apply", 4),
+        ([_REVIEWERS], 0, "cannot have reviewers for the environment plan", 4),
+        ([_REVIEWERS, _UPGRADE], 1, "cannot have environments: a private one on GitHub Free", 0),
+        ([["rulesets", "Name must be unique (HTTP 422)"]], 0, "first apply", 4),
+        ([["rulesets", "Resource not accessible (HTTP 403)"]], 1, "Resource not accessible (HTTP 403)", 4),
+        ([["user", "To get started with GitHub CLI, please run: gh auth login"]], 1, "gh auth login", 0),
+    ],
+)
+def test_what_a_plan_of_github_does_not_have(
+    run: Run, gh: Callable[[], list[list[str]]], refused: list[list[str]], code: int, said: str, secrets: int
+) -> None:
+    result = run("init", "--github", "--run", env={"REFUSED": json.dumps(refused)})
+    assert (result.exit_code, said in result.output) == (code, True), result.output
+    assert sum(call[0] == "secret" for call in gh()) == secrets
+
+
+def test_without_the_server_nothing_is_set_up(
+    run: Run, gh: Callable[[], list[list[str]]], tmp_path: Path
+) -> None:
+    result = run("init", "--github", "--run", env={"EVOLUTION_API_KEY": None})
+    assert result.exit_code == 1
+    assert "set EVOLUTION_API_KEY" in result.stderr
+    assert not (tmp_path / "calls.txt").exists()

@@ -42,7 +42,13 @@ def there(world: World, server: Sandbox, run: Run, bots: Path) -> World:
         "loja", creds, **_CHAT, maxTokens=31, description="Velho [gitops:velho]", triggerValue="v", **_KEYWORD
     )
     world.bot(
-        "loja", creds, **_CHAT, maxTokens=32, description="De outro [rh:ferias]", triggerValue="f", **_KEYWORD
+        "loja",
+        creds,
+        **_CHAT,
+        maxTokens=32,
+        description="De outro [rh:ferias]~01234567",
+        triggerValue="f",
+        **_KEYWORD,
     )
     world.bot("loja", creds, **_CHAT, maxTokens=33, description="Feito à mão", triggerValue="3", **_KEYWORD)
     (bots / "loja.yaml").write_text(
@@ -63,11 +69,11 @@ def test_each_state(run: Run, there: World, bots: Path) -> None:
         "tres": "adoptable",
         "quatro": "missing",
         "velho": "undeclared",
-        "De outro [rh:ferias]": "unmanaged",
+        "De outro [rh:ferias]~01234567": "unmanaged",
     }
     [(_, unmanaged)] = found["outra"].items()
     assert (unmanaged["state"], unmanaged["name"], unmanaged["why"]) == ("unmanaged", None, None)
-    assert found["loja"]["De outro [rh:ferias]"]["why"] == "it carries the marker of the owner rh"
+    assert found["loja"]["De outro [rh:ferias]~01234567"]["why"] == "it carries the marker of the owner rh"
     um = found["loja"]["um"]
     [row] = [bot for bot in there.bots("loja") if ":um]" in bot["description"]]
     assert um["id"] == row["id"]
@@ -218,6 +224,6 @@ def test_eighty_columns_are_enough() -> None:
 
 
 def test_the_documentation_has_every_state() -> None:
-    page = (ROOT / "docs" / "plan.md").read_text()
+    page = (ROOT / "docs" / "reference" / "plan.md").read_text()
     table = page.partition("| state | |")[2].partition("\n\n")[0]
     assert set(re.findall(r"^\| `(\w+)`", table, re.MULTILINE)) == {state.value for state in Standing}

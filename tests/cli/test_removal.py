@@ -87,7 +87,7 @@ def test_never_refuses_a_plan_that_deletes(repo: Repo) -> None:
 def test_other_instances_are_looked_at_for_our_bots_only(repo: Repo) -> None:
     ids = repo.world.instance("alheia", "alheia")
     repo.world.bot("alheia", ids["alheia"], description="somebody's")
-    repo.world.bot("alheia", ids["alheia"], description="[other:um]", maxTokens=7)
+    repo.world.bot("alheia", ids["alheia"], description="[other:um]~01234567", maxTokens=7)
     assert verbs(repo.plan(code=2)) == GONE
     assert verbs(repo.plan("--scope", "declared", code=0)) == []
     assert verbs(repo.plan("--instance", "loja", code=2)) == GONE

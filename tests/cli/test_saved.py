@@ -124,7 +124,7 @@ def test_an_unrelated_drift_does_not_block(run: Run, loja: World, bots: Path) ->
     loja.change("loja", _by_value(loja, "2"), maxTokens=250)
     applied = run("apply", "--bots", bots, "--reviewed", "plan.json", "--yes")
     assert applied.exit_code == 0
-    assert "1 change is not in the reviewed plan" in applied.stdout
+    assert "1 change is not part of this plan" in applied.stdout
     assert _by_value(loja, "2")["maxTokens"] == 250
     assert _by_value(loja, "1")["systemMessages"] == ["Sim!"]
 
@@ -208,7 +208,7 @@ def test_a_plan_is_for_one_server_and_one_owner(run: Run, loja: World, bots: Pat
     assert (as_it_is.exit_code, loja.bots("loja")) == (1, [])
     assert "the plan is for the owner gitops, not team-b" in as_it_is.stderr
     both = run("apply", "plan.json", "--replace", "--yes")
-    assert "remove --reviewed, --instance, --target and --replace" in both.stderr
+    assert "remove --reviewed, --instance, --target, --replace" in both.stderr
 
 
 _OWN = """\

@@ -37,7 +37,7 @@ def _url(world: World) -> dict[str, str]:
 def test_a_plan_through_a_proxy_that_only_reads_is_the_review_of_an_apply(
     run: Run, server: Sandbox, world: World, bots: Path, proxy: Proxy
 ) -> None:
-    """As docs/github.md says: the plan goes by the proxy's address, the apply by the server's own."""
+    """As docs/guides/github.md says: the plan goes by the proxy's address, the apply by the server's own."""
     world.instance("loja", "main")
     planned = run("plan", "--bots", bots, "--out", "plan.json", env={"EVOLUTION_API_URL": proxy.url})
     assert planned.exit_code == 0

@@ -259,6 +259,35 @@ def test_a_file_that_is_replaced_keeps_its_mode_and_its_other_names(
     assert json.loads((tmp_path / "p.json").read_text())["summary"]
 
 
+# -- a working directory that is gone ------------------------------------------------------------
+
+GONE = {
+    "validate": ("validate --bots {bots}", 0, ""),
+    "plan": ("plan --bots {bots}", 0, ""),
+    "version": ("version", 0, ""),
+    "plan of what was there": ("plan", 1, "Error: bots does not exist"),
+    "fmt": ("fmt", 1, "Error: bots does not exist"),
+    "out": ("apply --yes --bots {bots} --out r.json", 1, "Error: r.json cannot be written"),
+    "sandbox": ("apply --sandbox --yes --bots {bots}", 1, "Error: .reconciler cannot be written"),
+    "import": ("import", 1, "Error: nothing was imported: bots cannot be written"),
+    "init": ("init", 1, "Error: . cannot be written: No such file or directory."),
+}
+
+
+@pytest.mark.parametrize(("command", "code", "said"), GONE.values(), ids=GONE)
+@pytest.mark.usefixtures("loja")
+def test_a_directory_that_was_deleted(
+    shell: Shell, server: Sandbox, bots: Path, command: str, code: int, said: str
+) -> None:
+    gone = bots.parent / "gone"
+    first = f"mkdir {gone}; cd {gone}; rmdir {gone}"
+    done = shell(*command.format(bots=bots).split(), first=first)
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert (done.stderr == "") is (code == 0)
+    assert _creates(server) == 0
+
+
 # -- a plan that is no file ----------------------------------------------------------------------
 
 PLANS = {

@@ -151,6 +151,7 @@ def asked(
     retry_delay: float = 0.001,
     concurrency: int = 10,
     patience: float = 60.0,
+    max_rate: float | None = None,
 ) -> tuple[object, Spy]:
     """What the client makes of a server that behaves so: the value or the exception, and what it saw."""
 
@@ -163,6 +164,7 @@ def asked(
                 retry_delay=retry_delay,
                 concurrency=concurrency,
                 patience=patience,
+                max_rate=max_rate,
             )
             async with Client(server) as client:
                 try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from reconciler.domain.desired import Fields
-from reconciler.domain.kinds import OPENAI, Field, Type
+from reconciler.domain.kinds import KINDS, OPENAI, Field, Kind, Type
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import answers, failures, masking
 from reconciler.evolution.answers import Credential, Listed
@@ -141,6 +141,41 @@ def test_one_odd_row_is_said_and_the_others_are_read(field: Field, value: object
     if value is not None and value is not ...:
         with pytest.raises(NotUnderstood, match=field.name):
             answers.bot(row)
+
+
+OTHER_KINDS = [kind for kind in KINDS.values() if kind is not OPENAI]
+_USUAL: dict[Type, object] = {Type.BOOL: True, Type.INT: 1, Type.TEXT: "x", Type.TEXTS: ["x"]}
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS, ids=lambda kind: kind.path)
+def test_one_odd_row_of_another_kind_is_said_and_the_others_are_read(kind: Kind) -> None:
+    fields = kind.fields.values()
+    stored = {"id": "good"} | {one.name: (*one.choices, _USUAL.get(one.type))[0] for one in fields}
+    for field in fields:
+        for value, _ in ODD:
+            row = {**stored, "id": "odd", field.name: value}
+            if value is ...:
+                del row[field.name]
+            good, odd = answers.bots([stored, row], kind)
+            assert (good.unread, odd.id) == ((), "odd")
+            empty = value is None or value is ...
+            needed = field.name in kind.schema.required or (value is ... and field.name == "description")
+            if (empty and not needed) or (not empty and understood(field, value)):
+                assert odd.unread == ()
+            else:
+                assert [name for name, _ in odd.unread] == [field.name]
+                assert field.name not in odd.fields
+
+
+@pytest.mark.parametrize("kind", OTHER_KINDS, ids=lambda kind: kind.path)
+def test_an_odd_field_of_the_settings_of_another_kind(kind: Kind) -> None:
+    whole: dict[str, object] = {"id": "s", **{name: one.default for name, one in kind.settings.items()}}
+    whole |= {"ignoreJids": [], "fallbackId": None}
+    for field in kind.settings.values():
+        for value, _ in ODD[:-1]:
+            found = answers.settings({**whole, field.name: value}, kind)
+            right = value is None or understood(field, value)
+            assert [name for name, _ in found.unread] == ([] if right else [field.name])
 
 
 IDS = [
@@ -339,7 +374,8 @@ def test_fallback_of_another_shape() -> None:
 def test_instances_without_their_tokens() -> None:
     rows = [{"name": "a", "token": "t", "id": "1"}, {"name": "b/c"}]
     assert answers.instances(rows) == Listed({"a": "1", "b/c": ""})
-    odd: list[object] = [{"token": "t"}, {"name": ""}, {"name": 3}, {"name": "\ud800"}, None, "a"]
+    odd: list[object] = [{"token": "t"}, {"name": ""}, {"name": 3}, {"name": "\ud800"}]
+    odd += [{"name": []}, {"name": {}}, {"name": None}, None, "a", [], 3]
     assert answers.instances([*rows, *odd]) == Listed({"a": "1", "b/c": ""}, len(odd))
     assert answers.tokens(rows) == ("t",)
     with pytest.raises(NotUnderstood, match="one instance twice"):

@@ -15,8 +15,8 @@ import pytest
 
 from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.errors import ManifestError, Position
+from reconciler.domain.key_format import fault
 from reconciler.manifests import secrets
-from reconciler.manifests.key_format import fault
 from reconciler.manifests.secrets import NoKeyError, SecretError
 from tests.evolution.test_secrets import everything
 
@@ -27,10 +27,19 @@ QUOTED = ('"sk-1"', "'sk-1'", "“sk-1”", "‘sk-1’", "«sk-1»", "`sk-1`", 
 SHELL = ("export KEY=sk-1", "export KEY sk-1", "set KEY=sk-1", "$env:KEY = 'sk-1", "-e KEY=sk-1")
 VARIABLES = (
     *("$KEY", "${KEY}", "${KEY:-x}", "$(cat key)", "%KEY%", "!KEY!", "${{ secrets.KEY }}", "a${KEY}"),
-    *("OPENAI_API_KEY", "MY_TOKEN", "OPENAI_API_KEY=", "secrets.KEY", "process.env.KEY", "env.KEY"),
+    *(
+        "OPENAI_API_KEY",
+        "MY_TOKEN",
+        "OPENAI_LOJA",
+        "OPENAI_API_KEY=",
+        "secrets.KEY",
+        "process.env.KEY",
+        "env.KEY",
+    ),
 )
 HEADERS = (
     *("Bearer sk-1", "bearer sk-1", "Bearer%20sk-1", "Bearer:sk-1", "Basic dTpw"),
+    *("Bearer+sk-1", "bearer_sk-1", "Bearer-sk-1", "Bearersk-1"),
     *("Authorization: Bearer sk-1", "authorization:sk-1"),
 )
 BRACKETS = (
@@ -51,6 +60,16 @@ PLACEHOLDERS = (
     ),
     *("sk-", "sk", "sk-proj-", "sk-xxxx", "xxx", "sk-XX-XX", "sk-0000", "0000000000", "api-key", "token"),
     *("null", "NULL", "None", "none", "undefined", "true", "false", "NaN", "nil", "no", "n/a"),
+    *(
+        "sk-test-xxxx",
+        "sk-proj-XXXX-1",
+        "not-set",
+        "not_available",
+        "NotFound",
+        "Forbidden",
+        "my-password",
+        "TBA",
+    ),
 )
 MASKED = (
     "***",
@@ -62,6 +81,9 @@ MASKED = (
     "sk-ab…yz",
     "sk-••••",
     "sk-abxxxxxxxx",
+    "sk-ab####yz",
+    "sk-ab..yz",
+    "sk-ab⋯yz",
 )
 ADDRESSES = (
     *(
@@ -175,6 +197,15 @@ CASES = [
     ("sk-1%", "does not look like a key: it ends in a punctuation mark"),
     ("---", "does not look like a key: it has no letter"),
     ("==", "does not look like a key: it has no letter"),
+    *(
+        (text, "does not look like a key: it begins with a punctuation mark")
+        for text in ("=sk-1", ":sk-1", "|sk-1")
+    ),
+    *(
+        (text, "does not look like a key: it has a sign that keys with this beginning never have")
+        for text in ("sk-1#prod", "sk-1//prod", "sk-1|sk-2", "gsk_1:x", "sk-1=")
+    ),
+    *((text, _STORE) for text in ("secretref:openai", "enc:c2sx")),
     ("sk%2D1", "does not look like a key: it is percent-encoded"),
     ("&quot;sk-1&quot;", "does not look like a key: signs in it are escaped"),
     ("sk-1\\n", "does not look like a key: signs in it are escaped"),

@@ -1,4 +1,4 @@
-"""docs/lint.md against the rules: a section for each, and examples that are warned of and that are not."""
+"""docs/reference/lint.md against the rules: a section each; examples that are warned of, and that are not."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.lint.rules import Rule
 from tests.lint.writing import rules
 from tests.manifests.writing import CHAT, read
 
-_PAGE = (Path(__file__).parents[2] / "docs" / "lint.md").read_text()
+_PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "lint.md").read_text()
 _SECTIONS = re.split(r"(?m)^## ", _PAGE)[1:]
 
 

@@ -28,7 +28,7 @@ def linted(root: Path, server: Version = NEWEST) -> list[Warning]:
     found = lint(load(root), server)
     for _ in ("written", "found"):
         loaded = read_all(root, origins=False, cached=True, look=look(server))
-        kept = {one.name: seen(loaded.seen[one.name]) for one in loaded.desired.instances}
+        kept = {one.name: seen(loaded.seen[one.files[0]]) for one in loaded.desired.instances}
         assert warnings(kept, Policy()) == found
     return found
 

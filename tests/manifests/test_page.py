@@ -1,4 +1,4 @@
-"""docs/kinds.md and docs/manifest.md against the tables and the loader."""
+"""docs/reference/kinds.md and docs/reference/manifest.md against the tables and the loader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from docs import kinds
 from reconciler.domain.kinds import KINDS, Kind
 from tests.manifests.writing import read
 
-PAGE = Path(kinds.__file__).with_name("manifest.md").read_text(encoding="utf-8")
+PAGE = (Path(kinds.__file__).parent / "reference" / "manifest.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_the_kinds_is_true() -> None:

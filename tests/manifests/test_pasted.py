@@ -107,14 +107,23 @@ def test_what_looks_like_a_list(tmp_path: Path, value: str, said: str) -> None:
     assert found.endswith(f": {said}")
 
 
-@pytest.mark.parametrize("line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes"])
+ENUMS = (
+    "botType: chatCompletion // or assistant",
+    "triggerType: all /* or none */",
+    "triggerOperator: equals // x",
+)
+
+
+@pytest.mark.parametrize(
+    "line", ["maxTokens: 300 // few", "enabled: true /* yes */", "expire: 5 // minutes", *ENUMS]
+)
 def test_comments_behind_what_is_no_text(tmp_path: Path, line: str) -> None:
     key = line.split(":", maxsplit=1)[0]
     rest = "".join(each for each in CHAT.splitlines(keepends=True) if key not in each)
     [found] = [
         each
         for each in problems(tmp_path, {"loja.yaml": f"bots:\n  a:\n{rest}    {line}\n"})
-        if f" {key} must be" in each
+        if f" {key} must be" in each or f" {key} cannot be" in each
     ]
     assert found.endswith("; a comment starts with `#`")
 
@@ -149,12 +158,32 @@ def test_what_is_no_text_is_not_put_in_quotes(tmp_path: Path, text: str) -> None
     assert "write " not in found
 
 
+ODD_BLANKS = (
+    "\x85\xad\u034f\u061c\u180e\u2007\u200c\u200d\u200e\u2028\u2029\u202e\u202f\u2060\u2066\u2800\u3164"
+)
+
 PLACES = {
     "no-break space": (HEAD + "‸\xa0\xa0\xa0\xa0triggerValue: oi\n", "U+00A0 NO-BREAK SPACE", "indent with"),
     "behind spaces": (HEAD + "  ‸\xa0triggerValue: oi\n", "U+00A0 NO-BREAK SPACE"),
     "from the beginning": ("bots:\n‸\xa0\xa0a:\n" + CHAT, "U+00A0", "indent with spaces"),
     "ideographic": ("bots:\n‸\u3000a:\n" + CHAT, "U+3000 IDEOGRAPHIC SPACE"),
     "zero width": (HEAD + "    ‸\u200btriggerValue: oi\n", "U+200B ZERO WIDTH SPACE"),
+    **{
+        f"U+{ord(sign):04X}": (
+            HEAD + f"    ‸{sign}triggerValue: oi\n",
+            f"U+{ord(sign):04X}",
+            "indent with spaces",
+        )
+        for sign in ODD_BLANKS
+    },
+    **{
+        f"a line of U+{ord(sign):04X}": (
+            HEAD + f"    triggerValue: oi\n‸{sign}\n    expire: 1\n",
+            f"U+{ord(sign):04X}",
+        )
+        for sign in "\xa0\xad\u200b\u2028\u2060\u2800"
+    },
+    "a separator behind a colon": (HEAD + "    triggerValue:‸\u2028oi\n", "U+2028", "write a space"),
     "byte order mark": ("instance: a\n‸\ufeffbots: {}\n", "U+FEFF ZERO WIDTH NO-BREAK SPACE"),
     "behind a colon": (HEAD + "    triggerValue:‸\xa0oi\n    expire: 1\n", "U+00A0", "write a space"),
     "behind a dash": (HEAD + "    silence:\n      - x\n      -‸\xa0y\n    expire: 1\n", "U+00A0"),

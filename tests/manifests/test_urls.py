@@ -86,7 +86,24 @@ VALUES = {
     "": "A_TOKEN is blank",
     "uma senha": "it has a blank or a line break inside",
     "***": "it is masked",
-    "x" * 300: "the URL with ${env:A_TOKEN} has 321 characters, and the limit is 255",
+    '"segredo99"': "A_TOKEN cannot be put into the URL: it has quotes around it",
+    "'segredo99'": "it has quotes around it",
+    "segredo“99": "it has quotes or a backslash inside",
+    "segredo99\\n": "it has quotes or a backslash inside",
+    "A_TOKEN=segredo99": "it has a name and = or : before the value",
+    "Bearer segredo99": 'it has "Bearer"',
+    "$A_TOKEN": "it is a placeholder, or the name of a variable",
+    "${A_TOKEN}": "it is a placeholder, or the name of a variable",
+    "%A_TOKEN%": "it is a placeholder, or the name of a variable",
+    "<your-token>": "it is a placeholder in brackets",
+    "[REDACTED]": "it is a placeholder",
+    "your-token": "it is a placeholder",
+    "null": "it is a placeholder",
+    "op://vault/item": "it is a placeholder",
+    '{"token": "segredo99"}': "it is JSON",
+    "segre\u200bdo99": "it holds U+200B",
+    "segre\u2028do99": "it holds U+2028",
+    "ab" * 150: "the URL with ${env:A_TOKEN} has 325 characters, and the limit is 255",
 }
 
 
@@ -94,7 +111,7 @@ VALUES = {
 def test_values_that_make_no_url(
     tmp_path: Path, text: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desired = read(tmp_path, {"loja.yaml": one("https://x.example/?k=${env:A_TOKEN}")})
+    desired = read(tmp_path, {"loja.yaml": one("https://x.example/?k=${env:A_TOKEN}&q=1")})
     monkeypatch.setenv("A_TOKEN", text)
     if not text:
         value = secrets.filled(desired).instances[0].bots[0].fields["apiUrl"]
@@ -124,8 +141,10 @@ WRONG = {
     "https://x.example/?k=${env:evolution_api_key}": "is the key of the server itself",
     "https://x.example/?k=${env:EVOLUTION_API_URL}": "a variable of this tool",
     "https://x.example/?k=${env:EVOLUTION_RECONCILER_PLAN_KEY}": "a variable of this tool",
-    "https://x.example/?k=${env:GITHUB_TOKEN}": "or of GitHub's runner",
-    "https://x.example/?k=${env:ACTIONS_ID_TOKEN_REQUEST_TOKEN}": "or of GitHub's runner",
+    "https://x.example/?k=${env:GITHUB_TOKEN}": "or of the runner of GitHub or GitLab",
+    "https://x.example/?k=${env:CI_JOB_TOKEN}": "or of the runner of GitHub or GitLab",
+    "https://x.example/?k=${env:RECONCILER_SECRETS}": "a variable of this tool",
+    "https://x.example/?k=${env:ACTIONS_ID_TOKEN_REQUEST_TOKEN}": "or of the runner of GitHub or GitLab",
     "https://x.example/?k=${env:a1b2c3d4e5f6a7b8c9d0a1b2c3d4e5f6}": "not the key",
 }
 
@@ -241,6 +260,24 @@ PASSWORDS = {
     '"quoted"': "it has quotes around it",
     "$N8N_PASS": "it is a placeholder",
     "<password>": "it is a placeholder",
+    '"e as': "",
+    "Senha: 1": "",
+    "a#b = c": "",
+    "“quoted”": "it has quotes around it",
+    "${N8N_PASS}": "it is a placeholder",
+    "{{ secrets.N8N_PASS }}": "it is a placeholder",
+    "[REDACTED]": "it is a placeholder",
+    "your-password": "it is a placeholder",
+    "n/a": "it is a placeholder",
+    "op://vault/item/password": "it is a placeholder",
+    "!env N8N_PASS": "it is a placeholder",
+    "N8N_PASS=segredo99": "it has a name and = or : before the value",
+    "export N8N_PASS=segredo99": "it has a name and = or : before the value",
+    "Basic dTpw": 'it has "Bearer"',
+    "Authorization: Basic dTpw": 'it has "Bearer"',
+    '{"password": "segredo99"}': "it is JSON",
+    "segredo99 # prod": "it has a comment",
+    "a\u00a0b": "it holds U+00A0",
     "a***": "it is masked",
     "a\nb": "it holds U+000A",
     "a\u200bb": "it holds U+200B",

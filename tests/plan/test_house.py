@@ -67,7 +67,7 @@ def bots_of(draw: st.DrawFn, creds_owner: str | None) -> list[DesiredBot]:
 @st.composite
 def rooms(draw: st.DrawFn, ids: list[str], prefix: str, *, row: str | None) -> Room:
     bots = []
-    owners = ("", "[gitops:{0}]", "[gitops:{0}]", "[other:{0}]")
+    owners = ("", "[gitops:{0}]", "[gitops:{0}]", "[other:{0}]~01234567")
     for number in range(draw(st.integers(0, 4))):
         marker = draw(st.sampled_from(owners)).format(draw(st.sampled_from(NAMES)))
         creds, expire = draw(st.sampled_from(ids)), draw(st.integers(1, 2))

@@ -52,7 +52,7 @@ def unread(each: RemoteBot, *fields: str) -> RemoteBot:
 
 def test_what_is_said_of_strangers_and_orphans() -> None:
     there = [
-        remote("i1", "x", "none", "[other:eva] [Third:eva]~01234567"),
+        remote("i1", "x", "none", "[other:eva]~01234567 [Third:eva]~01234567"),
         remote("i2", "y", "none", "[gitops:zoe] [gitops:bia]"),
         remote("i3", "z", "none", "[gitops:zoe]"),
         remote("i4", "w"),
@@ -79,7 +79,7 @@ def test_what_is_said_of_strangers_and_orphans() -> None:
 
 @pytest.mark.parametrize("name", ["ana", "was-ana"])
 def test_our_marker_beside_another_is_a_conflict(name: str) -> None:
-    there = [remote("i1", "x", "none", f"[gitops:{name}] [other:eva]")]
+    there = [remote("i1", "x", "none", f"[gitops:{name}] [other:eva]~01234567")]
     found = matched([bot("ana", "x", previously=("was-ana",))], there)
     assert found.conflicts == {
         "ana": Ambiguous(
@@ -91,7 +91,7 @@ def test_our_marker_beside_another_is_a_conflict(name: str) -> None:
 
 
 def test_the_second_carrier_of_a_name_in_conflict_is_left_alone_too() -> None:
-    there = [remote("i1", "x", "none", f"{MARK} [other:eva]"), remote("i2", "y", "none", MARK)]
+    there = [remote("i1", "x", "none", f"{MARK} [other:eva]~01234567"), remote("i2", "y", "none", MARK)]
     found = matched([bot("ana", "x"), bot("bia", "z", previously=("old",))], there)
     assert list(found.conflicts) == ["ana"]
     assert unmanaged(found)["i2"] == "it carries the marker of ana as another bot does"
@@ -113,7 +113,7 @@ def test_a_conflict_about_a_name_is_its_own_bots() -> None:
         [bot("ana", "x"), bot("bia", "y", previously=("ana",))],
         [bot("bia", "y", previously=("ana",)), bot("ana", "x")],
     ):
-        found = matched(desired, [remote("i1", "x", "none", f"{MARK} [other:eva]")])
+        found = matched(desired, [remote("i1", "x", "none", f"{MARK} [other:eva]~01234567")])
         assert list(found.conflicts) == ["ana"]
 
 
@@ -146,7 +146,7 @@ def test_a_row_that_was_it_before_is_not_understood() -> None:
 def test_a_row_whose_marker_is_not_shown_may_be_any_bot_that_is_missing(field: str, hides: bool) -> None:
     there = [
         remote("i1", "x", "none", MARK),
-        remote("i2", "y", "none", "[gitops:eva] [other:eva]"),
+        remote("i2", "y", "none", "[gitops:eva] [other:eva]~01234567"),
         unread(remote("i3", "z"), "model", field),
         unread(remote("", "w"), field),
     ]

@@ -58,7 +58,15 @@ def desired_bots(draw: st.DrawFn) -> list[DesiredBot]:
 def remote_bots(draw: st.DrawFn) -> list[RemoteBot]:
     """Any state that the server can come to be in: races make duplicates of everything."""
     bots = []
-    owners = ("", "", "[gitops:{0}]", "[gitops:{0}]", "[gitops:{0}]", "[gitops:old-{0}]", "[other:{0}]")
+    owners = (
+        "",
+        "",
+        "[gitops:{0}]",
+        "[gitops:{0}]",
+        "[gitops:{0}]",
+        "[gitops:old-{0}]",
+        "[other:{0}]~01234567",
+    )
     for number in range(draw(st.integers(0, 6))):
         owner = draw(st.sampled_from(owners)).format(draw(st.sampled_from(NAMES)))
         stale = {}

@@ -161,7 +161,7 @@ def test_what_nothing_declares() -> None:
     there = [
         remote("i1", "x", "none", "[gitops:ana]"),
         remote("i2", "y", "none", "a human's"),
-        remote("i3", "z", "none", "[other:eva]"),
+        remote("i3", "z", "none", "[other:eva]~01234567"),
     ]
     assert verbs([], there) == [("orphan", "ana"), ("unmanaged", "i3"), ("unmanaged", "i2")]
     assert verbs([], there, prune=True, max_delete_share=100) == [

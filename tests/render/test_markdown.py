@@ -241,7 +241,7 @@ def test_what_is_dangerous_comes_first() -> None:
             "update",
         ),
         *("off", "orphan", "forget", "withdrawn"),
-        "1 change is not in the reviewed plan, and is not made.",
+        "1 change is not part of this plan, and is not made.",
         "1 unmanaged bot on 1 instance, never written to.",
     ]
     assert "<code>all</code> · <b>catch-all</b>" in shown[0][1]

@@ -563,7 +563,7 @@ def test_limits_notes_and_what_is_not_of_this_pull_request() -> None:
         "      expire  1 minute → 2 minutes",
         "        edited on the server since the last apply: this line will be overwritten",
         "",
-        "1 change is not in the reviewed plan, and is not made.",
+        "1 change is not part of this plan, and is not made.",
     ]
     assert (
         "    The deletes exceed a limit, and were approved."

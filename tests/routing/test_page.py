@@ -1,4 +1,4 @@
-"""What docs/routing.md says was recorded is in the recording, and is what the module says too."""
+"""What docs/concepts/routing.md says was recorded is in the recording, and is what the module says too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reconciler.routing.values import Message, Rule
 from tests.routing.test_recorded import LINES, recorded
 from tests.support import Json
 
-PAGE = (Path(__file__).parents[2] / "docs" / "routing.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "concepts" / "routing.md").read_text()
 ROWS = re.findall(r"^\| ([^|]+) \| (\d+)\.(\d+) \| (.+) \| (.+) \| (.+) \|$", PAGE, re.MULTILINE)
 STEPS = {"1": Rule.IGNORED, "3": Rule.ALL, "4": Rule.ADVANCED, "6": Rule.FALLBACK, "nothing": Rule.NOTHING}
 

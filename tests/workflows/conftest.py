@@ -37,7 +37,8 @@ def project(_template: Path, _canary: Sandbox, tmp_path: Path) -> Iterator[Proje
     assert KEY not in shown
     assert "sk-" not in shown
     assert not any(token in shown for token in hub.permissions)
-    assert project.steps_with_the_key() <= {"Plan", "Apply"}
+    assert project.steps_with(KEY) <= {"plan: Plan", "apply: Apply", "drift: Plan"}
+    assert project.steps_with("RECONCILER_SECRETS") <= {"apply: Apply", "drift: Plan"}
     assert all("authorization" not in call.headers for call in hub.stored)
 
 

@@ -13,7 +13,8 @@ import re
 import subprocess
 import threading
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -98,7 +99,19 @@ class Hub:
             for path, data in files.items():
                 archive.writestr(path, data)
         number = next(self.numbers)
-        about = {"id": number, "name": name, "expired": False, "workflow_run": {"id": run}}
+        of = self.runs[run]
+        about = {
+            "id": number,
+            "name": name,
+            "expired": False,
+            "workflow_run": {
+                "id": run,
+                "head_sha": of["head_sha"],
+                "head_branch": of["head_branch"],
+                "repository_id": of["repository"]["full_name"],
+                "head_repository_id": of["head_repository"]["full_name"],
+            },
+        }
         self.artifacts[number] = (about, content.getvalue())
         return number
 
@@ -217,7 +230,7 @@ class Hub:
         return 200, {"workflow_runs": _page(call, found)}
 
     def _run(self, call: Call, number: int) -> tuple[int, Json]:
-        return 200, self.runs[number]
+        return (200, self.runs[number]) if number in self.runs else (404, {"message": "Not Found"})
 
     def _artifacts(self, call: Call) -> tuple[int, Json]:
         found = [about for about, _ in self.artifacts.values() if about["name"] == call.query["name"]]
@@ -259,6 +272,16 @@ def _page(call: Call, items: list[Json]) -> list[Json]:
     return items[(page - 1) * size : page * size]
 
 
+@contextmanager
+def serving(answer: Callable[[Call], tuple[int, Json]]) -> Iterator[str]:
+    """The URL of a server on loopback that answers calls; content of a redirect: where it leads."""
+    server = _server(answer)
+    threading.Thread(target=partial(server.serve_forever, 0.02), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
 def _server(answer: Callable[[Call], tuple[int, Json]]) -> ThreadingHTTPServer:
     class Handler(BaseHTTPRequestHandler):
         def handle_one(self) -> None:
@@ -279,7 +302,7 @@ def _server(answer: Callable[[Call], tuple[int, Json]]) -> ThreadingHTTPServer:
             self.end_headers()
             self.wfile.write(sent)
 
-        do_GET = do_POST = do_PATCH = handle_one  # noqa: N815  names that http.server asks for
+        do_GET = do_POST = do_PATCH = do_PUT = handle_one  # noqa: N815  names that http.server asks for
 
         def log_message(self, format: str, *args: Any) -> None:  # the record of calls is the log
             pass

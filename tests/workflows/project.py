@@ -87,15 +87,14 @@ class Pull:
 class Project:
     """The repository on GitHub, beside a server that has its instance and credential."""
 
-    def __init__(self, git: Path, hub: Hub, server: Sandbox, directory: Path) -> None:
+    def __init__(self, git: Path, hub: Hub, server: Sandbox, directory: Path, keys: str = "") -> None:
         self.git = git
         self.hub = hub
         self.server = server
         given = {"EVOLUTION_API_URL": server.url, "EVOLUTION_API_KEY": KEY}
         environments = {
-            "production-plan": Environment(("refs/pull/*/merge",), given),
-            "production": Environment(("refs/heads/main",), given),
-            "production-drift": Environment(("refs/heads/main",), given),
+            "plan": Environment(("refs/pull/*/merge",), given),
+            "production": Environment(("refs/heads/main",), {**given, "RECONCILER_SECRETS": keys}),
         }
         self.runner = Runner(git, hub, environments, directory)
         server.seed({"loja": ["main"]})
@@ -250,10 +249,10 @@ class Project:
             ]
         )
 
-    def steps_with_the_key(self) -> set[str]:
-        """The names of the steps that were given the server's key."""
+    def steps_with(self, secret: str) -> set[str]:
+        """The jobs and the names of the steps that were given a secret: `apply: Apply`."""
         jobs = [job for run in self.runner.runs for job in run.jobs.values()]
-        return {step.name for job in jobs for step in job.steps if KEY in str(step.env)}
+        return {f"{job.name}: {step.name}" for job in jobs for step in job.steps if secret in str(step.env)}
 
 
 def add(line: str, file: str = "bots/prompts/dois.md") -> Edit:

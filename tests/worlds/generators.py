@@ -196,8 +196,8 @@ def descriptions(draw: st.DrawFn, name: str, problems: bool) -> tuple[str | None
     )
     nobodys = (None, "", text, marker[:-1])
     others = (
-        f"{text[:200]} [other:{whose}]",
-        f"{marker} [other:{whose}]",
+        f"{text[:200]} [other:{whose}]~01234567",
+        f"{marker} [other:{whose}]~01234567",
         f"{marker} and [{OWNER}:edu]",
     )
     match draw(st.sampled_from(("ours", "ours", "ours", "nobody's", "another's") if problems else ("ours",))):

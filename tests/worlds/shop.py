@@ -63,7 +63,7 @@ def busy(settings: bool = False) -> Pair:
         row("fred", "m/10", "equals:44", whose="made by hand"),
         row("gilberto", "m/11", "equals:5"),
         row("stranger", "m/20", "equals:20", whose="nobody's"),
-        row("theirs", "m/21", "equals:21", whose="[other:hugo]"),
+        row("theirs", "m/21", "equals:21", whose="[other:hugo]~01234567"),
         settings=settings,
     )
     cafe = World(

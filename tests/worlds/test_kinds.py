@@ -133,7 +133,7 @@ def _tamper(chance: random.Random, world: World, instance: str, creds: str) -> N
     """Others create, edit and delete bots; what the server refuses is not done."""
     for _ in range(chance.randrange(4)):
         kind = chance.choice([*KINDS.values()])
-        marker = chance.choice(["", "", "by hand", "theirs [other:ana]"])
+        marker = chance.choice(["", "", "by hand", "theirs [other:ana]~01234567"])
         body = {**_body(chance, kind, creds), "enabled": chance.random() < 0.5, "description": marker}
         world.call("POST", f"/{kind.path}/create/{instance}", hidden.body(body))
     for id, (kind, row) in _bots(world, instance).items():

@@ -10,6 +10,7 @@ others wrote (comments, issues, plans) is compared and stored, never printed.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import heapq
 import io
 import itertools
@@ -41,6 +42,15 @@ TRIES = 3
 TIMEOUT = 30  # seconds
 PATIENCE = 240
 """Seconds that one run waits in all when GitHub limits the rate of calls."""
+
+SHORTEST = 8
+"""Characters of the shortest value that is masked in logs."""
+
+SECRETS = "RECONCILER_SECRETS"
+"""The variable with all keys, `NAME=value` on each line."""
+
+ROTATES = "rotate keys"
+"""The run-name of a run of apply.yml that rotates keys and applies no plan."""
 
 CANDIDATES = 50
 """The most commits of former applies that are looked up on the branch."""
@@ -277,7 +287,8 @@ def reviewed(api: Api, commit: str, branch: str, before: str, out: Path) -> None
     pulls: dict[int, Json] = {}
     for sha in _since_last_apply(api, commit, branch, before):
         for pull in api.pages(f"commits/{sha}/pulls"):
-            if pull["merged_at"] and pull["base"]["ref"] == branch:
+            base = pull["base"]
+            if pull["merged_at"] and base["ref"] == branch and _name(base["repo"]) == api.repository:
                 pulls[int(pull["number"])] = pull
     plans = [number for number, pull in sorted(pulls.items()) if _fetch(api, pull, out / f"{number}.json")]
     without = [number for number in sorted(set(pulls) - set(plans)) if _touches_bots(api, number)]
@@ -317,7 +328,7 @@ def _last_apply(api: Api, branch: str) -> str | None:
     """The commit of the last successful apply; None where there was none.
 
     A branch of a fork, or a tag, may have the branch's name. So only runs of this repository count, of an
-    event of apply.yml, whose commit is on the branch.
+    event of apply.yml, whose commit is on the branch. A run that only rotated keys applied no plan.
     """
     lists = [
         api.pages(
@@ -341,6 +352,7 @@ def _last_apply(api: Api, branch: str) -> str | None:
 def _is_apply(api: Api, run: Json, branch: str) -> bool:
     return bool(
         run["event"] in {"push", "workflow_dispatch"}
+        and not (run["event"] == "workflow_dispatch" and run.get("display_title") == ROTATES)
         and run["conclusion"] == "success"
         and run["head_branch"] == branch
         and run["path"].partition("@")[0] == ".github/workflows/apply.yml"
@@ -351,9 +363,12 @@ def _is_apply(api: Api, run: Json, branch: str) -> bool:
 
 def _is_of(run: Json, repository: str) -> bool:
     """Whether a run and its commit are of this repository. A deleted fork has no name."""
-    return all(
-        (run[which] or {}).get("full_name") == repository for which in ("repository", "head_repository")
-    )
+    return all(_name(run[which]) == repository for which in ("repository", "head_repository"))
+
+
+def _name(repository: Json) -> str | None:
+    """The name of a repository; None for one that was deleted."""
+    return (repository or {}).get("full_name")
 
 
 def _way(api: Api, base: str, head: str) -> str:
@@ -369,16 +384,17 @@ def _way(api: Api, base: str, head: str) -> str:
 def _fetch(api: Api, pull: Json, to: Path) -> bool:
     """Write the plan of a pull request's last commit. Returns whether there is a valid one."""
     head = pull["head"]
-    if not head["repo"] or head["repo"]["full_name"] != api.repository:
+    if _name(head["repo"]) != api.repository:
         return False  # a fork, whose runs have no key and make no plan
     name = f"plan-{pull['number']}-{head['sha']}"
     found = api.pages("actions/artifacts", key="artifacts", name=name)
     for artifact in sorted(found, key=lambda each: int(each["id"]), reverse=True):
-        if artifact["expired"] or artifact["name"] != name:
+        if artifact["expired"] or artifact["name"] != name or not _may_be_of(artifact, head):
             continue
-        run = api.call("GET", f"actions/runs/{artifact['workflow_run']['id']}")
+        run = _run(api, artifact["workflow_run"]["id"])
         if (
-            run["path"].partition("@")[0] == ".github/workflows/plan.yml"
+            run is not None
+            and run["path"].partition("@")[0] == ".github/workflows/plan.yml"
             and run["event"] == "pull_request"
             and run["conclusion"] == "success"
             and run["head_sha"] == head["sha"]
@@ -394,6 +410,30 @@ def _fetch(api: Api, pull: Json, to: Path) -> bool:
             else:
                 return True
     return False
+
+
+def _may_be_of(artifact: Json, head: Json) -> bool:
+    """Whether an artifact may be of a run of this repository for this commit, by what the list says of it.
+
+    A fork can upload any number with any name, and to look up a run for each would use up the rate limit.
+    """
+    run = artifact["workflow_run"] or {}
+    return bool(
+        run.get("id")
+        and run.get("head_sha", head["sha"]) == head["sha"]
+        and run.get("head_branch", head["ref"]) == head["ref"]
+        and run.get("head_repository_id") == run.get("repository_id")
+    )
+
+
+def _run(api: Api, number: int) -> Json | None:
+    """A run of a workflow; None if it was deleted."""
+    try:
+        return api.call("GET", f"actions/runs/{number}")
+    except GithubError as error:
+        if error.status in {404, 410}:
+            return None
+        raise
 
 
 def _check(plan: Path) -> None:
@@ -448,11 +488,19 @@ def inert(command: list[str]) -> int:
     The runner obeys lines such as `::add-mask::…`, and a prompt may contain one. So the runner is told to
     obey nothing until it reads a secret word. Cancelling a job signals only this process, so the first signal
     is passed on; the runner's second one comes too soon to be useful.
+
+    RECONCILER_SECRETS becomes the command's stdin, for `--env-file -`, and is not in its environment. The
+    runner masks it as a whole and line by line, so it is told to mask each value in it too.
     """
+    env = dict(os.environ)
+    keys = env.pop(SECRETS, "")
+    for value in _values(keys):
+        _command("add-mask", value)
     word = secrets.token_hex(32)
     print(f"::stop-commands::{word}", flush=True)
+    given: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.STDOUT, "env": env}
     try:
-        with subprocess.Popen(command, stderr=subprocess.STDOUT) as child:  # noqa: S603  the workflow's own
+        with subprocess.Popen(command, **given) as child:  # noqa: S603  the workflow's own
 
             def hand_on(number: int, frame: object) -> None:
                 for each in (signal.SIGINT, signal.SIGTERM):
@@ -461,10 +509,29 @@ def inert(command: list[str]) -> int:
 
             for each in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(each, hand_on)
+            assert child.stdin is not None  # noqa: S101  for mypy
+            with contextlib.suppress(BrokenPipeError), child.stdin as stdin:
+                stdin.write(keys.encode())
             status = child.wait()
     finally:
         print(f"\n::{word}::", flush=True)
     return status if status >= 0 else 128 - status
+
+
+def _values(keys: str) -> list[str]:
+    """What may be a value in lines of `NAME=value`, with and without its quotes; if in doubt more.
+
+    Of a value of several lines each line. What is shorter than any key would be masked inside of words.
+    """
+    found: dict[str, None] = {}
+    for line in keys.splitlines():
+        if line.lstrip().startswith("#"):
+            continue
+        text = re.sub(r"^\s*(?:export\s+)?[A-Za-z_]\w*\s*=", "", line).strip()
+        for each in (text, text.partition(" #")[0].strip(), *re.split("[\"']", text)):
+            if len(each) >= SHORTEST:
+                found[each] = None
+    return list(found)
 
 
 def _command(kind: str, message: str) -> None:

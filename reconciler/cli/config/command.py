@@ -18,6 +18,7 @@ from reconciler.cli.config import keys
 if TYPE_CHECKING:
     from reconciler.cli.config.envfile import Variables
     from reconciler.cli.config.read import Config
+    from reconciler.domain.servers import Servers
     from reconciler.lint import Policy
 
 _META = "reconciler.config"
@@ -126,6 +127,16 @@ def rules(ctx: click.Context) -> Policy:
     return lint.Policy(*(frozenset(config.rules.get(table, ())) for table in read.RULES))
 
 
+def servers(ctx: click.Context) -> Servers:
+    """The servers that the file names."""
+    from reconciler.domain.servers import Servers
+
+    config = _state(ctx).config
+    if config is None:
+        return Servers()
+    return Servers(tuple(one.name for one in config.servers), config.default_server)
+
+
 def main_options() -> Sequence[click.Option]:
     """The same options before the command: `reconciler --config FILE plan`."""
 
@@ -204,6 +215,17 @@ def name_variable(ctx: click.Context, error: click.BadParameter) -> None:
             error.param_hint = f"'{option.envvar}'"
 
 
+def secrets(ctx: click.Context) -> tuple[str, ...]:
+    """The secrets among the variables of env files, which no output may show."""
+    return tuple(each.value for each in _state(ctx).variables.values() if each.secret)
+
+
+def _is_file(source: str) -> bool:
+    from reconciler.cli.config import envfile
+
+    return envfile.is_file(source)
+
+
 def _check_apart(ctx: click.Context) -> None:
     """Raises ReconcilerError for a file that is among the manifests, and so may come from a pull request."""
     state = _state(ctx)
@@ -217,7 +239,7 @@ def _check_apart(ctx: click.Context) -> None:
     named = ctx.params.get("bots") or (None if bots else "bots")
     if named:
         bots.add(Path(named).resolve())
-    files = [*([state.config.source.path] if state.config else ()), *state.env_files]
+    files = [*([state.config.source.path] if state.config else ()), *filter(_is_file, state.env_files)]
     for file in files:
         for directory in bots:
             if Path(file).resolve().is_relative_to(directory):

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import click
 
-from reconciler.cli.config import keys
+from reconciler.cli.config import keys, servers
 from reconciler.cli.config.keys import LINT, NOT_IN_FILE, Setting
 from reconciler.cli.config.source import Source
 from reconciler.cli.config.values import SECRET, Unfit, fit
 from reconciler.domain.errors import ConfigError, Problem
+from reconciler.domain.servers import ServerSettings
 from reconciler.domain.text import near, quoted
 
 RULES = ("ignore", "error")
@@ -20,12 +21,17 @@ RULES = ("ignore", "error")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What a file says. top: values by key. tables: the same for each command. rules: of [lint]."""
+    """What a file says. top: values by key. tables: the same for each command. rules: of [lint].
+
+    servers: of [servers]. default_server: the name of the default one, "" for none.
+    """
 
     source: Source
     top: Mapping[str, object]
     tables: Mapping[str, Mapping[str, object]]
     rules: Mapping[str, Sequence[str]]
+    servers: tuple[ServerSettings, ...] = ()
+    default_server: str = ""
 
     def value(self, setting: Setting) -> object | None:
         """The value for the option of a command: of its table, or of the top of the file."""
@@ -79,8 +85,13 @@ class _Reader:
             if name in self._commands and isinstance(value, dict)
         }
         rules = self._rules(data.get(LINT, {}))
-        rest = {name: value for name, value in data.items() if name not in (*tables, LINT)}
-        return Config(self._source, dict(self._values(rest, self._shared)), tables, rules)
+        named, default = servers.read(
+            data.get(servers.TABLE, {}), self._shared, self._source.directory, self._problem
+        )
+        rest = {name: value for name, value in data.items() if name not in (*tables, LINT, servers.TABLE)}
+        if named and "url" in rest:
+            self._problem("[servers] gives the addresses: leave `url` out, or make it one of them", "url")
+        return Config(self._source, dict(self._values(rest, self._shared)), tables, rules, named, default)
 
     def _values(
         self, table: Mapping[str, object], known: Mapping[str, Setting], command: str = ""
@@ -125,7 +136,8 @@ class _Reader:
             return f"{_named(key)} belongs to a command: write it below [{owners[0]}]"
         if key in self._commands:
             return f"{_named(key)} is a command: write a table [{key}]"
-        return f"unknown key {_named(key)}{near(key, [*self._allowed(known), *self._commands, LINT])}"
+        others = (*self._commands, LINT, servers.TABLE)
+        return f"unknown key {_named(key)}{near(key, [*self._allowed(known), *others])}"
 
     def _allowed(self, known: Mapping[str, Setting]) -> list[str]:
         return [key for key in known if key not in NOT_IN_FILE]

@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from reconciler.cli.config import command, keys
 from reconciler.cli.config.command import State
 from reconciler.cli.config.keys import LINT, NOT_IN_FILE, Setting
+from reconciler.cli.config.servers import KEY_FILE, TABLE
 from reconciler.domain import safe
 from reconciler.domain.text import near, quoted
 from reconciler.evolution import address
@@ -84,7 +85,7 @@ def _overview(ctx: click.Context, main: click.Group) -> list[Row]:
         ]
         with _parsed(_probe(each, settings), name, (), ctx) as made:
             rows += [row for row in _rows(made, settings, state) if row.source != "default"]
-    return rows + _rules(state)
+    return rows + list(_servers(state)) + _rules(state)
 
 
 def _probe(of: click.Command, settings: Sequence[Setting]) -> click.Command:
@@ -141,6 +142,28 @@ def _origin(
         at = state.config.source.at(*filter(None, (table, setting.key)))
         return "file", f"{at.file}:{at.line}"
     return "default", None
+
+
+def _servers(state: State) -> Iterator[Row]:
+    """Where each server of [servers] is, and whether its key is known."""
+    config = state.config
+    for one in config.servers if config is not None else ():
+        assert config is not None  # noqa: S101  for mypy
+        url, key = f"{TABLE}.{one.name}.url", f"{TABLE}.{one.name}.api-key"
+        if one.address != one.url:
+            yield Row(url, _value("url", one.address), "environment", one.url_variable)
+        elif one.url:
+            at = config.source.at(TABLE, one.name, "url")
+            yield Row(url, _value("url", one.url), "file", f"{at.file}:{at.line}")
+        else:
+            yield Row(url, None, "default")
+        if one.key:
+            yield Row(key, "set", "environment", one.key_variable)
+        elif one.key_file:
+            at = config.source.at(TABLE, one.name, KEY_FILE)
+            yield Row(key, f"in {one.key_file}", "file", f"{at.file}:{at.line}")
+        else:
+            yield Row(key, "not set", "default")
 
 
 def _rules(state: State) -> list[Row]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from reconciler.domain import markers
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.servers import NAME, full
 from reconciler.plan.limits import approval, deletes
 from reconciler.saved.consistency import bots, credentials, fields, order, settings
 from reconciler.saved.consistency.contradiction import refuse, refuse_change, refuse_duplicates
@@ -24,8 +25,15 @@ def check(plan: Plan) -> None:
     """Raises ContradictionError, with the place, for a plan whose calls are not those of its changes."""
     if not markers.OWNER.fullmatch(plan.owner):
         refuse("the plan", "its owner is not a valid name")
+    _check_servers(plan)
     refuse_duplicates("the plan", "the instance", [instance.name for instance in plan.instances])
-    refuse_duplicates("the plan", "the id", [instance.id for instance in plan.instances if instance.id])
+    for part in _parts(plan):
+        refuse_duplicates("the plan", "the id", [instance.id for instance in part.instances if instance.id])
+        _check_credentials_made(part)
+        written = [
+            id for change in part.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
+        ]
+        refuse_duplicates("the plan", "the bot", written)
     for instance in plan.instances:
         _check_instance(instance)
         _check_places(instance)
@@ -39,11 +47,24 @@ def check(plan: Plan) -> None:
     _check_routing(plan)
     _check_moves(plan)
     _check_approval(plan)
-    _check_credentials_made(plan)
-    written = [
-        id for change in plan.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
-    ]
-    refuse_duplicates("the plan", "the bot", written)
+
+
+def _parts(plan: Plan) -> list[Plan]:
+    """The plan of each server: ids, and the names of credentials, are one server's own."""
+    return [plan.of(server) for server in plan.servers] or [plan]
+
+
+def _check_servers(plan: Plan) -> None:
+    """An instance of several servers says which has it, and is called so."""
+    if plan.servers and plan.server:
+        refuse("the plan", "it is for one server, and for several")
+    for name in plan.servers:
+        if not NAME.fullmatch(name):
+            refuse("the plan", f"{name!r} is not a valid name of a server")
+    for instance in plan.instances:
+        is_there = instance.server in plan.servers if plan.servers else not instance.server
+        if not is_there or instance.name != full(instance.server, instance.local) or not instance.local:
+            refuse(f"the instance {instance.name!r}", "it is of another server than it says")
 
 
 def _check_routing(plan: Plan) -> None:

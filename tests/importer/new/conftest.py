@@ -56,7 +56,7 @@ class Here:
         """What plan says of all manifests."""
         url, key = self.server.sandbox.url, self.server.sandbox.api_key
         request = pipeline.Request("bots", (), url, key, False, False, "gitops", 8, 30)
-        with pipeline.server(request, (wanted := pipeline.wanted(request)).desired) as running:
+        with pipeline.servers(request, (wanted := pipeline.wanted(request)).desired) as running:
             return pipeline.plan(request, running, wanted)
 
     def adopt(self) -> None:

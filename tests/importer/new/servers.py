@@ -269,7 +269,7 @@ def _description(random: Random, *, hostile: bool) -> str | None:
     )
     if hostile:
         markers += (
-            f"[other:{name}]",
+            f"[other:{name}]~01234567",
             f"[GitOps: {name} ]",
             f"[gitops:{name}] [gitops:x]",
             f"[gitops:{'y' * 80}]",

@@ -154,7 +154,7 @@ def test_one_prompt_of_a_fleet_is_one_file(here: Here) -> None:
             name,
             bot(100, "1", description="Pedidos", systemMessages=[LONG, f"Você é a {name}."]),
         )
-    assert here.run("import").exit_code == 0
+    assert here.run("import", "--flat").exit_code == 0
     assert [path for path in here.files() if path.endswith(".md")] == ["prompts/pedidos.md"]
     assert not unexpected(here.plan())
 
@@ -173,7 +173,7 @@ SHARED = [
 def test_a_text_that_is_used_twice_becomes_a_file_sooner(here: Here, text: str, path: str) -> None:
     shop(here.server, "loja", bot(100, "pedidos", systemMessages=["Anote.", text]))
     shop(here.server, "suporte", bot(100, "trocas", userMessages=[text]))
-    assert here.run("import").exit_code == 0
+    assert here.run("import", "--flat").exit_code == 0
     assert [path for path in here.files() if path.endswith(".md")] == [path] * bool(path)
     assert not unexpected(here.plan())
     here.forget()
@@ -292,7 +292,7 @@ def test_a_name_in_anybodys_marker_is_taken(here: Here) -> None:
 
 
 LEFT_OUT: list[tuple[list[Json], str]] = [
-    ([{"description": "[other:x]"}], "it carries the marker of the owner other"),
+    ([{"description": "[other:x]~01234567"}], "it carries the marker of the owner other"),
     ([{"description": "[gitops:x] [gitops:y]"}], "it carries the markers of x and y"),
     ([{"description": "[gitops:x]"}] * 2, "it carries the marker of x, as another bot does"),
     ([{"triggerValue": ""}], "it has no triggerValue"),
@@ -377,10 +377,10 @@ def test_settings_with_a_credential_that_they_cannot_name(here: Here) -> None:
 
 
 def test_a_fallback_that_is_not_in_the_manifest(here: Here) -> None:
-    odd = bot(100, "1", id="odd", description="Menu 1 [other:menu-1]")
+    odd = bot(100, "1", id="odd", description="Menu 1 [other:menu-1]~01234567")
     shop(here.server, "a", odd, bot(200, "2"), openaiIdFallback="odd")
     assert (
-        "  a: fallback of the settings: bot odd (Menu 1 [other:menu-1]) is left out\n"
+        "  a: fallback of the settings: bot odd (Menu 1 [other:menu-1]~01234567) is left out\n"
         in here.run("import").stderr
     )
 
