@@ -38,8 +38,9 @@ from reconciler.domain import signals
 
 if TYPE_CHECKING:
     from reconciler.domain.plan import Plan
-    from reconciler.pipeline import Request, Save
     from reconciler.pipeline.fleet import Running
+    from reconciler.pipeline.request import Request
+    from reconciler.pipeline.stages import Save
 
 
 class _Main(click.Group):
@@ -211,19 +212,21 @@ def schema(defaults: bool) -> int:
 )
 def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
-    from reconciler import pipeline
-    from reconciler.cli import terminal
-    from reconciler.cli.reading import reading
+    from reconciler.pipeline import ahead
 
-    with pipeline.out(request) as save:
-        with pipeline.reading_ahead(request, changed_since) as reader:
-            wanted = pipeline.wanted(request, changed_since, base, terminal.warn)
-            with pipeline.servers(request, wanted.desired) as running:
-                made = pipeline.plan(request, running, wanted, reading=reading, reader=reader)
-        try:
-            terminal.plan(made, request.format)
-        finally:
-            save(made)
+    with ahead.reading(request, changed_since) as reader:  # before anything else is imported
+        from reconciler.cli import terminal
+        from reconciler.cli.reading import reading
+        from reconciler.pipeline import planning, stages
+
+        with stages.out(request) as save:
+            wanted = planning.wanted(request, changed_since, base, terminal.warn)
+            with stages.servers(request, wanted.desired) as running:
+                made = planning.plan(request, running, wanted, reading=reading, reader=reader)
+            try:
+                terminal.plan(made, request.format)
+            finally:
+                save(made)
     terminal.problems(made)
     if made.problems:
         return 1
@@ -232,9 +235,9 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
 
 def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
-    from reconciler import pipeline
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
+    from reconciler.pipeline import stages
 
     if request.format == "text":
         terminal.plan(made, request.format, asks=made.writes and not yes)
@@ -242,7 +245,7 @@ def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, 
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = pipeline.apply(request, running, made, on_result, stop, failure.tell)
+            results = stages.apply(request, running, made, on_result, stop, failure.tell)
         return terminal.ended(made, results, request.format, save)
 
 
@@ -264,9 +267,9 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     """
     from dataclasses import replace
 
-    from reconciler import pipeline
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.pipeline import stages
 
     streams.check()
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
@@ -274,8 +277,8 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (
-        pipeline.out(request) as save,
-        pipeline.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
+        stages.out(request) as save,
+        stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
         return _carried_out(request, running, made, save, yes=yes)
 
@@ -292,14 +295,14 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     Shows the plan of these instances, asks, and makes it: credentials, settings and bots, as the manifests
     declare them. Deletes nothing. Does nothing for an instance that lacks no bot.
     """
-    from reconciler import pipeline
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.pipeline import stages
 
     streams.check()
     with (
-        pipeline.out(request) as save,
-        pipeline.restored(request, instances, reading, terminal.warn) as (running, made),
+        stages.out(request) as save,
+        stages.restored(request, instances, reading, terminal.warn) as (running, made),
     ):
         return _carried_out(request, running, made, save, yes=yes)
 

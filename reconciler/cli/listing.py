@@ -10,7 +10,7 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import BOTS, CALLING, SERVER, gathered, offered, output
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import Request
+    from reconciler.pipeline.request import Request
 
 
 @click.command("list", cls=Command)
@@ -21,11 +21,11 @@ def list_(request: Request, offline: bool) -> int:
 
     A bot is managed, missing on the server, to adopt, in conflict, not declared any more, or unmanaged.
     """
-    from reconciler import pipeline
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.pipeline import listing
 
-    found = pipeline.listed(request, offline=offline, reading=reading)
+    found = listing.listed(request, offline=offline, reading=reading)
     terminal.listed(found, request.format)
     return 1 if found.problems else 0
 

@@ -298,7 +298,7 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
             from dataclasses import fields
 
             from reconciler.cli.config import command as config
-            from reconciler.pipeline import Request
+            from reconciler.pipeline.request import Request
 
             _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
             asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}

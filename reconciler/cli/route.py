@@ -14,7 +14,7 @@ from reconciler.cli.options import BOTS, CALLING, gathered, offered, output
 
 if TYPE_CHECKING:
     from reconciler.domain.versions import Version
-    from reconciler.pipeline import Request
+    from reconciler.pipeline.request import Request
     from reconciler.routing.values import Message
 
 

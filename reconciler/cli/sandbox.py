@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from reconciler import pipeline
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.servers import Servers, ServerSettings, of_server
 from reconciler.manifests.load import load
+from reconciler.pipeline import embedded, stages
 from reconciler.sandbox import Sandbox
 
 
@@ -20,7 +20,7 @@ def serve(port: int, db: str | None, bots: str | None, servers: Servers, say: Ca
 
     say: prints addresses and keys, as lines for a shell.
     """
-    pipeline.log_nothing()
+    stages.log_nothing()
     desired = load(Path(bots), origins=False, servers=servers) if bots else Desired(())
     names = servers.names or ("",)
     ended = threading.Event()
@@ -28,7 +28,7 @@ def serve(port: int, db: str | None, bots: str | None, servers: Servers, say: Ca
         lines = []
         for number, name in enumerate(names):
             running = stack.enter_context(Sandbox(_database(db, name, names), port and port + number))
-            running.seed(pipeline.seeds(of_server(desired, name if servers.several else "")))
+            running.seed(embedded.seeds(of_server(desired, name if servers.several else "")))
             url, key = "EVOLUTION_API_URL", "EVOLUTION_API_KEY"
             if name:
                 url, key = ServerSettings(name).url_variable, ServerSettings(name).key_variable

@@ -12,7 +12,7 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import SERVER, gathered, offered
 
 if TYPE_CHECKING:
-    from reconciler.pipeline import Request
+    from reconciler.pipeline.request import Request
     from reconciler.plan.switch import Address
 
 _NAMED = (
@@ -72,7 +72,6 @@ def _run(
     from datetime import UTC, datetime
     from functools import reduce
 
-    from reconciler import pipeline
     from reconciler.apply import switch
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
@@ -81,22 +80,24 @@ def _run(
     from reconciler.domain.errors import ReconcilerError
     from reconciler.domain.reports import SwitchReport
     from reconciler.domain.text import listed
+    from reconciler.pipeline import fleet, stages
+    from reconciler.pipeline.request import check_owner
     from reconciler.plan.switch import Switch
 
     addresses = _addresses([request.named.address(text) for text in named], request.instance, every)
-    pipeline.check_owner(request)
+    check_owner(request)
     wanted = Switch(on, request.owner, datetime.now(UTC).date().isoformat())
     streams.check()
 
     async def choose() -> dict[str, switch.Chosen]:
-        async with pipeline.fleet.clients(running) as clients:
+        async with fleet.clients(running) as clients:
             return await switch.choose_across(clients, addresses, wanted)
 
     async def run() -> SwitchReport:
-        async with pipeline.fleet.clients(running) as clients:
+        async with fleet.clients(running) as clients:
             return await switch.run_across(clients, chosen, stop, failure.tell, close_sessions=close_sessions)
 
-    with pipeline.servers(request, Desired(())) as running:
+    with stages.servers(request, Desired(())) as running:
         if not (chosen := signals.run(choose())):
             raise ReconcilerError(f"no server matches: reconciler.toml names {listed(request.named.names)}.")
         dry = reduce(SwitchReport.beside, (one.dry.of(server) for server, one in chosen.items()))

@@ -13,7 +13,8 @@ from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.importer.draft import Draft, Extent, drafts
 from reconciler.importer.reading import Reading, read
-from reconciler.pipeline import Request, check_owner, server_of
+from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.stages import server_of
 from reconciler.plan.matching import match
 from reconciler.plan.switch import Address, address, is_glob
 from reconciler.saved.encode import printed

@@ -36,7 +36,9 @@ from reconciler.manifests import schema
 from reconciler.manifests.confined import MAX_MANIFEST
 from reconciler.manifests.load import folders as defaults_of
 from reconciler.manifests.load import load
-from reconciler.pipeline import Request, check_owner, fleet, servers
+from reconciler.pipeline import fleet
+from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.stages import servers
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
-from reconciler import pipeline
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
@@ -27,12 +26,13 @@ from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
 from reconciler.manifests.load import load
-from reconciler.pipeline import Request, fleet
+from reconciler.pipeline import fleet, planning, stages
+from reconciler.pipeline.request import Request
 
 
 def run(request: Request) -> UpdateReport:
     """Update the manifests of the request. Raises ReconcilerError."""
-    wanted = pipeline.desired(request)
+    wanted = planning.desired(request)
 
     async def updated(running: fleet.Running) -> UpdateReport:
         async with fleet.clients(running) as clients:
@@ -49,7 +49,7 @@ def run(request: Request) -> UpdateReport:
             unread = tuple(Note(full(server, one.name), "", str(error)) for one in mine.instances)
             return UpdateReport((), (), unread, ())
 
-    with pipeline.servers(request, Desired(())) as running:
+    with stages.servers(request, Desired(())) as running:
         return signals.run(updated(running))
 
 

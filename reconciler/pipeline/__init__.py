@@ -12,41 +12,13 @@ listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
 """
 
-from reconciler.pipeline import fleet
-from reconciler.pipeline.ahead import reading as reading_ahead
-from reconciler.pipeline.embedded import SANDBOX_FILE, seeds
-from reconciler.pipeline.listing import listed
-from reconciler.pipeline.planning import desired, plan, wanted
-from reconciler.pipeline.request import Request, check_owner
-from reconciler.pipeline.stages import (
-    Save,
-    apply,
-    log_nothing,
-    out,
-    planned,
-    restored,
-    server_of,
-    servers,
-)
-
 __all__ = [
-    "SANDBOX_FILE",
-    "Request",
-    "Save",
-    "apply",
-    "check_owner",
-    "desired",
+    "ahead",
+    "embedded",
     "fleet",
-    "listed",
-    "log_nothing",
-    "out",
-    "plan",
-    "planned",
-    "reading_ahead",
-    "restored",
+    "listing",
+    "planning",
+    "request",
     "routing",
-    "seeds",
-    "server_of",
-    "servers",
-    "wanted",
+    "stages",
 ]

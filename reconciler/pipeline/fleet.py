@@ -186,9 +186,8 @@ async def fetched(
         except ReconcilerError as error:
             return _unread(client, mine, str(error))
 
-    async with asyncio.TaskGroup() as group:
-        tasks = {name: group.create_task(read(name, client)) for name, client in clients.items()}
-    return joined({name: task.result() for name, task in tasks.items()})
+    found = await asyncio.gather(*(read(name, client) for name, client in clients.items()))
+    return joined(dict(zip(clients, found, strict=True)))
 
 
 def _unread(client: Client, desired: Desired, why: str) -> Observed:

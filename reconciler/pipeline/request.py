@@ -1,4 +1,7 @@
-"""The options of a command as one value, and what the stages read from it."""
+"""The options of a command as one value, and what the stages read from it.
+
+Every command needs it, so it imports late what takes a while to import.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,17 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
 from reconciler.domain.servers import Servers, ServerSettings
-from reconciler.evolution.client import Client, Server
-from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import salt
-from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.evolution.client import Server
+    from reconciler.manifests import secrets
 
 ALL, DECLARED = SCOPES = ("all", "declared")
 """Which instances of the server are looked at."""
@@ -93,6 +98,9 @@ def check_owner(request: Request) -> None:
 
 def address(request: Request, server: Server) -> str:
     """The server's address, as a plan has it."""
+    from reconciler.evolution.client import Client  # noqa: PLC0415  slow to import
+    from reconciler.saved import binding  # noqa: PLC0415  slow to import
+
     return binding.SANDBOX if request.sandbox else Client(server).bound
 
 
@@ -111,6 +119,8 @@ def server_name(request: Request) -> str:
 
 def keys_of(request: Request) -> secrets.Read:
     """How the keys of credentials are read. The embedded server stores keys, so it gets placeholders."""
+    from reconciler.manifests import secrets  # noqa: PLC0415  slow to import
+
     if request.sandbox:
         return secrets.placeholders(salt())
     own = set()

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from reconciler import pipeline
 from reconciler.domain import markers, signals
 from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import Desired, DesiredInstance, declared_kinds
@@ -38,7 +37,8 @@ from reconciler.evolution.belonging import check_whole
 from reconciler.evolution.client import OLDEST, Client, Server
 from reconciler.evolution.observing import find_all
 from reconciler.manifests import secrets
-from reconciler.pipeline import Request
+from reconciler.pipeline import fleet, planning, stages
+from reconciler.pipeline.request import Request
 from reconciler.plan import matching
 from reconciler.plan.matching import How
 
@@ -75,7 +75,7 @@ def examine(request: Request) -> list[Finding]:
     if request.named.several:
         return findings + _of_several(request, desired)
     try:
-        with pipeline.servers(asked, desired) as running:
+        with stages.servers(asked, desired) as running:
             [server] = running.values()
             return findings + signals.run(_ask(server, desired, request.owner, keyed=asked is request))
     except ReconcilerError as error:
@@ -92,14 +92,14 @@ def _of_several(request: Request, desired: Desired) -> list[Finding]:
         except ReconcilerError as error:
             found[name] = [Finding(Mark.BAD, "server", str(error))]
 
-    async def run(running: pipeline.fleet.Running) -> None:
+    async def run(running: fleet.Running) -> None:
         await asyncio.gather(*(ask(name, server) for name, server in running.items()))
 
     with ExitStack() as stack:
         running: dict[str, Server] = {}
         for name in found:
             try:
-                one = pipeline.servers(replace(request, server=(name,)), desired)
+                one = stages.servers(replace(request, server=(name,)), desired)
                 running |= stack.enter_context(one)
             except ReconcilerError as error:
                 found[name] = [Finding(Mark.BAD, "server", str(error))]
@@ -112,7 +112,7 @@ def _of_several(request: Request, desired: Desired) -> list[Finding]:
 
 def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
     try:
-        desired = pipeline.desired(request)
+        desired = planning.desired(request)
     except ManifestError as error:
         said = f"{count(len(error.problems), 'error')}, the first at {error.problems[0]}"
         return Desired(()), [Finding(Mark.BAD, "manifests", said, "See all errors: reconciler validate")]
@@ -164,7 +164,7 @@ def _bare(one: DesiredInstance) -> DesiredInstance:
 
 def needed(request: Request) -> dict[str, tuple[bool, Sequence[str]]]:
     """The variables that the manifests name, whether each is set, and what for. Calls no server."""
-    names = secrets.variables(pipeline.desired(request))
+    names = secrets.variables(planning.desired(request))
     return {name: (secrets.is_set(name), uses) for name, uses in names.items()}
 
 

@@ -55,7 +55,7 @@ def steps(branch: str) -> Iterator[Step]:
             )
         )
         if name == "plan":
-            reviewed = (*environment.argv, "-f", "reviewers[][type]=User", "-F", _REVIEWER)
+            reviewed = (*environment.argv, "-F", "reviewers[][type]=User", "-F", _REVIEWER)
             environment = Step(reviewed, instead=environment)
         yield environment
         policies = f"{of}/environments/{name}/deployment-branch-policies"
@@ -74,9 +74,9 @@ NO_REVIEWERS = (
 )
 
 NO_ENVIRONMENTS = (
-    "this repository cannot have environments: a private one on GitHub Free has neither these nor rulesets, "
-    "so nothing keeps whoever can push from the server's key. Make it one of a Team, or let only those push "
-    "who may have the key, and set the secrets for the whole repository:\n"
+    "the environments cannot be set up. A private repository on GitHub Free has neither these nor rulesets: "
+    "whoever can push can read the server's key there. Make it one of a Team, or let only those push who "
+    "may have the key, and set the secrets for the whole repository:\n"
     + "\n".join(f"    printenv {name} | gh secret set {name}" for name in SECRETS)
 )
 
@@ -105,9 +105,9 @@ def run(top: Path, branch: str, say: Callable[[str], object]) -> None:
             done = _run(top, step.instead.argv)
             if not done.returncode:
                 say(NO_REVIEWERS)
-            elif "plan" in step.instead.argv[5]:
-                raise ReconcilerError(f"{NO_ENVIRONMENTS}\nGitHub said: {_why(done)}")
         if done.returncode and not _is_there(done):
+            if any("environments/" in each or each == "--env" for each in step.argv):
+                raise ReconcilerError(f"{NO_ENVIRONMENTS}\nGitHub said: {_why(done)}")
             raise ReconcilerError(
                 f"a command failed: {_why(done)}\nWhat ran before it is done. Run this again."
             )

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from reconciler.cli.commands import main
 from reconciler.manifests.load import load
-from reconciler.pipeline import seeds
+from reconciler.pipeline.embedded import seeds
 from reconciler.sandbox import Sandbox
 from tests.support import World
 

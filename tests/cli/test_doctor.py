@@ -396,7 +396,7 @@ def test_a_borrowed_credential(doctor: Callable[..., Found], world: World, bots:
 
 def test_whose_the_bots_are(doctor: Callable[..., Found], world: World, bots: Path) -> None:
     creds = world.instance("loja", "main")["main"]
-    for number, description in enumerate(["[gitops:um]", "[gitops:gone]", "[other:x]", "", ""]):
+    for number, description in enumerate(["[gitops:um]", "[gitops:gone]", "[other:x]~01234567", "", ""]):
         world.bot("loja", creds, maxTokens=300 + number, description=description)
     found = doctor()
     assert found["bots"] == (

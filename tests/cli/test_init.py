@@ -618,7 +618,7 @@ def test_what_is_printed_is_what_runs(
     [
         ([], 0, "first apply", 4),
         ([_REVIEWERS], 0, "cannot have reviewers for the environment plan", 4),
-        ([_REVIEWERS, _UPGRADE], 1, "cannot have environments: a private one on GitHub Free", 0),
+        ([_REVIEWERS, _UPGRADE], 1, "environments cannot be set up. A private repository on GitHub Free", 0),
         ([["rulesets", "Name must be unique (HTTP 422)"]], 0, "first apply", 4),
         ([["rulesets", "Resource not accessible (HTTP 403)"]], 1, "Resource not accessible (HTTP 403)", 4),
         ([["user", "To get started with GitHub CLI, please run: gh auth login"]], 1, "gh auth login", 0),

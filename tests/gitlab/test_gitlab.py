@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -282,3 +284,25 @@ def test_no_secret_is_in_what_a_job_leaves(project: Project) -> None:
     project.open("edit", add("Mais.", _PROMPT))
     [plan] = [job["plan.json"] for job in project.lab.jobs.values() if "plan.json" in job]
     assert json.loads(plan)["format"] == "evolution-reconciler/plan"
+
+
+def test_a_line_that_would_be_a_quick_action(project: Project, tmp_path: Path) -> None:
+    """Whoever's text it is, and wherever GitLab looks for such lines."""
+    iid, _ = project.open("docs", put("docs.md", "Words."))
+    (tmp_path / "note.md").write_text("/merge\n  /approve\n\t/close\na/b\n")
+    lab = project.lab
+    env = {"CI_API_V4_URL": lab.url, "CI_PROJECT_ID": PROJECT, "GITLAB_TOKEN": TOKEN}
+    script = project.git / ".gitlab" / "reconciler" / "gitlab.py"
+    command: list[str | Path] = [
+        sys.executable,
+        "-I",
+        script,
+        "note",
+        "--marker",
+        "x",
+        "--text",
+        tmp_path / "note.md",
+    ]
+    subprocess.run([*command, "--merge-request", str(iid)], check=True, env=env)
+    [note] = project.notes(iid)
+    assert note.splitlines()[1:] == ["\u200b/merge", "  \u200b/approve", "\t\u200b/close", "a/b"]

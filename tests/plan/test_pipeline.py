@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from reconciler import pipeline
 from reconciler.domain.desired import Desired
+from reconciler.pipeline import embedded, planning
+from reconciler.pipeline.request import Request
 
 BOT = "botType: assistant, assistantId: a1, triggerType: none"
 MANIFESTS = {
@@ -21,7 +22,7 @@ MANIFESTS = {
 def desired(directory: Path, *selected: str) -> Desired:
     for name, text in MANIFESTS.items():
         (directory / f"{name}.yaml").write_text(text)
-    request = pipeline.Request(
+    request = Request(
         bots=str(directory),
         instance=selected,
         url=None,
@@ -32,7 +33,7 @@ def desired(directory: Path, *selected: str) -> Desired:
         concurrency=1,
         timeout=1,
     )
-    return pipeline.desired(request)
+    return planning.desired(request)
 
 
 @pytest.mark.parametrize(
@@ -57,4 +58,4 @@ def test_who_lends_is_known_even_if_not_selected(
 def test_a_sandbox_starts_with_what_no_manifest_declares(
     selected: str, seeds: dict[str, set[str]], tmp_path: Path
 ) -> None:
-    assert pipeline.seeds(desired(tmp_path, selected)) == seeds
+    assert embedded.seeds(desired(tmp_path, selected)) == seeds

@@ -22,7 +22,7 @@ from reconciler.domain.results import Results
 from reconciler.saved import encode
 from tests.workflows.hub import BOT, REPOSITORY, Hub
 from tests.workflows.project import FORK, ROOT, commit, git
-from tests.workflows.runner import obeyed
+from tests.workflows.runner import masked, obeyed
 
 SCRIPT = ROOT / ".github" / "actions" / "reconciler" / "github.py"
 TOKEN = "token-canary"
@@ -626,6 +626,28 @@ class TestInert:
     def test_errors_too(self, run: Run) -> None:
         ended = run("inert", "sh", "-c", "printf '::error::x\\n::warning::no end of line' >&2; exit 7")
         assert (ended.returncode, obeyed(ended.stdout), ended.stderr) == (7, [], "")
+
+    def test_the_keys_are_stdin_and_masked(self, run: Run) -> None:
+        """What it runs has them in no environment. The runner is told each value first."""
+        lines = [
+            "# a comment of many words",
+            "export A='sk-canary-of-a' # of the shop",
+            'B="two lines\nof-canary-b"',
+            "C = app-canary-of-c",
+            "D=short",
+        ]
+        keys = "\n".join(lines)
+        ended = run("inert", "sh", "-c", 'cat; echo; echo "[$RECONCILER_SECRETS]"', RECONCILER_SECRETS=keys)
+        shown, masks = masked(ended.stdout)
+        assert {"sk-canary-of-a", "two lines", "of-canary-b", "app-canary-of-c"} <= set(masks)
+        assert not {"short", "# a comment of many words"} & set(masks)
+        assert shown.splitlines()[1:].index(lines[0]) == 0
+        assert keys in shown
+        assert "[]" in shown.splitlines()
+
+    def test_a_command_that_does_not_read_the_keys(self, run: Run) -> None:
+        ended = run("inert", "true", RECONCILER_SECRETS="A=" + "x" * 40_000)
+        assert ended.returncode == 0
 
     def test_the_word_is_another_each_time(self, run: Run) -> None:
         words = {re.findall("::stop-commands::(.*)", run("inert", "true").stdout)[0] for _ in range(3)}

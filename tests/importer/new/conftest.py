@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from reconciler import pipeline
 from reconciler.cli.commands import main
 from reconciler.domain.plan import Change, Of, Plan, Verb
 from reconciler.manifests import schema
+from reconciler.pipeline import planning, stages
+from reconciler.pipeline.request import Request
 from tests.importer.new.servers import CANARY, OPENAI_KEY, Server, serving
 
 Run = Callable[..., Result]
@@ -55,9 +56,9 @@ class Here:
     def plan(self) -> Plan:
         """What plan says of all manifests."""
         url, key = self.server.sandbox.url, self.server.sandbox.api_key
-        request = pipeline.Request("bots", (), url, key, False, False, "gitops", 8, 30)
-        with pipeline.servers(request, (wanted := pipeline.wanted(request)).desired) as running:
-            return pipeline.plan(request, running, wanted)
+        request = Request("bots", (), url, key, False, False, "gitops", 8, 30)
+        with stages.servers(request, (wanted := planning.wanted(request)).desired) as running:
+            return planning.plan(request, running, wanted)
 
     def adopt(self) -> None:
         """Applies what plan says."""
