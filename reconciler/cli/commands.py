@@ -130,9 +130,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     from reconciler.cli import terminal
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests import discovery
-    from reconciler.manifests.load import load
-    from reconciler.render import tested
-    from reconciler.routing import testing
+    from reconciler.manifests.load import read_all
 
     try:
         server = lint.version(server_version) if server_version else lint.NEWEST
@@ -141,12 +139,26 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        desired = load(Path(bots), servers=command.servers(click.get_current_context()))
-        if failing := tested.problems(testing.run(desired.instances, server)):
-            raise ManifestError(failing)
+        loaded = read_all(
+            Path(bots),
+            origins=False,
+            cached=True,
+            servers=command.servers(click.get_current_context()),
+            look=lint.look(server),
+        )
+        if problems := loaded.every_problem:
+            raise ManifestError(sorted(problems))
+        desired = loaded.desired
+        if those := [one for one in desired.instances if one.tests]:
+            from reconciler.render import tested
+            from reconciler.routing import testing
+
+            if failing := tested.problems(testing.run(those, server)):
+                raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
-    warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]
+    found = {one.name: lint.seen(loaded.seen[one.files[0]]) for one in desired.instances}
+    warnings = [one for one in lint.warnings(found, rules) if names is None or one.at.file in names]
     terminal.warnings(warnings, format)
     if format in {"text", "github"}:
         terminal.valid(desired, names)

@@ -41,16 +41,18 @@ class Use:
 
 
 def uses(instance: DesiredInstance, wanted: DesiredInstance) -> Iterator[Use]:
-    """The texts of an instance that are in files."""
+    """The texts of an instance that are in files, as far as it has origins."""
     after = {bot.name: bot for bot in wanted.bots}
     pairs: list[tuple[str, Any, Any]] = [(bot.name, bot, after[bot.name]) for bot in instance.bots]
     for kind, settings in instance.settings.items():
         pairs.append((settings_label(KINDS[kind]), settings, wanted.settings[kind]))
     for about, now, then in pairs:
         for name, value in now.fields.items():
-            for slot, text, path in included(now.origins[name], value):
-                wish = _after(value, then.fields[name], slot)
-                yield Use(instance, about, name, path, text, wish, now.origins[name])
+            if origin := now.origins.get(name):
+                for slot, text, path in included(origin, value):
+                    yield Use(
+                        instance, about, name, path, text, _after(value, then.fields[name], slot), origin
+                    )
 
 
 def included(origin: Origin, value: Value) -> Iterator[tuple[int, str, Path]]:

@@ -9,7 +9,7 @@ nothing.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -49,13 +49,24 @@ class Written:
 class Manifests:
     """The manifests below a directory, as they are. Raises what load does.
 
+    names: of the instances that are edited. Only these, and those that share a file with them, are parsed.
     for_all: whether a text that a bot shares with others changes for all of them.
     """
 
-    def __init__(self, directory: Path, servers: Servers | None = None, *, for_all: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        names: Collection[str],
+        servers: Servers | None = None,
+        *,
+        for_all: bool = False,
+    ) -> None:
         self._directory, self._servers, self._for_all = directory, servers, for_all
-        self.desired = load(directory, servers=servers)
         self._read: dict[Path, bytes] = {}
+        self._edited: Contents = {}
+        every = load(directory, origins=False, cached=True, servers=servers)
+        self._traced = _sharing(every, names)
+        self.desired = self._now = self._load({})
 
     def with_drifts(self, drifts: Sequence[Drift]) -> dict[Path, bytes]:
         """The contents of every file that has to change. Raises NotDoneError."""
@@ -64,7 +75,7 @@ class Manifests:
     def _with(self, drifts: Sequence[Drift]) -> Written:
         done = Written(self._shared(drifts))
         edited = done.edited
-        before = self._load(edited)
+        before = self._after(edited)
         wanted = _wanted(before, drifts)
         texts: dict[str, dict[str, Path]] = {}
         for path, change in rewritten(
@@ -75,7 +86,7 @@ class Manifests:
             else:
                 self._apart(path, change, done, texts)
         for _ in range(_PASSES):
-            now = self._load(edited)
+            now = self._after(edited)
             needed = {
                 one.name: edits(bare(one), bare(wanted[one.name]), texts.get(one.name, {}))
                 for one in now.instances
@@ -89,9 +100,10 @@ class Manifests:
                     self._edit(instance, needed[instance.name], edited)
         raise NotDoneError("the manifest cannot be edited safely: change it by hand")
 
-    def _load(self, edited: Contents) -> Desired:
+    def _after(self, edited: Contents) -> Desired:
+        """What the manifests declare with these contents. Raises NotDoneError."""
         try:
-            return load(self._directory, edited, servers=self._servers) if edited else self.desired
+            return self._loaded(edited)
         except ManifestError as error:
             raise NotDoneError(error.problems[0].message) from None
 
@@ -131,11 +143,10 @@ class Manifests:
         if not drifts:
             return
         done, shared = self._with(drifts), self._shared(drifts)
-        base = self._load(shared)
+        base = self._after(shared)
         wanted = _wanted(base, drifts)
         before = {instance.name: instance for instance in self.desired.instances}
-        desired = load(self._directory, edited, servers=self._servers)
-        after = {instance.name: instance for instance in desired.instances}
+        after = {instance.name: instance for instance in self._loaded(edited).instances}
         changes = rewritten(base, wanted, lambda path: shared.get(path) or self.original(path))
         unfit = {path for path, change in changes.items() if not change.fits}
         users: dict[Path, list[str]] = {}
@@ -147,6 +158,18 @@ class Manifests:
             name = drift.instance
             for text in notes(before[name], wanted[name], after[name], drift, edited, unfit, said):
                 yield Note(name, drift.about, text)
+
+    def _loaded(self, edited: Contents) -> Desired:
+        """What the manifests declare with these contents. Raises ManifestError."""
+        if not edited:
+            return self.desired
+        if edited != self._edited:
+            self._now = self._load(edited)
+            self._edited = dict(edited)
+        return self._now
+
+    def _load(self, edited: Contents) -> Desired:
+        return load(self._directory, edited, origins=self._traced, cached=True, servers=self._servers)
 
     def original(self, path: Path) -> bytes:
         """What a file holds; nothing where it is not there yet."""
@@ -171,6 +194,17 @@ class Manifests:
         except CannotEditError as error:
             raise NotDoneError(str(error)) from None
         edited[path] = mark + text.encode()
+
+
+def _sharing(desired: Desired, names: Collection[str]) -> set[Path]:
+    """The manifests of the instances of these names, and of those that share a text with one of them."""
+    files = {one.name: {Path(file).resolve() for file in one.files[1:]} for one in desired.instances}
+    theirs = set[Path]().union(*(files[name] for name in names))
+    return {
+        Path(one.files[0])
+        for one in desired.instances
+        if one.name in names or not theirs.isdisjoint(files[one.name])
+    }
 
 
 # -- what is wanted ---------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
 from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
+from reconciler.manifests.load import load
 from reconciler.pipeline import fleet, planning, stages
 from reconciler.pipeline.request import Request
 
@@ -84,11 +85,12 @@ async def update(
     """
     observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
-    manifests = Manifests(directory, servers, for_all=for_all)
     if found.unknown:
-        there = await _credentials(client, of_server(manifests.desired, server))
-        found = drifts(desired, observed, owner, there)
-    return brought(manifests, _called(found, server) if server else found, directory)
+        every = load(directory, origins=False, cached=True, servers=servers)
+        found = drifts(desired, observed, owner, await _credentials(client, of_server(every, server)))
+    found = _called(found, server) if server else found
+    names = {one.instance for one in found.found}
+    return brought(Manifests(directory, names, servers, for_all=for_all), found, directory)
 
 
 def _called(found: Drifts, server: str) -> Drifts:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from reconciler.domain import safe
 from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
-from reconciler.domain.text import listed
-from reconciler.render.values import count
+from reconciler.domain.text import count, listed
 from reconciler.saved.encode import printed
 
 FORMAT, VERSION = "evolution-reconciler/import", 1

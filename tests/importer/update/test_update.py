@@ -597,7 +597,7 @@ def test_a_file_with_the_longest_name(bench: Bench) -> None:
 def test_a_file_that_changes_meanwhile_stays_and_so_do_the_others(tmp_path: Path) -> None:
     for name in ("l1", "l2"):
         (tmp_path / f"{name}.yaml").write_text(TWO)
-    manifests = Manifests(tmp_path)
+    manifests = Manifests(tmp_path, {"l1", "l2"})
     found = Drifts([Drift(name, "a", {"model": "gpt-5"}) for name in ("l1", "l2")])
     manifests.original(tmp_path.resolve() / "l2.yaml")
     (tmp_path / "l2.yaml").write_text(TWO + "# mine\n")
