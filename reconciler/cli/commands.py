@@ -89,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 @click.group(cls=_Main, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="reconciler")
 def main() -> None:
-    """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
+    """Keep the bots of an Evolution API server as the files under bots/ declare them.
 
     Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
