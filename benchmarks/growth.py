@@ -163,6 +163,24 @@ def _keywords(size: int) -> str:
     )
 
 
+OPERATORS = ("equals", "contains", "startsWith", "endsWith", "regex")
+
+
+def _mixed(size: int) -> str:
+    head = "defaults: {openaiCreds: main, botType: assistant, triggerType: keyword}\n"
+    triggers = (f"{OPERATORS[n % 5]}, triggerValue: palavra-{n:05}" for n in range(size))
+    bots = (
+        f"  {_name(n)}: {{assistantId: asst-{n}, triggerOperator: {each}}}\n"
+        for n, each in enumerate(triggers)
+    )
+    return f"{head}bots:\n{''.join(bots)}"
+
+
+def _catch_all(size: int) -> str:
+    head = "defaults: {openaiCreds: main, botType: assistant, triggerType: none}\nbots:\n"
+    return head + "".join(f"  {_name(n)}: {{assistantId: asst-{n}}}\n" for n in range(size))
+
+
 CASES: Mapping[str, Case] = {
     "order: triggers rotated": _ordered(lambda n, size: (n + 1) % size),
     "order: triggers swapped": _ordered(lambda n, _: n ^ 1),
@@ -174,6 +192,8 @@ CASES: Mapping[str, Case] = {
     "diff: every second line changed": _diff,
     "diff: every second ignoreJid": _jids,
     "lint: keyword bots": _loaded(_keywords),
+    "lint: keywords of all operators": _loaded(_mixed),
+    "lint: all match every message": _loaded(_catch_all),
     "comment of markdown": _of_plan(markdown.plan),
     "saved plan": _of_plan(lambda made: encode.saved(made, None, _ORIGIN)),
 }

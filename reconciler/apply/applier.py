@@ -2,15 +2,26 @@
 
 Instances run side by side, the calls within one in the plan's order, phase by phase: all new credentials of
 all instances are created before anything uses them, and old ones are deleted after everything has left
-them. The instance is read before its first call and after each one, because the server has no transactions,
-may answer 500 without a reason or 200 without having done it, and other people may be at work:
+them.
 
-- what is not as the plan saw it is stale, and left alone;
-- what a read does not show as done is failed, whatever the answer was, and so is what a later call undid;
-- what the server would refuse, because another change was not applied, is skipped;
-- a create whose outcome is unknown is looked for before it is sent again;
-- of two equal bots that two runs created at the same time, only one stays;
-- an old credential is deleted when nothing uses it any more, as deleting it deletes its bots.
+The server has no transactions, may answer 500 without a reason or 200 without having done it, and other
+people may be at work. So the bots of an instance are read again. Each promise needs one of these reads, and
+no other is made, so that a call costs the same in an instance of 10 bots and of 10,000:
+
+- What is not as the plan saw it is stale, and left alone: a read before the instance's first call. From there
+  on the bots are taken to be as our own calls left them. When the read is older than 5 seconds, another one
+  comes before a bot is changed, moved or deleted (bot_table.py: not more than a twentieth of the time is
+  spent on that).
+- Applied means seen: a read after the last call, against which every change is held, whatever the answers
+  were. What it does not show as done is failed, and so is what a later call undid.
+- Nothing is built on what is only said to be done: a read before a bot is written twice, before one is
+  created in the place of a deleted one, and before the settings are pointed to it.
+- Exactly one bot: a read after an answer that is missing, a refusal, or not as it should be, and before a
+  create is sent again. Where the answer is as it should be, the last read shows whether another run made the
+  same bot; of two equal ones only one stays.
+- What the server would refuse, because another change was not applied, is skipped: no read of its own.
+- An old credential is deleted when nothing uses it any more, as deleting it deletes its bots: reads of all
+  its possible users, right before (users.py).
 
 A failure ends what depends on it and nothing else; an unexpected error ends the run of its instance, and a
 server that cannot be reached that of its instances. Several servers run side by side; all of them begin a
@@ -24,20 +35,18 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from reconciler.apply import bot_steps, credentials, fallback, settings
-from reconciler.apply.bot_writes import reread
+from reconciler.apply.bot_writes import Unseen, reread
+from reconciler.apply.journal import Done, Journal
 from reconciler.apply.outcomes import Outcomes
-from reconciler.apply.state import NotAppliedError, ReadKey, Shared, State, Stop
+from reconciler.apply.state import UNSEEN, NotAppliedError, ReadKey, Shared, State, Stop
 from reconciler.apply.users import Users
 from reconciler.domain.errors import InstanceError, ServerError
-from reconciler.domain.plan import Call, InstancePlan, Plan, Step
+from reconciler.domain.plan import Call, InstancePlan, Of, Plan, Step
 from reconciler.domain.results import Outcome, Result, Results
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
 
 __all__ = ["Stop", "across", "apply"]
-
-_BESIDE_BOTS = frozenset({Call.SETTINGS, Call.FALLBACK})
-"""Calls in the same phase as those of bots that may change bots without a read that shows it."""
 
 
 async def apply(
@@ -47,9 +56,10 @@ async def apply(
     on_result: Callable[[Result], None] = lambda result: None,
     stop: Stop | None = None,
     on_bug: Callable[[Exception], object] = lambda error: None,
+    journal: Journal | None = None,
 ) -> Results:
     """Make the calls of the plan of one server: see `across`."""
-    return await across({"": client}, plan, read, on_result, stop, on_bug)
+    return await across({"": client}, plan, read, on_result, stop, on_bug, journal)
 
 
 async def across(
@@ -59,23 +69,25 @@ async def across(
     on_result: Callable[[Result], None] = lambda result: None,
     stop: Stop | None = None,
     on_bug: Callable[[Exception], object] = lambda error: None,
+    journal: Journal | None = None,
 ) -> Results:
-    """Make the plan's calls.
+    """Make the plan's calls, but for those that an earlier run has made according to the journal.
 
     clients: of the servers, by their names; "" for the only one.
     on_result: is called with the results of an instance, in no order, when the instance is done.
     read: reads the key of a new credential. on_bug: is called with an unexpected error that ends an
-    instance's run. An unreachable server ends the run of its instances: what was not done is reported as not
-    attempted.
+    instance's run. journal: is told what is done. An unreachable server ends the run of its instances: what
+    was not done is reported as not attempted.
     """
     asked = stop or Stop()
+    kept = journal or Journal()
     everywhere: dict[str, State] = {}
     by_server: dict[str, list[_Run]] = {}
     for server, client in clients.items():
         part = plan.of(server)
         client.belonging.known((instance.local, instance.id) for instance in part.instances)
         own = Stop(whole=asked) if server else asked
-        shared = Shared(client, part, own, read, on_bug, everywhere=everywhere)
+        shared = Shared(client, part, own, read, on_bug, kept, everywhere=everywhere)
         users = Users(shared)
         by_server[server] = [_Run(shared, instance, users) for instance in part.instances]
     phases = sorted({step.call.phase for instance in plan.instances for step in instance.steps})
@@ -107,6 +119,11 @@ class _Run:
         self.state = shared.states[instance.local] = State(shared, instance)
         shared.everywhere[instance.name] = self.state
         self.outcomes = Outcomes(self.state)
+        self.state.ended = self._ended
+        for label, change in self.state.changes.items():
+            if (before := shared.journal.results.get((instance.name, label))) is not None:
+                self.state.results[label] = Result(change, *before)
+                shared.kept.update(change.ids if change.of is Of.CREDENTIAL else ())
         self._shared, self._users = shared, users
         self._current = ""
         self._reported = False
@@ -124,6 +141,9 @@ class _Run:
             await self._look_again()
         except Exception as error:  # ends this instance only
             self._shared.on_bug(error)
+            with suppress(Exception):  # what was written before it may still be seen
+                await self._look_again()
+            self._give_up("the run of this instance ended early")
             self.outcomes.crashed(error, self._current)
 
     async def _play(self, phase: int) -> None:
@@ -132,43 +152,95 @@ class _Run:
                 continue
             self._current = step.bot
             try:
-                note = await self._make(step)
+                if (before := self._shared.journal.take(self.state.instance.name, step)) is not None:
+                    self._take_over(step, before)
+                else:
+                    await self._make(step)
             except NotAppliedError as error:
                 self.outcomes.failed(step, error)
             except (InstanceError, ServerError) as error:
                 if isinstance(error, ServerError):
                     self._shared.stop.lost()
                 self.outcomes.failed(step, NotAppliedError(Outcome.FAILED, str(error)))
-            else:
-                self.outcomes.done(step, note)
 
-    async def _make(self, step: Step) -> str:
-        """Make one call. Returns a note."""
+    async def _make(self, step: Step) -> None:
+        """Make one call, unless a read before it ends its change."""
         state = self.state.of(step.kind)
         self._shared.stop.check()
         step = state.resolved(step)
-        if step.call in _BESIDE_BOTS:
-            state.bots.fresh = False
         match step.call:
             case Call.NEW_CREDENTIAL:
-                return await credentials.new(state, step)
+                made: str | Unseen = await credentials.new(state, step)
             case Call.OLD_CREDENTIAL:
-                return await credentials.old(state, step, self._users)
+                made = await credentials.old(state, step, self._users)
+            case Call.SETTINGS | Call.FALLBACK:
+                if state.unseen and await self._look(state, step):
+                    return
+                state.bots.fresh = False
+                make = settings.save if step.call is Call.SETTINGS else fallback.point
+                made = await make(state, step)
+            case _:
+                if bot_steps.waits(state, step) and await self._look(state, step):
+                    return
+                self._shared.stop.check()
+                made = await bot_steps.make(state, step)
+        if isinstance(made, Unseen):
+            state.wrote(step, made)
+        else:
+            self._done(step, made)
+
+    def _done(self, step: Step, note: str) -> None:
+        self._shared.journal.done(self.state.instance.name, step, note, self.state.made.get(step.bot))
+        self.outcomes.done(step, note)
+
+    def _take_over(self, step: Step, before: Done) -> None:
+        """Know what a step came to that an earlier run has made."""
+        state = self.state.of(step.kind)
+        step = state.resolved(step)
+        if before.made is not None:
+            state.made[step.bot] = before.made
+        match step.call:
+            case Call.NEW_CREDENTIAL:
+                credentials.is_made(state, step, before.made or "")
             case Call.SETTINGS:
-                return await settings.save(state, step)
-            case Call.FALLBACK:
-                return await fallback.point(state, step)
-        return await bot_steps.make(state, step)
+                state.saved = {**state.saved, **step.body}
+            case Call.FALLBACK | Call.OLD_CREDENTIAL:
+                pass
+            case _:
+                bot_steps.take_over(state, step)
+        self.outcomes.done(step, before.note)
+
+    async def _look(self, state: State, step: Step) -> bool:
+        """Read the bots before a step. Returns whether that has ended the step's change."""
+        await reread(state, upcoming=step)
+        return step.bot in self.state.results
+
+    def _ended(self, step: Step, how: str | NotAppliedError) -> None:
+        """How a step ended that a read has shown by now."""
+        if isinstance(how, str):
+            self._done(step, how)
+        elif step.bot not in self.state.results:
+            self.outcomes.failed(step, how)
 
     async def _look_again(self) -> None:
-        """Read the bots again if settings or credentials were written last."""
+        """Read the bots if a call was written last, so that each is seen."""
         for state in self.state.kinds.values():
-            bots = state.bots
-            if not bots.rows or bots.fresh or self._shared.stop.asked:
+            bots, stop = state.bots, self._shared.stop
+            if not state.unseen and (not bots.rows or bots.fresh or stop.asked):
                 continue
-            with suppress(InstanceError, ServerError):  # each bot was read after its own call
-                if lost := await reread(state):
+            if stop.is_lost:
+                continue
+            blamed = bool(state.unseen)
+            with suppress(InstanceError, ServerError):  # what is unseen has ended with it
+                if (lost := await reread(state)) and not blamed:
                     state.undone(self._current, f"it was done, but at the same moment {'; '.join(lost)}")
+        self._give_up(self._shared.stop.why)
+
+    def _give_up(self, why: str) -> None:
+        """What is unseen will not be seen."""
+        for state in self.state.kinds.values():
+            for step, _ in state.to_judge():
+                self._ended(step, NotAppliedError(Outcome.FAILED, f"{UNSEEN}{why}"))
 
     def report(self, on_result: Callable[[Result], None]) -> None:
         """Pass on the results, once."""

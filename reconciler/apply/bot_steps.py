@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 
 from reconciler.apply import bot_writes
-from reconciler.apply.bot_create import create
+from reconciler.apply.bot_create import create, is_created
+from reconciler.apply.bot_writes import Unseen
 from reconciler.apply.collisions import refuse_collision
 from reconciler.apply.state import NotAppliedError, State
 from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.domain.observed import RemoteBot
-from reconciler.domain.plan import Call, Step
+from reconciler.domain.plan import Call, Step, Verb
 from reconciler.domain.results import Outcome
 from reconciler.plan import differ, matching
 
 
-async def make(state: State, step: Step) -> str:
+def waits(state: State, step: Step) -> bool:
+    """Whether the bots are to be read before a step: what they are, or what became of them, is not known.
+
+    A bot is not written twice, and not created in the place of a deleted one, before the first call is seen.
+    """
+    bots = state.bots
+    if not bots.fresh or (bots.old and step.call is not Call.CREATE):
+        return True
+    return step.bot in state.written or step.id in state.written
+
+
+async def make(state: State, step: Step) -> str | Unseen:
     """Make one call. Returns a note. Raises NotAppliedError, or the call's error, if the change ends here."""
-    if not state.bots.fresh:
-        await bot_writes.reread(state)
-    state.shared.stop.check()
     if step.call is Call.CREATE:
         return await create(state, step)
     if step.call is Call.LEAVE:
@@ -35,9 +46,21 @@ async def make(state: State, step: Step) -> str:
     if step.call.deletes:
         return await _delete(state, step, own)
     refuse_collision(state, {**own.fields, **step.body}, own.id)
-    note = await bot_writes.update(state, own, step.body)
+    made = await bot_writes.update(state, own, step.body)
     _wrote(state, step)
-    return note
+    return made
+
+
+def take_over(state: State, step: Step) -> None:
+    """Know what a step left behind that an earlier run has made, and saw."""
+    if step.call is Call.CREATE:
+        is_created(state, step.bot, state.made[step.bot])
+    elif step.call.deletes:
+        _is_gone(state, step)
+    elif step.id in state.expected:
+        state.expected[step.id] = {**state.expected[step.id], **step.body}
+        if step.call is not Call.MOVE:
+            _is_halfway(state, step)
 
 
 def _refuse_early(state: State, step: Step) -> None:
@@ -67,7 +90,7 @@ async def _missing(state: State, step: Step) -> str:
 
 def _is_done(state: State, step: Step, own: RemoteBot) -> bool:
     """Whether somebody did already what the step does. Raises NotAppliedError if they did something else."""
-    expected = state.expected[own.id]
+    expected = {name: value for name, value in state.expected[own.id].items() if name not in own.unseen}
     if differ.equal(own.fields, expected):
         return False
     moved = [change.name for change in differ.changes(expected, own.fields, state.kind)]
@@ -81,6 +104,10 @@ def _wrote(state: State, step: Step) -> None:
     """Expect the bot as it is now from here on."""
     if step.id is not None:
         state.expected[step.id] = state.bots.rows[step.id].fields
+    _is_halfway(state, step)
+
+
+def _is_halfway(state: State, step: Step) -> None:
     if step.call is Call.PARK:
         state.halfway[step.bot] = (
             "it is still parked on a trigger that matches nothing; the next apply finishes its update"
@@ -89,11 +116,18 @@ def _wrote(state: State, step: Step) -> None:
         state.halfway.pop(step.bot, None)
 
 
-async def _delete(state: State, step: Step, own: RemoteBot) -> str:
-    note = await bot_writes.delete(state, own)
-    lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
-    state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
-    return note
+async def _delete(state: State, step: Step, own: RemoteBot) -> str | Unseen:
+    made = await bot_writes.delete(state, own)
+    if isinstance(made, Unseen):
+        return made.then(lambda _: _is_gone(state, step))
+    _is_gone(state, step)
+    return made
+
+
+def _is_gone(state: State, step: Step) -> None:
+    if state.changes[step.bot].verb is not Verb.DELETE:
+        lost = ", but the settings' fallback is lost" if step.bot in state.fallbacks else ""
+        state.halfway[step.bot] = f"the old bot is deleted; the next apply creates the new one{lost}"
 
 
 async def _refuse_hidden(state: State, id: str) -> None:
@@ -109,12 +143,13 @@ async def _refuse_hidden(state: State, id: str) -> None:
 # -- moving to another credential -------------------------------------------------------------
 
 
-async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
+async def _move(state: State, step: Step, own: RemoteBot | None) -> str | Unseen:
     """Give a bot another credential, whatever else changed in it since the plan was made."""
     if own is None:
         await _refuse_hidden(state, step.id or "")
         return f"bot {step.id} was deleted since the plan was made"
-    target, note = {"openaiCredsId": step.body["openaiCredsId"]}, ""
+    made: str | Unseen = ""
+    target = {"openaiCredsId": step.body["openaiCredsId"]}
     now = own.fields.get("openaiCredsId")
     if now != target["openaiCredsId"]:
         if now not in state.changes[step.bot].ids:
@@ -131,11 +166,22 @@ async def _move(state: State, step: Step, own: RemoteBot | None) -> str:
             )
         try:
             body = differ.update_body(own.fields, after, state.kind)
-            note = await bot_writes.update(state, own, body)
+            made = await bot_writes.update(state, own, body)
         except (Refused, Unclear) as error:
             raise NotAppliedError(Outcome.FAILED, f"bot {own.id} was not moved: {error}") from None
         except NotAppliedError as trouble:
-            raise NotAppliedError(trouble.outcome, f"bot {own.id}: {trouble.detail}") from None
+            raise _of(own, trouble) from None
     if own.id in state.expected:
         state.expected[own.id] = {**state.expected[own.id], **target}
-    return note
+    return made if isinstance(made, str) else replace(made, judge=partial(_judge_move, own, made))
+
+
+async def _judge_move(own: RemoteBot, made: Unseen, last: bool) -> str:
+    try:
+        return await made.judge(last)
+    except NotAppliedError as trouble:
+        raise _of(own, trouble) from None
+
+
+def _of(own: RemoteBot, trouble: NotAppliedError) -> NotAppliedError:
+    return NotAppliedError(trouble.outcome, f"bot {own.id}: {trouble.detail}")

@@ -40,10 +40,15 @@ async def new(state: State, step: Step) -> str:
         note = "it already existed as planned"
     else:
         id_, note = await _create(state, name, key)
-    state.shared.credentials[name] = state.made[step.bot] = id_
+    is_made(state, step, id_)
+    return note
+
+
+def is_made(state: State, step: Step, id: str) -> None:
+    """Note the id of a credential that is made."""
+    state.shared.credentials[str(step.body["name"])] = state.made[step.bot] = id
     if state.changes[step.bot].verb is Verb.ROTATE:
         state.halfway[step.bot] = "the old key stays until the next apply finishes the rotation"
-    return note
 
 
 def _key(state: State, step: Step) -> SecretStr:

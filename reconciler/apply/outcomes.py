@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from reconciler.apply.state import NotAppliedError, State
 from reconciler.domain.plan import Call, Of, Step, Verb
 from reconciler.domain.results import Outcome, Result
@@ -12,9 +14,7 @@ class Outcomes:
 
     def __init__(self, state: State) -> None:
         self.state = state
-        self._left = {
-            label: sum(step.bot == label for step in state.instance.steps) for label in state.changes
-        }
+        self._left = Counter(step.bot for step in state.instance.steps)
         self._notes: dict[str, list[str]] = {}
         self._errors: dict[str, list[NotAppliedError]] = {}
 
@@ -22,7 +22,7 @@ class Outcomes:
         """A step is done. The change ends with its last step."""
         self._left[step.bot] -= 1
         self._notes.setdefault(step.bot, []).append(note)
-        if not self._left[step.bot]:
+        if not self._left[step.bot] and step.bot not in self.state.results:
             self._end(step.bot)
 
     def failed(self, step: Step, error: NotAppliedError) -> None:
@@ -77,4 +77,4 @@ class Outcomes:
             details = [*(error.detail for error in errors), state.halfway.get(label, "")]
         detail = "; ".join(dict.fromkeys(each for each in details if each))
         id_ = state.made.get(label) or next(iter(change.ids), None)
-        state.results[label] = Result(change, outcome, detail, id_)
+        state.end(Result(change, outcome, detail, id_))

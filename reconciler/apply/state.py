@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.apply.bot_table import BotTable
+from reconciler.apply.journal import Journal
 from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import DEFAULT, Kind, Value
@@ -19,10 +20,14 @@ from reconciler.manifests import secrets
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+    from reconciler.apply.bot_writes import Unseen
+
 T = TypeVar("T")
 
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
 """Reads the key of a credential, by where it is and the credential's name. Raises ReconcilerError."""
+
+_UNREACHABLE = "the server cannot be reached"
 
 UNSEEN = "the server answered that it is done, but the result could not be read: "
 
@@ -73,9 +78,14 @@ class Stop:
         """The number of the signal that asked this run or all to stop."""
         return self.signal if self.whole is None else self.whole.signal
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the server is unreachable."""
+        return self.reason == _UNREACHABLE
+
     def lost(self) -> None:
         """Stop the run because the server is unreachable."""
-        self.reason = self.reason or "the server cannot be reached"
+        self.reason = self.reason or _UNREACHABLE
 
     def check(self) -> None:
         """Raises NotAppliedError if the run is to stop."""
@@ -90,7 +100,7 @@ class Shared:
     read: reads the key of a new credential. credentials: the ids of those that were created, by name. kept:
     the ids of old credentials that something still uses. states: of every instance of the plan, by its name
     on the server. everywhere: those of all servers, by what the instances are called.
-    on_bug: is called with an unexpected error that ends an instance's run.
+    on_bug: is called with an unexpected error that ends an instance's run. journal: is told what is done.
     """
 
     client: Client
@@ -98,6 +108,7 @@ class Shared:
     stop: Stop
     read: ReadKey
     on_bug: Callable[[Exception], object]
+    journal: Journal = field(default_factory=Journal)
     credentials: dict[str, str] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     states: dict[str, State] = field(default_factory=dict)
@@ -128,7 +139,9 @@ class State:
     by label. results: of the changes that have ended. made: the ids of what was created, by label. expected:
     what each bot should look like before its next step, by id: as planned, then as we wrote it. halfway: what
     a change leaves behind if it ends now, by label. fallbacks: the labels of the changes that set the
-    fallback. saved: the settings that this run saved.
+    fallback. saved: the settings that this run saved. unseen: the calls that no read has shown yet, with
+    their steps. written: the labels of their bots' changes, and the ids of the bots. ended: takes how such a
+    step ended, a note or an error.
     looked_again: whether the bots were read twice after a call because the first read did not show it.
     """
 
@@ -144,6 +157,9 @@ class State:
     halfway: dict[str, str] = field(init=False, default_factory=dict)
     fallbacks: frozenset[str] = field(init=False)
     saved: Fields = field(init=False, default_factory=dict)
+    unseen: list[tuple[Step, Unseen]] = field(init=False, default_factory=list)
+    written: set[str] = field(init=False, default_factory=set)
+    ended: Callable[[Step, str | NotAppliedError], None] = field(init=False, repr=False)
     looked_again: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -162,7 +178,7 @@ class State:
         """The state of a kind of bot of this instance."""
         if kind.path not in self.kinds:
             other = copy(self)
-            other.saved, other.looked_again = {}, False
+            other.saved, other.unseen, other.written, other.looked_again = {}, [], set(), False
             other._begin(kind)
         return self.kinds[kind.path]
 
@@ -170,6 +186,18 @@ class State:
     def name(self) -> str:
         """The instance's, on its server."""
         return self.instance.local
+
+    def wrote(self, step: Step, call: Unseen) -> None:
+        """Note a call that no read has shown yet."""
+        self.unseen.append((step, call))
+        self.written.add(call.id)
+        if self.changes[step.bot].of is Of.BOT:
+            self.written.add(step.bot)
+
+    def to_judge(self) -> list[tuple[Step, Unseen]]:
+        """The calls that no read has shown yet, which are not noted any more."""
+        found, self.unseen, self.written = self.unseen, [], set()
+        return found
 
     def label(self, id: str) -> str | None:
         """The change of the bot with this id, None if it has none."""
@@ -182,7 +210,13 @@ class State:
         """Mark a change as failed that was applied and is undone since."""
         result = self.results.get(label)
         if result is not None and result.outcome is Outcome.APPLIED:
-            self.results[label] = replace(result, outcome=Outcome.FAILED, detail=why)
+            self.end(replace(result, outcome=Outcome.FAILED, detail=why))
+
+    def end(self, result: Result) -> None:
+        """Note how a change ended. Where the server was lost, a run that is resumed looks at it again."""
+        self.results[result.change.label] = result
+        if result.outcome not in {Outcome.APPLIED, Outcome.NOT_ATTEMPTED} and not self.shared.stop.is_lost:
+            self.shared.journal.ended(result)
 
     def resolved(self, step: Step) -> Step:
         """The step with the ids of what the run created. Raises NotAppliedError for what it did not."""

@@ -80,14 +80,14 @@ def side_effects(
     before: Mapping[str, RemoteBot],
     after: Mapping[str, RemoteBot],
     own: Collection[str],
-    made: str,
+    made: Collection[str],
     owner: str,
     secrets: Secrets,
 ) -> dict[str, str]:
     """What happened to the other bots during a write, a sentence for each bot, by its id.
 
-    own: the ids of the bots that were written. made: the name of the bot that was created, "" for none;
-    duplicates of it are settled elsewhere.
+    own: the ids of the bots that were written. made: the names of the bots that were created, duplicates of
+    which are settled elsewhere.
     """
     found = {}
     for id, was in before.items():
@@ -105,7 +105,7 @@ def side_effects(
             found[id] = f"bot {id} changed: {', '.join(words)}"
     names = {name: id for id, bot in before.items() if (name := _name(bot, owner))}
     for id, bot in after.items():
-        if id not in before and id not in own and (name := _name(bot, owner)) in names and name != made:
+        if id not in before and id not in own and (name := _name(bot, owner)) in names and name not in made:
             found[id] = f"bot {id} appeared with the marker of {name}, which bot {names[name]} has too"
     return found
 

@@ -37,6 +37,7 @@ from reconciler.cli.testing import test
 from reconciler.domain import signals
 
 if TYPE_CHECKING:
+    from reconciler.apply.journal import Journal
     from reconciler.domain.plan import Plan
     from reconciler.pipeline.fleet import Running
     from reconciler.pipeline.request import Request
@@ -88,7 +89,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "terminal_width": 78}
 @click.group(cls=_Main, context_settings=_SETTINGS)
 @click.version_option(__version__, prog_name="reconciler")
 def main() -> None:
-    """Keep the OpenAI bots of an Evolution API server as the files under bots/ declare them.
+    """Keep the bots of an Evolution API server as the files under bots/ declare them.
 
     Every option can be set in reconciler.toml or by an environment variable: docs/reference/configuration.md.
     """
@@ -129,9 +130,7 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     from reconciler.cli import terminal
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests import discovery
-    from reconciler.manifests.load import load
-    from reconciler.render import tested
-    from reconciler.routing import testing
+    from reconciler.manifests.load import read_all
 
     try:
         server = lint.version(server_version) if server_version else lint.NEWEST
@@ -140,12 +139,26 @@ def validate(bots: str, format: str, strict: bool, server_version: str | None, p
     rules = command.rules(click.get_current_context())
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     try:
-        desired = load(Path(bots), servers=command.servers(click.get_current_context()))
-        if failing := tested.problems(testing.run(desired.instances, server)):
-            raise ManifestError(failing)
+        loaded = read_all(
+            Path(bots),
+            origins=False,
+            cached=True,
+            servers=command.servers(click.get_current_context()),
+            look=lint.look(server),
+        )
+        if problems := loaded.every_problem:
+            raise ManifestError(sorted(problems))
+        desired = loaded.desired
+        if those := [one for one in desired.instances if one.tests]:
+            from reconciler.render import tested
+            from reconciler.routing import testing
+
+            if failing := tested.problems(testing.run(those, server)):
+                raise ManifestError(failing)
     except ManifestError as error:
         return terminal.invalid(error, format, names)
-    warnings = [one for one in lint.lint(desired, server, rules) if names is None or one.at.file in names]
+    found = {one.name: lint.seen(loaded.seen[one.files[0]]) for one in desired.instances}
+    warnings = [one for one in lint.warnings(found, rules) if names is None or one.at.file in names]
     terminal.warnings(warnings, format)
     if format in {"text", "github"}:
         terminal.valid(desired, names)
@@ -221,7 +234,9 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     return 2 if detailed_exitcode and made.pending else 0
 
 
-def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, yes: bool) -> int:
+def _carried_out(
+    request: Request, running: Running, made: Plan, save: Save, *, yes: bool, journal: Journal | None = None
+) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
     from reconciler.cli import failure, terminal
     from reconciler.cli.stopping import stopping
@@ -233,8 +248,11 @@ def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, 
         terminal.agree(made, request.format)
     with stopping() as stop:
         with terminal.progress(made) as on_result:
-            results = stages.apply(request, running, made, on_result, stop, failure.tell)
-        return terminal.ended(made, results, request.format, save)
+            results = stages.apply(request, running, made, on_result, stop, failure.tell, journal)
+        code = terminal.ended(made, results, request.format, save)
+        if journal is not None and results.complete:
+            journal.finish()
+        return code
 
 
 @main.command()
@@ -247,8 +265,9 @@ def _carried_out(request: Request, running: Running, made: Plan, save: Save, *, 
     metavar="FILE",
     help="Plan again, and make only changes that are in this saved plan too. May be repeated.",
 )
+@click.option("--resume", is_flag=True, help="Go on with an apply of FILE that was interrupted.")
 @click.argument("saved", required=False, type=click.Path(dir_okay=False), metavar="[FILE]")
-def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | None) -> int:
+def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, saved: str | None) -> int:
     """Show the plan, ask, and make its calls. Then the server has what the manifests declare.
 
     With a FILE from `plan --out`, make exactly the calls of that plan. The manifests are not read.
@@ -260,6 +279,11 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
     from reconciler.pipeline import stages
 
     streams.check()
+    if resume and saved is None:
+        raise click.UsageError(
+            "--resume needs the saved plan: apply --resume FILE. Without a FILE, a new plan goes on where an "
+            "apply was interrupted."
+        )
     if saved is not None:  # it is applied as it is, whatever the configuration says about planning
         given = unless_configured(("instance", "target", "replace", "rotate_keys", "reviewed"))
         reviewed = given.pop("reviewed", reviewed)
@@ -268,7 +292,10 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], saved: str | N
         stages.out(request) as save,
         stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
     ):
-        return _carried_out(request, running, made, save, yes=yes)
+        if saved is None:
+            return _carried_out(request, running, made, save, yes=yes)
+        with stages.journaled(made, resume=resume, warn=terminal.warn) as journal:
+            return _carried_out(request, running, made, save, yes=yes, journal=journal)
 
 
 @main.command()
@@ -315,11 +342,14 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     help="Also write values that equal the instance's settings, and fields that no server reads.",
 )
 @click.option(
-    "--factor/--flat",
-    "factor",
-    default=True,
-    show_default=True,
-    help="Say once what the instances of a group have in common; or share nothing but equal prompts.",
+    "--factor",
+    is_flag=True,
+    help="Say once what the instances of a group have in common: the default; wins over --flat.",
+)
+@click.option(
+    "--flat",
+    is_flag=True,
+    help="Share nothing between instances but equal prompts, and those across groups too.",
 )
 @click.option(
     "--group",
@@ -332,22 +362,42 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     is_flag=True,
     help="Write the server's values into existing manifests, where they differ, and change nothing else.",
 )
-def import_(request: Request, full: bool, factor: bool, group: tuple[str, ...], update: bool) -> int:
+@click.option(
+    "--for-all",
+    is_flag=True,
+    help="With --update: change a prompt's file for all that use it, not for the bot that drifted alone.",
+)
+def import_(
+    request: Request,
+    full: bool,
+    factor: bool,
+    flat: bool,
+    group: tuple[str, ...],
+    update: bool,
+    for_all: bool,
+) -> int:
     """Write manifests for what the server has. Changes nothing on the server."""
+    from pathlib import Path
+
     from reconciler.cli import terminal
     from reconciler.importer import groups, run
+    from reconciler.setup import sample
 
     if update and full:
         raise click.UsageError("--full and --update cannot be combined: --full is for new manifests.")
-    if group and not factor:
+    if for_all and not update:
+        raise click.UsageError("--for-all needs --update: it says how drift in a shared file is written.")
+    flat = flat and not factor
+    if group and flat:
         raise click.UsageError("--flat and --group cannot be combined: --flat shares nothing in a group.")
     if update:
         from reconciler.importer import updater
 
-        updated = updater.run(request)
+        updated = updater.run(request, for_all=for_all)
         terminal.updated(updated, request.format)
         return 1 if updated.failed else 0
-    report = run.run(request, run.How(full, not factor, groups.declared(group)))
+    how = run.How(full, flat, groups.declared(group), sample.untouched(Path(request.bots)))
+    report = run.run(request, how)
     terminal.imported(report, request.format)
     return 1 if report.failed else 0
 
@@ -436,8 +486,21 @@ def sandbox(port: int, db: str | None, bots: str | None) -> int:
 @click.option("--github", is_flag=True, help="Also write the workflows that review and apply on GitHub.")
 @click.option("--gitlab", is_flag=True, help="Also write the pipeline that does so on GitLab.")
 @click.option("--run", "runs", is_flag=True, help="With --github, also set up the repository there, with gh.")
+@click.option(
+    "--import",
+    "then_import",
+    is_flag=True,
+    help="Then import what the server has, which replaces the sample; see `reconciler import`.",
+)
 def init(
-    directory: str, instance: str, kind: str, branch: str | None, github: bool, gitlab: bool, runs: bool
+    directory: str,
+    instance: str,
+    kind: str,
+    branch: str | None,
+    github: bool,
+    gitlab: bool,
+    runs: bool,
+    then_import: bool,
 ) -> int:
     """Scaffold a repository in DIR. It gets a manifest, a prompt, reconciler.toml and a README.
 
@@ -457,6 +520,10 @@ def init(
     forge = "github" if github else "gitlab" if gitlab else ""
     made = scaffold(Path(directory), instance, forge=forge, branch=branch, kind=KINDS[kind])
     terminal.scaffolded(made, runs=runs)
+    if then_import:
+        args = ["--config", directory, "--into", str(Path(directory, "bots"))]
+        with import_.make_context("import", args, parent=click.get_current_context().parent) as context:
+            return int(import_.invoke(context))
     return 0
 
 

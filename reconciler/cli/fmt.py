@@ -10,6 +10,7 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import BOTS
 
 if TYPE_CHECKING:
+    from reconciler.domain.text import count
     from reconciler.manifests.formatting import Formatted
 
 
@@ -30,7 +31,6 @@ def fmt(bots: str, check: bool, diff: bool, paths: tuple[str, ...]) -> int:
     from reconciler.domain import links
     from reconciler.domain.errors import ManifestError
     from reconciler.manifests.formatting import formatted
-    from reconciler.render.values import count
 
     if not (check or diff):
         links.check(Path(bots))

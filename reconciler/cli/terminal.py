@@ -15,23 +15,22 @@ import click
 from reconciler.cli import failure
 from reconciler.cli.options import is_quiet
 from reconciler.domain import safe
-from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, OutputError, Problem, ReconcilerError
-from reconciler.domain.findings import Finding
-from reconciler.domain.plan import Plan
-from reconciler.domain.results import Results
-from reconciler.render import effects, findings, github, markdown, outcomes, text, values
-from reconciler.saved import encode
+from reconciler.domain.text import count
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from reconciler.domain.findings import Warning
+    from reconciler.domain.desired import Desired
+    from reconciler.domain.findings import Finding, Warning
     from reconciler.domain.listing import Listing
+    from reconciler.domain.plan import Plan
     from reconciler.domain.reports import ImportReport, SwitchReport, UpdateReport
+    from reconciler.domain.results import Results
     from reconciler.manifests.formatting import Formatted
     from reconciler.render.needed import Needed
     from reconciler.render.routing import Routed
+    from reconciler.render.values import Paint
     from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
     from reconciler.saved import Saved
@@ -41,10 +40,10 @@ if TYPE_CHECKING:
 def valid(desired: Desired, names: Collection[str] | None = None) -> None:
     """Say that the manifests, or the files of these names, are valid."""
     if names is not None:
-        click.echo(f"Valid: {values.count(len(names), 'file')}.")
+        click.echo(f"Valid: {count(len(names), 'file')}.")
         return
     bots = sum(len(instance.bots) for instance in desired.instances)
-    click.echo(f"Valid: {values.count(bots, 'bot')} on {values.count(len(desired.instances), 'instance')}.")
+    click.echo(f"Valid: {count(bots, 'bot')} on {count(len(desired.instances), 'instance')}.")
 
 
 def invalid(error: ManifestError, format: str, names: Collection[str] | None = None) -> int:
@@ -52,6 +51,8 @@ def invalid(error: ManifestError, format: str, names: Collection[str] | None = N
 
     Raises ManifestError to print them for people.
     """
+    from reconciler.render import github
+
     found = [one for one in error.problems if names is None or one.at.file in names]
     if found and format == "text":
         raise ManifestError(found)
@@ -60,7 +61,7 @@ def invalid(error: ManifestError, format: str, names: Collection[str] | None = N
     elif format != "text":
         click.echo(_findings(found, (), format), nl=False)
     if not found:
-        others = values.count(len(error.problems), "error")
+        others = count(len(error.problems), "error")
         click.echo(
             f"No errors here. Other manifests have {others}: correct them to see warnings.",
             err=True,
@@ -70,14 +71,15 @@ def invalid(error: ManifestError, format: str, names: Collection[str] | None = N
 
 def warnings(found: Sequence[Warning], format: str) -> None:
     """Print the warnings about the manifests."""
-    from reconciler.render import warnings
+    if not found and format in {"text", "github"}:
+        return
+    from reconciler.render import github, warnings
 
     if format in {"json", "sarif"}:
         click.echo(_findings((), found, format), nl=False)
     elif format == "github":
         click.echo(github.warnings(found), nl=False)
-        if found:
-            click.echo(f"{warnings.counted(found)} in the manifests.", err=True)
+        click.echo(f"{warnings.counted(found)} in the manifests.", err=True)
     else:
         click.echo(warnings.text(found), err=True, nl=False)
 
@@ -94,26 +96,32 @@ def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str
 
 
 def plan(
-    made: Plan, format: str, *, max_chars: int = markdown.COMMENT, more: str = "", asks: bool = False
+    made: Plan, format: str, *, max_chars: int | None = None, more: str = "", asks: bool = False
 ) -> None:
     """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
+    from reconciler.render import markdown, text
+    from reconciler.saved import encode
+
     if format == "json":
         click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
-        click.echo(markdown.plan(made, max_chars=max_chars, more=more), nl=False)
+        click.echo(markdown.plan(made, max_chars=max_chars or markdown.COMMENT, more=more), nl=False)
     else:
         shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
         click.echo(shown, nl=False, color=_color())
 
 
-def results(
-    made: Plan, ended: Results, format: str, *, max_chars: int = markdown.COMMENT, more: str = ""
-) -> None:
+def results(made: Plan, ended: Results, format: str, *, max_chars: int | None = None, more: str = "") -> None:
     """Show how an apply ended."""
+    from reconciler.render import markdown, outcomes
+    from reconciler.saved import encode
+
     if format == "json":
         click.echo(encode.results(made, ended), nl=False)
     elif format == "markdown":
-        click.echo(markdown.results(made, ended, max_chars=max_chars, more=more), nl=False)
+        click.echo(
+            markdown.results(made, ended, max_chars=max_chars or markdown.COMMENT, more=more), nl=False
+        )
     elif ended.results:
         shown = outcomes.results(ended, paint=_paint(), width=_width())
         click.echo("\n" + shown, nl=False, color=_color())
@@ -125,6 +133,8 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
     If one fails, still does the other; where stdout cannot be written, shows it on stderr.
     """
+    from reconciler.render import outcomes
+
     failures: list[Exception] = []
     try:
         save(made, how)
@@ -151,7 +161,7 @@ def warn(sentence: str) -> None:
 def problems(made: Plan) -> None:
     """Say how many problems the plan has, which may have gone to a file."""
     if made.problems:
-        click.echo(f"Error: {values.count(made.problems, 'problem')}; see the plan.", err=True)
+        click.echo(f"Error: {count(made.problems, 'problem')}; see the plan.", err=True)
 
 
 def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
@@ -211,7 +221,7 @@ def routed(routed: Routed, messages: Sequence[Message], format: str, *, many: bo
 
 def tested(found: Sequence[Tested], format: str, *, covers: bool) -> None:
     """Print how the tests of manifests ended, and with covers what they reach."""
-    from reconciler.render import coverage, tested
+    from reconciler.render import coverage, github, tested
 
     if format == "github":
         click.echo(github.problems(tested.problems(found), "Test"), nl=False)
@@ -257,6 +267,8 @@ def updated(report: UpdateReport, format: str) -> None:
 
 def agree(made: Plan, format: str) -> None:
     """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
+    from reconciler.render import effects, text
+
     if format != "text":
         raise ReconcilerError(f"nothing was applied: pass --yes to apply changes with --format {format}.")
     width = _width()
@@ -272,10 +284,10 @@ def agree_to_switch(dry: SwitchReport, server: str) -> None:
     bots = [one for one in dry.bots if not one.note]
     if not bots:
         return
-    instances = values.count(len({one.instance for one in bots}), "instance")
+    instances = count(len({one.instance for one in bots}), "instance")
     way = "on" if dry.on else "off"
     where = f"on {instances} of {safe.inert(safe.line(server))}"
-    _ask(f"Switch {way} {values.count(len(bots), 'bot')} {where}?", "nothing was switched", "switch bots")
+    _ask(f"Switch {way} {count(len(bots), 'bot')} {where}?", "nothing was switched", "switch bots")
 
 
 def _ask(question: str, not_done: str, task: str) -> None:
@@ -312,7 +324,7 @@ def listed(listing: Listing, format: str) -> None:
     else:
         click.echo(render.text(listing, paint=_paint(), width=_width()), nl=False, color=_color())
     if listing.problems:
-        said = f"Error: {values.count(listing.problems, 'instance')} could not be read; see the list."
+        said = f"Error: {count(listing.problems, 'instance')} could not be read; see the list."
         click.echo(said, err=True)
 
 
@@ -323,6 +335,8 @@ def got(text: str) -> None:
 
 def doctor(found: Sequence[Finding], format: str) -> None:
     """Show what doctor found."""
+    from reconciler.render import findings
+
     if format == "json":
         click.echo(findings.json(found), nl=False)
         return
@@ -425,5 +439,7 @@ def paint(text: str, look: str | None) -> str:
     return click.style(text, bold=True) if look == "bold" else click.style(text, fg=look)
 
 
-def _paint() -> values.Paint:
+def _paint() -> Paint:
+    from reconciler.render import values
+
     return paint if _color() else values.plain

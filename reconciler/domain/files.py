@@ -1,4 +1,4 @@
-"""Writes every file of this project: whole or not at all, and never through a link.
+"""Writes every file of this project: whole or not at all but for a journal, and never through a link.
 
 A file is written under another name beside its place and then moved there. If a link, a FIFO, a device or a
 directory is at its place, it is refused, wherever it leads. A directory that a person names may have links in
@@ -95,6 +95,28 @@ def ensure(path: Path, content: bytes, *, private: bool = False) -> None:
             with suppress(FileExistsError):  # another run was faster; what it made is looked at
                 _create(path, content, private=private)
             _regular(path)
+
+
+def append(path: Path, kept: int) -> int:
+    """Open a file that only this user can read, to be appended to. Returns its descriptor.
+
+    kept: how many of the bytes that it has stay. Raises ReconcilerError, also for what is not a regular file.
+    """
+    with _explained(path):
+        _regular(path)
+        found = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | _BINARY | _NO_LINK | _NO_WAIT, _PRIVATE
+        )
+        try:
+            if not stat.S_ISREG(mode := os.fstat(found).st_mode):
+                raise OSError(errno.EINVAL, _not("a file", mode))
+            if hasattr(os, "fchmod"):
+                os.fchmod(found, _PRIVATE)
+            os.ftruncate(found, kept)
+        except OSError:
+            os.close(found)
+            raise
+        return found
 
 
 def restrict(*paths: Path) -> None:

@@ -12,11 +12,15 @@ from reconciler.domain.servers import full
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Something of the server that is not in the manifest. what: a bot's id, or what else it is."""
+    """Something of the server that is not in the manifest. what: a bot's id, or what else it is.
+
+    step: what to do about it, a sentence; "" where the reason says it.
+    """
 
     instance: str
     what: str
     reason: str
+    step: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,14 @@ class ImportReport:
         return replace(
             self,
             directory=self.directory.parent,
-            written=tuple(replace(one, instance=full(server, one.instance)) for one in self.written),
+            written=tuple(
+                replace(
+                    one,
+                    instance=full(server, one.instance),
+                    group=full(server, one.group) if one.group else "",
+                )
+                for one in self.written
+            ),
             skipped=named(self.skipped),
             left_out=named(self.left_out),
             off=tuple(f"{server}: {why}" for why in self.off),

@@ -42,3 +42,8 @@ class Results:
     def ok(self) -> bool:
         """Whether every change was applied."""
         return self.signal is None and all(r.outcome is Outcome.APPLIED for r in self.results)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run came to its end: no change was left for another one."""
+        return self.signal is None and all(r.outcome is not Outcome.NOT_ATTEMPTED for r in self.results)

@@ -40,6 +40,11 @@ def listed(words: Iterable[str], last: str = "and") -> str:
     return f"{', '.join(rest)} {last} {end}" if rest else end
 
 
+def count(number: int, noun: str) -> str:
+    """`1 bot`, `2 bots`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def is_id(value: object) -> TypeGuard[str]:
     """Whether it is an id that can be used."""
     return isinstance(value, str) and _ID.fullmatch(value) is not None

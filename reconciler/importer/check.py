@@ -19,7 +19,7 @@ from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
 from reconciler.domain.servers import Servers
 from reconciler.importer import layout
-from reconciler.importer.draft import Draft, called, tree
+from reconciler.importer.draft import BOT, DOUBLE, FIELD, Draft, called, tree
 from reconciler.importer.factor import Factored, Member, factor
 from reconciler.importer.layout import CREDENTIAL
 from reconciler.importer.page import Page, Place, content, file_names, lift, page
@@ -378,7 +378,7 @@ def _correct_bot(made: Draft, change: Change) -> None:
     entry = made.bots[change.bot]
     fields = [field for field in change.fields if field.name != "description"]
     if change.verb not in (Verb.ADOPT, Verb.UPDATE) or not fields:
-        _without(made, change.bot, "", change.reason)
+        _without(made, change.bot, "", change.reason, DOUBLE)
     elif known := [field for field in fields if field.name in {*entry.own, entry.kind.credential}]:
         _without(made, change.bot, known[0].name, f"an apply would change its {known[0].name}")
     else:  # a folder's defaults set another value than the server's
@@ -393,8 +393,11 @@ def _correct_bot(made: Draft, change: Change) -> None:
             entry.declared[field.name] = value
 
 
-def _without(made: Draft, bot: str, key: str, why: str) -> None:
-    """Remove a field from a bot, or the bot from the draft where it needs the field."""
+def _without(made: Draft, bot: str, key: str, why: str, step: str = BOT) -> None:
+    """Remove a field from a bot, or the bot from the draft where it needs the field.
+
+    step: what to do about the bot.
+    """
     entry = made.bots.get(bot)
     if entry is None:
         return
@@ -405,10 +408,12 @@ def _without(made: Draft, bot: str, key: str, why: str) -> None:
     elif key and key != "kind" and key not in layout.needed(entry.kind):
         entry.declared.pop(key, None)
         entry.unsayable.add(key)
-        made.leave_out(f"{key} of {called(entry.remote)}", why)
+        made.leave_out(f"{key} of {called(entry.remote)}", why, FIELD)
     else:
         del made.bots[bot]
-        made.leave_out(called(entry.remote), why)
+        made.leave_out(
+            called(entry.remote), why, DOUBLE if "and no bot may" in why or "apart by" in why else step
+        )
         settings = made.settings.get(entry.kind.path, {})
         if settings.get("fallback") == bot:
             del settings["fallback"]

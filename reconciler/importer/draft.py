@@ -42,6 +42,19 @@ _KEY_FOR_NAME = (
 )
 
 
+# -- what to do about what is left out ----------------------------------------------------------
+
+GET = "`reconciler get id:ID@INSTANCE` prints it for its manifest"
+BOT = f"Mend the bot in the manager; then {GET}."
+DOUBLE = f"Delete the bot that is not needed in the manager; {GET} if the other one is missing there."
+OTHER = "Leave it to the repository of that owner, or import with its --owner."
+FIELD = "It stays on the server as it is; to declare it, set a value that a manifest can have."
+KEY = "Take the key out of the text in the manager, and revoke it; then declare the field."
+_PARKED = f"Finish the apply that was interrupted; then {GET}."
+_UNFIT = "Set another value in the manager, and declare it with !env NAME."
+_TWICE_NAMED = "Remove it from the manifest that does not own it, then declare it here."
+
+
 @dataclass(slots=True)
 class Entry:
     """A bot of a draft. declared: its values, by the manifest's keys.
@@ -101,9 +114,9 @@ class Draft:
         """Whether there is nothing to write."""
         return not (self.bots or self.credentials or any(self.settings.values()))
 
-    def leave_out(self, what: str, reason: str) -> None:
-        """Note that something is left out, and why."""
-        note = LeftOut(self.instance, what, reason)
+    def leave_out(self, what: str, reason: str, step: str = "") -> None:
+        """Note that something is left out, and why. step: what to do about it, a sentence."""
+        note = LeftOut(self.instance, what, reason, step)
         self.left_out += [] if note in self.left_out else [note]
 
 
@@ -198,7 +211,7 @@ def drafts(
             if looks_like_key(base):
                 its.leave_out(f"the credential {id}", f"its name {_KEY_FOR_NAME}")
             elif base in names:
-                its.leave_out(f"the credential {base}", "another manifest has one of this name")
+                its.leave_out(f"the credential {base}", "another manifest has one of this name", _TWICE_NAMED)
             else:
                 its.credentials[base] = naming.variable(base, instance, variables)
                 names.add(base)
@@ -226,10 +239,10 @@ def _hide(drafts: Iterable[Draft], variables: set[str]) -> None:
         for name, entry in made.bots.items():
             for key, value in entry.remote.fields.items():
                 if hidden.has_key(value):
-                    made.leave_out(f"the {key} of {name}", "it holds a key")
+                    made.leave_out(f"the {key} of {name}", "it holds a key", KEY)
                     entry.declared.pop(key, None)
                 elif why := _unfit(entry.kind.fields[key], entry.remote):
-                    made.leave_out(f"the {key} of {name}", f"no variable can hold it: {why}")
+                    made.leave_out(f"the {key} of {name}", f"no variable can hold it: {why}", _UNFIT)
                     entry.declared.pop(key, None)
                 elif isinstance(value, Hidden):
                     found.setdefault(value, []).append((made, name, key))
@@ -324,7 +337,8 @@ def _named(
             taken.add(names[bot.id])
     for bot in bots:
         if why := refused.get(bot.id) or _unusable(bot):
-            made.leave_out(called(bot), why)
+            step = DOUBLE if "as another bot does" in why else _PARKED if is_parked(bot.fields) else BOT
+            made.leave_out(called(bot), why, OTHER if "the owner" in why else step)
         else:
             found[names[bot.id]] = bot
     return found.items()
@@ -333,7 +347,7 @@ def _named(
 def _unusable(bot: RemoteBot) -> str:
     """Why no manifest can declare the bot; "" where one can."""
     if is_parked(bot.fields):
-        return "an interrupted apply left it parked: apply first, then import"
+        return "an interrupted apply left it parked"
     if lacks := layout.lacks(bot.kind, bot.fields):
         return f"it has no {' and no '.join(lacks)}"
     unfit = {key: _unfit(field, bot) for key, field in bot.kind.fields.items() if field.required}
@@ -423,7 +437,7 @@ def _settings(
     for key, of in kind.settings.items():
         value = row.fields.get(key)
         if hidden.has_key(value):
-            made.leave_out(f"{key} of {whose}", "it holds a key")
+            made.leave_out(f"{key} of {whose}", "it holds a key", KEY)
         elif value is not None and extent.has(kind, key, value, of.default):
             found[key] = tree(key, value)
     names = {entry.remote.id: name for name, entry in made.bots.items() if entry.kind is kind}

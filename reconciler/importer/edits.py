@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
@@ -14,13 +17,15 @@ from reconciler.yaml import MappingNode
 from reconciler.yaml.edit import Edits, Put
 
 
-def edits(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, Edits]:
-    """What to put where in a manifest, so that it declares what is wanted."""
+def edits(
+    now: DesiredInstance, wanted: DesiredInstance, texts: Mapping[str, Path] = MappingProxyType({})
+) -> dict[str, Edits]:
+    """What to put where in a manifest, so that it declares what is wanted. texts: of new files."""
     found: dict[str, Edits] = {}
-    home = Path(now.files[0]).resolve().parent
+    files = _Files(Path(now.files[0]).resolve(), texts)
     after = {bot.name: bot for bot in wanted.bots}
-    bots = {bot.name: _puts(bot, after[bot.name], home) for bot in now.bots if bot.name in after}
-    for layer, defaults in in_defaults(now, wanted).items():
+    bots = {bot.name: _puts(bot, after[bot.name], files) for bot in now.bots if bot.name in after}
+    for layer, defaults in in_defaults(now, wanted, texts).items():
         _add(found, layer, defaults)
         for bot in now.bots:
             for name in defaults.keys() & bots[bot.name].keys():
@@ -30,7 +35,7 @@ def edits(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, Edits]:
         found["bots"] = bots
     for path, declared in now.settings.items():
         there = wanted.settings[path]
-        puts: dict[str, Put | Edits] = dict(_puts(declared, there, home))
+        puts: dict[str, Put | Edits] = dict(_puts(declared, there, files))
         if declared.fallback != there.fallback:
             puts["fallback"] = Put(declared.fallback, there.fallback or "")
         if "ignoreJids" in puts and isinstance(declared.origins["ignoreJids"].value, MappingNode):
@@ -61,13 +66,15 @@ def is_own(layer: str) -> bool:
     return layer == "bot" or (layer.endswith("settings") and not layer.startswith("folder"))
 
 
-def in_defaults(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, dict[str, Put]]:
+def in_defaults(
+    now: DesiredInstance, wanted: DesiredInstance, texts: Mapping[str, Path] = MappingProxyType({})
+) -> dict[str, dict[str, Put]]:
     """What to put into the manifest's defaults, by layer: what all bots that inherit a field want alike."""
-    home = Path(now.files[0]).resolve().parent
+    files = _Files(Path(now.files[0]).resolve(), texts)
     after = {bot.name: bot for bot in wanted.bots}
     users: dict[tuple[str, str], list[Put | None]] = {}
     for bot in now.bots:
-        puts = _puts(bot, after[bot.name], home) if bot.name in after else {}
+        puts = _puts(bot, after[bot.name], files) if bot.name in after else {}
         for name, origin in bot.origins.items():
             if origin.layer.endswith("defaults") and not origin.layer.startswith("folder"):
                 users.setdefault((origin.layer, name), []).append(puts.get(name))
@@ -83,10 +90,10 @@ def in_defaults(now: DesiredInstance, wanted: DesiredInstance) -> dict[str, dict
 
 
 def _puts(
-    now: DesiredBot | DesiredSettings, wanted: DesiredBot | DesiredSettings, home: Path
+    now: DesiredBot | DesiredSettings, wanted: DesiredBot | DesiredSettings, files: _Files
 ) -> dict[str, Put]:
     found = {
-        name: Put(now.fields.get(name), value, _files(now, name, home))
+        name: Put(now.fields.get(name), value, files.of(now, name))
         for name, value in wanted.fields.items()
         if now.fields.get(name) != value
     }
@@ -104,11 +111,19 @@ def _creds(of: DesiredBot | DesiredSettings) -> str | dict[str, str] | None:
     )
 
 
-def _files(of: DesiredBot | DesiredSettings, name: str, home: Path) -> dict[str, str]:
-    """The texts of a field that are in files, with the files' paths from home."""
-    if name not in of.origins:
-        return {}
-    return {
-        text: Path(os.path.relpath(path, home)).as_posix()
-        for _, text, path in included(of.origins[name], of.fields[name])
-    }
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """The files that a manifest may name: one in JSON none. texts: new files, by their texts."""
+
+    manifest: Path
+    texts: Mapping[str, Path]
+
+    def of(self, of: DesiredBot | DesiredSettings, name: str) -> dict[str, str]:
+        """The texts of a field that are in files, with the files' paths from home."""
+        if name not in of.origins or self.manifest.suffix.lower() == ".json":
+            return {}
+        there = {text: path for _, text, path in included(of.origins[name], of.fields[name])}
+        found = {**self.texts, **there}
+        return {
+            text: Path(os.path.relpath(path, self.manifest.parent)).as_posix() for text, path in found.items()
+        }

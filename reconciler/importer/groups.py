@@ -1,4 +1,4 @@
-"""Which instances are a group: `--group 'varejo-*'`, or `--group varejo='loja-*'`. Pure."""
+"""Which instances are a group: `--group 'varejo-*'`, `--group varejo='loja-*'`, or a folder `bots/varejo`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.observed import ObservedInstance, RemoteBot
@@ -68,6 +68,27 @@ def homes(groups: Iterable[Group], instances: Iterable[str], *, all_read: bool) 
                     "--group narrower, as an instance can be in one."
                 )
             found[name] = group.home
+    return found
+
+
+def by_folder(
+    directory: Path, instances: Iterable[str], known: Mapping[str, PurePosixPath]
+) -> dict[str, PurePosixPath]:
+    """The folders that a person made for instances: `bots/varejo` for varejo, varejo-centro, varejo_2.
+
+    known: the instances that are in a group already; they stay in it.
+    """
+    there = (
+        [path for path in directory.iterdir() if path.is_dir() and not path.is_symlink()]
+        if directory.is_dir()
+        else []
+    )
+    names = sorted((path.name for path in there if path.name not in _RESERVED), key=len, reverse=True)
+    found: dict[str, PurePosixPath] = dict(known)
+    for folder in names:
+        for name in instances:
+            if not folder.startswith(".") and re.match(rf"{re.escape(folder)}(?:[-_. ]|$)", name):
+                found.setdefault(name, PurePosixPath(folder))
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +27,8 @@ Original = Callable[[Path], bytes]
 class Use:
     """A text from a file, in a bot or the settings (about).
 
-    before, after: the text now and as it is wanted; after is None where it is not wanted any more.
+    before, after: the text now and as it is wanted; after is None where it is not wanted any more. origin: of
+    the value that the text belongs to.
     """
 
     instance: DesiredInstance
@@ -35,18 +37,22 @@ class Use:
     path: Path
     before: str
     after: str | None
+    origin: Origin
 
 
 def uses(instance: DesiredInstance, wanted: DesiredInstance) -> Iterator[Use]:
-    """The texts of an instance that are in files."""
+    """The texts of an instance that are in files, as far as it has origins."""
     after = {bot.name: bot for bot in wanted.bots}
     pairs: list[tuple[str, Any, Any]] = [(bot.name, bot, after[bot.name]) for bot in instance.bots]
     for kind, settings in instance.settings.items():
         pairs.append((settings_label(KINDS[kind]), settings, wanted.settings[kind]))
     for about, now, then in pairs:
         for name, value in now.fields.items():
-            for slot, text, path in included(now.origins[name], value):
-                yield Use(instance, about, name, path, text, _after(value, then.fields[name], slot))
+            if origin := now.origins.get(name):
+                for slot, text, path in included(origin, value):
+                    yield Use(
+                        instance, about, name, path, text, _after(value, then.fields[name], slot), origin
+                    )
 
 
 def included(origin: Origin, value: Value) -> Iterator[tuple[int, str, Path]]:
@@ -73,22 +79,59 @@ def _after(before: Value, after: Value, slot: int) -> str | None:
 # -- new contents ------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """What becomes of a file. contents: what each of its users wants; None where a file cannot hold it."""
+
+    contents: Sequence[tuple[Use, bytes | None]]
+
+    @property
+    def one(self) -> bytes | None:
+        """What all of them want; None where they differ."""
+        [first, *others] = {content for _, content in self.contents}
+        return None if others else first
+
+    @property
+    def drifted(self) -> dict[bytes, list[Use]]:
+        """The new contents that are possible, and who wants each."""
+        found: dict[bytes, list[Use]] = {}
+        for use, content in self.contents:
+            if content is not None and use.after != use.before:
+                found.setdefault(content, []).append(use)
+        return found
+
+    @property
+    def fits(self) -> bool:
+        """Whether a file can hold what each user wants."""
+        return all(content is not None for _, content in self.contents)
+
+
 def rewritten(
     before: Desired, wanted: Mapping[str, DesiredInstance], original: Original
-) -> dict[Path, set[bytes | None]]:
-    """The contents that its users want a file to have, where one wants a new one; None for an impossible one.
-
-    wanted: the instances by name.
-    """
+) -> dict[Path, Rewritten]:
+    """What becomes of every file of which a user wants a new content. wanted: the instances by name."""
     by_path: dict[Path, list[Use]] = {}
     for instance in before.instances:
         for use in uses(instance, wanted[instance.name]):
             by_path.setdefault(use.path, []).append(use)
     return {
-        path: {_content(use, original(path)) for use in those if use.after is not None}
+        path: Rewritten([(use, _content(use, original(path))) for use in those if use.after is not None])
         for path, those in by_path.items()
         if any(use.after not in (use.before, None) for use in those)
     }
+
+
+def for_all(use: Use, content: bytes, before: bytes) -> bytes:
+    """The new content for all users of a file: what is one bot's own becomes a variable in new lines."""
+    values = use.instance.vars or {}
+    names = {values[name]: f"${{{name}}}" for name in use.origin.variables if values.get(name)}
+    pieces = "|".join(re.escape(value) for value in sorted(names, key=len, reverse=True))
+    known = {*before.decode().splitlines()}
+    lines = content.decode().splitlines(keepends=True)
+    for at, line in enumerate(lines) if names else ():
+        if line.rstrip("\r\n") not in known:
+            lines[at] = re.sub(rf"(?<!\w)(?:{pieces})(?!\w)", lambda found: names[found[0]], line)
+    return "".join(lines).encode()
 
 
 def _content(use: Use, data: bytes) -> bytes | None:

@@ -150,7 +150,8 @@ def page(what: Content, *, variables: bool = False) -> Page:
     text.entries(what.defaults, 2, "defaults")
     _kinds(text, settings, what.of_kind)
     if not what.bots and not what.others:
-        text.add("\nbots: {}\n" if what.needs_bots else "")
+        empty = not what.instance and all(place == Place() for place in text.places)
+        text.add("\nbots: {}\n" if what.needs_bots or empty else "")
         return text
     _section(text, "bots")
     for number, (name, said) in enumerate(what.bots.items()):

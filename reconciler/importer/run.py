@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -43,18 +43,24 @@ from reconciler.pipeline.stages import servers
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """How to import. full: write every value. flat: share equal prompts and nothing else."""
+    """How to import. full: write every value. flat: share equal prompts and nothing else.
+
+    groups: declared. sample: the files of an untouched sample, which goes when something is imported.
+    """
 
     full: bool = False
     flat: bool = False
     groups: tuple[Group, ...] = ()
+    sample: tuple[Path, ...] = ()
 
 
 def run(request: Request, how: How) -> ImportReport:
     """Import the instances of the request into its directory of manifests. Raises ReconcilerError."""
     check_owner(request)
     directory = Path(request.bots)
-    there = existing(directory, request.named)
+    links.check(directory)
+    there, sample = _without(existing(directory, request.named), how.sample)
+    how = replace(how, sample=sample)
 
     async def reading(name: str, client: Client) -> Reading:
         globs = [found for glob in request.instance if (found := _on(name, glob))]
@@ -79,7 +85,18 @@ def run(request: Request, how: How) -> ImportReport:
         return reduce(ImportReport.beside, reports)
     found = read_of[""]
     homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    if not how.flat:
+        homes = groups.by_folder(directory, found.instances, homes)
     return write(found, there, directory, request.owner, how, homes)
+
+
+def _without(there: Desired, sample: tuple[Path, ...]) -> tuple[Desired, tuple[Path, ...]]:
+    """The manifests without the sample, and those of its files that no other manifest includes."""
+    gone = {os.path.normpath(path) for path in sample}
+    others = [one for one in there.instances if os.path.normpath(one.files[0]) not in gone]
+    used = {os.path.normpath(file) for one in others for file in one.files}
+    left = tuple(path for path in sample if os.path.normpath(path) not in used)
+    return replace(there, instances=tuple(others)), left
 
 
 def _on(server: str, glob: str) -> str:
@@ -99,7 +116,10 @@ def _of_server(name: str, found: Reading, request: Request, how: How) -> ImportR
             "name another directory with --into."
         )
     there = existing(directory, request.named)
+    how = replace(how, sample=())  # it is of no server, and not in the server's folder
     homes = groups.homes(how.groups, found.instances, all_read=not request.instance and not found.problems)
+    if not how.flat:
+        homes = groups.by_folder(directory / name, found.instances, homes)
     return write(found, there, directory / name, request.owner, how, homes, name).of(name)
 
 
@@ -132,18 +152,19 @@ def write(
     declared = {instance.name: instance.at.file for instance in of_server(there, server).instances}
     skipped = dict(reading.problems)
     skipped |= {name: f"{declared[name]} declares it" for name in reading.instances if name in declared}
-    stems = _stems(directory, reading.instances.keys() - skipped.keys(), homes, skipped)
+    new = reading.instances.keys() - skipped.keys()
+    stems = _stems(directory, new, homes, skipped, how.sample)
     chosen = {name: reading.instances[name] for name in stems}
     known = {name: seen.credentials or {} for name, seen in reading.instances.items()}
     others = {**known, **reading.others}
     extent = Extent(how.full, {path: unread(reading.version, kind) for path, kind in KINDS.items()})
     made = drafts(chosen, others, there, stems, owner, extent, homes, server)
     seen = Observed("", {name: replace(seen, shared_creds=others) for name, seen in chosen.items()})
-    with _workplace(directory, _below(there, directory) if server else there) as beside:
+    with _workplace(directory, _below(there, directory) if server else there, how.sample) as beside:
         check = Check(
             made,
             beside,
-            _taken(directory),
+            _taken(directory, how.sample),
             _schema(directory, schema.FILE, folder=False),
             flat=how.flat or (len(chosen) < 2 and not homes),
             beside_folders=_schema(directory, schema.FOLDER_FILE, folder=True),
@@ -151,28 +172,20 @@ def write(
         )
         check.run(seen, owner)
         grouped = check.factor(seen, owner)
-        skipped |= check.skipped
-        failed = bool(reading.problems)
-        written: list[Written] = []
-        for drafted, its in _together(check, grouped):
-            try:
-                _place(its, beside, directory)
-            except ReconcilerError as error:
-                skipped |= {draft.instance: str(error).rstrip(".") for draft in drafted}
-                failed = True
-            else:
-                written += [_written(draft, directory) for draft in drafted]
+        written, failed = _kept(check, grouped, how.sample, beside, directory)
+        skipped |= check.skipped | failed
     return ImportReport(
         directory,
         tuple(sorted(written, key=lambda one: one.path)),
         tuple(LeftOut(name, "", why) for name, why in sorted(skipped.items())),
         tuple(one for draft in made.values() for one in draft.left_out if draft.instance not in skipped),
         sum(draft.empty and not draft.left_out for draft in made.values()),
-        failed,
+        bool(reading.problems or failed),
         tuple(reading.off.values()),
         tuple(_group(group) for group in grouped.values()),
         _saving(check, grouped),
         () if how.flat or homes else _candidates(check),
+        how.sample if written else (),
     )
 
 
@@ -186,14 +199,40 @@ def _below(there: Desired, directory: Path) -> Desired:
     return Desired(tuple(one for one in there.instances if Path(one.at.file).is_relative_to(directory)))
 
 
+def _kept(
+    check: Check,
+    grouped: Mapping[PurePosixPath, Grouped],
+    sample: Sequence[Path],
+    beside: Path,
+    directory: Path,
+) -> tuple[list[Written], dict[str, str]]:
+    """Move the files to their places. Returns what was written, and why some instances were not."""
+    written: list[Written] = []
+    failed: dict[str, str] = {}
+    with _aside(sample if check.drafts else (), beside, written):
+        for drafted, its in _together(check, grouped):
+            try:
+                _place(its, beside, directory)
+            except ReconcilerError as error:
+                failed |= {draft.instance: str(error).rstrip(".") for draft in drafted}
+            else:
+                written += [_written(draft, directory) for draft in drafted]
+    return written, failed
+
+
 def _stems(
-    directory: Path, instances: Collection[str], homes: Mapping[str, PurePosixPath], skipped: dict[str, str]
+    directory: Path,
+    instances: Collection[str],
+    homes: Mapping[str, PurePosixPath],
+    skipped: dict[str, str],
+    sample: Collection[Path],
 ) -> dict[str, str]:
     """The name of each new manifest's file; an instance whose file is there is added to skipped."""
     found: dict[str, str] = {}
     for home in sorted({homes.get(name, PurePosixPath()) for name in instances}):
         folder = directory / home
-        names = {path.name.lower() for path in folder.iterdir()} if folder.is_dir() else set()
+        there = {path for path in folder.iterdir() if path not in sample} if folder.is_dir() else set()
+        names = {path.name.lower() for path in there}
         its = [name for name in instances if homes.get(name, PurePosixPath()) == home]
         for name, stem in naming.stems(its, {Path(name).stem for name in names}).items():
             if f"{stem}.yaml".lower() in names:
@@ -286,15 +325,31 @@ def _shape(draft: Draft) -> dict[str, tuple[object, ...]]:
 # -- files ------------------------------------------------------------------------------------
 
 
-def _taken(directory: Path) -> frozenset[str]:
-    """The existing paths below prompts/, in lower case."""
+def _taken(directory: Path, sample: Collection[Path]) -> frozenset[str]:
+    """The existing paths below any prompts/, in lower case."""
     return frozenset(
-        path.relative_to(directory).as_posix().lower() for path in directory.glob("prompts/**/*")
+        path.relative_to(directory).as_posix().lower()
+        for path in directory.glob("**/prompts/**/*")
+        if path not in sample
     )
 
 
 @contextmanager
-def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
+def _aside(sample: Iterable[Path], beside: Path, written: Sequence[Written]) -> Iterator[None]:
+    """The files of the sample are out of the way, and come back where nothing was written."""
+    moved = {path: beside.parent / f"sample-{number}" for number, path in enumerate(sample)}
+    try:
+        for path, aside in moved.items():
+            path.replace(aside)
+        yield
+    finally:
+        for path, aside in moved.items() if not written else ():
+            if aside.exists():
+                aside.replace(path)
+
+
+@contextmanager
+def _workplace(directory: Path, there: Desired, sample: Collection[Path]) -> Iterator[Path]:
     """A hidden directory below the manifests, which load ignores, with a copy of them."""
     links.check(directory)
     made = [path for path in (directory, *directory.parents) if not path.exists()]
@@ -303,7 +358,7 @@ def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
         with TemporaryDirectory(prefix=".import-", dir=directory, ignore_cleanup_errors=True) as temporary:
             beside = Path(temporary, "bots")
             beside.mkdir()
-            _copy(directory, beside, there)
+            _copy(directory, beside, there, sample)
             yield beside
     except OSError as error:  # of the copy: files that are moved have errors of their own
         raise ReconcilerError(
@@ -315,14 +370,15 @@ def _workplace(directory: Path, there: Desired) -> Iterator[Path]:
                 path.rmdir()
 
 
-def _copy(directory: Path, beside: Path, there: Desired) -> None:
-    """Copy every file that a load may read."""
+def _copy(directory: Path, beside: Path, there: Desired, sample: Collection[Path]) -> None:
+    """Copy every file that a load may read, but for the sample."""
+    gone = {Path(os.path.normpath(path)) for path in sample}
     paths = {Path(os.path.normpath(file)) for instance in there.instances for file in instance.files}
     for home, folders, names in os.walk(directory):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths |= {Path(home, name) for name in names if not name.startswith(".")}
     top = Path(os.path.normpath(directory))
-    for path in paths:
+    for path in paths - gone:
         target = beside / Path(os.path.normpath(path)).relative_to(top)
         if path.is_file() and path.stat().st_size <= MAX_MANIFEST:
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ after the new contents were loaded and found right. Reports what cannot be writt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -25,12 +26,16 @@ from reconciler.importer.drift import Credentials, Drift, Drifts, drifts
 from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
+from reconciler.manifests.load import load
 from reconciler.pipeline import fleet, planning, stages
 from reconciler.pipeline.request import Request
 
 
-def run(request: Request) -> UpdateReport:
-    """Update the manifests of the request. Raises ReconcilerError."""
+def run(request: Request, *, for_all: bool = False) -> UpdateReport:
+    """Update the manifests of the request. for_all: also what shares a file with what drifted.
+
+    Raises ReconcilerError.
+    """
     links.check(Path(request.bots))
     wanted = planning.desired(request)
 
@@ -42,7 +47,9 @@ def run(request: Request) -> UpdateReport:
     async def of(server: str, client: Client) -> UpdateReport:
         mine = of_server(wanted, server)
         try:
-            return await update(client, mine, Path(request.bots), request.owner, request.named, server)
+            return await update(
+                client, mine, Path(request.bots), request.owner, request.named, server, for_all=for_all
+            )
         except ServerError as error:
             if not server:
                 raise
@@ -69,6 +76,8 @@ async def update(
     owner: str,
     servers: Servers | None = None,
     server: str = "",
+    *,
+    for_all: bool = False,
 ) -> UpdateReport:
     """Write what differs on a server into the manifests of the desired instances.
 
@@ -76,11 +85,12 @@ async def update(
     """
     observed = await fetch(client, desired, lambda instance, bots, kind: False)
     found = drifts(desired, observed, owner, {})
-    manifests = Manifests(directory, servers)
     if found.unknown:
-        there = await _credentials(client, of_server(manifests.desired, server))
-        found = drifts(desired, observed, owner, there)
-    return brought(manifests, _called(found, server) if server else found, directory)
+        every = load(directory, origins=False, cached=True, servers=servers)
+        found = drifts(desired, observed, owner, await _credentials(client, of_server(every, server)))
+    found = _called(found, server) if server else found
+    names = {one.instance for one in found.found}
+    return brought(Manifests(directory, names, servers, for_all=for_all), found, directory)
 
 
 def _called(found: Drifts, server: str) -> Drifts:
@@ -190,9 +200,11 @@ def _groups(desired: Desired, found: Sequence[Drift]) -> list[list[Drift]]:
 
 
 def _check(path: Path, original: bytes, home: Path) -> None:
-    """Raises ReconcilerError for a file that is outside of home or was changed."""
+    """Raises ReconcilerError for a file that is outside of home or was changed. A new one is not there."""
     if not path.is_relative_to(home):
         raise ReconcilerError(f"{path} was not written: it is outside of {home}.")
+    if not original and not os.path.lexists(path):
+        return
     with suppress(OSError, UnreadableError):
         if confined.read(home, path, len(original)) == original:
             return
@@ -204,7 +216,10 @@ def _write(contents: Mapping[Path, bytes], home: Path) -> None:
     written: list[str] = []
     for path, content in contents.items():
         try:
-            files.replace(path, content)
+            if os.path.lexists(path):
+                files.replace(path, content)
+            else:
+                files.create(path, content)
         except ReconcilerError as error:
             before = ", ".join(written) or "nothing"
             raise ReconcilerError(f"{error}\nWritten before: {before}.") from None

@@ -2,6 +2,6 @@
 
 from reconciler.domain.versions import NEWEST, Version, version
 from reconciler.lint.rules import RULES
-from reconciler.lint.run import Policy, lint, unread
+from reconciler.lint.run import Policy, lint, look, seen, unread, warnings
 
-__all__ = ["NEWEST", "RULES", "Policy", "Version", "lint", "unread", "version"]
+__all__ = ["NEWEST", "RULES", "Policy", "Version", "lint", "look", "seen", "unread", "version", "warnings"]

@@ -54,13 +54,13 @@ class Remark:
 class Context:
     """The bots and settings of one kind, of an instance on a server of some version.
 
-    useful: the ids of the nodes whose value has an effect for some bot of any instance.
+    useful: the places of the values that have an effect for some bot of the instance.
     """
 
     instance: DesiredInstance
     kind: Kind
     version: Version = NEWEST
-    useful: frozenset[int] = frozenset()
+    useful: frozenset[Position] = frozenset()
 
     @cached_property
     def bots(self) -> tuple[DesiredBot, ...]:
@@ -109,7 +109,7 @@ class Context:
         return subject, subject.fields.get(field)
 
 
-def of_kinds(instance: DesiredInstance, version: Version, useful: frozenset[int]) -> Iterator[Context]:
+def of_kinds(instance: DesiredInstance, version: Version, useful: frozenset[Position]) -> Iterator[Context]:
     """What is declared of each kind, in the order of KINDS."""
     declared = {bot.kind.path for bot in instance.bots} | instance.settings.keys()
     for path, kind in KINDS.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.text import quoted
@@ -12,6 +13,9 @@ from reconciler.lint.context import Context, Remark
 from reconciler.routing import advanced, jsregex
 from reconciler.routing.values import Rule, enabled, modern, step
 
+_NAMED = 3
+"""How many bots a remark names before it only counts them."""
+
 _SLASHES = re.compile(r"/.+/[dgimsuvy]*", re.DOTALL)
 
 
@@ -19,17 +23,19 @@ def catch_all(context: Context) -> Iterator[Remark]:
     """An enabled bot that answers every message, beside others that are enabled too."""
     settings = context.settings
     fallback = settings.fallback if settings and context.uses_fallback else None
-    answering = context.answering()
-    for bot in answering:
+    names = dict.fromkeys(bot.name for bot in context.answering())
+    if fallback:
+        names[fallback] = None
+    first = list(islice(names, _NAMED + 1))
+    for bot in context.answering():
         if step(bot.fields, context.version) is Rule.ALL:
-            others = [other.name for other in answering if other is not bot]
-            if fallback and fallback != bot.name and fallback not in others:
-                others.append(fallback)
+            others = [name for name in first if name != bot.name]
             if others:
                 yield Remark(
                     bot,
                     "triggerType",
-                    f"it answers every message that begins a session, so {_names(others)} never will: "
+                    "it answers every message that begins a session, so "
+                    f"{_names(others, len(names) - 1)} never will: "
                     f"disable one of them, or {_keyword(context)}",
                 )
 
@@ -259,6 +265,7 @@ def _keyword(context: Context) -> str:
     return f"give it a keyword{' and make it the fallback' if context.uses_fallback else ''}"
 
 
-def _names(names: Sequence[str]) -> str:
-    shown = ", ".join(map(quoted, names[:3]))
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+def _names(names: Sequence[str], of: int) -> str:
+    """The first few names of so many."""
+    shown = ", ".join(map(quoted, names[:_NAMED]))
+    return f"{shown} and {of - _NAMED} more" if of > _NAMED else shown

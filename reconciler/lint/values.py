@@ -41,7 +41,7 @@ def no_effect(context: Context) -> Iterator[Remark]:
             if field.applies(bot_type, trigger_type) or value in ("", ()):
                 continue  # an empty value clears what another type left there
             origin = bot.origins.get(name)
-            if origin and id(origin.value) in context.useful:
+            if origin and origin.at in context.useful:
                 continue
             where, given = (
                 ("botType", bot_type)

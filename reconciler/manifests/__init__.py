@@ -11,6 +11,7 @@ __all__ = [
     "formatting",
     "git",
     "guess",
+    "known",
     "load",
     "loaded",
     "schema",

@@ -23,10 +23,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests.encoded import line
 
 _FORMAT = "1"
-_MADE_BY = ("domain", "manifests", "yaml")
-"""The packages whose code decides what a manifest means."""
+_MADE_BY = ("domain", "yaml", "routing", "manifests", "lint")
+"""The packages whose code decides what a manifest means, and what is said of it."""
 
-_WITH = ("pydantic", "ruamel")
+_WITH = ("pydantic", "ruamel", "quickjs")
 """How the names of the libraries begin that decide it too."""
 
 _TRAILER = 20

@@ -57,11 +57,12 @@ class Directory:
     def contents(self, path: Path, limit: int) -> bytes:
         """A regular file's bytes. Raises UnreadableError, MissingError."""
         real = self.resolved(path)
-        try:
-            data = confined.read(self.real, real, limit)
-        except FileNotFoundError:
-            raise MissingError("does not exist: correct the path or create the file") from None
-        data = self._edited.get(real, data)
+        data = self._edited.get(real)
+        if data is None:
+            try:
+                data = confined.read(self.real, real, limit)
+            except FileNotFoundError:
+                raise MissingError("does not exist: correct the path or create the file") from None
         confined.check_size(data, limit)
         return data
 

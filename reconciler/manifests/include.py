@@ -19,6 +19,7 @@ class Includes:
         self._spelling = Spelling(home)
         self._texts: dict[Path, str] = {}  # by paths without links
         self._includers: dict[Path, Path] = {}  # likewise
+        self._elsewhere: dict[tuple[Path, str], str] = {}
         self._places: dict[tuple[Path, str], Path] = {}  # what each folder's manifests name
 
     def text(self, manifest: Path, name: str) -> str:
@@ -45,7 +46,10 @@ class Includes:
 
     def elsewhere(self, manifest: Path, name: str) -> str:
         """Why other systems may not find a file that the manifest includes; "" where they do."""
-        return self._spelling.elsewhere(manifest.parent, name)
+        folder = manifest.parent
+        if (folder, name) not in self._elsewhere:
+            self._elsewhere[folder, name] = self._spelling.elsewhere(folder, name)
+        return self._elsewhere[folder, name]
 
     def includer(self, path: Path) -> Path | None:
         """The first manifest that includes the file."""

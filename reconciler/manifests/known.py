@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,28 @@ from reconciler.manifests.directory import Directory
 from reconciler.manifests.encoded import Decoder, SecretInsideError, encode
 from reconciler.manifests.include import Includes
 
-Included = Iterable[tuple[Path, str]]
+Included = Sequence[tuple[Path, str]]
 """Files, and what a `!file` of each names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is made of each valid instance, which has origins then, and kept beside it.
+
+    about: what the result depends on besides the instance. make: gives values that JSON has.
+    """
+
+    about: str
+    make: Callable[[DesiredInstance], object]
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One manifest. declares: whether it has a key of one. seen: what a Look made of its instance."""
+
+    declares: bool
+    instance: DesiredInstance | None
+    seen: Any = None
 
 
 class Known:
@@ -47,15 +68,23 @@ class Known:
         entry = None if key is None else self._cache.find(key)
         return entry is not None and self._are_same(entry)
 
-    def manifest(self, path: Path, data: bytes | None) -> tuple[bool, DesiredInstance] | None:
-        """Whether a manifest has a key of one, and its instance; None where that is not known."""
+    def manifest(self, path: Path, data: bytes | None, look: Look | None) -> One | None:
+        """What a manifest declares, and what a Look made of it; None where that is not known."""
         key = self._key(path, data)
         entry = None if key is None else self._cache.find(key)
-        if entry is None:
+        if key is None or entry is None:
             return None
         try:
             included, declares, instance = entry
-            return (declares, self._decoder.instance(instance)) if self._are_same(included) else None
+            if not self._are_same(included):
+                return None
+            seen = None
+            if look is not None:
+                names = [(Path(path), name) for path, name, _ in included]
+                seen = self._cache.find(self._seen_key(key, names, look))
+                if seen is None:
+                    return None
+            return One(declares, self._decoder.instance(instance), seen)
         except (ValueError, TypeError, KeyError, IndexError, AttributeError):
             return None
 
@@ -64,19 +93,26 @@ class Known:
         if key := self._chain(folder):
             self._cache.keep(key, self._recorded(included))
 
-    def keep(
-        self, path: Path, data: bytes | None, included: Included, instance: DesiredInstance, *, declares: bool
-    ) -> None:
+    def keep(self, path: Path, data: bytes | None, included: Included, one: One, look: Look | None) -> None:
         """Remember a manifest that has no error, nor has a file above it."""
+        key = self._key(path, data)
+        if key is None or one.instance is None:
+            return
         try:
-            if key := self._key(path, data):
-                self._cache.keep(key, [self._recorded(included), declares, encode(instance)])
+            self._cache.keep(key, [self._recorded(included), one.declares, encode(one.instance)])
+            if look is not None:
+                self._cache.keep(self._seen_key(key, included, look), one.seen)
         except SecretInsideError:
             pass
 
     def _key(self, path: Path, data: bytes | None) -> str | None:
         above = self._chain(path.parent)
         return None if data is None or above is None else digest(os.fsencode(path), data, above.encode())
+
+    def _seen_key(self, key: str, included: Included, look: Look) -> str:
+        """The key of what a Look made, which may also be about the names of the included files."""
+        elsewhere = [self._includes.elsewhere(path, name) for path, name in included]
+        return digest(key.encode(), look.about.encode(), *map(str.encode, elsewhere))
 
     def _chain(self, folder: Path) -> str | None:
         """A digest of a folder's file and of those above it; None where one cannot be read."""

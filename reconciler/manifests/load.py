@@ -6,11 +6,11 @@ Manifests that have not changed may come from the cache, as far as they are vali
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
@@ -18,7 +18,7 @@ from reconciler.domain.servers import Servers
 from reconciler.manifests import cache, discovery, naming_servers
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
-from reconciler.manifests.known import Known
+from reconciler.manifests.known import Known, Look
 from reconciler.manifests.loaded import Loaded
 
 if TYPE_CHECKING:
@@ -37,18 +37,23 @@ def no_manifests(directory: Path) -> NoManifestsError:
     )
 
 
+Origins = bool | Container[Path]
+"""Whether instances have origins, or the paths of the manifests whose instances have them."""
+
+
 def load(
     directory: Path,
     edited: Mapping[Path, bytes] | None = None,
     *,
-    origins: bool = True,
+    origins: Origins = True,
+    cached: bool = False,
     servers: Servers | None = None,
 ) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins, servers=servers)
+    loaded = read_all(directory, edited, origins=origins, cached=cached, servers=servers)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
@@ -58,15 +63,17 @@ def read_all(
     directory: Path,
     edited: Mapping[Path, bytes] | None = None,
     *,
-    origins: bool = True,
+    origins: Origins = True,
     cached: bool = False,
     servers: Servers | None = None,
+    look: Look | None = None,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, which has no origins. servers: those that manifests may name; None where any will do.
+    cache, for instances without origins, and to add to it. servers: those that manifests may name; None where
+    any will do. look: is taken at each valid instance, before it has a server.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -74,13 +81,13 @@ def read_all(
     found = discovery.find(home)
     includes = Includes(home)
     paths = found.manifests
-    with (cache.of(directory) if cached and not origins else None) or nullcontext() as entries:
+    with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
-        loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+        loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
         if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
             both = {_both(path, includes) for path in texts & loaded.declaring}
             paths = [path for path in paths if path not in texts]
-            loaded = _loaded(home, includes, paths, found.defaults, known, origins=origins)
+            loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
             loaded.problems.update(both)
         loaded.problems.update(
             _both(path, includes, "a folder's file")
@@ -93,7 +100,7 @@ def read_all(
     if not paths and not problems:
         raise no_manifests(directory)
     instances = [naming_servers.placed(one, servers, problems) for one in loaded.instances]
-    return Loaded(instances, frozenset(problems))
+    return Loaded(instances, frozenset(problems), loaded.seen)
 
 
 def folders(directory: Path, at: Path) -> list[Layer]:
@@ -114,11 +121,15 @@ def folders(directory: Path, at: Path) -> list[Layer]:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What all manifests declare, and what is wrong. declaring: those that have a key of a manifest."""
+    """What all manifests declare, and what is wrong.
+
+    declaring: those that have a key of a manifest. seen: what a Look made of each instance, by its manifest.
+    """
 
     instances: list[DesiredInstance] = field(default_factory=list)
     problems: set[Problem] = field(default_factory=set)
     declaring: set[Path] = field(default_factory=set)
+    seen: dict[str, Any] = field(default_factory=dict)
 
 
 def _loaded(
@@ -127,8 +138,9 @@ def _loaded(
     paths: Sequence[Path],
     folders: Mapping[Path, Path],
     known: Known | None,
+    look: Look | None,
     *,
-    origins: bool,
+    origins: Origins,
 ) -> _Loaded:
     """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
     loaded = _Loaded()
@@ -139,7 +151,7 @@ def _loaded(
         if parser is None:
             from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
 
-            parser = Parser(home, includes, folders, loaded.problems, known, origins=origins)
+            parser = Parser(home, includes, folders, loaded.problems, known, look)
         return parser
 
     with _no_collecting():
@@ -147,13 +159,15 @@ def _loaded(
             if known is None or not known.is_valid(folder):
                 parsing().folder(folder)
         for path in paths:
+            traced = origins if isinstance(origins, bool) else path in origins
             data = None if known is None else known.contents(path)
-            found = None if known is None else known.manifest(path, data)
-            declares, instance = found or parsing().manifest(path, data)
-            if declares:
+            found = None if known is None or traced else known.manifest(path, data, look)
+            found = found or parsing().manifest(path, data, origins=traced)
+            if found.declares:
                 loaded.declaring.add(path)
-            if instance:
-                loaded.instances.append(instance)
+            if found.instance:
+                loaded.instances.append(found.instance)
+                loaded.seen[str(path)] = found.seen
     return loaded
 
 

@@ -6,9 +6,10 @@ An instance needs the files that it reads to be valid, and what other instances 
 from __future__ import annotations
 
 import os.path
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
@@ -23,11 +24,13 @@ from reconciler.manifests.selection import matches
 class Loaded:
     """instances: in the order of their files, broken ones as far as they could be read.
 
-    problems: those of single files, without those of several instances together.
+    problems: those of single files, without those of several instances together. seen: what a Look made of
+    each instance, by the path of its manifest.
     """
 
     instances: Sequence[DesiredInstance]
     problems: frozenset[Problem]
+    seen: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def desired(self) -> Desired:

@@ -16,7 +16,7 @@ from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded
 from reconciler.manifests.directory import Directory, shown
 from reconciler.manifests.include import Includes
-from reconciler.manifests.known import Known
+from reconciler.manifests.known import Known, Look, One
 from reconciler.manifests.layer import Layer
 from reconciler.manifests.read import read
 from reconciler.manifests.source import MAX_PROBLEMS, Source, TooManyProblemsError
@@ -45,7 +45,7 @@ class File:
 class Parser:
     """Parses files of a directory, a folder's file once. Problems are added to those that are given.
 
-    folders: the file of each. known: takes what has no error. origins: whether instances have origins.
+    folders: the file of each. known: takes what has no error. look: is taken at each valid instance.
     """
 
     def __init__(
@@ -55,11 +55,10 @@ class Parser:
         folders: Mapping[Path, Path],
         problems: set[Problem],
         known: Known | None,
-        *,
-        origins: bool,
+        look: Look | None,
     ) -> None:
         self._home, self._includes, self._folders, self._problems = home, includes, folders, problems
-        self._known, self._origins = known, origins
+        self._known, self._look = known, look
         self._files: dict[Path, File] = {}
         self._chains: dict[Path, list[File]] = {}
 
@@ -73,14 +72,23 @@ class Parser:
                 self._known.keep_folder(folder, included)
         return self._files[folder]
 
-    def manifest(self, path: Path, data: bytes | None = None) -> tuple[bool, DesiredInstance | None]:
-        """Whether a manifest has a key of one, and its instance. data: its contents, where they are known."""
+    def manifest(self, path: Path, data: bytes | None, *, origins: bool) -> One:
+        """What a manifest declares.
+
+        data: its contents, where they are known. origins: whether to keep where each value comes from.
+        """
         above = self._above(path.parent)
         made = file(path, self._home, self._includes, self._problems, above, folder=False, data=data)
-        found = instance(made, above, self._problems, origins=self._origins)
-        if self._known and found and (included := _included(made, above)) is not None:
-            self._known.keep(path, data, included, found, declares=made.declares)
-        return made.declares, found
+        looks = self._look is not None
+        found = instance(made, above, self._problems, origins=origins or looks)
+        included = _included(made, above)
+        if found is None or included is None:
+            return One(made.declares, found)
+        seen = self._look.make(found) if self._look else None
+        one = One(made.declares, found if origins or not looks else _without_origins(found), seen)
+        if self._known:
+            self._known.keep(path, data, included, one, self._look)
+        return one
 
     def _above(self, folder: Path) -> list[File]:
         """The file of a folder and those above it, the nearest first."""
@@ -88,6 +96,12 @@ class Parser:
             own = [self.folder(folder)] if folder in self._folders else []
             self._chains[folder] = own + (self._above(folder.parent) if folder.parent != folder else [])
         return self._chains[folder]
+
+
+def _without_origins(instance: DesiredInstance) -> DesiredInstance:
+    bots = tuple(replace(bot, origins={}) for bot in instance.bots)
+    settings = {path: replace(one, origins={}) for path, one in instance.settings.items()}
+    return replace(instance, bots=bots, settings=settings)
 
 
 def _included(made: File, above: Sequence[File]) -> list[tuple[Path, str]] | None:

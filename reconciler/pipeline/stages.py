@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from reconciler import saved
-from reconciler.apply import applier
+from reconciler.apply import applier, journal
+from reconciler.apply.journal import Journal
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
@@ -20,6 +21,7 @@ from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
 from reconciler.manifests import git, secrets
 from reconciler.pipeline import ahead, fleet
+from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
 from reconciler.saved import binding
@@ -115,19 +117,49 @@ def apply(
     on_result: Callable[[Result], None],
     stop: applier.Stop,
     on_bug: Callable[[Exception], object],
+    journal: Journal | None = None,
 ) -> Results:
     """Make the plan's calls until a stop is asked for. Makes no call when there is nothing to do.
 
-    on_result, on_bug: see applier.across.
+    on_result, on_bug, journal: see applier.across.
     """
     if not made.writes:
         return Results(())
 
     async def run() -> Results:
         async with fleet.clients(running) as clients:
-            return await applier.across(clients, made, keys_of(request), on_result, stop, on_bug)
+            return await applier.across(clients, made, keys_of(request), on_result, stop, on_bug, journal)
 
     return signals.run(run())
+
+
+@contextmanager
+def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
+    """The journal of an apply of a saved plan; removed when every change has ended, and kept otherwise.
+
+    resume: whether it is of an earlier run, which this one goes on with. warn: takes why none is kept. Raises
+    ReconcilerError for one that cannot be resumed, or that is to be.
+    """
+    if resume:
+        kept = journal.resume(made)
+    else:
+        try:
+            make_home()
+            kept = journal.begin(made)
+        except InterruptedError:
+            raise ReconcilerError(
+                f"nothing was done: an apply of this plan was interrupted, and {journal.FILE} says what it "
+                "did. Go on with --resume, or delete that file to begin anew."
+            ) from None
+        except ReconcilerError as error:
+            warn(f"this apply cannot be resumed if it is interrupted: {error}")
+            kept = Journal()
+    try:
+        yield kept
+    finally:
+        kept.close()
+    if kept.failure:
+        warn(f"this apply could not have been resumed: {kept.failure}.")
 
 
 Save = Callable[..., None]

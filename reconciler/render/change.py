@@ -12,8 +12,9 @@ from textwrap import wrap
 from reconciler.domain import safe
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import Change, FieldChange, Verb
+from reconciler.domain.text import count
 from reconciler.render import values
-from reconciler.render.values import Paint, count
+from reconciler.render.values import Paint
 
 _LOOKS: dict[Verb, tuple[str, str | None]] = {
     Verb.CREATE: ("+", "green"),

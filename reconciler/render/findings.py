@@ -7,7 +7,8 @@ from textwrap import wrap
 
 from reconciler.domain import safe
 from reconciler.domain.findings import Finding, Mark
-from reconciler.render.values import Paint, count, plain
+from reconciler.domain.text import count
+from reconciler.render.values import Paint, plain
 from reconciler.saved.encode import printed
 
 FORMAT, VERSION = "evolution-reconciler/doctor", 1

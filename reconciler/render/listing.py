@@ -12,10 +12,11 @@ from textwrap import wrap
 
 from reconciler.domain import groups, safe
 from reconciler.domain.listing import ListedBot, ListedInstance, Listing, Standing
+from reconciler.domain.text import count
 from reconciler.render import values
 from reconciler.render.change import sentence, wrapped
 from reconciler.render.summary import listed
-from reconciler.render.values import Paint, count, plain
+from reconciler.render.values import Paint, plain
 from reconciler.saved.encode import printed
 
 FORMAT, VERSION = "evolution-reconciler/list", 1

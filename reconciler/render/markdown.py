@@ -16,10 +16,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.groups import Group, grouped, groups, problems
 from reconciler.domain.plan import Change, FieldChange, Of, Plan, Verb
 from reconciler.domain.results import Outcome, Results
+from reconciler.domain.text import count
 from reconciler.render import calls, effects, outcomes, rerouted, summary, values
 from reconciler.render.html import code, fitting, folded, opened, size, table
 from reconciler.render.page import NAME, Block, Diff, Part, page
-from reconciler.render.values import count
 
 COMMENT = 65_536
 """Characters that a comment on GitHub holds."""

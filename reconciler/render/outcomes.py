@@ -11,8 +11,9 @@ from reconciler.domain import safe
 from reconciler.domain.groups import grouped
 from reconciler.domain.plan import Change
 from reconciler.domain.results import Outcome, Result, Results
+from reconciler.domain.text import count
 from reconciler.render.summary import listed
-from reconciler.render.values import Paint, count, plain
+from reconciler.render.values import Paint, plain
 
 _OUTCOMES = {
     Outcome.FAILED: "red",

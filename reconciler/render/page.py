@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.domain.text import count
 from reconciler.render.html import closed, code, fitting, size
-from reconciler.render.values import count
 
 NAME = 80  # characters of a name that is always shown
 

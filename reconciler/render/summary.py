@@ -13,9 +13,9 @@ from reconciler.domain import safe
 from reconciler.domain.groups import Group, folder, ranges
 from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.plan import Change, Of, Plan, Verb
+from reconciler.domain.text import count
 from reconciler.render import values
 from reconciler.render.effects import is_left
-from reconciler.render.values import count
 
 
 def counts(plan: Plan) -> str:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from reconciler.domain import safe
 from reconciler.domain.reports import Switched, SwitchReport
 from reconciler.domain.results import Outcome
-from reconciler.render.values import Paint, count, plain
+from reconciler.domain.text import count
+from reconciler.render.values import Paint, plain
 
 _MOST = 10
 """The most bots that are named in a sentence each."""

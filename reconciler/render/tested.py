@@ -12,11 +12,10 @@ from html import escape
 
 from reconciler.domain import safe
 from reconciler.domain.errors import Problem
-from reconciler.domain.text import listed, near, quoted
+from reconciler.domain.text import count, listed, near, quoted
 from reconciler.render import coverage, routing
 from reconciler.render.routing import Routed
 from reconciler.render.summary import listed as named
-from reconciler.render.values import count
 from reconciler.routing.explanation import explain
 from reconciler.routing.testing import Case, Tested, Why
 from reconciler.saved.encode import printed

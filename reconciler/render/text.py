@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from reconciler.domain import safe
 from reconciler.domain.groups import Group, groups, problems
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
+from reconciler.domain.text import count
 from reconciler.render import calls, effects, rerouted, summary
 from reconciler.render.change import FIELD, change, sentence, wrapped
 from reconciler.render.summary import Also, listed, radius
-from reconciler.render.values import Paint, count, plain
+from reconciler.render.values import Paint, plain
 
 _SCREEN = 22  # lines that a terminal shows with the prompt below them
 _UNMANAGED = 2  # unmanaged bots that are shown, where there are more than one more

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 from reconciler.domain import safe
 from reconciler.domain.reports import Note, UpdateReport
-from reconciler.render.values import count
+from reconciler.domain.text import count
 from reconciler.saved.encode import printed
 
 FORMAT, VERSION = "evolution-reconciler/import-update", 1

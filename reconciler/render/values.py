@@ -12,6 +12,7 @@ from reconciler.domain import safe
 from reconciler.domain.kinds import KINDS, Type, Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Verb
 from reconciler.domain.sequences import Matcher
+from reconciler.domain.text import count
 from reconciler.plan import differ
 from reconciler.render import effects
 from reconciler.saved.unshown import unshown
@@ -28,11 +29,6 @@ Paint = Callable[[str, str | None], str]
 def plain(text: str, look: str | None) -> str:
     """The Paint of an output without colours."""
     return text
-
-
-def count(number: int, noun: str) -> str:
-    """`1 bot`, `2 bots`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 _WORDS = {Verb.BLOCKED: "blocked"}

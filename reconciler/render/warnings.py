@@ -11,8 +11,7 @@ from urllib.parse import quote
 from reconciler.domain import safe
 from reconciler.domain.errors import Position, Problem
 from reconciler.domain.findings import Warning
-from reconciler.render.values import count
-from reconciler.saved.encode import printed
+from reconciler.domain.text import count
 
 FORMAT = "evolution-reconciler/findings"
 VERSION = 1
@@ -54,6 +53,8 @@ def others(number: int) -> str:
 
 def json(problems: Sequence[Problem], warnings: Sequence[Warning]) -> str:
     """One JSON document, ending with a newline."""
+    from reconciler.saved.encode import printed  # noqa: PLC0415  slow to import
+
     return printed(
         {
             "format": FORMAT,
@@ -75,6 +76,8 @@ def sarif(
     problems: Sequence[Problem], warnings: Sequence[Warning], rules: Mapping[str, str], version: str
 ) -> str:
     """A SARIF 2.1.0 document, ending with a newline. rules: the title of each. version: of this tool."""
+    from reconciler.saved.encode import printed  # noqa: PLC0415  slow to import
+
     titles = {ERROR: "The manifests are valid.", **rules}
     used = [*([ERROR] if problems else []), *sorted({warning.rule for warning in warnings})]
     return printed(

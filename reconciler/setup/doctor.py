@@ -30,7 +30,7 @@ from reconciler.domain.findings import Finding, Mark
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.servers import of_server
-from reconciler.domain.text import listed, near, quoted
+from reconciler.domain.text import count, listed, near, quoted
 from reconciler.evolution import answers
 from reconciler.evolution.address import is_loopback
 from reconciler.evolution.belonging import check_whole
@@ -41,7 +41,6 @@ from reconciler.pipeline import fleet, planning, stages
 from reconciler.pipeline.request import Request
 from reconciler.plan import matching
 from reconciler.plan.matching import How
-from reconciler.render.values import count
 
 MOST = 3
 """The most instances, credentials or errors that are named one by one."""

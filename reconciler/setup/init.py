@@ -107,11 +107,11 @@ def _wanted(
     root: Path, instance: str, kind: Kind, forge: Forge | None
 ) -> tuple[dict[str, bytes], str | None]:
     """The files of the directory by path, and the path of the sample manifest, if it is one of them."""
-    sample = f"bots/{_stem(instance)}.yaml"
-    wanted = os.path.lexists(root / sample) or not _has_manifests(root / "bots")
-    files = _bots(instance, sample, kind) if wanted else {}
+    path = f"bots/{_stem(instance)}.yaml"
+    wanted = os.path.lexists(root / path) or not _has_manifests(root / "bots")
+    files = sample(instance, path, kind) if wanted else {}
     config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
-    return files | {CONFIG: config.encode()} | _project(forge), sample if wanted else None
+    return files | {CONFIG: config.encode()} | _project(forge), path if wanted else None
 
 
 def _forge(root: Path, forge: str, branch: str | None) -> tuple[Forge, dict[str, bytes]]:
@@ -207,7 +207,8 @@ def _other(top: Path, place: str, installs: str, name: str, digest: str) -> str 
     )
 
 
-def _bots(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
+def sample(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
+    """The first manifest, at this path, and the texts that it includes."""
     found = starter.files(kind)
     text = found.pop("")
     text = re.sub(rf"\b{SAMPLE}(-openai)?\b", lambda found: _scalar(instance + (found[1] or "")), text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -129,7 +130,11 @@ def test_what_is_gone_is_deleted_already_and_cannot_be_changed(shop: Shop) -> No
 
 def test_after_a_read_that_failed_the_bots_are_read_before_the_next_call(shop: Shop) -> None:
     eva = shop.stage.bot("eva", shop.main)
-    both = [updated("ana", shop.ana, {"expire": 5}), updated("eva", eva, {"expire": 6})]
+    (ana, step), (other, eva_step) = (
+        updated("ana", shop.ana, {"expire": 5}),
+        updated("eva", eva, {"expire": 6}),
+    )
+    again = replace(step, body={**step.body, "expire": 7})  # before which the first is looked at
     wrote = failed = False
 
     def tell(request: Request, raw: bytes) -> bytes:
@@ -143,9 +148,101 @@ def test_after_a_read_that_failed_the_bots_are_read_before_the_next_call(shop: S
             return answer(404, json.dumps({"status": 404, "response": {"message": ["gone"]}}).encode())
         return raw
 
-    told = shop.stage.apply(instance(LOJA, [c for c, _ in both], [s for _, s in both]), tell=tell)
+    told = shop.stage.apply(instance(LOJA, [ana, other], [step, again, eva_step]), tell=tell)
     assert told["ana"].startswith("failed: the server answered that it is done, but the result could not")
     assert told["eva"] == "stale: it changed since the plan was made: expire"
+    assert shop.named("ana")["expire"] == 5
+
+
+def test_a_last_read_that_fails_leaves_all_unseen(shop: Shop) -> None:
+    eva = shop.stage.bot("eva", shop.main)
+    both = [updated("ana", shop.ana, {"expire": 5}), updated("eva", eva, {"expire": 6})]
+    wrote = False
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        nonlocal wrote
+        wrote = wrote or request.writes
+        if not wrote or "/find/" not in request.path:
+            return raw
+        return answer(404, json.dumps({"status": 404, "response": {"message": ["gone"]}}).encode())
+
+    told = shop.stage.apply(instance(LOJA, [c for c, _ in both], [s for _, s in both]), tell=tell)
+    unseen = "failed: the server answered that it is done, but the result could not be read: "
+    assert [one.startswith(unseen) for one in told.values()] == [True, True]
+    assert shop.stage.wrote == ["PUT update"] * 2
+
+
+# -- reads, and what they are for ---------------------------------------------------------------
+
+
+def _reads(shop: Shop) -> int:
+    return sum("/find/" in call.path for call in shop.stage.sandbox.calls)
+
+
+def test_an_instance_is_read_before_its_first_call_and_after_its_last(shop: Shop) -> None:
+    """However many calls there are between."""
+    names = [f"bot-{number}" for number in range(12)]
+    made = [created(name, shop.main) for name in names]
+    change, step = updated("ana", shop.ana, {"expire": 5})
+    plan = instance(LOJA, [change, *(one for one, _ in made)], [step, *(one for _, one in made)])
+    assert set(shop.stage.apply(plan).values()) == {"applied"}
+    assert _reads(shop) == 2
+    assert shop.names() == sorted(["ana", *names])
+
+
+def test_an_answer_that_is_not_as_it_should_be_is_looked_into_at_once(shop: Shop) -> None:
+    """The next call, which needs what the first was to free, is not made."""
+    bia, bia_step = created("bia", shop.main)
+    bia_step = replace(bia_step, body={**bia_step.body, "assistantId": "ana"})
+    ana, ana_step = updated("ana", shop.ana, {"assistantId": "new"})
+
+    def edit(request: Request) -> bytes:
+        if request.method != "PUT":
+            return request.raw
+        return with_body(request, {**body_of(request.raw), "assistantId": "ana"})
+
+    told = shop.stage.apply(instance(LOJA, [ana, bia], [ana_step, bia_step]), edit=edit)
+    assert told["ana"] == 'failed: the server accepted assistantId but kept "ana" (sent: "new")'
+    assert told["bia"] == "skipped: it needs assistantId 'ana', and ana was not applied"
+
+
+def test_what_happened_to_another_bot_during_several_calls_fails_the_last(shop: Shop) -> None:
+    zoe = shop.stage.bot("zoe", shop.main)
+    made = [created(name, shop.main) for name in ("bia", "caio", "dora")]
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method == "POST" and b"[gitops:bia]" in request.raw:
+            shop.world.change(LOJA, zoe, expire=77)
+        return raw
+
+    told = shop.stage.apply(instance(LOJA, [c for c, _ in made], [s for _, s in made]), tell=tell)
+    assert told == {
+        "bia": "applied",
+        "caio": "applied",
+        "dora": "failed: it was done, but by one of the 3 calls before the bots were read again, or by "
+        f"someone else: bot {zoe['id']} changed: expire from 300 to 77",
+    }
+
+
+@pytest.mark.parametrize("undone", ["changed", "gone"])
+def test_what_was_created_and_undone_before_the_last_call_is_not_applied(shop: Shop, undone: str) -> None:
+    made = [created(name, shop.main) for name in ("bia", "caio")]
+
+    def tell(request: Request, raw: bytes) -> bytes:
+        if request.method == "POST" and b"[gitops:caio]" in request.raw:
+            if undone == "gone":
+                shop.world.remove(LOJA, shop.named("bia"))
+            else:
+                shop.world.change(LOJA, shop.named("bia"), expire=77)
+        return raw
+
+    told = shop.stage.apply(instance(LOJA, [c for c, _ in made], [s for _, s in made]), tell=tell)
+    assert told["caio"] == "applied"
+    if undone == "gone":
+        assert told["bia"] == "failed: the server answered that it is created, but it does not exist"
+    else:
+        id_ = shop.named("bia")["id"]
+        assert told["bia"] == f"failed: it was done, but then bot {id_} changed: expire from 300 to 77"
 
 
 def test_two_steps_of_one_bot_start_from_what_the_first_left(shop: Shop) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 from pydantic import SecretStr
 
+from reconciler.apply import bot_steps
+from reconciler.apply.bot_table import BotTable
 from reconciler.apply.outcomes import Outcomes
 from reconciler.apply.state import NotAppliedError, Shared, State, Stop, explained
 from reconciler.domain.desired import Fields, SecretRef, UrlRef
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.hidden import of_ref
+from reconciler.domain.kinds import OPENAI
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests.secrets import SecretError
+from reconciler.sandbox import Sandbox
 from tests.plan.builders import remote
+from tests.support import World
 
 ANA, EVA = remote("i1", "x"), remote("i2", "y")
 
@@ -130,6 +138,40 @@ def test_a_value_that_is_found_elsewhere_is_read_when_its_step_comes() -> None:
     with pytest.raises(NotAppliedError, match="OTHER is not set") as error:
         found.resolved(step(functionUrl=of_ref(UrlRef("env", "OTHER"))))
     assert error.value.outcome is Outcome.FAILED
+
+
+# -- when the bots are read --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("took", "later", "call", "waits"),
+    [
+        (0.1, 4.9, Call.UPDATE, False),
+        (0.1, 5.1, Call.UPDATE, True),
+        (0.1, 5.1, Call.MOVE, True),
+        (0.1, 5.1, Call.DELETE, True),
+        (0.1, 5.1, Call.CREATE, False),
+        (2.0, 39.9, Call.UPDATE, False),
+        (2.0, 40.1, Call.UPDATE, True),
+    ],
+)
+def test_bots_that_were_read_long_ago_are_read_before_one_is_changed(
+    took: float, later: float, call: Call, waits: bool
+) -> None:
+    """A read that takes long is made less often, so that no run reads for most of its time."""
+    with Sandbox() as sandbox, World(sandbox.url, sandbox.api_key) as world:
+        world.instance("loja")
+        times = iter([100.0, 100.0 + took, 100.0 + took + later])
+        found = state(change("ana", Verb.UPDATE, "i1"))
+
+        async def read() -> None:
+            async with Client(Server(sandbox.url, sandbox.api_key)) as client:
+                found.bots = BotTable(client, "loja", "gitops", OPENAI, clock=lambda: next(times))
+                assert bot_steps.waits(found, step())
+                await found.bots.read()
+
+        asyncio.run(read())
+    assert bot_steps.waits(found, replace(step(), call=call)) is waits
 
 
 # -- the end of a run --------------------------------------------------------------------------

@@ -152,12 +152,12 @@ EVA = remote("i2", "y", "none", "[gitops:eva]", expire=1, model="m", functionUrl
 def test_what_became_of_the_others(
     after: list[RemoteBot], own: tuple[str, ...], made: str, said: dict[str, str]
 ) -> None:
-    assert side_effects(by_id(ANA, EVA), by_id(*after), own, made, "gitops", SECRETS) == said
+    assert side_effects(by_id(ANA, EVA), by_id(*after), own, {made}, "gitops", SECRETS) == said
 
 
 def test_a_row_without_an_id_is_not_followed() -> None:
     nameless = remote("", "z")
-    assert side_effects(by_id(nameless, ANA), by_id(ANA), (), "", "gitops", SECRETS) == {}
-    assert side_effects(by_id(nameless), by_id(ANA, nameless), (), "", "gitops", SECRETS) == {}
-    gone = side_effects(by_id(nameless, ANA), by_id(nameless), (), "", "gitops", SECRETS)
+    assert side_effects(by_id(nameless, ANA), by_id(ANA), (), (), "gitops", SECRETS) == {}
+    assert side_effects(by_id(nameless), by_id(ANA, nameless), (), (), "gitops", SECRETS) == {}
+    gone = side_effects(by_id(nameless, ANA), by_id(nameless), (), (), "gitops", SECRETS)
     assert gone == {"i1": "bot i1 is gone"}

@@ -41,6 +41,8 @@ def test_a_signal_finishes_the_call_in_flight(
     start: Start, server: Sandbox, bots: Path, world: World, number: signal.Signals, code: int, name: str
 ) -> None:
     world.instance("loja", "main")
+    with (bots / "loja.yaml").open("a") as file:
+        file.write("  tres: {maxTokens: 300, triggerValue: 3}\n")
     server.calls.clear()
     server.options.latency = 1.0
     process = start("apply", "--bots", bots, "--yes")
@@ -48,10 +50,10 @@ def test_a_signal_finishes_the_call_in_flight(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "2 changes: 1 applied, 1 not attempted." in out
+    assert "3 changes: 2 applied, 1 not attempted." in out
     assert f"Stopped by {name}." in out
     assert "Finishing the call in flight" in err
-    assert len(server.writes) == 1
+    assert len(server.writes) == 2
     assert_clean(out + err)
     server.options.latency = 0
     again = start("apply", "--bots", bots, "--yes")
@@ -370,6 +372,8 @@ def test_a_terminal_that_is_closed(
 ) -> None:
     """The call in flight is finished, and the results are in the file that was asked for."""
     world.instance("loja", "main")
+    with (bots / "loja.yaml").open("a") as file:
+        file.write("  tres: {maxTokens: 300, triggerValue: 3}\n")
     server.options.latency = 0.5
     terminal = Terminal(start, "apply", "--bots", bots, "--yes", "--out", "r.json")
     _until(lambda: any("/openai/create" in call.path for call in server.writes))
@@ -377,7 +381,7 @@ def test_a_terminal_that_is_closed(
     terminal.process.send_signal(signal.SIGHUP)
     assert terminal.process.wait(timeout=60) == 129
     assert '"applied"' in (tmp_path / "r.json").read_text()
-    assert len(world.bots("loja")) == 1
+    assert len(world.bots("loja")) == 2
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 from reconciler.domain.versions import NEWEST
 from reconciler.lint import lint
 from reconciler.manifests.load import load
+from tests.lint.writing import linted
 from tests.manifests.writing import HERE, write
 
 _BASE = (
@@ -20,7 +21,7 @@ _BASE = (
 
 def _said(directory: Path, files: Mapping[str, str | bytes]) -> list[str]:
     root = write(directory, files)
-    return [str(warning).replace(f"{root}/", "") for warning in lint(load(root))]
+    return [str(warning).replace(f"{root}/", "") for warning in linted(root)]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.lint import lint
-from tests.manifests.writing import CHAT, read
+from tests.lint.writing import linted
+from tests.manifests.writing import CHAT, write
 
 HEAD = "bots:\n  a:\n" + CHAT.replace("    triggerValue: oi\n", "")
 
@@ -26,7 +26,7 @@ WARNED = {
 @pytest.mark.parametrize(("line", "words"), WARNED.items())
 def test_what_yaml_takes_for_something_else(tmp_path: Path, line: str, words: tuple[str, str]) -> None:
     value = "" if line.startswith("trigger") else "    triggerValue: oi\n"
-    [found] = lint(read(tmp_path, {"loja.yaml": f"{HEAD}{value}    {line}\n"}))
+    [found] = linted(write(tmp_path, {"loja.yaml": f"{HEAD}{value}    {line}\n"}))
     assert found.rule == "yaml-sign"
     assert words[0] in found.text
     assert found.text.endswith(words[1])
@@ -50,7 +50,7 @@ AS_MEANT = (
 def test_what_is_as_it_was_meant(tmp_path: Path, line: str) -> None:
     key = line.split(":", maxsplit=1)[0]
     kept = "".join(each for each in CHAT.splitlines(keepends=True) if each.split(":")[0].strip() != key)
-    assert lint(read(tmp_path, {"loja.yaml": f"bots:\n  a:\n{kept}    {line}\n"})) == []
+    assert linted(write(tmp_path, {"loja.yaml": f"bots:\n  a:\n{kept}    {line}\n"})) == []
 
 
 def test_of_json_it_says_that_it_has_no_tags(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_of_json_it_says_that_it_has_no_tags(tmp_path: Path) -> None:
         '{"bots": {"a": {"openaiCreds": "main", "botType": "chatCompletion", "model": "m", "maxTokens": 3,'
         '"systemMessages": ["!file p.md"], "triggerType": "all"}}}'
     )
-    [found] = lint(read(tmp_path, {"loja.json": text}))
+    [found] = linted(write(tmp_path, {"loja.json": text}))
     assert "JSON has no tags" in found.text
 
 
@@ -77,7 +77,7 @@ NAMES = {
 @pytest.mark.parametrize(("files", "words"), NAMES.values(), ids=NAMES)
 def test_names_that_other_systems_do_not_find(tmp_path: Path, files: tuple[str, ...], words: str) -> None:
     text = f'bots:\n  a:\n{CHAT}    systemMessages: [Oi, !file "{files[0]}"]\n'
-    [found] = lint(read(tmp_path, {"loja.yaml": text, **dict.fromkeys(files, "x")}))
+    [found] = linted(write(tmp_path, {"loja.yaml": text, **dict.fromkeys(files, "x")}))
     assert (found.rule, found.at.line) == ("file-name", 10)
     assert words in found.text
 
@@ -87,4 +87,10 @@ def test_names_that_other_systems_do_not_find(tmp_path: Path, files: tuple[str, 
 )
 def test_names_that_all_systems_find(tmp_path: Path, file: str) -> None:
     text = f'bots:\n  a:\n{CHAT}    systemMessages: [!file "{file}"]\n'
-    assert lint(read(tmp_path, {"loja.yaml": text, file: "x", "other.md": "x"})) == []
+    assert linted(write(tmp_path, {"loja.yaml": text, file: "x", "other.md": "x"})) == []
+
+
+def test_a_file_beside_it_that_comes_later(tmp_path: Path) -> None:
+    text = f"bots:\n  a:\n{CHAT}    systemMessages: [!file p.md]\n"
+    assert linted(write(tmp_path, {"loja.yaml": text, "p.md": "x"})) == []
+    assert [one.rule for one in linted(write(tmp_path, {"P.md": "x"}))] == ["file-name"]

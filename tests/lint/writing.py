@@ -11,8 +11,8 @@ from ruamel.yaml import YAML
 from reconciler.domain.findings import Warning
 from reconciler.domain.kinds import KINDS, OPENAI, Kind
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint import lint
-from reconciler.manifests.load import load
+from reconciler.lint import Policy, lint, look, seen, warnings
+from reconciler.manifests.load import load, read_all
 from tests.manifests.writing import write
 
 _TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "kinds", "vars"}
@@ -20,7 +20,17 @@ _TOP = {"bots", "settings", "defaults", "silence", "credentials", "instance", "k
 
 def warned(directory: Path, fragment: str, server: Version = NEWEST) -> list[Warning]:
     """What is said of a fragment of a manifest: the fields of a bot, or a whole with bots or settings."""
-    return lint(load(write(directory, {"loja.json": json.dumps(completed(fragment))})), server)
+    return linted(write(directory, {"loja.json": json.dumps(completed(fragment))}), server)
+
+
+def linted(root: Path, server: Version = NEWEST) -> list[Warning]:
+    """The warnings about a directory, which are the same when they are kept in the cache and found there."""
+    found = lint(load(root), server)
+    for _ in ("written", "found"):
+        loaded = read_all(root, origins=False, cached=True, look=look(server))
+        kept = {one.name: seen(loaded.seen[one.files[0]]) for one in loaded.desired.instances}
+        assert warnings(kept, Policy()) == found
+    return found
 
 
 def rules(directory: Path, fragment: str, server: Version = NEWEST) -> set[str]:

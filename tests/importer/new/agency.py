@@ -63,6 +63,9 @@ TONE = (
 RULES = "\n".join(
     f"{number}. Regra {number} do atendimento: pergunte antes de supor." for number in range(1, 21)
 )
+PROMOTIONS = "Fale das promoções.\n" + "".join(
+    f"- A oferta número {day} vale só no dia.\n" for day in range(9)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ class Shop:
     @property
     def words(self) -> tuple[str, ...]:
         """What stands in no other client's files."""
-        return (self.name, self.address, self.phone)
+        return (self.name.removeprefix(f"{GROUPS.get(self.group, 'Loja')} "), self.address, self.phone)
 
 
 def shops(number: int, *, alone: int = 0, groups: Sequence[str] = tuple(GROUPS)) -> list[Shop]:
@@ -128,11 +131,10 @@ def bots(shop: Shop, at: int) -> list[dict[str, Json]]:
         ),
     ]
     if at % 10 == 3:
-        found.append(
-            _chat(400, "3", description="Promoções", systemMessages=[f"Fale das promoções.\n{RULES}"])
-        )
+        found.append(_chat(400, "3", description="Promoções", systemMessages=[PROMOTIONS]))
     if at % 20 == 7:
-        found[0]["systemMessages"] = [f"Aqui é a {shop.name}. Um texto só dela, sem regras.\n" * 12, TONE]
+        own = "".join(f"{line}. Só na {shop.name} se diz isto assim.\n" for line in range(12))
+        found[0]["systemMessages"] = [own, TONE]
     if at % 20 == 9:
         del found[2]
     return [{**one, **common} for one in found]

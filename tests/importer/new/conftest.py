@@ -72,11 +72,11 @@ class Here:
         shutil.rmtree("bots")
 
     def files(self) -> dict[str, str]:
-        """All that was written below bots, by path, but for the schema."""
+        """All that was written below bots, by path, but for the schemas."""
         found = {
             path: path.read_bytes().decode()
             for path in Path("bots").rglob("*")
-            if path.is_file() and path.name != schema.FILE
+            if path.is_file() and path.name not in (schema.FILE, schema.FOLDER_FILE)
         }
         return {path.relative_to("bots").as_posix(): text for path, text in sorted(found.items())}
 

@@ -404,7 +404,9 @@ def test_nothing_is_overwritten(here: Here) -> None:
         Path("bots", path).write_text(text)
     result = here.run("import")
     assert result.exit_code == 0
-    assert result.stderr == ("Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml exists already\n")
+    assert result.stderr.startswith(
+        "Skipped:\n  a: bots/mine.yaml declares it\n  b: bots/b.yaml exists already\n"
+    )
     assert here.files().keys() - files.keys() == {
         "c.yaml",
         "d.yaml",

@@ -68,14 +68,14 @@ class Bench:
 
         return asyncio.run(run())
 
-    def update(self, *globs: str) -> UpdateReport:
+    def update(self, *globs: str, for_all: bool = False) -> UpdateReport:
         """What `import --update` would do."""
 
         async def run() -> UpdateReport:
             async with Client(self._server) as client:
                 every = load(self.bots).instances
                 chosen = Desired(tuple(one for one in every if matches(one.name, globs)))
-                return await update(client, chosen, self.bots, OWNER)
+                return await update(client, chosen, self.bots, OWNER, for_all=for_all)
 
         return asyncio.run(run())
 
@@ -103,9 +103,10 @@ class Bench:
         """The lines that went and came, as git shows them; of files whose last byte changed, too."""
         found: list[str] = []
         after = self.contents()
-        assert after.keys() == self.before.keys()
-        for name, before in sorted(self.before.items()):
-            old, new = (text.decode().splitlines(keepends=True) for text in (before, after[name]))
+        assert after.keys() >= self.before.keys()
+        for name in sorted(after):
+            both = (self.before.get(name, b""), after[name])
+            old, new = (text.decode().splitlines(keepends=True) for text in both)
             found += [line for line in difflib.unified_diff(old, new, n=0) if line[:3] not in ("---", "+++")]
         return [line for line in found if not line.startswith("@@")]
 

@@ -154,7 +154,7 @@ def test_odd_forms(text: str, tmp_path: Path) -> None:
     text = text.replace("REST", REST)
     root = write(tmp_path, {"loja.yaml": text})
     before = load(root)
-    contents = Manifests(root).with_drifts([DRIFT])
+    contents = Manifests(root, {DRIFT.instance}).with_drifts([DRIFT])
     [instance] = load(root, contents).instances
     [bot] = instance.bots
     assert bot.fields == {**before.instances[0].bots[0].fields, **DRIFT.fields}
@@ -167,4 +167,4 @@ def test_odd_forms(text: str, tmp_path: Path) -> None:
 def test_a_bot_that_comes_in_with_others_is_left_alone(bots: str, tmp_path: Path) -> None:
     text = f"x-bots: &b {{a: {{{REST}, model: x, systemMessages: [one]}}}}\nbots: {bots}\n"
     with pytest.raises(NotDoneError, match="write it out here"):
-        Manifests(write(tmp_path, {"loja.yaml": text})).with_drifts([DRIFT])
+        Manifests(write(tmp_path, {"loja.yaml": text}), {DRIFT.instance}).with_drifts([DRIFT])

@@ -201,12 +201,108 @@ def test_a_file_of_several_stays_while_one_drifts(bench: Bench) -> None:
     report = bench.update()
     assert bench.diff() == [
         "-      - !file p.md # the same\n",
-        "+      - |- # the same\n",
-        "+        dois\n",
-        "+        três\n",
+        "+      - !file p-b.md # the same\n",
+        "+dois\n",
+        "+três\n",
     ]
-    assert "in a file that others use too" in report.said[0].text
+    [note] = report.said
+    assert "p.md, which a@loja uses too: it is in " in note.text
     assert not bench.plan().writes
+
+
+FLEET = f"""\
+vars: {{cor: azul}}
+bots:
+  a:
+    {BOT.replace("main", '"c-${instance}"').replace(", ", BREAK)}
+    maxTokens: 1
+    triggerValue: x
+    systemMessages:
+      - !file prompts/a.md
+      - !file prompts/tom.md
+"""
+PROMPT = "Loja ${instance}, ${nome}.\n" + "- Seja breve.\n" * 9
+
+
+@pytest.fixture
+def fleet(bench: Bench) -> Bench:
+    """Five instances of a folder with one prompt, into which each fills its own name."""
+    files = {"f/_defaults.yaml": FLEET, "f/prompts/a.md": PROMPT, "f/prompts/tom.md": "Oi.\n"}
+    names = [f"l{number}" for number in range(5)]
+    files |= {f"f/{name}.yaml": f"vars: {{nome: Casa {name}}}\n" for name in names}
+    bench.put(files, {name: (f"c-{name}",) for name in names})
+    return bench
+
+
+def drifted(bench: Bench, instance: str, line: str) -> None:
+    """Replaces the first line of the prompt on the server by hand, and the second."""
+    bench.drift(instance, "a", systemMessages=[f"{line}\n- Novo.\n" + "- Seja breve.\n" * 8, "Oi."])
+
+
+def test_a_prompt_of_a_folder_becomes_a_file_for_the_instance_that_drifted(fleet: Bench) -> None:
+    drifted(fleet, "l3", "Loja l3, Casa l3.")
+    report = fleet.update()
+    after = fleet.contents()
+    assert {path for path in after if after[path] != fleet.before.get(path)} == {
+        "f/l3.yaml",
+        "f/prompts/a-l3.md",
+    }
+    assert after["f/prompts/a-l3.md"].decode().startswith("Loja ${instance}, ${nome}.\n- Novo.\n- Seja")
+    assert after["f/l3.yaml"].decode() == (
+        "vars: {nome: Casa l3}\nbots:\n  a:\n    systemMessages:\n"
+        "      - !file prompts/a-l3.md\n      - !file prompts/tom.md\n"
+    )
+    assert not fleet.plan().writes
+    own = next(note.text for note in report.said if "prompts/a.md" in note.text)
+    assert "a@l0, a@l1, a@l2 and 1 more use too: it is in " in own
+    assert own.endswith("to take it for all of them, undo this and run import --update --for-all")
+
+
+def test_for_all_changes_the_file_and_gives_nobody_the_words_of_another(fleet: Bench) -> None:
+    drifted(fleet, "l3", "Aqui é a Casa l3, loja l3.")
+    report = fleet.update(for_all=True)
+    after = fleet.contents()
+    assert {path for path in after if after[path] != fleet.before[path]} == {"f/prompts/a.md"}
+    assert after["f/prompts/a.md"].decode().startswith("Aqui é a ${nome}, loja ${instance}.\n- Novo.\n- Seja")
+    [note] = report.said
+    assert note.text.endswith("prompts/a.md for all that use it, also a@l0, a@l1, a@l2 and 1 more")
+    changes = {change.instance for change in fleet.plan().changes() if change.verb.writes}
+    assert changes == {"l0", "l1", "l2", "l4"}, "those that had not drifted"
+
+
+def test_for_all_cannot_take_two_texts(fleet: Bench) -> None:
+    drifted(fleet, "l1", "Um.")
+    drifted(fleet, "l3", "Dois.")
+    report = fleet.update(for_all=True)
+    assert {path for path in fleet.contents() if "prompts/a-" in path} == {
+        "f/prompts/a-l1.md",
+        "f/prompts/a-l3.md",
+    }
+    assert sum("they drifted in different ways" in note.text for note in report.said) == 2
+    assert not fleet.plan().writes
+
+
+def test_those_that_drifted_alike_have_one_new_file(fleet: Bench) -> None:
+    (fleet.bots / "f/prompts/a-2.md").write_text("somebody's\n")
+    drifted(fleet, "l1", "Um.")
+    drifted(fleet, "l3", "Um.")
+    fleet.update()
+    assert {path for path in fleet.contents() if "prompts/a-" in path} == {
+        "f/prompts/a-2.md",
+        "f/prompts/a-3.md",
+    }
+    assert not fleet.plan().writes
+
+
+def test_a_manifest_in_json_has_the_text(fleet: Bench) -> None:
+    (fleet.bots / "f/l3.yaml").unlink()
+    (fleet.bots / "f/l3.json").write_text('{"vars": {"nome": "Casa l3"}}\n')
+    drifted(fleet, "l3", "Um.")
+    report = fleet.update()
+    assert not [path for path in fleet.contents() if "prompts/a-" in path]
+    said = [note.text for note in report.said]
+    assert any("in the manifest now, as JSON has no !file" in text for text in said), said
+    assert not fleet.plan().writes
 
 
 def test_a_file_of_several_is_rewritten_when_all_say_the_same(bench: Bench) -> None:
@@ -253,7 +349,11 @@ bots:
 @pytest.mark.parametrize(
     ("bot", "fields", "notes"),
     [
-        ("a", {"systemMessages": ["Loja Centro", "s", "FIM"]}, ["in a file that others use too"]),
+        (
+            "a",
+            {"systemMessages": ["Loja Centro", "s", "FIM"]},
+            ["shared-a.md now; to take it for all of them"],
+        ),
         ("a", {"systemMessages": ["Loja Centro", "shared", "x"]}, []),
         ("a", {"systemMessages": ["Loja Centro", "shared"]}, []),
         (
@@ -497,7 +597,7 @@ def test_a_file_with_the_longest_name(bench: Bench) -> None:
 def test_a_file_that_changes_meanwhile_stays_and_so_do_the_others(tmp_path: Path) -> None:
     for name in ("l1", "l2"):
         (tmp_path / f"{name}.yaml").write_text(TWO)
-    manifests = Manifests(tmp_path)
+    manifests = Manifests(tmp_path, {"l1", "l2"})
     found = Drifts([Drift(name, "a", {"model": "gpt-5"}) for name in ("l1", "l2")])
     manifests.original(tmp_path.resolve() / "l2.yaml")
     (tmp_path / "l2.yaml").write_text(TWO + "# mine\n")
