@@ -35,10 +35,10 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from reconciler.apply import bot_steps, credentials, fallback, settings
-from reconciler.apply.bot_writes import Unseen, reread
+from reconciler.apply.bot_writes import reread
 from reconciler.apply.journal import Done, Journal
 from reconciler.apply.outcomes import Outcomes
-from reconciler.apply.state import UNSEEN, NotAppliedError, ReadKey, Shared, State, Stop
+from reconciler.apply.state import UNSEEN, NotAppliedError, ReadKey, Shared, State, Stop, Unseen
 from reconciler.apply.users import Users
 from reconciler.domain.errors import InstanceError, ServerError
 from reconciler.domain.plan import Call, InstancePlan, Of, Plan, Step

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from reconciler.apply import bot_writes, verify
-from reconciler.apply.bot_writes import Unseen
 from reconciler.apply.collisions import refuse_collision
-from reconciler.apply.state import NotAppliedError, State, despite
+from reconciler.apply.state import NotAppliedError, State, Unseen, despite
 from reconciler.domain import markers
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import Refused, Unclear

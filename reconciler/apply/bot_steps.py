@@ -8,9 +8,8 @@ from functools import partial
 
 from reconciler.apply import bot_writes
 from reconciler.apply.bot_create import create, is_created
-from reconciler.apply.bot_writes import Unseen
 from reconciler.apply.collisions import refuse_collision
-from reconciler.apply.state import NotAppliedError, State
+from reconciler.apply.state import NotAppliedError, State, Unseen
 from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Step, Verb

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from reconciler.apply import verify
-from reconciler.apply.state import UNSEEN, NotAppliedError, State, despite
+from reconciler.apply.state import UNSEEN, NotAppliedError, State, Unseen, despite
 from reconciler.apply.verify import Whole
 from reconciler.domain import markers
 from reconciler.domain.desired import Fields
@@ -23,32 +23,6 @@ from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Step
 from reconciler.domain.results import Outcome
 from reconciler.plan import differ
-
-
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """A call with a good answer, whose effect no read has shown yet.
-
-    id: of the bot that it wrote. made: the name of a bot that it created. shows: whether the bots that were
-    read show what it did. judge: how it ended, by the bots that were read; returns a note, or raises
-    NotAppliedError, InstanceError or ServerError. It is told whether the call was the last before the read:
-    what is wrong after a later one may be the work of that.
-    """
-
-    id: str
-    shows: Callable[[], bool]
-    judge: Callable[[bool], Awaitable[str]]
-    made: str = ""
-
-    def then(self, do: Callable[[str], object]) -> Unseen:
-        """The same call, with something to do when it is seen to be done. do: takes the note."""
-
-        async def judge(last: bool) -> str:
-            note = await self.judge(last)
-            do(note)
-            return note
-
-        return replace(self, judge=judge)
 
 
 async def send(

@@ -20,8 +20,6 @@ from reconciler.manifests import secrets
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-    from reconciler.apply.bot_writes import Unseen
-
 T = TypeVar("T")
 
 ReadKey = Callable[[SecretRef, str], "SecretStr"]
@@ -49,6 +47,32 @@ def explained(error: Exception, why: str) -> str:
 def despite(error: Exception | None) -> str:
     """The note of a call that took effect although it failed; "" if it did not fail."""
     return "" if error is None else f"it took effect, although the call failed: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """A call with a good answer, whose effect no read has shown yet.
+
+    id: of the bot that it wrote. made: the name of a bot that it created. shows: whether the bots that were
+    read show what it did. judge: how it ended, by the bots that were read; returns a note, or raises
+    NotAppliedError, InstanceError or ServerError. It is told whether the call was the last before the read:
+    what is wrong after a later one may be the work of that.
+    """
+
+    id: str
+    shows: Callable[[], bool]
+    judge: Callable[[bool], Awaitable[str]]
+    made: str = ""
+
+    def then(self, do: Callable[[str], object]) -> Unseen:
+        """The same call, with something to do when it is seen to be done. do: takes the note."""
+
+        async def judge(last: bool) -> str:
+            note = await self.judge(last)
+            do(note)
+            return note
+
+        return replace(self, judge=judge)
 
 
 @dataclass(slots=True)

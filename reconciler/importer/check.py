@@ -20,7 +20,8 @@ from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_labe
 from reconciler.domain.servers import Servers
 from reconciler.importer import layout
 from reconciler.importer.draft import BOT, DOUBLE, FIELD, Draft, called, tree
-from reconciler.importer.factor import Factored, Member, factor
+from reconciler.importer.factor import Member
+from reconciler.importer.factored import Factored, factor
 from reconciler.importer.layout import CREDENTIAL
 from reconciler.importer.page import Page, Place, content, file_names, lift, page
 from reconciler.manifests.load import folders, load
