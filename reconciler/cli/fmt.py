@@ -10,7 +10,6 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import BOTS
 
 if TYPE_CHECKING:
-    from reconciler.domain.text import count
     from reconciler.manifests.formatting import Formatted
 
 
@@ -30,6 +29,7 @@ def fmt(bots: str, check: bool, diff: bool, paths: tuple[str, ...]) -> int:
     from reconciler.cli import terminal
     from reconciler.domain import links
     from reconciler.domain.errors import ManifestError
+    from reconciler.domain.text import count
     from reconciler.manifests.formatting import formatted
 
     if not (check or diff):

@@ -25,8 +25,8 @@ def check(path: Path) -> None:
     """Raises ReconcilerError for a path through a link that leads out of the checkout that it is in."""
     try:
         link = _leaving(path)
-    except OSError as error:  # the working directory is gone
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}.") from None
+    except OSError:  # the working directory is gone: whatever is done with the path says so
+        return
     if link is not None:
         raise ReconcilerError(
             f"{path} cannot be written: {link.name} is a link that leads out of the repository. Remove the "
@@ -36,7 +36,7 @@ def check(path: Path) -> None:
 
 def _leaving(path: Path) -> Path | None:
     """The first link on the way to a path that leads out of its checkout."""
-    whole = Path.cwd() / path
+    whole = path if path.is_absolute() else Path.cwd() / path
     at, ahead, links = Path(whole.anchor), [*reversed(whole.parts[1:])], 0
     while ahead:
         part = ahead.pop()

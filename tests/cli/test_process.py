@@ -33,6 +33,14 @@ def _until(condition: Callable[[], object], seconds: float = 30) -> None:
 # -- signals -----------------------------------------------------------------------------------
 
 
+def _applied_of_three(out: str) -> int:
+    """How many of three changes were applied: the next call goes out at once, so the signal may follow it."""
+    found = re.search(r"3 changes: ([12]) applied, ([12]) not attempted\.", out)
+    assert found, out
+    assert int(found[1]) + int(found[2]) == 3
+    return int(found[1])
+
+
 @pytest.mark.parametrize(
     ("number", "code", "name"),
     [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM"), (signal.SIGHUP, 129, "SIGHUP")],
@@ -50,10 +58,9 @@ def test_a_signal_finishes_the_call_in_flight(
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "3 changes: 2 applied, 1 not attempted." in out
     assert f"Stopped by {name}." in out
     assert "Finishing the call in flight" in err
-    assert len(server.writes) == 2
+    assert len(server.writes) == _applied_of_three(out)
     assert_clean(out + err)
     server.options.latency = 0
     again = start("apply", "--bots", bots, "--yes")
@@ -149,6 +156,8 @@ def test_a_hangup_that_is_ignored_stays_so(start: Start, server: Sandbox, bots: 
 def test_a_second_hangup_does_no_more(start: Start, server: Sandbox, bots: Path, world: World) -> None:
     """A terminal that is closed sends one from the shell, and one from the system."""
     world.instance("loja", "main")
+    with (bots / "loja.yaml").open("a") as file:
+        file.write("  tres: {maxTokens: 300, triggerValue: 3}\n")
     server.options.latency = 0.5
     process = start("apply", "--bots", bots, "--yes")
     _until(lambda: any("/openai/create" in call.path for call in server.writes))
@@ -157,7 +166,7 @@ def test_a_second_hangup_does_no_more(start: Start, server: Sandbox, bots: Path,
         time.sleep(0.05)
     out = process.communicate(timeout=60)[0]
     assert process.returncode == 129
-    assert "2 changes: 1 applied, 1 not attempted." in out
+    assert _applied_of_three(out) == len(server.writes)
 
 
 def test_a_pause_changes_nothing(start: Start, server: Sandbox, bots: Path, world: World) -> None:
@@ -381,7 +390,7 @@ def test_a_terminal_that_is_closed(
     terminal.process.send_signal(signal.SIGHUP)
     assert terminal.process.wait(timeout=60) == 129
     assert '"applied"' in (tmp_path / "r.json").read_text()
-    assert len(world.bots("loja")) == 2
+    assert len(world.bots("loja")) in {1, 2}
 
 
 @pytest.mark.parametrize(
