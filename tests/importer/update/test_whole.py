@@ -53,7 +53,8 @@ def test_two_hundred_drifts(imported: Here) -> None:
     assert len(drifts) == 200
     assert imported.plan() == adopted
     after = imported.files()
-    assert after.keys() == before.keys()
+    assert after.keys() >= before.keys()
+    assert all(file.endswith(".md") for file in after.keys() - before.keys())  # drifted from a shared prompt
     for file, old in before.items():
         lines = iter(after[file].split("\n"))
         for number, line in enumerate(old.split("\n"), 1):
