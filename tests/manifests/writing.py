@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -85,10 +86,16 @@ def cached(root: Path) -> Loaded:
 
 def everything_of(instance: DesiredInstance) -> object:
     """All that an instance has, also what is not compared: places, types, the order of fields."""
+    ignored = [
+        sorted(instance.ignored),
+        *(sorted(one.ignored) for one in instance.bots),
+    ]  # sets have no order
+    bare = [replace(one, ignored=frozenset()) for one in instance.bots]
+    shown = repr(replace(instance, bots=tuple(bare), ignored=frozenset()))
     parts: list[DesiredBot | DesiredSettings] = [*instance.bots, *instance.settings.values()]
     values = [(*pair, type(pair[1])) for one in parts for pair in one.fields.items()]
     return (
-        *(repr(instance), instance.files, instance.vars, [one.at for one in instance.tests], values),
+        *(shown, ignored, instance.files, instance.vars, [one.at for one in instance.tests], values),
         [(one.creds_at, one.traces, one.origins) for one in parts],
     )
 
