@@ -19,6 +19,9 @@ from reconciler.evolution.transport import Answer, log_call
 PATIENCE = 10.0
 """Seconds beyond a request's own limit in which an answer must come; else no more are waited for."""
 
+MOST_HEAD = 2**20
+"""Bytes of what is sent about an answer before its body: most of it are the headers, each up to 64 KiB."""
+
 
 class Ahead:
     """The answers of a process that reads ahead, for one event loop.
@@ -55,9 +58,11 @@ class Ahead:
         return answer
 
     async def _receive(self) -> None:
-        reader, writer = await asyncio.open_connection(sock=self._reader.socket)
+        reader, writer = await asyncio.open_connection(sock=self._reader.socket, limit=MOST_HEAD)
         try:
-            with suppress(asyncio.IncompleteReadError, TimeoutError, OSError, ValueError, LookupError):
+            with suppress(
+                EOFError, asyncio.LimitOverrunError, TimeoutError, OSError, ValueError, LookupError
+            ):
                 while True:
                     async with asyncio.timeout(self._patience):
                         path, answer, seconds = await _received(reader)

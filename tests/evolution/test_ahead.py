@@ -80,6 +80,16 @@ def test_answers_are_those_that_the_server_gave_and_each_is_taken_once() -> None
     assert {request.headers["apikey"] for request in spy.requests} == {KEY}
 
 
+@pytest.mark.parametrize("headers", [1, 30], ids=["as long as may be", "more than are taken over"])
+def test_long_headers(headers: int) -> None:
+    async def use(answers: Ahead, spy: Spy) -> Answer | None:
+        return await answers.take(path("find", "loja"))
+
+    lines = "".join(f"x-{number}: {'a' * 60_000}\r\n" for number in range(headers))
+    answer, _ = read(use, reply(200, [], lines))
+    assert (answer is not None) == (headers == 1)
+
+
 def test_a_kind_that_is_off_is_not_asked_of_every_instance() -> None:
     async def use(answers: Ahead, spy: Spy) -> None:
         for number in range(100):
