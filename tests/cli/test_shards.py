@@ -156,7 +156,7 @@ def test_an_instance_that_nobody_declares_any_more_is_one_shards(eu: Fleet) -> N
 
 SHARED = BOT.replace("openaiCreds: main", "openaiCreds: {instance: aa, name: key}")
 OWN = f"credentials: {{key: {{apiKey: !env KEY}}}}\n{BOT.replace('openaiCreds: main', 'openaiCreds: key')}"
-KEYS = [{"KEY": f"sk-proj-{each * 40}"} for each in "xy"]
+KEYS = [{"KEY": f"sk-proj-{'aB3dE5gH7j' * 4}{each}"} for each in "xy"]
 
 
 def test_a_shared_credential_is_rotated_with_its_users_in_all_shards(eu: Fleet) -> None:
