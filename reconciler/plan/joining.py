@@ -90,7 +90,8 @@ class _Decided:
     """Which bots move, which stay for another's sake, and the plans of instances that this changes.
 
     variants: the instances that are planned as if bots that may move stay, and in which way: the place of the
-    only one that does, ALL for all of them. Where several have to and others need not, all do.
+    only one that does, ALL for all of them. Where several have to and others need not, all do; and where the
+    one is not among the first of many.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -140,11 +141,14 @@ class _Decided:
         for place, move in self._leaving.items():
             if move.why:
                 stays.setdefault(place.instance, []).append(place)
+        may: dict[str, list[Place]] = {}
+        for place, goes in self._moves.items():
+            if goes and place.instance in stays:
+                may.setdefault(place.instance, []).append(place)
         found: dict[str, int] = {}
         for name, places in stays.items():
-            every = [each for each, goes in self._moves.items() if goes and each.instance == name]
-            alone = len(places) == 1 and len(every) > 1
-            found[name] = every.index(places[0]) if alone else ALL
+            way = may[name].index(places[0]) if len(places) == 1 else ALL
+            found[name] = way if (way, name) in self._waiting else ALL
         return found
 
     def _hold(self) -> None:
