@@ -243,7 +243,7 @@ class Planner:
             other = self.make(observed, crossings=replace(crossings, waits=waits))
             return crossing.variant(made, other, observed, desired)
 
-        if most := crossing.may_move(found):
+        if most := crossing.may_stay(found):
             found = replace(
                 found,
                 waiting=waiting(None),

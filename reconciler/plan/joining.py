@@ -104,21 +104,24 @@ class _Decided:
             for one in variant.instances
         }
         self._servers = {one.name: one.server for one in plans}
-        self._moves = {each.place: each.moves for one in self._crossings for each in one.orphans}
+        self._orphans = {each.place: each for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
         self._created = {_place(change) for change in changes if change.verb is Verb.CREATE}
-        self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._moves.get(_place(c))}
+        self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._may_stay(_place(c))}
         self._leaving: dict[Place, _Move] = {}
         self._arriving: dict[Place, str] = {}
         self._find()
         self.variants = self._ways()
         self._hold()
 
+    def _may_stay(self, place: Place) -> bool:
+        return place in self._orphans and self._orphans[place].stays
+
     def _find(self) -> None:
         """Find what moves, and what stays."""
         unread = self._unread()
         gone: dict[tuple[str, str], list[Place]] = {}
-        for place in sorted(self._moves):
+        for place in sorted(self._orphans):
             if not (why := self._unknown(place, unread)):
                 gone.setdefault((place.kind, place.bot), []).append(place)
             elif place in self._deleted:
@@ -129,7 +132,7 @@ class _Decided:
                 missing.setdefault((place.kind, place.bot), []).append(place)
         for bot, places in missing.items():
             for old, new in moves.pairs_of(gone[bot], places, self._local):
-                if old not in self._deleted:
+                if old not in self._deleted or not self._orphans[old].moves:
                     continue
                 why = "" if new in self._created else moves.not_created(new.instance)
                 self._leaving[old] = _Move(new.instance, why)
@@ -142,8 +145,8 @@ class _Decided:
             if move.why:
                 stays.setdefault(place.instance, []).append(place)
         may: dict[str, list[Place]] = {}
-        for place, goes in self._moves.items():
-            if goes and place.instance in stays:
+        for place in self._orphans:
+            if place.instance in stays and self._may_stay(place):
                 may.setdefault(place.instance, []).append(place)
         found: dict[str, int] = {}
         for name, places in stays.items():

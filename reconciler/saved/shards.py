@@ -48,7 +48,9 @@ def _crossing(crossing: Crossing, instance: EncodeInstance, message: EncodeMessa
         }
 
     return {
-        "orphans": [{**_place(one.place), "moves": one.moves} for one in crossing.orphans],
+        "orphans": [
+            {**_place(one.place), "moves": one.moves, "stays": one.stays} for one in crossing.orphans
+        ],
         "missing": [_place(one) for one in crossing.missing],
         "unread": [_place(one) for one in crossing.unread],
         "undeclared": dict(crossing.undeclared),
@@ -85,7 +87,11 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
         return _applied().validate_python(own)
     crossing = dict(document["crossing"])
     orphans = [
-        {"place": {name: one[name] for name in ("instance", "kind", "bot")}, "moves": one["moves"]}
+        {
+            "place": {name: one[name] for name in ("instance", "kind", "bot")},
+            "moves": one["moves"],
+            "stays": one["stays"],
+        }
         for one in crossing["orphans"]
     ]
 
