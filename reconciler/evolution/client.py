@@ -29,7 +29,7 @@ from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import Calls, Take
+from reconciler.evolution.calls import Calls, Heard, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
@@ -78,10 +78,10 @@ class Client:
     calls, refusals: what makes its calls, and judges their answers.
     """
 
-    def __init__(self, server: Server, ahead: Take | None = None) -> None:
+    def __init__(self, server: Server, ahead: Take | None = None, heard: Heard | None = None) -> None:
         """Raises ReconcilerError for a URL or a key that cannot be used.
 
-        ahead: gives what was already read of the server.
+        ahead: gives what was already read of the server. heard: takes what is read.
         """
         key = _usable_key(server.api_key)
         url = address.server(server.url, key, allow_http=server.allow_http)
@@ -114,6 +114,7 @@ class Client:
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
             ahead=ahead,
+            heard=heard,
         )
 
     @property

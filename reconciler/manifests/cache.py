@@ -10,15 +10,11 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
-import sys
 from contextlib import ExitStack, suppress
-from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reconciler.domain import files
+from reconciler.domain import caches, files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests.encoded import line
 
@@ -31,15 +27,6 @@ _WITH = ("pydantic", "ruamel", "quickjs")
 
 _TRAILER = 20
 """Bytes at the end of the file: where its index begins."""
-
-
-def digest(*parts: bytes) -> str:
-    """A digest of the parts, each apart from the next."""
-    made = blake2b(digest_size=16)
-    for part in parts:
-        made.update(b"%d:" % len(part))
-        made.update(part)
-    return made.hexdigest()
 
 
 class Cache:
@@ -85,8 +72,7 @@ class Cache:
             if key in self._new:
                 return
             if self._beside is None:
-                _home().mkdir(parents=True, exist_ok=True)
-                files.folders(self._path.parent, below=_home(), private=True)
+                caches.make_folder(self._path)
                 self._beside = self._opened.enter_context(files.Replacement(self._path))
             self._add(self._beside, key, line(entry))
 
@@ -115,61 +101,11 @@ class Cache:
 
 def of(directory: Path) -> Cache | None:
     """The cache of a directory of manifests; None where there can be none."""
-    home, stamp = _home(), _stamp()
-    if stamp is None or not _is_own(home, directory):
-        return None
-    name = digest(os.fsencode(directory), os.fsencode(directory.resolve()))
-    return Cache(home / "evolution-reconciler" / f"manifests-{name}", stamp)
-
-
-def _home() -> Path:
-    """The directory for the user's caches."""
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        place = Path(os.environ.get(name, ""))
-        if place.is_absolute():
-            return place
-    return Path(os.path.expanduser("~/.cache"))  # noqa: PTH111 - unlike Path's, it raises nothing
-
-
-def _is_own(home: Path, directory: Path) -> bool:
-    """Whether nobody else can have written there: neither another user nor a commit."""
-    if not home.is_absolute():
-        return False
-    place, real = home.resolve(), directory.resolve()
-    if place.is_relative_to(real):
-        return False
-    top = next((each for each in real.parents if (each / ".git").exists()), None)
-    if top is not None and place.is_relative_to(top):
-        return False
-    try:
-        found = os.lstat(place / "evolution-reconciler")
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    mine = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
-    return stat.S_ISDIR(found.st_mode) and mine
+    path, stamp = caches.place("manifests", directory), _stamp()
+    return None if path is None or stamp is None else Cache(path, stamp)
 
 
 @functools.cache
 def _stamp() -> str | None:
-    """What the entries are made by: this code, and the libraries that it uses; None where it is not known."""
-    parts = [_FORMAT, sys.version]
-    try:
-        for name in _WITH:
-            spec = find_spec(name)
-            [place] = (spec and spec.submodule_search_locations) or []
-            parts += sorted(each for each in os.listdir(Path(place).parent) if _is_about(each, name))  # noqa: PTH208 - names alone
-        root = Path(__file__).parents[1]
-        paths = [path for package in _MADE_BY for path in (root / package).rglob("*.py")]
-        return digest(*map(str.encode, parts), *(each for path in sorted(paths) for each in _named(path)))
-    except (OSError, ValueError):
-        return None
-
-
-def _is_about(file: str, library: str) -> bool:
-    return file.lower().startswith(library) and file.endswith((".dist-info", ".egg-info"))
-
-
-def _named(path: Path) -> tuple[bytes, bytes]:
-    return os.fsencode(path.name), path.read_bytes()
+    """What the entries are made by."""
+    return caches.stamp(_FORMAT, _MADE_BY, _WITH)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.domain.caches import digest
 from reconciler.domain.desired import DesiredInstance
-from reconciler.manifests.cache import Cache, digest
+from reconciler.manifests.cache import Cache
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory
 from reconciler.manifests.encoded import Decoder, SecretInsideError, encode

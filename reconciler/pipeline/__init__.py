@@ -6,7 +6,9 @@ request     the options of a command as one value
 planning    load, fetch and plan
 ahead       a process that reads the server while the manifests are loaded
 fleet       the servers of a request, side by side
-stages      apply, and the file of --out
+unchanged   a plan that found nothing to do, for as long as nothing changes
+stages      apply, and what comes before it
+outfile     the file of --out
 routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
@@ -17,8 +19,10 @@ __all__ = [
     "embedded",
     "fleet",
     "listing",
+    "outfile",
     "planning",
     "request",
     "routing",
     "stages",
+    "unchanged",
 ]

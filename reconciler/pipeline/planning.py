@@ -25,6 +25,7 @@ from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
+from reconciler.pipeline.unchanged import Sources
 from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Options
@@ -87,20 +88,24 @@ def plan(
     applies: bool = False,
     reading: Reading = silently,
     reader: Reader | None = None,
+    sources: Sources | None = None,
 ) -> Plan:
     """Read the servers and compare. Raises ReconcilerError.
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. reader: reads the server ahead.
+    reading: shows how far the reading is. reader: reads the server ahead. sources: takes down what the plan
+    is made of.
     """
-    keys = fleet.keys(wanted.desired, running, keys_of(request))
-    planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
+    read = keys_of(request) if sources is None else sources.reading(keys_of(request))
+    keys = fleet.keys(wanted.desired, running, read)
+    planner = _Planner(request, filled(wanted, reviewed, read), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
         ahead = None if reader is None else Ahead(reader, running[""].timeout)
-        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
+        heard = None if sources is None else sources.heard
+        async with ahead or nullcontext(), fleet.clients(running, ahead, heard) as clients:
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )
@@ -122,9 +127,8 @@ def plan(
     return made
 
 
-def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted:
+def filled(wanted: Wanted, reviewed: Sequence[Plan], read: secrets.Read) -> Wanted:
     """The manifests with the secret values of bots' fields, and with what they do not declare any more."""
-    read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
         selected = {one.name for one in desired.instances}

@@ -11,7 +11,7 @@ from pathlib import Path
 from reconciler import saved
 from reconciler.apply import applier, journal
 from reconciler.apply.journal import Journal
-from reconciler.domain import files, signals
+from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
@@ -19,7 +19,7 @@ from reconciler.domain.results import Result, Results
 from reconciler.domain.servers import full, local
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
-from reconciler.manifests import git, secrets
+from reconciler.manifests import secrets
 from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
@@ -160,28 +160,6 @@ def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
         kept.close()
     if kept.failure:
         warn(f"this apply could not have been resumed: {kept.failure}.")
-
-
-Save = Callable[..., None]
-"""Writes a plan, and its results if given, to the file of --out."""
-
-
-@contextmanager
-def out(request: Request) -> Iterator[Save]:
-    """The file of --out, opened before anything else is done. Raises ReconcilerError."""
-    if request.out is None:
-        yield lambda made, results=None: None
-        return
-    if request.out in {"-", "/dev/stdout"}:
-        raise ReconcilerError(
-            f"--out {request.out} is not a file: name a file, or use --format json for stdout."
-        )
-
-    def save(made: Plan, results: Results | None = None) -> None:
-        saved.write(file, made, results, commit=git.commit(Path(request.bots)))
-
-    with files.Replacement(Path(request.out)) as file:
-        yield save
 
 
 def log_nothing() -> None:
