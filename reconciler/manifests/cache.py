@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -29,6 +30,30 @@ _TRAILER = 20
 """Bytes at the end of the file: where its index begins."""
 
 
+Line = tuple[str, bytes]
+"""The key of an entry, and what the file has of it."""
+
+
+class Recorder:
+    """Takes entries for another process, which has the cache."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def find(self, key: str) -> Any:
+        """Nothing: what the cache has, that process finds itself."""
+        return None
+
+    def keep(self, key: str, entry: object) -> None:
+        """Add an entry."""
+        self._lines.append((key, line(entry)))
+
+    def taken(self) -> list[Line]:
+        """The entries since the last time."""
+        found, self._lines = self._lines, []
+        return found
+
+
 class Cache:
     """The entries of one directory of manifests, by their keys."""
 
@@ -37,6 +62,7 @@ class Cache:
         self._there: dict[str, list[int]] = {}
         self._used: dict[str, None] = {}
         self._new: dict[str, list[int]] = {}
+        self._taken: dict[str, bytes] = {}
         self._at = 0
         self._opened = ExitStack()
         self._old: BinaryIO | None = None
@@ -58,6 +84,8 @@ class Cache:
 
     def find(self, key: str) -> Any:
         """The entry of a key, None where there is none."""
+        if key in self._taken:
+            return json.loads(self._taken.pop(key))
         if self._old is None or key not in self._there:
             return None
         with suppress(OSError, ValueError, TypeError):
@@ -68,13 +96,23 @@ class Cache:
 
     def keep(self, key: str, entry: object) -> None:
         """Add an entry, in the place of the one with this key."""
+        self._keep(key, line(entry))
+
+    def take(self, lines: Iterable[Line]) -> None:
+        """Add entries that another process has made. Each can be found once."""
+        for key, entry in lines:
+            if key not in self._new:
+                self._taken[key] = entry
+                self._keep(key, entry)
+
+    def _keep(self, key: str, entry: bytes) -> None:
         with suppress(ReconcilerError, OSError, ValueError):
             if key in self._new:
                 return
             if self._beside is None:
                 caches.make_folder(self._path)
                 self._beside = self._opened.enter_context(files.Replacement(self._path))
-            self._add(self._beside, key, line(entry))
+            self._add(self._beside, key, entry)
 
     def save(self) -> None:
         """Write the file anew where there is a new entry: with it, and with those that were found."""
@@ -95,6 +133,8 @@ class Cache:
 
     def _read(self, old: BinaryIO, key: str) -> bytes:
         start, length = self._there[key]
+        if hasattr(os, "pread"):  # copies of this process read the same file
+            return os.pread(old.fileno(), length, start)
         old.seek(start)
         return old.read(length)
 

@@ -20,6 +20,7 @@ from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.include import Includes
 from reconciler.manifests.known import Known, Look
 from reconciler.manifests.loaded import Loaded
+from reconciler.manifests.workers import Workers
 
 if TYPE_CHECKING:
     from reconciler.manifests.layer import Layer
@@ -83,11 +84,12 @@ def read_all(
     paths = found.manifests
     with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
-        loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
+        loader = _Loader(home, includes, found.defaults, entries, known, look, origins)
+        loaded = loader.loaded(paths)
         if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
             both = {_both(path, includes) for path in texts & loaded.declaring}
             paths = [path for path in paths if path not in texts]
-            loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
+            loaded = loader.loaded(paths)
             loaded.problems.update(both)
         loaded.problems.update(
             _both(path, includes, "a folder's file")
@@ -132,43 +134,78 @@ class _Loaded:
     seen: dict[str, Any] = field(default_factory=dict)
 
 
-def _loaded(
-    home: Directory,
-    includes: Includes,
-    paths: Sequence[Path],
-    folders: Mapping[Path, Path],
-    known: Known | None,
-    look: Look | None,
-    *,
-    origins: Origins,
-) -> _Loaded:
-    """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
-    loaded = _Loaded()
-    parser: Parser | None = None
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Reads the files of a directory.
 
-    def parsing() -> Parser:
-        nonlocal parser
-        if parser is None:
-            from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
+    folders: the file of each. entries, known: the cache, and what is in it. look, origins: see read_all.
+    """
 
-            parser = Parser(home, includes, folders, loaded.problems, known, look)
-        return parser
+    home: Directory
+    includes: Includes
+    folders: Mapping[Path, Path]
+    entries: cache.Cache | None
+    known: Known | None
+    look: Look | None
+    origins: Origins
 
-    with _no_collecting():
-        for folder in sorted(folders, key=lambda each: len(each.parts)):
-            if known is None or not known.is_valid(folder):
-                parsing().folder(folder)
-        for path in paths:
-            traced = origins if isinstance(origins, bool) else path in origins
-            data = None if known is None else known.contents(path)
-            found = None if known is None or traced else known.manifest(path, data, look)
-            found = found or parsing().manifest(path, data, origins=traced)
-            if found.declares:
-                loaded.declaring.add(path)
-            if found.instance:
-                loaded.instances.append(found.instance)
-                loaded.seen[str(path)] = found.seen
-    return loaded
+    def loaded(self, paths: Sequence[Path]) -> _Loaded:
+        """The folders' files, then the manifests."""
+        loaded, known = _Loaded(), self.known
+        parser: Parser | None = None
+
+        def parsing() -> Parser:
+            nonlocal parser
+            parser = parser or self._parser(loaded.problems, known)
+            return parser
+
+        with _no_collecting(), self._workers() or nullcontext() as workers:
+            for folder in sorted(self.folders, key=lambda each: len(each.parts)):
+                if known is None or not known.is_valid(folder):
+                    parsing().folder(folder)
+            for number, path in enumerate(paths):
+                if workers:
+                    workers.come_to(path)
+                traced = self._traced(path)
+                data = None if known is None else known.contents(path)
+                found = None if known is None or traced else known.manifest(path, data, self.look)
+                if found is None:
+                    if workers:
+                        workers.miss(paths[number + 1 :])
+                    found = parsing().manifest(path, data, origins=traced)
+                if found.declares:
+                    loaded.declaring.add(path)
+                if found.instance:
+                    loaded.instances.append(found.instance)
+                    loaded.seen[str(path)] = found.seen
+        return loaded
+
+    def _traced(self, path: Path) -> bool:
+        return self.origins if isinstance(self.origins, bool) else path in self.origins
+
+    def _parser(self, problems: set[Problem], known: Known | None) -> Parser:
+        from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
+
+        return Parser(self.home, self.includes, self.folders, problems, known, self.look)
+
+    def _workers(self) -> Workers | None:
+        """Those that parse for the cache what is not in it; None where instances keep their origins."""
+        entries, known = self.entries, self.known
+        if entries is None or known is None or self.origins is not False:
+            return None
+        recorder = cache.Recorder()
+        parser: Parser | None = None
+
+        def work(path: Path) -> list[cache.Line]:
+            nonlocal parser
+            data = known.contents(path)
+            if known.manifest(path, data, self.look) is None:
+                mine = Known(recorder, self.home, self.includes, self.folders)
+                parser = parser or self._parser(set(), mine)
+                parser.manifest(path, data, origins=False)
+            return recorder.taken()
+
+        return Workers(work, entries.take)
 
 
 def _both(path: Path, includes: Includes, what: str = "a manifest") -> Problem:
