@@ -201,6 +201,7 @@ def plan(
     calls: list[tuple[str, str, float]] = []
     for one in reader.received(request.timeout + spawn.PATIENCE):
         if missing.pop(one.path, None) != digests.answer(one.path, one.status, one.body):
+            _forget(request)
             break
         calls.append((one.path, str(one.status), one.seconds))
         read(of - len(missing) * of // every, of)
@@ -251,6 +252,13 @@ def remember(request: Request, made: Plan, sources: Sources, every: Desired) -> 
     with suppress(OSError, ReconcilerError):
         caches.make_folder(place)
         files.replace(place, sources.digests.of(data).encode() + b"\n" + data)
+
+
+def _forget(request: Request) -> None:
+    """Forget the plan: a row that was written has another time of its last change for ever."""
+    if place := _place(request):
+        with suppress(OSError):
+            place.unlink()
 
 
 def _place(request: Request) -> Path | None:

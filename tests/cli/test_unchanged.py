@@ -182,18 +182,19 @@ ON_THE_SERVER: dict[str, Callable[[World], object]] = {
 
 
 @pytest.mark.parametrize("what", ON_THE_SERVER)
-def test_a_change_on_the_server(run: Run, fleet: Path, request_: Request, world: World, what: str) -> None:
+def test_a_change_on_the_server(run: Run, fleet: Path, world: World, what: str) -> None:
+    [before] = [file.read_bytes() for file in remembered(fleet)]
     ON_THE_SERVER[what](world)
-    assert not recalled(request_)
     assert planned(run, fleet) == afresh(run, fleet)
+    assert before not in [file.read_bytes() for file in remembered(fleet)]
 
 
 def test_a_kind_is_switched_on_or_off(run: Run, fleet: Path, request_: Request, server: Sandbox) -> None:
     for off in (["typebot", "n8n", "evoai"], ["typebot", "evoai"], []):
+        [before] = [file.read_bytes() for file in remembered(fleet)]
         server.options.disabled = frozenset(off)
-        assert not recalled(request_)
-        found = planned(run, fleet)
-        assert found[:2] == afresh(run, fleet)[:2]
+        assert planned(run, fleet)[:2] == afresh(run, fleet)[:2]
+        assert before not in [file.read_bytes() for file in remembered(fleet)]
         known = unchanged.remembered(request_)
         assert known is not None
         for path in KINDS:
