@@ -29,6 +29,7 @@ __all__ = [
     "safe",
     "sequences",
     "servers",
+    "shards",
     "shared_credentials",
     "signals",
     "text",

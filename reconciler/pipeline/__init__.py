@@ -7,6 +7,8 @@ planning    load, fetch and plan
 ahead       a process that reads the server while the manifests are loaded
 fleet       the servers of a request, side by side
 unchanged   a plan that found nothing to do, for as long as nothing changes
+sharding    how a shard is planned
+shards      the plan of a shard, and one plan or result of those of all shards
 stages      apply, and what comes before it
 outfile     the file of --out
 routing     an instance whose messages are routed, for `route`
@@ -23,6 +25,7 @@ __all__ = [
     "planning",
     "request",
     "routing",
+    "shards",
     "stages",
     "unchanged",
 ]

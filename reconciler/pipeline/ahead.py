@@ -52,4 +52,9 @@ def reading(
 
 def _guesses(request: Request) -> list[spawn.Guess]:
     found = guess.instances(Path(request.bots))
-    return [spawn.Guess(name, creds) for name, creds in found.items() if matches(name, request.instance)]
+    shard = request.shard
+    return [
+        spawn.Guess(name, creds)
+        for name, creds in found.items()
+        if matches(name, request.instance) and (shard is None or shard.has("", name))
+    ]

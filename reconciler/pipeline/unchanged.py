@@ -165,7 +165,8 @@ class Remembered:
 
 def sources(request: Request) -> Sources | None:
     """What takes down what the plan of a request is made of; None where it cannot be remembered."""
-    if request.sandbox or request.servers or request.target or not request.url or not request.api_key:
+    partly = request.sandbox or request.servers or request.target or request.shard is not None
+    if partly or not request.url or not request.api_key:
         return None
     return Sources(Digests(request.api_key))
 
