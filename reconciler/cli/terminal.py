@@ -86,12 +86,14 @@ def warnings(found: Sequence[Warning], format: str) -> None:
 
 def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str) -> str:
     """Everything, as JSON or as SARIF."""
-    from reconciler import __version__, lint
     from reconciler.render import warnings
 
     if format == "json":
         return warnings.json(problems, found)
-    titles = {rule.id: rule.title for rule in lint.RULES}
+    from reconciler import __version__
+    from reconciler.lint.rules import RULES
+
+    titles = {rule.id: rule.title for rule in RULES}
     return warnings.sarif(problems, found, titles, __version__)
 
 
