@@ -13,7 +13,7 @@ from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import counted
-from reconciler.manifests.selection import check_globs, matches
+from reconciler.manifests.selection import check_globs, matches, names_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class Wanted:
     globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
     all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
     all instances that are declared. servers: all that may be named. chosen: those of several that are looked
-    at.
+    at. whole: whether all manifests were read; else every has what concerns the selected instances, each of
+    which is selected by its name.
     """
 
     desired: Desired
@@ -41,6 +42,7 @@ class Wanted:
     names: frozenset[str] = frozenset()
     servers: Servers = NONE
     chosen: tuple[str, ...] = ()
+    whole: bool = True
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -74,9 +76,9 @@ class Wanted:
         return instance in self.names or any(one.name == instance for one in base)
 
     @property
-    def fleet(self) -> int:
-        """How many bots all manifests declare."""
-        return sum(len(one.bots) for one in self.every.instances)
+    def fleet(self) -> int | None:
+        """How many bots all manifests declare, None where that is not known."""
+        return sum(len(one.bots) for one in self.every.instances) if self.whole else None
 
 
 def read(
@@ -96,7 +98,8 @@ def read(
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
     servers, chosen: see Wanted.
     """
-    loaded = read_all(directory, origins=False, cached=True, servers=servers)
+    asked = () if others_valid or changed_since is not None else names_alone(globs, targets)
+    loaded = read_all(directory, origins=False, cached=True, servers=servers, asked=asked)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))
@@ -110,6 +113,7 @@ def read(
         names=names,
         servers=servers,
         chosen=tuple(chosen),
+        whole=loaded.whole,
     )
     selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
     wanted = replace(wanted, desired=selected)
@@ -121,7 +125,7 @@ def read(
     if broken:
         wanted = _of_valid(wanted)
     if ref is not None:
-        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers))
+        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers, asked))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
 
 
