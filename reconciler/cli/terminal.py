@@ -101,14 +101,17 @@ def plan(
     made: Plan, format: str, *, max_chars: int | None = None, more: str = "", asks: bool = False
 ) -> None:
     """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
-    from reconciler.render import markdown, text
-    from reconciler.saved import encode
-
     if format == "json":
+        from reconciler.saved import encode
+
         click.echo(encode.plan(made), nl=False)
     elif format == "markdown":
+        from reconciler.render import markdown
+
         click.echo(markdown.plan(made, max_chars=max_chars or markdown.COMMENT, more=more), nl=False)
     else:
+        from reconciler.render import text
+
         shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
         click.echo(shown, nl=False, color=_color())
 

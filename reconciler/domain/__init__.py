@@ -26,6 +26,7 @@ __all__ = [
     "rerouted",
     "results",
     "safe",
+    "secret",
     "sequences",
     "servers",
     "shared_credentials",

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import saved
-from reconciler.apply import applier, journal
-from reconciler.apply.journal import Journal
 from reconciler.domain import files, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
@@ -25,6 +24,10 @@ from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
 from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.apply.applier import Stop
+    from reconciler.apply.journal import Journal
 
 
 @contextmanager
@@ -115,7 +118,7 @@ def apply(
     running: fleet.Running,
     made: Plan,
     on_result: Callable[[Result], None],
-    stop: applier.Stop,
+    stop: Stop,
     on_bug: Callable[[Exception], object],
     journal: Journal | None = None,
 ) -> Results:
@@ -125,6 +128,7 @@ def apply(
     """
     if not made.writes:
         return Results(())
+    from reconciler.apply import applier  # noqa: PLC0415  slow to import
 
     async def run() -> Results:
         async with fleet.clients(running) as clients:
@@ -140,6 +144,8 @@ def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
     resume: whether it is of an earlier run, which this one goes on with. warn: takes why none is kept. Raises
     ReconcilerError for one that cannot be resumed, or that is to be.
     """
+    from reconciler.apply import journal  # noqa: PLC0415  slow to import
+
     if resume:
         kept = journal.resume(made)
     else:
@@ -153,7 +159,7 @@ def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
             ) from None
         except ReconcilerError as error:
             warn(f"this apply cannot be resumed if it is interrupted: {error}")
-            kept = Journal()
+            kept = journal.Journal()
     try:
         yield kept
     finally:
