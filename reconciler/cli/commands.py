@@ -179,10 +179,13 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.cli import terminal
     from reconciler.manifests.load import read_all
     from reconciler.manifests.loaded import warning
+    from reconciler.manifests.selection import names_alone
 
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), servers=named)
     name, at, instance = bot.partition("@")
+    loaded = read_all(Path(bots), servers=named, asked=names_alone([named.glob(instance)]))
+    if not (loaded.whole or loaded.has(name, instance)):
+        loaded = read_all(Path(bots), servers=named)  # another one may have the bot
     instance = named.found(instance, (one.name for one in loaded.desired.instances))
     bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):

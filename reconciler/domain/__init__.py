@@ -27,6 +27,7 @@ __all__ = [
     "rerouted",
     "results",
     "safe",
+    "secret",
     "sequences",
     "servers",
     "shards",

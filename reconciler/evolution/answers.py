@@ -11,11 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic import SecretStr
-
 from reconciler.domain import hidden
 from reconciler.domain.kinds import DEFAULT, INT32_MAX, KINDS, Field, Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings, Unread
+from reconciler.domain.secret import SecretStr
 from reconciler.domain.text import is_id
 from reconciler.evolution.parsing import NotUnderstood, as_dict, as_list
 

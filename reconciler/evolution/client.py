@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from pydantic import SecretStr
-
 from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
@@ -27,6 +25,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
 from reconciler.evolution.calls import Calls, Heard, Take

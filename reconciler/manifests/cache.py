@@ -114,12 +114,15 @@ class Cache:
                 self._beside = self._opened.enter_context(files.Replacement(self._path))
             self._add(self._beside, key, entry)
 
-    def save(self) -> None:
-        """Write the file anew where there is a new entry: with it, and with those that were found."""
+    def save(self, *, whole: bool = True) -> None:
+        """Write the file anew where there is a new entry: with it, and with those that were found.
+
+        whole: whether all manifests were looked for, so that no other entry is of use any more.
+        """
         if self._beside is None:
             return
         with suppress(ReconcilerError, OSError, ValueError, TypeError):
-            for key in self._used:
+            for key in self._used if whole else self._there:
                 if self._old is not None and key not in self._new:
                     self._add(self._beside, key, self._read(self._old, key))
             index = line({"stamp": self._stamp, "entries": self._new})

@@ -60,6 +60,7 @@ def wanted(
         base,
         targets=[one.instance for one in targeted.parse(request.target)],
         others_valid=warn is None,
+        all_read=request.shard is not None,
         servers=request.named,
         chosen=request.chosen,
     )

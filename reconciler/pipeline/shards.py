@@ -42,7 +42,7 @@ def plan(
         return made, None
     made, found = planner.crossing(made, observed)
     limits = Limits(
-        request.max_deletes, request.max_delete_share, wanted.fleet, tuple(sorted(request.allow_deletes))
+        request.max_deletes, request.max_delete_share, wanted.fleet or 0, tuple(sorted(request.allow_deletes))
     )
     return made, PlanShard(
         request.shard,

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import saved
-from reconciler.apply import applier, journal
-from reconciler.apply.journal import Journal
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
@@ -27,6 +26,10 @@ from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, sil
 from reconciler.pipeline.request import Request, keys_of
 from reconciler.plan import applying
 from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.apply.applier import Stop
+    from reconciler.apply.journal import Journal
 
 
 @contextmanager
@@ -120,7 +123,7 @@ def apply(
     running: fleet.Running,
     made: Plan,
     on_result: Callable[[Result], None],
-    stop: applier.Stop,
+    stop: Stop,
     on_bug: Callable[[Exception], object],
     journal: Journal | None = None,
 ) -> Results:
@@ -130,6 +133,7 @@ def apply(
     """
     if not made.writes:
         return Results(())
+    from reconciler.apply import applier  # noqa: PLC0415  slow to import
 
     async def run() -> Results:
         async with fleet.clients(running) as clients:
@@ -146,6 +150,8 @@ def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn)
     run, which this one goes on with. warn: takes why none is kept. Raises ReconcilerError for one that cannot
     be resumed, or that is to be.
     """
+    from reconciler.apply import journal  # noqa: PLC0415  slow to import
+
     path = journal.FILE
     if shard is not None:
         path = path.with_name(f"{path.name}-{shard.shard.number}-of-{shard.shard.of}")
@@ -162,7 +168,7 @@ def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn)
             ) from None
         except ReconcilerError as error:
             warn(f"this apply cannot be resumed if it is interrupted: {error}")
-            kept = Journal()
+            kept = journal.Journal()
     try:
         yield kept
     finally:

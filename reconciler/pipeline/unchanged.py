@@ -31,8 +31,7 @@ from reconciler.manifests import tree
 from reconciler.pipeline.request import Request, keys_of
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
+    from reconciler.domain.secret import SecretStr
     from reconciler.evolution.spawn import Reader
     from reconciler.manifests.secrets import Read
 

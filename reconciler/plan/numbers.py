@@ -18,8 +18,6 @@ class Numbers:
         below = self._first(min(value - 1, self._most), -1, is_taken)
         both = (above, below)
         return min((abs(one - value), -one, one) for one in both if self._least <= one <= self._most)[-1]
-            (abs(one - value), -one, one) for one in (above, below) if self._least <= one <= self._most
-        )[-1]
 
     def _first(self, number: int, step: int, is_taken: Callable[[int], bool]) -> int:
         """The first one in a direction that is not taken; it may be beyond the last one."""
