@@ -16,8 +16,8 @@ class Numbers:
         """The number beside a value, or as near as possible; of two the greater one."""
         above = self._first(max(value + 1, self._least), 1, is_taken)
         below = self._first(min(value - 1, self._most), -1, is_taken)
-        both = (above, below)
-        return min((abs(one - value), -one, one) for one in both if self._least <= one <= self._most)[-1]
+        found = [one for one in (above, below) if self._least <= one <= self._most]
+        return min(found, key=lambda one: (abs(one - value), -one))
 
     def _first(self, number: int, step: int, is_taken: Callable[[int], bool]) -> int:
         """The first one in a direction that is not taken; it may be beyond the last one."""
