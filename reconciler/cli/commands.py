@@ -19,6 +19,7 @@ from reconciler.cli.config import command, keys
 from reconciler.cli.fmt import fmt
 from reconciler.cli.listing import get, list_
 from reconciler.cli.making import import_, init
+from reconciler.cli.merge import merge
 from reconciler.cli.options import (
     BOTS,
     ENV_FILE,
@@ -39,6 +40,7 @@ from reconciler.domain import signals
 if TYPE_CHECKING:
     from reconciler.apply.journal import Journal
     from reconciler.domain.plan import Plan
+    from reconciler.domain.shards import ApplyShard
     from reconciler.pipeline.fleet import Running
     from reconciler.pipeline.request import Request
     from reconciler.pipeline.stages import Save
@@ -218,16 +220,16 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     with ahead.reading(request, changed_since) as reader:  # before anything else is imported
         from reconciler.cli import terminal
         from reconciler.cli.reading import reading
-        from reconciler.pipeline import planning, stages
+        from reconciler.pipeline import planning, shards, stages
 
         with stages.out(request) as save:
             wanted = planning.wanted(request, changed_since, base, terminal.warn)
             with stages.servers(request, wanted.desired) as running:
-                made = planning.plan(request, running, wanted, reading=reading, reader=reader)
+                made, shard = shards.plan(request, running, wanted, reading=reading, reader=reader)
             try:
-                terminal.plan(made, request.format)
+                terminal.plan(made, request.format, shard=shard)
             finally:
-                save(made)
+                save(made, shard=shard)
     terminal.problems(made)
     if made.problems:
         return 1
@@ -235,7 +237,14 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
 
 
 def _carried_out(
-    request: Request, running: Running, made: Plan, save: Save, *, yes: bool, journal: Journal | None = None
+    request: Request,
+    running: Running,
+    made: Plan,
+    save: Save,
+    *,
+    yes: bool,
+    journal: Journal | None = None,
+    shard: ApplyShard | None = None,
 ) -> int:
     """Show a plan, ask, and make its calls. Returns the exit code. Raises ReconcilerError."""
     from reconciler.cli import failure, terminal
@@ -249,7 +258,7 @@ def _carried_out(
     with stopping() as stop:
         with terminal.progress(made) as on_result:
             results = stages.apply(request, running, made, on_result, stop, failure.tell, journal)
-        code = terminal.ended(made, results, request.format, save)
+        code = terminal.ended(made, results, request.format, save, shard=shard)
         if journal is not None and results.complete:
             journal.finish()
         return code
@@ -270,7 +279,8 @@ def _carried_out(
 def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, saved: str | None) -> int:
     """Show the plan, ask, and make its calls. Then the server has what the manifests declare.
 
-    With a FILE from `plan --out`, make exactly the calls of that plan. The manifests are not read.
+    With a FILE from `plan --out` or `merge --out`, make exactly the calls of that plan. The manifests are not
+    read.
     """
     from dataclasses import replace
 
@@ -290,12 +300,12 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, 
         request = replace(request, **given)
     with (
         stages.out(request) as save,
-        stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made),
+        stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made, shard),
     ):
         if saved is None:
             return _carried_out(request, running, made, save, yes=yes)
-        with stages.journaled(made, resume=resume, warn=terminal.warn) as journal:
-            return _carried_out(request, running, made, save, yes=yes, journal=journal)
+        with stages.journaled(made, shard, resume=resume, warn=terminal.warn) as journal:
+            return _carried_out(request, running, made, save, yes=yes, journal=journal, shard=shard)
 
 
 @main.command()
@@ -462,4 +472,5 @@ main.add_command(test)
 main.add_command(disable)
 main.add_command(enable)
 main.add_command(fmt)
+main.add_command(merge)
 keys.bind(main)

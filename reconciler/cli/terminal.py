@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from reconciler.render.values import Paint
     from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
-    from reconciler.saved import Saved
+    from reconciler.saved import Saved, Shard
     from reconciler.setup.init import Forge, Scaffold
 
 
@@ -96,14 +96,20 @@ def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str
 
 
 def plan(
-    made: Plan, format: str, *, max_chars: int | None = None, more: str = "", asks: bool = False
+    made: Plan,
+    format: str,
+    *,
+    max_chars: int | None = None,
+    more: str = "",
+    asks: bool = False,
+    shard: Shard | None = None,
 ) -> None:
-    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
+    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows. shard: its own."""
     from reconciler.render import markdown, text
     from reconciler.saved import encode
 
     if format == "json":
-        click.echo(encode.plan(made), nl=False)
+        click.echo(encode.plan(made, shard=shard), nl=False)
     elif format == "markdown":
         click.echo(markdown.plan(made, max_chars=max_chars or markdown.COMMENT, more=more), nl=False)
     else:
@@ -111,13 +117,21 @@ def plan(
         click.echo(shown, nl=False, color=_color())
 
 
-def results(made: Plan, ended: Results, format: str, *, max_chars: int | None = None, more: str = "") -> None:
+def results(
+    made: Plan,
+    ended: Results,
+    format: str,
+    *,
+    max_chars: int | None = None,
+    more: str = "",
+    shard: Shard | None = None,
+) -> None:
     """Show how an apply ended."""
     from reconciler.render import markdown, outcomes
     from reconciler.saved import encode
 
     if format == "json":
-        click.echo(encode.results(made, ended), nl=False)
+        click.echo(encode.results(made, ended, shard=shard), nl=False)
     elif format == "markdown":
         click.echo(
             markdown.results(made, ended, max_chars=max_chars or markdown.COMMENT, more=more), nl=False
@@ -128,7 +142,9 @@ def results(made: Plan, ended: Results, format: str, *, max_chars: int | None = 
     problems(made)
 
 
-def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results], None]) -> int:
+def ended(
+    made: Plan, how: Results, format: str, save: Callable[..., None], *, shard: Shard | None = None
+) -> int:
     """Save and show how an apply ended. Returns the exit code.
 
     If one fails, still does the other; where stdout cannot be written, shows it on stderr.
@@ -137,20 +153,25 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
     failures: list[Exception] = []
     try:
-        save(made, how)
+        save(made, how, shard=shard)
     except Exception as error:
         failures.append(error)
     try:
-        results(made, how, format)
+        results(made, how, format, shard=shard)
     except Exception as error:
         gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
         failures.append(OutputError("cannot write the output: Broken pipe.") if gone else error)
         click.echo(outcomes.results(how), nl=False, err=True)
     for each in failures:
         failure.tell(each)
+    return exit_code(made, how) or int(bool(failures))
+
+
+def exit_code(made: Plan, how: Results) -> int:
+    """How a command ends that made a plan's calls."""
     if how.signal is not None:
         return 128 + how.signal
-    return 0 if how.ok and not made.problems and not failures else 1
+    return 0 if how.ok and not made.problems else 1
 
 
 def warn(sentence: str) -> None:
@@ -164,12 +185,12 @@ def problems(made: Plan) -> None:
         click.echo(f"Error: {count(made.problems, 'problem')}; see the plan.", err=True)
 
 
-def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
+def saved(found: Saved, format: str, *, max_chars: int | None = None, more: str = "") -> None:
     """Show a saved plan or saved results, and where the file comes from."""
     if found.results is None:
-        plan(found.plan, format, max_chars=max_chars, more=more)
+        plan(found.plan, format, max_chars=max_chars, more=more, shard=found.shard)
     else:
-        results(found.plan, found.results, format, max_chars=max_chars, more=more)
+        results(found.plan, found.results, format, max_chars=max_chars, more=more, shard=found.shard)
     if format == "text":
         click.echo(f"\n{safe.inert(safe.line(_origin(found)))}")
 
@@ -187,7 +208,8 @@ def _origin(found: Saved) -> str:
             if saved.key()
             else " Signed; not verified without the key."
         )
-    return f"{saved_at} {found.plan.where}{commit}.{signed}"
+    shard = "" if found.shard is None else f" Of the shard {found.shard.shard} alone."
+    return f"{saved_at} {found.plan.where}{commit}.{shard}{signed}"
 
 
 def formatted(one: Formatted, *, diff: bool) -> None:

@@ -28,6 +28,7 @@ __all__ = [
     "safe",
     "sequences",
     "servers",
+    "shards",
     "shared_credentials",
     "signals",
     "text",

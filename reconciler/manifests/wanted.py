@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
-from reconciler.domain.servers import NONE, Servers
+from reconciler.domain.servers import NONE, Servers, local
+from reconciler.domain.shards import Assigned
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
@@ -25,7 +28,8 @@ class Wanted:
     globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
     all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
     all instances that are declared. servers: all that may be named. chosen: those of several that are looked
-    at.
+    at. part: which instances are the shard's, None for all. whole, whole_base: then desired and base of all
+    shards. others: instances of other shards that are planned beside those of this one.
     """
 
     desired: Desired
@@ -41,6 +45,10 @@ class Wanted:
     names: frozenset[str] = frozenset()
     servers: Servers = NONE
     chosen: tuple[str, ...] = ()
+    part: Assigned | None = None
+    whole: Desired = field(default_factory=lambda: Desired(()))
+    whole_base: Desired | None = None
+    others: frozenset[str] = frozenset()
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -57,7 +65,39 @@ class Wanted:
         """Whether an instance of the server is looked at that no manifest declares."""
         if instance in self.names:
             return False  # it was not selected
-        return self.selects(instance) and (self.only is None or instance in self.only)
+        return self.selects(instance) and (self.only is None or instance in self.only) and self.owns(instance)
+
+    def owns(self, instance: str) -> bool:
+        """Whether an instance is one of the shard's, by its name."""
+        server = self.servers.of(instance)
+        return self.part is None or self.part.has(instance, server, local(server, instance))
+
+    def of(self, part: Assigned) -> Wanted:
+        """What is wanted of a shard, with the instances of others whose credentials its bots use."""
+        wanted = replace(self, part=part, whole=self.desired, whole_base=self.base)
+        declared = {(one.name, each.name) for one in wanted._whole for each in one.credentials}
+        bots = (bot for one in wanted._whole if wanted.owns(one.name) for bot in one.bots)
+        return wanted.beside(
+            bot.creds_owner for bot in bots if bot.creds_owner and (bot.creds_owner, bot.creds) in declared
+        )
+
+    def beside(self, more: Iterable[str]) -> Wanted:
+        """The same with more instances that are planned beside the shard's, as far as they are selected."""
+        others = self.others | set(more)
+
+        def chosen(desired: Desired, every: Desired) -> Desired:
+            found = (one for one in desired.instances if self.owns(one.name) or one.name in others)
+            return _with_creds_owners(Desired(tuple(found)), every)
+
+        before = self.whole_base
+        if before is not None:
+            before = chosen(before, Desired((*before.instances, *before.creds_owners)))
+        return replace(self, desired=chosen(self.whole, self.every), base=before, others=others)
+
+    @property
+    def _whole(self) -> tuple[DesiredInstance, ...]:
+        """The selected instances of all shards, as the manifests and the base declare them."""
+        return (*self.whole.instances, *(self.whole_base.instances if self.whole_base else ()))
 
     def check(self, others: Collection[str]) -> None:
         """Raises ReconcilerError for a glob that matches nothing. others: instances that were read."""
@@ -72,6 +112,17 @@ class Wanted:
         """Whether these manifests or the base's declare an instance."""
         base = self.base.instances if self.base else ()
         return instance in self.names or any(one.name == instance for one in base)
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits over the contents of all files that the manifests were read from."""
+        found = sorted({file for one in self.every.instances for file in one.files})
+        parts = blake2b(digest_size=16)
+        for file in found:
+            name = os.path.relpath(file, self.directory)
+            content = Path(file).read_bytes()
+            parts.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+        return parts.hexdigest()
 
     @property
     def fleet(self) -> int:

@@ -6,6 +6,8 @@ request     the options of a command as one value
 planning    load, fetch and plan
 ahead       a process that reads the server while the manifests are loaded
 fleet       the servers of a request, side by side
+sharding    how a shard is planned
+shards      the plan of a shard, and one plan or result of those of all shards
 stages      apply, and the file of --out
 routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
@@ -20,5 +22,6 @@ __all__ = [
     "planning",
     "request",
     "routing",
+    "shards",
     "stages",
 ]

@@ -29,7 +29,12 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[spaw
         yield None
         return
     found = guess.instances(Path(request.bots))
-    guesses = [spawn.Guess(name, creds) for name, creds in found.items() if matches(name, request.instance)]
+    shard = request.shard
+    guesses = [
+        spawn.Guess(name, creds)
+        for name, creds in found.items()
+        if matches(name, request.instance) and (shard is None or shard.has("", name))
+    ]
     if len(guesses) < LEAST:
         yield None
         return

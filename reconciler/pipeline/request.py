@@ -18,6 +18,7 @@ from reconciler.domain.servers import Servers, ServerSettings
 from reconciler.pipeline.embedded import salt
 
 if TYPE_CHECKING:
+    from reconciler.domain.shards import Shard
     from reconciler.evolution.client import Server
     from reconciler.manifests import secrets
 
@@ -61,6 +62,7 @@ class Request:
     out: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
     server: tuple[str, ...] = ()
+    shard: Shard | None = None
     servers: tuple[ServerSettings, ...] = ()
     default_server: str = ""
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from reconciler import saved
@@ -17,6 +18,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
 from reconciler.domain.servers import full, local
+from reconciler.domain.shards import ApplyShard
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
 from reconciler.manifests import git, secrets
@@ -24,6 +26,7 @@ from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
+from reconciler.plan import applying
 from reconciler.saved import binding
 
 
@@ -53,18 +56,18 @@ def planned(
     reviewed: Sequence[str],
     reading: Reading = silently,
     warn: Warn | None = None,
-) -> Iterator[tuple[fleet.Running, Plan]]:
-    """The plan to apply, and its servers: made now, or read from a file.
+) -> Iterator[tuple[fleet.Running, Plan, ApplyShard | None]]:
+    """The plan to apply, its servers, and of which shard it is: made now, or read from a file.
 
     reading: see plan. warn: see wanted.
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
         with ahead.reading(request) as reader:
-            found = wanted(request, warn=warn)
+            found = wanted(request, warn=warn, reviewed=seen)
             with servers(request, found.desired) as running:
                 made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
-                yield running, made
+                yield running, made, None
         return
     if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
@@ -74,12 +77,15 @@ def planned(
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
     check_deletes(request, made)
+    shard: ApplyShard | None = None
+    if request.shard is not None:
+        made, shard = applying.part(made, request.shard)
     secrets.check(made, keys_of(request))
     if made.servers:
         request = replace(request, server=tuple(name for name in request.chosen if name in made.servers))
     with servers(request, Desired(())) as running:
         binding.check_servers(made, fleet.bound(request, running, Plan("", made.owner, ())))
-        yield running, made
+        yield running, made, shard
 
 
 @contextmanager
@@ -134,21 +140,25 @@ def apply(
 
 
 @contextmanager
-def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
+def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn) -> Iterator[Journal]:
     """The journal of an apply of a saved plan; removed when every change has ended, and kept otherwise.
 
-    resume: whether it is of an earlier run, which this one goes on with. warn: takes why none is kept. Raises
-    ReconcilerError for one that cannot be resumed, or that is to be.
+    shard: of which the plan is a part: each has a journal of its own. resume: whether it is of an earlier
+    run, which this one goes on with. warn: takes why none is kept. Raises ReconcilerError for one that cannot
+    be resumed, or that is to be.
     """
+    path = journal.FILE
+    if shard is not None:
+        path = path.with_name(f"{path.name}-{shard.shard.number}-of-{shard.shard.of}")
     if resume:
-        kept = journal.resume(made)
+        kept = journal.resume(made, path)
     else:
         try:
             make_home()
-            kept = journal.begin(made)
+            kept = journal.begin(made, path)
         except InterruptedError:
             raise ReconcilerError(
-                f"nothing was done: an apply of this plan was interrupted, and {journal.FILE} says what it "
+                f"nothing was done: an apply of this plan was interrupted, and {path} says what it "
                 "did. Go on with --resume, or delete that file to begin anew."
             ) from None
         except ReconcilerError as error:
@@ -163,25 +173,29 @@ def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
 
 
 Save = Callable[..., None]
-"""Writes a plan, and its results if given, to the file of --out."""
+"""Writes a plan, and its results if given, to the file of --out; of a shard with which it is."""
 
 
 @contextmanager
 def out(request: Request) -> Iterator[Save]:
     """The file of --out, opened before anything else is done. Raises ReconcilerError."""
-    if request.out is None:
-        yield lambda made, results=None: None
+    with out_file(request.out) as save:
+        if request.out is None:
+            yield save
+        else:
+            yield lambda *what, **of: save(*what, commit=git.commit(Path(request.bots)), **of)
+
+
+@contextmanager
+def out_file(path: str | None) -> Iterator[Save]:
+    """The same, of a plan whose commit is known. Raises ReconcilerError."""
+    if path is None:
+        yield lambda *what, **of: None
         return
-    if request.out in {"-", "/dev/stdout"}:
-        raise ReconcilerError(
-            f"--out {request.out} is not a file: name a file, or use --format json for stdout."
-        )
-
-    def save(made: Plan, results: Results | None = None) -> None:
-        saved.write(file, made, results, commit=git.commit(Path(request.bots)))
-
-    with files.Replacement(Path(request.out)) as file:
-        yield save
+    if path in {"-", "/dev/stdout"}:
+        raise ReconcilerError(f"--out {path} is not a file: name a file, or use --format json for stdout.")
+    with files.Replacement(Path(path)) as file:
+        yield partial(saved.write, file)
 
 
 def log_nothing() -> None:

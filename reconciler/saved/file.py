@@ -23,8 +23,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.saved import decode, encode
+from reconciler.saved.consistency import check as consistency
 from reconciler.saved.consistency.contradiction import ContradictionError
 from reconciler.saved.packed import PackedError
+from reconciler.saved.shards import Shard
 
 MAX_BYTES = 256 * 2**20
 """A larger file is neither written nor read."""
@@ -40,7 +42,8 @@ _ENCODINGS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codec
 class Saved:
     """The content of a file. results: how its plan ended, if that was saved.
 
-    signed: whether it has a signature. It was verified if there is a signing key.
+    signed: whether it has a signature. It was verified if there is a signing key. shard: which it is of, None
+    for a whole plan and its results.
     """
 
     plan: Plan
@@ -49,6 +52,7 @@ class Saved:
     created: str = ""
     commit: str | None = None
     signed: bool = False
+    shard: Shard | None = None
 
 
 def key() -> bytes | None:
@@ -63,7 +67,12 @@ def key() -> bytes | None:
 
 
 def write(
-    file: files.Replacement, plan: Plan, results: Results | None = None, *, commit: str | None = None
+    file: files.Replacement,
+    plan: Plan,
+    results: Results | None = None,
+    *,
+    commit: str | None = None,
+    shard: Shard | None = None,
 ) -> None:
     """Save a plan, or its results. commit: of the manifests. Raises ReconcilerError for one too large."""
     origin = {
@@ -72,7 +81,7 @@ def write(
         "commit": commit,
     }
     try:
-        content = encode.saved(plan, results, origin, key()).encode("ascii")
+        content = encode.saved(plan, results, origin, key(), shard=shard).encode("ascii")
     except PackedError:
         raise _too_large(file.path, "more text than a saved plan may have") from None
     if len(content) > MAX_BYTES:
@@ -93,13 +102,13 @@ def read(path: Path) -> Saved:
     try:
         document = decode.parse(_text(content))
         _check_signature(document)
-        plan, results, origin = decode.read(document)
+        plan, results, origin, shard = decode.read(document)
     except decode.NotAPlanError as error:
         raise ReconcilerError(f"{path} {error}.") from None
     except ContradictionError as error:
         raise ReconcilerError(f"{path} contradicts itself, so nothing of it is applied. {error}.") from None
     tool, created, made_at = (origin.get(name) for name in ("tool", "created", "commit"))
-    return Saved(plan, results, tool or "", created or "", made_at, "signature" in document)
+    return Saved(plan, results, tool or "", created or "", made_at, "signature" in document, shard)
 
 
 def read_plan(path: Path) -> Plan:
@@ -107,7 +116,17 @@ def read_plan(path: Path) -> Plan:
     found = read(path)
     if found.results is not None:
         raise ReconcilerError(f"{path} is not a plan but the results of one: use `reconciler show`.")
+    if found.shard is not None:
+        raise ReconcilerError(
+            f"{path} is the plan of the shard {found.shard.shard} alone, which is not applied, as limits and "
+            "moves are those of all shards: put them together with `reconciler merge`, and apply that."
+        )
     return found.plan
+
+
+def check(plan: Plan) -> None:
+    """Raises ContradictionError for a plan that would be refused when it is read."""
+    consistency.check(plan)
 
 
 def _text(content: bytes) -> str:
