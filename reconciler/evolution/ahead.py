@@ -13,8 +13,8 @@ from typing import Self
 
 import httpx
 
+from reconciler.evolution.exchange import Answer, log_call
 from reconciler.evolution.spawn import Reader
-from reconciler.evolution.transport import Answer, log_call
 
 PATIENCE = 10.0
 """Seconds beyond a request's own limit in which an answer must come; else no more are waited for."""

@@ -20,10 +20,10 @@ from reconciler.domain.errors import Absent, Disabled
 from reconciler.domain.kinds import KINDS
 from reconciler.evolution.client import LIST, Client, Server
 from reconciler.evolution.concurrent import side_by_side
+from reconciler.evolution.exchange import Answer, NoAnswer
 from reconciler.evolution.refusals import BUSY
 from reconciler.evolution.routes import Request, route
 from reconciler.evolution.spawn import Guess
-from reconciler.evolution.transport import Answer, NoAnswer
 
 MOST_BYTES = 32 * 2**20
 """What may wait to be sent; then no more is read until some of it was."""

@@ -35,10 +35,10 @@ from reconciler.domain.errors import (
 )
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.evolution import address, failures
+from reconciler.evolution.exchange import Answer, NoAnswer
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.routes import Request
-from reconciler.evolution.transport import Answer, NoAnswer
 
 OLDEST = (2, 2)
 """The oldest version that is supported."""

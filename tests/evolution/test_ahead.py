@@ -16,9 +16,9 @@ from reconciler.domain.kinds import KINDS
 from reconciler.evolution import spawn
 from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.client import Client, Server
+from reconciler.evolution.exchange import Answer
 from reconciler.evolution.routes import segment
 from reconciler.evolution.spawn import Guess
-from reconciler.evolution.transport import Answer
 from tests.evolution.scripted import KEY, Act, Request, Spy, drop, refusal, reply, serving, stall
 
 T = TypeVar("T")
