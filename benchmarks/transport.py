@@ -55,7 +55,20 @@ async def ours(url: str) -> AsyncIterator[Get]:
         yield lambda path: connections.send("GET", path)
 
 
-TRANSPORTS = {"httpx's pool": httpx_pool, "httpx-aiohttp": httpx_aiohttp, "reconciler": ours}
+@asynccontextmanager
+async def ahead(url: str) -> AsyncIterator[Get]:
+    """What the process that reads ahead makes its requests with."""
+    from reconciler.evolution.gets import Gets  # noqa: PLC0415
+
+    yield Gets(url, {}, timeout=30).get
+
+
+TRANSPORTS = {
+    "httpx's pool": httpx_pool,
+    "httpx-aiohttp": httpx_aiohttp,
+    "reconciler": ours,
+    "reading ahead": ahead,
+}
 
 
 async def measure(name: str, url: str) -> tuple[float, float]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
-from reconciler.evolution.exchange import Answer, NoAnswer
+from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.parsing import NotUnderstood, parse
-from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
+from reconciler.evolution.refusals import OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
 
 if TYPE_CHECKING:

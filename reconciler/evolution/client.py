@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import SecretStr
 
-from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
-from reconciler.evolution import address, answers
+from reconciler.evolution import address, answers, paths
 from reconciler.evolution.belonging import Belonging
 from reconciler.evolution.calls import Calls, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
+from reconciler.evolution.exchange import HEADERS
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OLDEST", "Client", "Server"]
 
-LIST = Request("GET", "/instance/fetchInstances", "list the instances")
+LIST = Request("GET", paths.LIST, "list the instances")
 
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without internet access."""
@@ -95,12 +95,6 @@ class Client:
         self.secrets = server.secrets
         self.secrets.add(key)
         self.belonging = Belonging()
-        self._headers = {
-            "accept": "application/json",
-            "accept-encoding": "gzip",
-            "cache-control": "no-cache",
-            "user-agent": f"evolution-reconciler/{__version__}",
-        }
         self._key, self._timeout, self._ahead = key, server.timeout, ahead
         self._connections: Connections | None = None
         self.refusals = Refusals(self.url, self.secrets)
@@ -108,7 +102,7 @@ class Client:
             self._connect,
             Limiter(server.concurrency, server.max_rate),
             self.refusals,
-            self._headers,
+            HEADERS,
             retry_delay=server.retry_delay,
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
@@ -139,7 +133,7 @@ class Client:
         if self._connections is None:
             from reconciler.evolution.transport import Connections  # noqa: PLC0415  slow to import
 
-            headers = {**self._headers, "apikey": self._key}
+            headers = {**HEADERS, "apikey": self._key}
             try:
                 self._connections = Connections(
                     self._whole, headers, timeout=self._timeout, concurrency=self.concurrency

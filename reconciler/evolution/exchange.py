@@ -6,6 +6,19 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from reconciler import __version__
+
+HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip",
+    "cache-control": "no-cache",
+    "user-agent": f"evolution-reconciler/{__version__}",
+}
+"""Those of every request; the server's key is added where it is needed."""
+
+BUSY = frozenset({429, 502, 503, 504})
+"""What a proxy answers while it, or the server behind it, is not available."""
+
 CALLS = logging.getLogger("reconciler.calls")
 """Gets a line for each exchange."""
 

@@ -19,7 +19,6 @@ The cap on requests a second holds for each second, whatever the above allows.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable
@@ -134,7 +133,7 @@ class Limiter:
         """A round is over: more or fewer at a time."""
         start, used = self._since
         own = self._used() - used > OWN_SHARE * (now - start)
-        if statistics.median(self._slowness) > SLOW:
+        if _median(self._slowness) > SLOW:
             if not own and self.window > START:
                 self._shrink(0.8, fewest=min(START, self.most))
                 return
@@ -146,3 +145,9 @@ class Limiter:
         self.window = max(fewest, self.window * share)
         self._doubles = False
         self._new_round()
+
+
+def _median(numbers: list[float]) -> float:
+    """As of statistics, which takes a while to import."""
+    ordered = sorted(numbers)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2

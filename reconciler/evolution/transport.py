@@ -1,4 +1,4 @@
-"""HTTP: one request out, one complete answer back. The only module that imports httpx.
+"""HTTP: one request out, one complete answer back. The only module that imports httpx and aiohttp.
 
 Handles time-outs, the limit of requests at a time, proxies, TLS and the size of an answer. It does not retry
 and does not judge a status: calls.py does.

@@ -29,7 +29,7 @@ from reconciler.evolution.masking import Secrets
 from reconciler.evolution.observing import NeedsSettings
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.request import Request, address, file_key, server_name
+from reconciler.pipeline.request import Request, address, file_key, limits, server_name
 
 Running = Mapping[str, Server]
 """Servers that can be called, by their names; "" for the only one."""
@@ -89,10 +89,7 @@ def _given(request: Request) -> Server:
     return Server(
         request.url,
         request.api_key,
-        request.timeout,
-        request.concurrency,
-        request.allow_http,
-        max_rate=request.max_rate,
+        **limits(request),
         secrets=_known(request),
     )
 
@@ -111,15 +108,7 @@ def _server(request: Request, named: ServerSettings, known: Secrets) -> Server:
             f"the key of the server {named.name} is not given: set {named.key_variable}, or name a file with "
             f"`key-file` in [servers.{named.name}] of reconciler.toml{others}."
         )
-    return Server(
-        url,
-        key,
-        request.timeout if named.timeout is None else named.timeout,
-        request.concurrency if named.concurrency is None else named.concurrency,
-        request.allow_http or named.allow_http,
-        max_rate=request.max_rate if named.max_rate is None else named.max_rate,
-        secrets=known,
-    )
+    return Server(url, key, **limits(request, named), secrets=known)
 
 
 def _known(request: Request) -> Secrets:
@@ -131,11 +120,11 @@ def _known(request: Request) -> Secrets:
 
 @asynccontextmanager
 async def clients(running: Running, ahead: Ahead | None = None) -> AsyncIterator[Mapping[str, Client]]:
-    """A client of each server. ahead: what is read of the only one already."""
-    take = ahead.take if ahead else None
+    """A client of each server. ahead: what is read of them already."""
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(Client(server, take)) for name, server in running.items()
+            name: await stack.enter_async_context(Client(server, ahead.of(name) if ahead else None))
+            for name, server in running.items()
         }
 
 

@@ -15,15 +15,14 @@ from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
-from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.fetch import OnRead
-from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet
+from reconciler.pipeline.ahead import Reader
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
 from reconciler.plan import effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
@@ -92,15 +91,17 @@ def plan(
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. reader: reads the server ahead.
+    reading: shows how far the reading is. reader: reads the servers ahead.
     """
     keys = fleet.keys(wanted.desired, running, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> Plan:
-        ahead = None if reader is None else Ahead(reader, running[""].timeout)
-        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
+        async with (
+            reader.answers() if reader else nullcontext() as ahead,
+            fleet.clients(running, ahead) as clients,
+        ):
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )
