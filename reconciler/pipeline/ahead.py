@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from reconciler.evolution.reader import Target
     from reconciler.pipeline.reader import Order
 
-LEAST = 150
-"""Manifests from which on the second process gains more than it costs to start."""
+LEAST = 20
+"""Manifests from which on the servers are read ahead.
+
+Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
+"""
 
 PATIENCE = 10.0
 """Seconds beyond the longest limit of one request in which an answer must come."""
