@@ -63,9 +63,9 @@ class Ahead(asyncio.BufferedProtocol):
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, sock=self._socket)
         self._last = loop.time()
         self._timer = loop.call_later(self._patience, self._check)
+        await loop.create_connection(lambda: self, sock=self._socket)
         return self
 
     async def __aexit__(self, *_: object) -> None:
