@@ -12,6 +12,7 @@ __all__ = [
     "findings",
     "groups",
     "hidden",
+    "joined",
     "key_format",
     "keys",
     "kinds",

@@ -96,7 +96,8 @@ def plan(
     """
     keys = fleet.keys(wanted.desired, running, keys_of(request))
     planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
-    others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
+    listing = wanted.whole and (request.scope == ALL or wanted.only is not None)
+    others = wanted.looks_at if listing else None
 
     async def run() -> Plan:
         ahead = None if reader is None else Ahead(reader, running[""].timeout)
