@@ -93,7 +93,8 @@ def read_all(
         read = partial(
             _loaded, home, includes, folders=found.defaults, known=known, look=look, origins=origins
         )
-        if asked and (some := _some(asked, home, found, includes, read, servers)):
+        few = partial(read, whole=False)
+        if asked and (some := _some(asked, home, found, includes, few, servers)):
             if entries:
                 entries.save(whole=False)
             return some
@@ -210,8 +211,12 @@ def _loaded(
     look: Look | None,
     *,
     origins: Origins,
+    whole: bool = True,
 ) -> _Loaded:
-    """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
+    """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache.
+
+    whole: whether also the files of folders are read that none of the manifests is in.
+    """
     loaded = _Loaded()
     parser: Parser | None = None
 
@@ -224,8 +229,10 @@ def _loaded(
         return parser
 
     with _no_collecting():
-        above = {folder for path in paths for folder in path.parents}
-        for folder in sorted(above.intersection(folders), key=lambda each: len(each.parts)):
+        needed = (
+            folders.keys() if whole else folders.keys() & {each for path in paths for each in path.parents}
+        )
+        for folder in sorted(needed, key=lambda each: len(each.parts)):
             if known is None or not known.is_valid(folder):
                 parsing().folder(folder)
         for path in paths:
