@@ -110,6 +110,18 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
     )
 
 
+def check(shard: Shard, messages: int) -> None:
+    """Raises ValueError where the places of a document's messages are not those of so many."""
+    if isinstance(shard, PlanShard):
+        right = sorted(shard.crossing.order) == [*range(messages)]
+    else:
+        right = (
+            len(set(shard.routing)) == len(shard.routing) == messages and min(shard.routing, default=0) >= 0
+        )
+    if not right:
+        raise ValueError("its messages have other places")
+
+
 @cache
 @signals.held()
 def _planned() -> TypeAdapter[PlanShard]:
