@@ -106,20 +106,47 @@ class _Decided:
         self._servers = {one.name: one.server for one in plans}
         self._orphans = {each.place: each for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
-        self._created = {_place(change) for change in changes if change.verb is Verb.CREATE}
+        self._plans = plans
+        self._missing = sorted(
+            {
+                *(_place(change) for change in changes if change.verb is Verb.CREATE),
+                *chain.from_iterable(one.missing for one in self._crossings),
+            }
+        )
         self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._may_stay(_place(c))}
         self._leaving: dict[Place, _Move] = {}
         self._arriving: dict[Place, str] = {}
-        self._find()
-        self.variants = self._ways()
-        self._hold()
+        self.variants: dict[str, int] = {}
+        stays: dict[Place, str] = {}
+        while True:  # a bot that stays may be in the way of another one that is to arrive
+            self._find(stays)
+            self.variants = self._ways()
+            self._hold()
+            now = {place: move.why for place, move in self._leaving.items() if move.why}
+            if now.keys() <= stays.keys():
+                break
+            stays |= now
+
+    def _created(self) -> set[Place]:
+        """The bots that the plans create as far as it is decided."""
+        chosen = (
+            self._waiting[self.variants[one.name], one.name] if one.name in self.variants else one
+            for one in self._plans
+        )
+        return {
+            _place(change)
+            for one in chosen
+            for change in one.changes
+            if change.of is Of.BOT and change.verb is Verb.CREATE
+        }
 
     def _may_stay(self, place: Place) -> bool:
         return place in self._orphans and self._orphans[place].stays
 
-    def _find(self) -> None:
-        """Find what moves, and what stays."""
-        unread = self._unread()
+    def _find(self, stays: Mapping[Place, str]) -> None:
+        """Find what moves, and what stays. stays: what does so already, and why."""
+        unread, created = self._unread(), self._created()
+        self._leaving, self._arriving = {place: _Move("", why) for place, why in stays.items()}, {}
         gone: dict[tuple[str, str], list[Place]] = {}
         for place in sorted(self._orphans):
             if not (why := self._unknown(place, unread)):
@@ -127,14 +154,14 @@ class _Decided:
             elif place in self._deleted:
                 self._leaving[place] = _Move("", why)
         missing: dict[tuple[str, str], list[Place]] = {}
-        for place in sorted({*self._created, *chain.from_iterable(one.missing for one in self._crossings)}):
+        for place in self._missing:
             if (place.kind, place.bot) in gone:
                 missing.setdefault((place.kind, place.bot), []).append(place)
         for bot, places in missing.items():
             for old, new in moves.pairs_of(gone[bot], places, self._local):
-                if old not in self._deleted or not self._orphans[old].moves:
+                if old not in self._deleted or not self._orphans[old].moves or old in stays:
                     continue
-                why = "" if new in self._created else moves.not_created(new.instance)
+                why = "" if new in created else moves.not_created(new.instance)
                 self._leaving[old] = _Move(new.instance, why)
                 if not why:
                     self._arriving[new] = old.instance
