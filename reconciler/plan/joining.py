@@ -51,7 +51,7 @@ def joined(parts: Sequence[Part]) -> Plan:
         notes=(),
     )
     decided = _Decided(parts)
-    made = replace(whole, instances=tuple(map(decided.plan, whole.instances)))
+    made = replace(whole, instances=tuple(decided.told(decided.plan(one)) for one in whole.instances))
     made = _with_routing(made, parts, decided.variants)
     limits = exceeded(
         made.instances,
@@ -66,7 +66,8 @@ def joined(parts: Sequence[Part]) -> Plan:
         kept = {one.name: one for _, each in parts for one in each.crossing.kept.instances}
         instances = {one.name: one for one in whole.instances} | kept
         approves = approval(made)
-        made = replace(whole, instances=_sorted(instances.values()), limits=limits, approval=approves)
+        found = _sorted(map(decided.told, instances.values()))
+        made = replace(whole, instances=found, limits=limits, approval=approves)
         made = _with_routing(made, parts, {}, kept.keys())
     return _noted(made, parts)
 
@@ -107,6 +108,7 @@ class _Decided:
         self._orphans = {each.place: each for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
         self._plans = plans
+        self._unread = self._not_read()
         self._missing = sorted(
             {
                 *(_place(change) for change in changes if change.verb is Verb.CREATE),
@@ -145,7 +147,7 @@ class _Decided:
 
     def _find(self, stays: Mapping[Place, str]) -> None:
         """Find what moves, and what stays. stays: what does so already, and why."""
-        unread, created = self._unread(), self._created()
+        unread, created = self._unread, self._created()
         self._leaving, self._arriving = {place: _Move("", why) for place, why in stays.items()}, {}
         gone: dict[tuple[str, str], list[Place]] = {}
         for place in sorted(self._orphans):
@@ -193,7 +195,7 @@ class _Decided:
     def _local(self, place: Place) -> str:
         return local(self._servers.get(place.instance, ""), place.instance)
 
-    def _unread(self) -> dict[tuple[str, str], list[str]]:
+    def _not_read(self) -> dict[tuple[str, str], list[str]]:
         """The instances of several servers that could not be read, by what they declare."""
         found: dict[tuple[str, str], list[str]] = {}
         for place in sorted(chain.from_iterable(one.unread for one in self._crossings)):
@@ -223,6 +225,19 @@ class _Decided:
         names = {change.label: change.bot for change in changes}
         return replace(made, changes=tuple(changes), steps=tuple(sorted(steps, key=partial(_order, names))))
 
+    def told(self, made: InstancePlan) -> InstancePlan:
+        """The plan of an instance, which says that bots stay as another server could not be read."""
+        unread = self._unread
+
+        def said(change: Change) -> Change:
+            place = _place(change)
+            if change.of is not Of.BOT or change.verb is not Verb.ORPHAN or place not in self._orphans:
+                return change
+            why = self._unknown(place, unread)
+            return replace(change, reason=_stays(change.reason, why)) if why else change
+
+        return replace(made, changes=tuple(map(said, made.changes))) if unread else made
+
     def _change(self, change: Change, gone: list[Change]) -> Change:
         """A change as it is decided. gone: gets those of bots that leave."""
         place = _place(change)
@@ -233,11 +248,16 @@ class _Decided:
         if (move := self._leaving.get(place)) is None or change.ids == ():
             return change
         if move.why and change.verb is Verb.ORPHAN:
-            return replace(change, reason=f"{change.reason.partition(_STAYS)[0]}{_STAYS}{move.why}")
+            return replace(change, reason=_stays(change.reason, move.why))
         if not move.why and change.verb is Verb.DELETE:
             gone.append(change)
             return replace(change, reason=moves.leaves(move.to), other=move.to)
         return change
+
+
+def _stays(reason: str, why: str) -> str:
+    """The reason of a bot that is kept. reason: of its delete, or for which it is kept otherwise."""
+    return f"{reason.partition(_STAYS)[0]}{_STAYS}{why}"
 
 
 def _place(change: Change) -> Place:
