@@ -178,9 +178,11 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.manifests.loaded import warning
 
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), servers=named)
+    loaded = read_all(Path(bots), origins=False, cached=True, servers=named)
     name, at, instance = bot.partition("@")
     instance = named.found(instance, (one.name for one in loaded.desired.instances))
+    those = {Path(one.files[0]) for one in loaded.instances if one.name == instance}
+    loaded = read_all(Path(bots), origins=those, cached=True, servers=named)
     bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):
         terminal.warn(warning(broken))

@@ -84,7 +84,7 @@ def _chosen(bots: str, globs: Sequence[str], paths: Sequence[str]) -> list[Desir
 
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), origins=False, servers=named)
+    loaded = read_all(Path(bots), origins=False, cached=True, servers=named)
     globs = [named.glob(glob) for glob in globs]
     if broken := loaded.of_others(globs):
         terminal.warn(warning(broken))
