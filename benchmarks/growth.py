@@ -28,7 +28,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
 from reconciler.domain.plan import Plan, Prune
-from reconciler.lint import lint
+from reconciler.lint.run import lint
 from reconciler.manifests.load import load
 from reconciler.plan import differ
 from reconciler.plan.options import Options

@@ -65,7 +65,7 @@ class Profile:
         stages: Counter[str] = Counter()
         for sample in self.samples:
             stages[sample.stage] += sample.times
-        stages["the process that reads ahead"] = round(self.others / EVERY)
+        stages["processes that it starts"] = round(self.others / EVERY)
         [(largest, times)] = stages.most_common(1)
         inside: Counter[str] = Counter()
         for sample in self.samples:

@@ -116,6 +116,12 @@ def import_(
 )
 @click.option("--github", is_flag=True, help="Also write the workflows that review and apply on GitHub.")
 @click.option("--gitlab", is_flag=True, help="Also write the pipeline that does so on GitLab.")
+@click.option(
+    "--shards",
+    type=int,
+    metavar="N",
+    help="With --github or --gitlab, plan and apply a large fleet there in N jobs side by side.",
+)
 @click.option("--run", "runs", is_flag=True, help="With --github, also set up the repository there, with gh.")
 @click.option(
     "--import",
@@ -130,6 +136,7 @@ def init(
     branch: str | None,
     github: bool,
     gitlab: bool,
+    shards: int | None,
     runs: bool,
     then_import: bool,
 ) -> int:
@@ -148,8 +155,10 @@ def init(
         raise click.UsageError("--github and --gitlab cannot be combined.")
     if runs and not github:
         raise click.UsageError("--run needs --github.")
+    if shards is not None and not (github or gitlab):
+        raise click.UsageError("--shards needs --github or --gitlab.")
     forge = "github" if github else "gitlab" if gitlab else ""
-    made = scaffold(Path(directory), instance, forge=forge, branch=branch, kind=KINDS[kind])
+    made = scaffold(Path(directory), instance, forge=forge, branch=branch, shards=shards, kind=KINDS[kind])
     terminal.scaffolded(made, runs=runs)
     if then_import:
         args = ["--config", directory, "--into", str(Path(directory, "bots"))]

@@ -91,6 +91,30 @@ INSTANCE = click.option(
     help="Only instances whose names match, such as 'loja-*'. May be repeated.",
 )
 
+
+class _Shard(click.ParamType[Any]):
+    """A shard, as I/N."""
+
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from reconciler.domain import shards
+
+        if not isinstance(value, str):
+            return value
+        try:
+            return shards.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+SHARD = click.option(
+    "--shard",
+    type=_Shard(),
+    metavar="I/N",
+    help="Only a part of the instances, such as 2/4, the second of four. `merge` joins the parts.",
+)
+
 CALLING = (
     click.option(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
@@ -169,16 +193,17 @@ _SERVER_NAME = click.option(
     help="A name for the server in plans, for a server with more than one address.",
 )
 
-_OUT = click.option(
+OUT = click.option(
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
-    help="Also save the plan, or the results of an apply, to a file for `show` and `apply`.",
+    help="Also save the plan, or the results of an apply, to a file for `show`, `apply` and `merge`.",
 )
 
 PLANNING = (
     BOTS,
     *SERVER,
+    SHARD,
     _SERVER_NAME,
     click.option(
         "--target",
@@ -242,10 +267,10 @@ PLANNING = (
         help="Delete beyond the limits, in the plan that shows this code and no other. May be repeated.",
     ),
     FORMAT,
-    _OUT,
+    OUT,
 )
 
-RESTORING = (BOTS, *CALLING, _SERVER_NAME, FORMAT, _OUT)
+RESTORING = (BOTS, *CALLING, _SERVER_NAME, FORMAT, OUT)
 
 
 def unless_configured(names: Container[str | None]) -> dict[str, Any]:

@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
     from reconciler.render.values import Paint
     from reconciler.routing.testing import Tested
     from reconciler.routing.values import Message
-    from reconciler.saved import Saved
+    from reconciler.saved import Saved, Shard
     from reconciler.setup.init import Forge, Scaffold
 
 
@@ -86,38 +84,57 @@ def warnings(found: Sequence[Warning], format: str) -> None:
 
 def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str) -> str:
     """Everything, as JSON or as SARIF."""
-    from reconciler import __version__, lint
     from reconciler.render import warnings
 
     if format == "json":
         return warnings.json(problems, found)
-    titles = {rule.id: rule.title for rule in lint.RULES}
+    from reconciler import __version__
+    from reconciler.lint.rules import RULES
+
+    titles = {rule.id: rule.title for rule in RULES}
     return warnings.sarif(problems, found, titles, __version__)
 
 
 def plan(
-    made: Plan, format: str, *, max_chars: int | None = None, more: str = "", asks: bool = False
+    made: Plan,
+    format: str,
+    *,
+    max_chars: int | None = None,
+    more: str = "",
+    asks: bool = False,
+    shard: Shard | None = None,
 ) -> None:
-    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows."""
-    from reconciler.render import markdown, text
-    from reconciler.saved import encode
-
+    """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows. shard: its own."""
     if format == "json":
-        click.echo(encode.plan(made), nl=False)
+        from reconciler.saved import encode
+
+        click.echo(encode.plan(made, shard=shard), nl=False)
     elif format == "markdown":
+        from reconciler.render import markdown
+
         click.echo(markdown.plan(made, max_chars=max_chars or markdown.COMMENT, more=more), nl=False)
     else:
+        from reconciler.render import text
+
         shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
         click.echo(shown, nl=False, color=_color())
 
 
-def results(made: Plan, ended: Results, format: str, *, max_chars: int | None = None, more: str = "") -> None:
+def results(
+    made: Plan,
+    ended: Results,
+    format: str,
+    *,
+    max_chars: int | None = None,
+    more: str = "",
+    shard: Shard | None = None,
+) -> None:
     """Show how an apply ended."""
     from reconciler.render import markdown, outcomes
     from reconciler.saved import encode
 
     if format == "json":
-        click.echo(encode.results(made, ended), nl=False)
+        click.echo(encode.results(made, ended, shard=shard), nl=False)
     elif format == "markdown":
         click.echo(
             markdown.results(made, ended, max_chars=max_chars or markdown.COMMENT, more=more), nl=False
@@ -128,7 +145,9 @@ def results(made: Plan, ended: Results, format: str, *, max_chars: int | None = 
     problems(made)
 
 
-def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results], None]) -> int:
+def ended(
+    made: Plan, how: Results, format: str, save: Callable[..., None], *, shard: Shard | None = None
+) -> int:
     """Save and show how an apply ended. Returns the exit code.
 
     If one fails, still does the other; where stdout cannot be written, shows it on stderr.
@@ -137,20 +156,25 @@ def ended(made: Plan, how: Results, format: str, save: Callable[[Plan, Results],
 
     failures: list[Exception] = []
     try:
-        save(made, how)
+        save(made, how, shard=shard)
     except Exception as error:
         failures.append(error)
     try:
-        results(made, how, format)
+        results(made, how, format, shard=shard)
     except Exception as error:
         gone = isinstance(error, BrokenPipeError)  # which is no bug, and here it matters
         failures.append(OutputError("cannot write the output: Broken pipe.") if gone else error)
         click.echo(outcomes.results(how), nl=False, err=True)
     for each in failures:
         failure.tell(each)
+    return exit_code(made, how) or int(bool(failures))
+
+
+def exit_code(made: Plan, how: Results) -> int:
+    """How a command ends that made a plan's calls."""
     if how.signal is not None:
         return 128 + how.signal
-    return 0 if how.ok and not made.problems and not failures else 1
+    return 0 if how.ok and not made.problems else 1
 
 
 def warn(sentence: str) -> None:
@@ -164,12 +188,12 @@ def problems(made: Plan) -> None:
         click.echo(f"Error: {count(made.problems, 'problem')}; see the plan.", err=True)
 
 
-def saved(found: Saved, format: str, *, max_chars: int, more: str) -> None:
+def saved(found: Saved, format: str, *, max_chars: int | None = None, more: str = "") -> None:
     """Show a saved plan or saved results, and where the file comes from."""
     if found.results is None:
-        plan(found.plan, format, max_chars=max_chars, more=more)
+        plan(found.plan, format, max_chars=max_chars, more=more, shard=found.shard)
     else:
-        results(found.plan, found.results, format, max_chars=max_chars, more=more)
+        results(found.plan, found.results, format, max_chars=max_chars, more=more, shard=found.shard)
     if format == "text":
         click.echo(f"\n{safe.inert(safe.line(_origin(found)))}")
 
@@ -187,7 +211,8 @@ def _origin(found: Saved) -> str:
             if saved.key()
             else " Signed; not verified without the key."
         )
-    return f"{saved_at} {found.plan.where}{commit}.{signed}"
+    shard = "" if found.shard is None else f" Of the shard {found.shard.shard} alone."
+    return f"{saved_at} {found.plan.where}{commit}.{shard}{signed}"
 
 
 def formatted(one: Formatted, *, diff: bool) -> None:
@@ -207,7 +232,7 @@ def explained(desired: Desired, bot: str, format: str) -> None:
     if format == "json":
         click.echo(explain.json(desired, bot), nl=False)
         return
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    width = _columns() if sys.stdout.isatty() else None
     click.echo(explain.explain(desired, bot, width), nl=False)
 
 
@@ -267,6 +292,8 @@ def updated(report: UpdateReport, format: str) -> None:
 
 def agree(made: Plan, format: str) -> None:
     """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
+    from textwrap import wrap
+
     from reconciler.render import effects, text
 
     if format != "text":
@@ -340,7 +367,7 @@ def doctor(found: Sequence[Finding], format: str) -> None:
     if format == "json":
         click.echo(findings.json(found), nl=False)
         return
-    width = get_terminal_size().columns if sys.stdout.isatty() else 100
+    width = _columns() if sys.stdout.isatty() else 100
     shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
     click.echo(shown, nl=False, color=_color())
 
@@ -422,7 +449,14 @@ def _shows(signs: str) -> bool:
 
 def _width() -> int:
     """The columns of the terminal; of other outputs as many as read well."""
-    return get_terminal_size().columns if sys.stdout.isatty() else 120
+    return _columns() if sys.stdout.isatty() else 120
+
+
+def _columns() -> int:
+    """The width of the terminal."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def _color() -> bool:

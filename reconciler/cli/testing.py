@@ -8,17 +8,19 @@ import click
 
 from reconciler.cli.config import command
 from reconciler.cli.config.command import Command
-from reconciler.cli.options import BOTS, INSTANCE, output
+from reconciler.cli.options import BOTS, INSTANCE, SHARD, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from reconciler.domain.desired import DesiredInstance
+    from reconciler.domain.shards import Shard
 
 
 @click.command(cls=Command)
 @BOTS
 @INSTANCE
+@SHARD
 @output(
     "Print text for people, JSON, JUnit XML, or commands that make GitHub show failures on the lines of "
     "the diff.",
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 def test(
     bots: str,
     instance: tuple[str, ...],
+    shard: Shard | None,
     format: str,
     server_version: str | None,
     coverage: bool,
@@ -66,14 +69,16 @@ def test(
     from reconciler.routing import testing
 
     version = asked_version(server_version) or NEWEST
-    tested = testing.run(_chosen(bots, instance, paths), version)
+    tested = testing.run(_chosen(bots, instance, paths, shard), version)
     terminal.tested(tested, format, covers=coverage or fail_under is not None)
     if fail_under is not None and (sentence := render.below(tested, fail_under)):
         raise ReconcilerError(sentence)
     return 1 if any(one.failed for one in tested) else 0
 
 
-def _chosen(bots: str, globs: Sequence[str], paths: Sequence[str]) -> list[DesiredInstance]:
+def _chosen(
+    bots: str, globs: Sequence[str], paths: Sequence[str], shard: Shard | None
+) -> list[DesiredInstance]:
     """The instances whose tests are run. Raises ReconcilerError."""
     from pathlib import Path
 
@@ -84,13 +89,16 @@ def _chosen(bots: str, globs: Sequence[str], paths: Sequence[str]) -> list[Desir
 
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), origins=False, cached=True, servers=named)
     globs = [named.glob(glob) for glob in globs]
+    asked = () if paths else selection.names_alone(globs)
+    loaded = read_all(Path(bots), origins=False, cached=True, servers=named, asked=asked)
     if broken := loaded.of_others(globs):
         terminal.warn(warning(broken))
     selection.check_globs(loaded.desired, globs)
     return [
         one
         for one in loaded.desired.instances
-        if selection.matches(one.name, globs) and (names is None or not files_of([one]).isdisjoint(names))
+        if selection.matches(one.name, globs)
+        and (names is None or not files_of([one]).isdisjoint(names))
+        and (shard is None or shard.has(one.server, one.local))
     ]

@@ -5,6 +5,7 @@ once. uniqueness, credential_versions, markers: rules that several stages share.
 """
 
 __all__ = [
+    "caches",
     "credential_versions",
     "desired",
     "errors",
@@ -12,6 +13,7 @@ __all__ = [
     "findings",
     "groups",
     "hidden",
+    "joined",
     "key_format",
     "keys",
     "kinds",
@@ -26,8 +28,10 @@ __all__ = [
     "rerouted",
     "results",
     "safe",
+    "secret",
     "sequences",
     "servers",
+    "shards",
     "shared_credentials",
     "signals",
     "text",

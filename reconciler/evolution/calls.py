@@ -11,15 +11,18 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
+from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.parsing import NotUnderstood, parse
-from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
+from reconciler.evolution.refusals import OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
-from reconciler.evolution.transport import Answer, Connections, NoAnswer
+
+if TYPE_CHECKING:
+    from reconciler.evolution.transport import Connections
 
 LONGEST_VERSION = 40
 """Characters of a version that are shown."""
@@ -30,6 +33,9 @@ SUCCESS = frozenset({200, 201})
 
 T = TypeVar("T")
 
+Heard = Callable[[str, int, bytes], object]
+"""Takes the answer to a read: its path, its status and its body."""
+
 Take = Callable[[str], Awaitable[Answer | None]]
 """Gives the answer to a read of a path that was already made, once; None where there is none."""
 
@@ -38,11 +44,12 @@ Take = Callable[[str], Awaitable[Answer | None]]
 class Calls:
     """Makes calls to one server.
 
-    limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
-    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read.
+    connect: gives the connections; raises ReconcilerError. limiter: gives each try its turn. headers: those
+    of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds for `GET /`.
+    ahead: counts as the first try of a read. heard: takes the last answer to each read.
     """
 
-    connections: Connections = field(repr=False)
+    connect: Callable[[], Connections] = field(repr=False)
     limiter: Limiter = field(repr=False)
     refusals: Refusals
     headers: Mapping[str, str]
@@ -50,6 +57,7 @@ class Calls:
     patience: float
     version_timeout: float
     ahead: Take | None = None
+    heard: Heard | None = None
 
     async def make(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call and read its answer. Raises what client.py lists.
@@ -57,6 +65,8 @@ class Calls:
         read: takes the answer's JSON; raises NotUnderstood.
         """
         answer, seen = await self._answer(request)
+        if self.heard is not None and request.reads:
+            self.heard(request.path, answer.status, answer.body)
         if answer.status not in SUCCESS:
             if lacks_route(answer) and not (request.kind and is_young(request.kind)):
                 await self._check_version()
@@ -136,7 +146,7 @@ class Calls:
         began = await self.limiter.begin()
         busy, wait = False, None
         try:
-            answer = await self.connections.send(method, path, body, headers=headers, timeout=timeout)
+            answer = await self.connect().send(method, path, body, headers=headers, timeout=timeout)
             busy = answer.status in BUSY
             wait = failures.retry_after(answer.headers) if busy else None
             return answer

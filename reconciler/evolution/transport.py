@@ -1,4 +1,4 @@
-"""HTTP: one request out, one complete answer back. The only module that imports httpx.
+"""HTTP: one request out, one complete answer back. The only module that imports httpx and aiohttp.
 
 Handles time-outs, the limit of requests at a time, proxies, TLS and the size of an answer. It does not retry
 and does not judge a status: calls.py does.
@@ -8,8 +8,10 @@ when many run side by side (benchmarks/transport.py has the figures). The transp
 httpx-aiohttp's, because that one decodes a percent-encoded path again: an instance named `..` would become
 another route.
 
-Connections are reused only for first tries of reads. A server or a proxy may close one after an answer
-without notice, and a request sent then may or may not be lost. So a write has a connection of its own.
+A server or a proxy may close a connection after an answer without notice, and nobody knows whether a request
+that is sent then arrives. So a connection is used again only within seconds, for a write only where the
+server has answered on one twice, and for nothing any more once one broke. If a write is lost even so,
+who made it looks for what it was to do, as whenever an answer is lost.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 from yarl import URL
 
 from reconciler.evolution import proxies, tls
+from reconciler.evolution.exchange import Answer, NoAnswer, log_call
 from reconciler.evolution.proxies import Proxy
 from reconciler.evolution.unpacking import Body, Unusable
 
@@ -37,11 +39,8 @@ import aiohttp  # noqa: E402
 for _name in ("asyncio", "aiohttp"):  # they would log an error with its values, and so the key
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-CALLS = logging.getLogger("reconciler.calls")
-"""Gets a line for each exchange."""
-
-KEEP_ALIVE = 3.5
-"""Seconds that an idle connection is kept. The server ends them after 5: never send on a dying one."""
+KEEP_ALIVE = 2.0
+"""Seconds in which an idle connection is used again. The server ends them after 5."""
 
 MAX_HEADER = 64 * 2**10
 """Bytes of a header, and of the first line."""
@@ -49,39 +48,14 @@ MAX_HEADER = 64 * 2**10
 MAX_HEADERS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server, or something in front of it, answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class NoAnswer(Exception):  # noqa: N818 - it says what happened, as the errors of this project do
-    """No complete answer came. Its text completes "Cannot reach the server: …".
-
-    sent: whether the server may have seen the request. lasting: whether trying again is useless. advice: a
-    sentence about what to do.
-    """
-
-    def __init__(
-        self, reason: str, *, sent: bool, lasting: bool = False, advice: str = "Check its URL."
-    ) -> None:
-        super().__init__(reason)
-        self.sent = sent
-        self.lasting = lasting
-        self.advice = advice
-
-
 class Connections:
-    """The connections to one server. An async context manager; `send` may be called side by side."""
+    """The connections to one server, made in a running event loop. `send` may be called side by side."""
 
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float, concurrency: int) -> None:
         """url: with no slash at its end.
 
-        Raises ValueError when it cannot be used, ReconcilerError when the proxy cannot. Entering it raises
-        ReconcilerError when the certificates that the environment names cannot be used.
+        Raises ValueError when it cannot be used, ReconcilerError when the proxy or the certificates that the
+        environment names cannot.
         """
         try:
             parsed = httpx.URL(url)
@@ -99,17 +73,9 @@ class Connections:
         origin = str(parsed.copy_with(raw_path=b"/")).rstrip("/")
         self._transport = _Transport(origin, concurrency=concurrency, secure=secure, proxy=self._proxy)
 
-    async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._transport.__aexit__(kind, error, traceback)
+    async def aclose(self) -> None:
+        """Close all of them."""
+        await self._transport.aclose()
 
     async def send(
         self,
@@ -127,7 +93,7 @@ class Connections:
         own = self._headers if headers is None else headers
         if body is not None:
             own = {**own, "content-type": "application/json"}
-        alone = method != "GET" or not self._reuses
+        alone = not self._reuses or (method != "GET" and not self._transport.keeps)
         target = self._prefix + path.encode("ascii")
         request = httpx.Request(
             method, self._url, headers=own, content=body, extensions={_ALONE: alone, "target": target}
@@ -170,11 +136,6 @@ class Connections:
             await response.aclose()
 
 
-def log_call(method: str, path: str, how: str, seconds: float) -> None:
-    """Log an exchange: no query, header or body, which may hold secrets."""
-    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * seconds)
-
-
 _ALONE = "alone"
 """An extension of a request: that it goes out on a connection of its own."""
 
@@ -194,17 +155,11 @@ class _Transport(httpx.AsyncBaseTransport):
     def __init__(self, origin: str, *, concurrency: int, secure: bool, proxy: Proxy | None) -> None:
         self._origin = origin
         self._concurrency = concurrency
-        self._secure = secure
         self._proxy = proxy
         self._login = {"Proxy-Authorization": proxy.login} if proxy and proxy.login else {}
-        self._pooled: aiohttp.ClientSession
-        self._alone: aiohttp.ClientSession
-
-    async def __aenter__(self) -> Self:
-        context = tls.context(os.environ) if self._secure else True  # made late, as it takes a while
+        context = tls.context(os.environ) if secure else True
         self._pooled = self._session(ssl=context, keepalive_timeout=KEEP_ALIVE)
         self._alone = self._session(ssl=context, force_close=True)
-        return self
 
     def _session(self, **options: Any) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -217,6 +172,11 @@ class _Transport(httpx.AsyncBaseTransport):
             max_field_size=MAX_HEADER,
             max_headers=MAX_HEADERS,
         )
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the server is known to keep a connection open after an answer."""
+        return isinstance(pool := self._pooled.connector, _Connector) and pool.most_uses > 2
 
     async def aclose(self) -> None:
         await self._pooled.close()
@@ -239,13 +199,24 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells what went wrong before the request could go out from what went wrong after."""
+    """Tells what went wrong before the request could go out from what went wrong after.
+
+    most_uses: how often the connection was used that was used most; each time but the last it gave an answer.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._uses = WeakKeyDictionary[object, int]()
+        self.most_uses = 0
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         try:
-            return await super().connect(*args, **options)
+            connection = await super().connect(*args, **options)
         except (aiohttp.ClientError, OSError) as error:
             raise _Broken(error, connected=False) from None
+        uses = self._uses[connection.protocol] = self._uses.get(connection.protocol, 0) + 1
+        self.most_uses = max(uses, self.most_uses)
+        return connection
 
 
 class _Body(httpx.AsyncByteStream):

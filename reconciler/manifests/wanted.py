@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
-from reconciler.domain.servers import NONE, Servers
+from reconciler.domain.servers import NONE, Servers, local
+from reconciler.domain.shards import Assigned
 from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import counted
-from reconciler.manifests.selection import check_globs, matches
+from reconciler.manifests.selection import check_globs, matches, names_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,10 @@ class Wanted:
     globs: the selection. targets: of --target, the globs of instances. only: the names that are looked at at
     all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
     all instances that are declared. servers: all that may be named. chosen: those of several that are looked
-    at.
+    at. part: which instances are the shard's, None for all. whole, whole_base: then desired and base of all
+    shards. others: instances of other shards that are planned beside those of this one. complete:
+    whether all manifests were read; else every has what concerns the selected instances, each of which is
+    selected by its name.
     """
 
     desired: Desired
@@ -41,6 +47,11 @@ class Wanted:
     names: frozenset[str] = frozenset()
     servers: Servers = NONE
     chosen: tuple[str, ...] = ()
+    part: Assigned | None = None
+    whole: Desired = field(default_factory=lambda: Desired(()))
+    whole_base: Desired | None = None
+    others: frozenset[str] = frozenset()
+    complete: bool = True
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -57,7 +68,39 @@ class Wanted:
         """Whether an instance of the server is looked at that no manifest declares."""
         if instance in self.names:
             return False  # it was not selected
-        return self.selects(instance) and (self.only is None or instance in self.only)
+        return self.selects(instance) and (self.only is None or instance in self.only) and self.owns(instance)
+
+    def owns(self, instance: str) -> bool:
+        """Whether an instance is one of the shard's, by its name."""
+        server = self.servers.of(instance)
+        return self.part is None or self.part.has(instance, server, local(server, instance))
+
+    def of(self, part: Assigned) -> Wanted:
+        """What is wanted of a shard, with the instances of others whose credentials its bots use."""
+        wanted = replace(self, part=part, whole=self.desired, whole_base=self.base)
+        declared = {(one.name, each.name) for one in wanted._whole for each in one.credentials}
+        bots = (bot for one in wanted._whole if wanted.owns(one.name) for bot in one.bots)
+        return wanted.beside(
+            bot.creds_owner for bot in bots if bot.creds_owner and (bot.creds_owner, bot.creds) in declared
+        )
+
+    def beside(self, more: Iterable[str]) -> Wanted:
+        """The same with more instances that are planned beside the shard's, as far as they are selected."""
+        others = self.others | set(more)
+
+        def chosen(desired: Desired, every: Desired) -> Desired:
+            found = (one for one in desired.instances if self.owns(one.name) or one.name in others)
+            return _with_creds_owners(Desired(tuple(found)), every)
+
+        before = self.whole_base
+        if before is not None:
+            before = chosen(before, Desired((*before.instances, *before.creds_owners)))
+        return replace(self, desired=chosen(self.whole, self.every), base=before, others=others)
+
+    @property
+    def _whole(self) -> tuple[DesiredInstance, ...]:
+        """The selected instances of all shards, as the manifests and the base declare them."""
+        return (*self.whole.instances, *(self.whole_base.instances if self.whole_base else ()))
 
     def check(self, others: Collection[str]) -> None:
         """Raises ReconcilerError for a glob that matches nothing. others: instances that were read."""
@@ -74,9 +117,20 @@ class Wanted:
         return instance in self.names or any(one.name == instance for one in base)
 
     @property
-    def fleet(self) -> int:
-        """How many bots all manifests declare."""
-        return sum(len(one.bots) for one in self.every.instances)
+    def digest(self) -> str:
+        """32 hex digits over the contents of all files that the manifests were read from."""
+        found = sorted({file for one in self.every.instances for file in one.files})
+        parts = blake2b(digest_size=16)
+        for file in found:
+            name = os.path.relpath(file, self.directory)
+            content = Path(file).read_bytes()
+            parts.update(f"{name}\0{len(content)}\0".encode(errors="surrogateescape") + content)
+        return parts.hexdigest()
+
+    @property
+    def fleet(self) -> int | None:
+        """How many bots all manifests declare, None where that is not known."""
+        return sum(len(one.bots) for one in self.every.instances) if self.complete else None
 
 
 def read(
@@ -87,6 +141,7 @@ def read(
     *,
     targets: Sequence[str] = (),
     others_valid: bool = True,
+    all_read: bool = False,
     servers: Servers = NONE,
     chosen: Sequence[str] = (),
 ) -> Wanted:
@@ -94,9 +149,11 @@ def read(
 
     changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
-    servers, chosen: see Wanted.
+    all_read: whether all are read, even if they need not be valid. servers, chosen: see Wanted.
     """
-    loaded = read_all(directory, origins=False, cached=True, servers=servers)
+    partly = not (others_valid or all_read or changed_since is not None)
+    asked = names_alone(globs, targets) if partly else ()
+    loaded = read_all(directory, origins=False, cached=True, servers=servers, asked=asked)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))
@@ -110,18 +167,19 @@ def read(
         names=names,
         servers=servers,
         chosen=tuple(chosen),
+        complete=loaded.whole,
     )
     selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
     wanted = replace(wanted, desired=selected)
     if changed_since is not None:
         selected = changed.since(changed_since, directory, selected)
-        gone = _gone(base.read(changed_since, directory, "--changed-since", servers).desired, every)
+        gone = _former(changed_since, directory, servers) - names
         only = {one.name for one in selected.instances} | gone
         wanted = replace(wanted, desired=selected, only=frozenset(only))
     if broken:
         wanted = _of_valid(wanted)
     if ref is not None:
-        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers))
+        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers, asked))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
 
 
@@ -135,9 +193,13 @@ def _of_valid(wanted: Wanted) -> Wanted:
     return replace(wanted, only=only, notes=(*wanted.notes, note))
 
 
-def _gone(before: Desired, every: Desired) -> set[str]:
-    """The instances that were declared and are not any more."""
-    return {one.name for one in before.instances} - {one.name for one in every.instances}
+def _former(ref: str, directory: Path, servers: Servers) -> frozenset[str]:
+    """The instances that were declared where HEAD left a commit, as far as their manifests changed since."""
+    known = None if servers.several else changed.former(ref, directory)
+    if known is not None:
+        return known
+    before = base.read(ref, directory, "--changed-since", servers).desired
+    return frozenset(one.name for one in before.instances)
 
 
 def _with_base(wanted: Wanted, found: base.Base) -> Wanted:

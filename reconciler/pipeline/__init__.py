@@ -4,9 +4,14 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 
 request     the options of a command as one value
 planning    load, fetch and plan
-ahead       a process that reads the server while the manifests are loaded
+ahead       starts a process that reads the servers while the manifests are loaded
+reader      that process
 fleet       the servers of a request, side by side
-stages      apply, and the file of --out
+unchanged   a plan that found nothing to do, for as long as nothing changes
+sharding    how a shard is planned
+shards      the plan of a shard, and one plan or result of those of all shards
+stages      apply, and what comes before it
+outfile     the file of --out
 routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
@@ -17,8 +22,11 @@ __all__ = [
     "embedded",
     "fleet",
     "listing",
+    "outfile",
     "planning",
     "request",
     "routing",
+    "shards",
     "stages",
+    "unchanged",
 ]

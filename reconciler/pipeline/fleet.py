@@ -6,7 +6,7 @@ Where there is one, its name is "", and all is as if there were no names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,21 +15,23 @@ from pathlib import Path
 from reconciler.domain import versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.joined import joined
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan
-from reconciler.domain.servers import ServerSettings, called, full, joined, of_server
+from reconciler.domain.servers import ServerSettings, called, full, of_server
 from reconciler.domain.text import listed
 from reconciler.evolution import confirming
 from reconciler.evolution.ahead import Ahead
+from reconciler.evolution.calls import Heard
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import OnRead, Others, fetch
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.observing import NeedsSettings
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.request import Request, address, file_key, server_name
+from reconciler.pipeline.request import Request, address, file_key, limits, server_name
 
 Running = Mapping[str, Server]
 """Servers that can be called, by their names; "" for the only one."""
@@ -89,10 +91,7 @@ def _given(request: Request) -> Server:
     return Server(
         request.url,
         request.api_key,
-        request.timeout,
-        request.concurrency,
-        request.allow_http,
-        max_rate=request.max_rate,
+        **limits(request),
         secrets=_known(request),
     )
 
@@ -111,15 +110,7 @@ def _server(request: Request, named: ServerSettings, known: Secrets) -> Server:
             f"the key of the server {named.name} is not given: set {named.key_variable}, or name a file with "
             f"`key-file` in [servers.{named.name}] of reconciler.toml{others}."
         )
-    return Server(
-        url,
-        key,
-        request.timeout if named.timeout is None else named.timeout,
-        request.concurrency if named.concurrency is None else named.concurrency,
-        request.allow_http or named.allow_http,
-        max_rate=request.max_rate if named.max_rate is None else named.max_rate,
-        secrets=known,
-    )
+    return Server(url, key, **limits(request, named), secrets=known)
 
 
 def _known(request: Request) -> Secrets:
@@ -130,12 +121,16 @@ def _known(request: Request) -> Secrets:
 
 
 @asynccontextmanager
-async def clients(running: Running, ahead: Ahead | None = None) -> AsyncIterator[Mapping[str, Client]]:
-    """A client of each server. ahead: what is read of the only one already."""
-    take = ahead.take if ahead else None
+async def clients(
+    running: Running, ahead: Ahead | None = None, heard: Callable[[str], Heard] | None = None
+) -> AsyncIterator[Mapping[str, Client]]:
+    """A client of each server. ahead: what is read of them already. heard: gives what takes what is read."""
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(Client(server, take)) for name, server in running.items()
+            name: await stack.enter_async_context(
+                Client(server, ahead.of(name) if ahead else None, heard(name) if heard else None)
+            )
+            for name, server in running.items()
         }
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reconciler import saved
 from reconciler.domain import markers, signals
@@ -15,20 +16,22 @@ from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
-from reconciler.evolution.ahead import Ahead
+from reconciler.domain.shards import Crossing
 from reconciler.evolution.fetch import OnRead
-from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
-from reconciler.pipeline import fleet
+from reconciler.pipeline import fleet, sharding
+from reconciler.pipeline.ahead import Reader
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
-from reconciler.plan import effect, matching, renewed, routes, targeted
+from reconciler.pipeline.unchanged import Sources
+from reconciler.plan import applying, crossing, effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
-from reconciler.plan.options import Options
+from reconciler.plan.options import Crossings, Options
 from reconciler.plan.planner import make
+from reconciler.plan.removal import TOO_MUCH
 from reconciler.saved import binding
 
 Warn = Callable[[str], object]
@@ -36,11 +39,16 @@ Warn = Callable[[str], object]
 
 
 def wanted(
-    request: Request, changed_since: str | None = None, base: str | None = None, warn: Warn | None = None
+    request: Request,
+    changed_since: str | None = None,
+    base: str | None = None,
+    warn: Warn | None = None,
+    reviewed: Sequence[Plan] = (),
 ) -> Wanted:
     """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError.
 
-    warn: takes what is wrong with manifests that are not selected. Without it all must be valid.
+    warn: takes what is wrong with manifests that are not selected. Without it all must be valid. reviewed:
+    the plans by which instances that wait for each other are of one shard.
     """
     check_owner(request)
     saved.key()  # signs the plan at the end: a bad key is an error now
@@ -51,6 +59,7 @@ def wanted(
         base,
         targets=[one.instance for one in targeted.parse(request.target)],
         others_valid=warn is None,
+        all_read=request.shard is not None,
         servers=request.named,
         chosen=request.chosen,
     )
@@ -58,7 +67,7 @@ def wanted(
         warn(warning(found.broken))
     if request.scope == DECLARED:
         found.check(())
-    return found
+    return found if request.shard is None else found.of(applying.assigned(reviewed, request.shard))
 
 
 def desired(request: Request) -> Desired:
@@ -92,15 +101,40 @@ def plan(
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. reader: reads the server ahead.
+    reading: shows how far the reading is. reader: reads the servers ahead.
     """
-    keys = fleet.keys(wanted.desired, running, keys_of(request))
-    planner = _Planner(request, filled(request, wanted, reviewed), reviewed, applies=applies)
-    others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
+    _, _, made = planned(request, running, wanted, reviewed, applies=applies, reading=reading, reader=reader)
+    return made
 
-    async def run() -> Plan:
-        ahead = None if reader is None else Ahead(reader, running[""].timeout)
-        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
+
+def planned(
+    request: Request,
+    running: fleet.Running,
+    wanted: Wanted,
+    reviewed: Sequence[Plan] = (),
+    *,
+    applies: bool = False,
+    reading: Reading = silently,
+    reader: Reader | None = None,
+    sources: Sources | None = None,
+) -> tuple[Planner, Observed, Plan]:
+    """As plan; with what was read, and the planner that can make other plans of it.
+
+    sources: takes down what the plan is made of.
+    """
+    read = keys_of(request) if sources is None else sources.reading(keys_of(request))
+    keys = fleet.keys(wanted.desired, running, read)
+    given, wanted = wanted, filled(wanted, reviewed, read)
+    planner = Planner(request, wanted, reviewed, applies=applies)
+    listing = wanted.complete and (request.scope == ALL or wanted.only is not None)
+    others = wanted.looks_at if listing else None
+
+    async def run() -> tuple[Observed, Plan]:
+        heard = None if sources is None else sources.of
+        async with (
+            reader.answers() if reader else nullcontext() as ahead,
+            fleet.clients(running, ahead, heard) as clients,
+        ):
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )
@@ -109,22 +143,24 @@ def plan(
             if any(change.unkept for change in made.changes()):
                 observed = await fleet.with_versions(clients, observed)
                 made = planner.make(observed)
-            if not (problems := await fleet.misplaced(clients, made)):
-                return made
-            return planner.make(observed.without(problems))
+            if problems := await fleet.misplaced(clients, made):
+                observed = observed.without(problems)
+                made = planner.make(observed)
+            return observed, made
 
     with reading() as on_read:
-        made = signals.run(run())
+        observed, made = signals.run(run())
+    if more := sharding.beside(wanted, observed, request.owner):
+        return planned(request, running, given.beside(more), reviewed, applies=applies, reading=reading)
     made = fleet.bound(request, running, made)
     for each in reviewed:
         binding.check_same_server(each, made)
         binding.check_owner(each, made.owner)
-    return made
+    return planner, observed, made
 
 
-def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted:
+def filled(wanted: Wanted, reviewed: Sequence[Plan], read: secrets.Read) -> Wanted:
     """The manifests with the secret values of bots' fields, and with what they do not declare any more."""
-    read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
         selected = {one.name for one in desired.instances}
@@ -140,7 +176,7 @@ def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted
     return replace(wanted, desired=replace(desired, former=former))
 
 
-class _Planner:
+class Planner:
     """Makes the plan of what was read; of a pull request its effect."""
 
     def __init__(self, request: Request, wanted: Wanted, reviewed: Sequence[Plan], *, applies: bool) -> None:
@@ -162,6 +198,10 @@ class _Planner:
         if addresses := targeted.parse(request.target):
             declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
             self._options = replace(self._options, targets=targeted.targets(addresses, declared))
+        if wanted.part is not None:
+            self._options = replace(
+                self._options, **sharding.options(request, wanted, reviewed, applies=applies)
+            )
         self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
         self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
 
@@ -180,23 +220,42 @@ class _Planner:
         mine = [each[instance.name].of_kind(kind) for each in self._by_name if instance.name in each]
         return any(matching.needs_settings(one, bots, owner, kind, replace=replaces) for one in mine)
 
-    def make(self, observed: Observed) -> Plan:
-        """The plan. Raises ReconcilerError."""
-        desired, base, options = self._wanted.desired, self._wanted.base, self._options
+    def make(self, observed: Observed, **other: Any) -> Plan:
+        """The plan; of a shard that of its own instances. other: options in the place of its own.
+
+        Raises ReconcilerError.
+        """
+        desired, base, options = self._wanted.desired, self._wanted.base, replace(self._options, **other)
         if (chosen := options.targets) is not None:
             observed = targeted.without_keys(observed)
             desired = targeted.with_needed_settings(desired, observed, chosen)
             base = base and targeted.with_needed_settings(base, observed, chosen)
-        made = self._made(desired, base, observed)
+        made = self._made(desired, base, observed, options)
         if chosen is not None:
             targeted.check(chosen, self._wanted.every, made)
             made = targeted.only(made, desired, chosen)
+        if self._wanted.part is not None:
+            made = crossing.only(made, self._wanted.owns)
         made = routes.with_routing(made, observed, desired)
         return replace(made, base=self._wanted.commit, notes=(*self._wanted.notes, *made.notes))
 
-    def _made(self, desired: Desired, base: Desired | None, observed: Observed) -> Plan:
+    def crossing(self, made: Plan, observed: Observed) -> tuple[Plan, Crossing]:
+        """The plan of a shard with all its messages, and what it knows of what depends on other shards."""
+        wanted, options = self._wanted, self._options
+        desired, crossings = wanted.desired, options.crossings or Crossings()
+        found = crossing.find(made, observed, desired, options, wanted.owns)
+        if crossing.may_move(found):
+            other = self.make(observed, crossings=replace(crossings, waits=True))
+            found = replace(found, waiting=crossing.variant(made, other, observed, desired))
+        if crossing.deletes(made):
+            other = self.make(observed, keeps=TOO_MUCH)
+            found = replace(found, kept=crossing.variant(made, other, observed, desired))
+        made, order = crossing.with_routing(made, observed, desired)
+        return made, replace(found, order=order)
+
+    def _made(self, desired: Desired, base: Desired | None, observed: Observed, options: Options) -> Plan:
         options = replace(
-            self._options,
+            options,
             foreign=self._foreign(observed),
             commit=self._history.commit,
             edited=self._history.edited,
@@ -204,7 +263,9 @@ class _Planner:
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
-        free = replace(options, max_deletes=None)
+        free = replace(options, max_deletes=None, keeps="")
+        if options.crossings is not None:
+            free = replace(free, crossings=replace(options.crossings, waits=False))
         if self._request.rotate_keys:
             whole = make(desired, observed, free)
             kept = renewed.reduced(desired, whole)

@@ -7,24 +7,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import saved
-from reconciler.apply import applier, journal
-from reconciler.apply.journal import Journal
-from reconciler.domain import files, signals
+from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
 from reconciler.domain.results import Result, Results
 from reconciler.domain.servers import full, local
+from reconciler.domain.shards import ApplyShard
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
-from reconciler.manifests import git, secrets
+from reconciler.manifests import secrets
 from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
+from reconciler.plan import applying
 from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.apply.applier import Stop
+    from reconciler.apply.journal import Journal
 
 
 @contextmanager
@@ -53,18 +58,18 @@ def planned(
     reviewed: Sequence[str],
     reading: Reading = silently,
     warn: Warn | None = None,
-) -> Iterator[tuple[fleet.Running, Plan]]:
-    """The plan to apply, and its servers: made now, or read from a file.
+) -> Iterator[tuple[fleet.Running, Plan, ApplyShard | None]]:
+    """The plan to apply, its servers, and of which shard it is: made now, or read from a file.
 
     reading: see plan. warn: see wanted.
     """
     if saved_plan is None:
         seen = [saved.read_plan(Path(file)) for file in reviewed]
         with ahead.reading(request) as reader:
-            found = wanted(request, warn=warn)
+            found = wanted(request, warn=warn, reviewed=seen)
             with servers(request, found.desired) as running:
                 made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
-                yield running, made
+                yield running, made, None
         return
     if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(
@@ -74,12 +79,15 @@ def planned(
     made = saved.read_plan(Path(saved_plan))
     binding.check_owner(made, request.owner)
     check_deletes(request, made)
+    shard: ApplyShard | None = None
+    if request.shard is not None:
+        made, shard = applying.part(made, request.shard)
     secrets.check(made, keys_of(request))
     if made.servers:
         request = replace(request, server=tuple(name for name in request.chosen if name in made.servers))
     with servers(request, Desired(())) as running:
         binding.check_servers(made, fleet.bound(request, running, Plan("", made.owner, ())))
-        yield running, made
+        yield running, made, shard
 
 
 @contextmanager
@@ -115,7 +123,7 @@ def apply(
     running: fleet.Running,
     made: Plan,
     on_result: Callable[[Result], None],
-    stop: applier.Stop,
+    stop: Stop,
     on_bug: Callable[[Exception], object],
     journal: Journal | None = None,
 ) -> Results:
@@ -125,6 +133,7 @@ def apply(
     """
     if not made.writes:
         return Results(())
+    from reconciler.apply import applier  # noqa: PLC0415  slow to import
 
     async def run() -> Results:
         async with fleet.clients(running) as clients:
@@ -134,54 +143,38 @@ def apply(
 
 
 @contextmanager
-def journaled(made: Plan, *, resume: bool, warn: Warn) -> Iterator[Journal]:
+def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn) -> Iterator[Journal]:
     """The journal of an apply of a saved plan; removed when every change has ended, and kept otherwise.
 
-    resume: whether it is of an earlier run, which this one goes on with. warn: takes why none is kept. Raises
-    ReconcilerError for one that cannot be resumed, or that is to be.
+    shard: of which the plan is a part: each has a journal of its own. resume: whether it is of an earlier
+    run, which this one goes on with. warn: takes why none is kept. Raises ReconcilerError for one that cannot
+    be resumed, or that is to be.
     """
+    from reconciler.apply import journal  # noqa: PLC0415  slow to import
+
+    path = journal.FILE
+    if shard is not None:
+        path = path.with_name(f"{path.name}-{shard.shard.number}-of-{shard.shard.of}")
     if resume:
-        kept = journal.resume(made)
+        kept = journal.resume(made, path)
     else:
         try:
             make_home()
-            kept = journal.begin(made)
+            kept = journal.begin(made, path)
         except InterruptedError:
             raise ReconcilerError(
-                f"nothing was done: an apply of this plan was interrupted, and {journal.FILE} says what it "
+                f"nothing was done: an apply of this plan was interrupted, and {path} says what it "
                 "did. Go on with --resume, or delete that file to begin anew."
             ) from None
         except ReconcilerError as error:
             warn(f"this apply cannot be resumed if it is interrupted: {error}")
-            kept = Journal()
+            kept = journal.Journal()
     try:
         yield kept
     finally:
         kept.close()
     if kept.failure:
         warn(f"this apply could not have been resumed: {kept.failure}.")
-
-
-Save = Callable[..., None]
-"""Writes a plan, and its results if given, to the file of --out."""
-
-
-@contextmanager
-def out(request: Request) -> Iterator[Save]:
-    """The file of --out, opened before anything else is done. Raises ReconcilerError."""
-    if request.out is None:
-        yield lambda made, results=None: None
-        return
-    if request.out in {"-", "/dev/stdout"}:
-        raise ReconcilerError(
-            f"--out {request.out} is not a file: name a file, or use --format json for stdout."
-        )
-
-    def save(made: Plan, results: Results | None = None) -> None:
-        saved.write(file, made, results, commit=git.commit(Path(request.bots)))
-
-    with files.Replacement(Path(request.out)) as file:
-        yield save
 
 
 def log_nothing() -> None:

@@ -9,6 +9,9 @@ order       writes in an order that the server accepts; by a simulation, with cy
 changes     what the plan says, and steps: what it calls
 removal     what nothing declares any more, and moves: what appears on another instance
 effect      what a pull request changes, apart from what is to be done without it
+crossing    what the plan of a shard knows of what depends on other shards; joining: the plans of all shards
+applying    a plan in parts that are applied apart
+notes       what is said of many instances at once
 settings, credentials, rotations, limits: their part of a plan
 targeted    what is left of a plan of chosen bots
 switch      the plan of `disable` and `enable`, which know no manifest
@@ -18,15 +21,19 @@ listing     which bots there are, and what each is to the manifests
 """
 
 __all__ = [
+    "applying",
     "credentials",
+    "crossing",
     "differ",
     "effect",
+    "joining",
     "limits",
     "listing",
     "matching",
     "options",
     "parking",
     "planner",
+    "removal",
     "renewed",
     "routes",
     "settings",

@@ -15,6 +15,7 @@ from reconciler.plan import differ
 from reconciler.plan.blocked import Impossible
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.matching import How
+from reconciler.plan.moves import arrives, leaves
 from reconciler.plan.parking import is_parked
 from reconciler.plan.removal import undeclared
 from reconciler.plan.target import Target
@@ -87,7 +88,7 @@ def _created(given: Inputs, name: str) -> tuple[Verb, str]:
             "sessions are lost"
         )
     if old := given.moves.arriving.get(name):
-        return Verb.MOVE, f"it moves here from {old}: its open sessions there are lost"
+        return Verb.MOVE, arrives(old)
     return Verb.CREATE, "it is missing on the server"
 
 
@@ -192,7 +193,7 @@ def _orphans(given: Inputs) -> Iterator[Change]:
         elif replaced:
             reason = f"it is declared as {replaced.kind.article} {replaced.kind.label} bot now"
         elif other := given.moves.leaving.get(name, ""):
-            reason = f"it moves to {other}, and goes when it was created there"
+            reason = leaves(other)
         ids = (bot.id,)
         yield Change(given.name, name, verb, reason, ids, fields, bot, other=other, kind=given.kind)
 

@@ -1,11 +1,37 @@
-"""Bots of an instance that have claims in common, if only by way of others. Only they wait for each other."""
+"""What has something in common, if only by way of others: only that waits for each other. Union-find."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from enum import Enum
+from typing import Generic, TypeVar
 
 from reconciler.domain.uniqueness import Claim
+
+T = TypeVar("T", bound=Hashable)
+
+
+class Groups(Generic[T]):
+    """Things that were joined, two at a time."""
+
+    def __init__(self) -> None:
+        self._parents: dict[T, T] = {}
+
+    def join(self, one: T, other: T) -> None:
+        """Note that two are of one group; one may be the other."""
+        self._parents[self._root(other)] = self._root(one)
+
+    def found(self) -> Iterator[set[T]]:
+        """The groups of two and more."""
+        members: dict[T, set[T]] = {}
+        for one in self._parents:
+            members.setdefault(self._root(one), set()).add(one)
+        return (group for group in members.values() if len(group) > 1)
+
+    def _root(self, one: T) -> T:
+        while (parent := self._parents.setdefault(one, one)) != one:
+            self._parents[one] = one = self._parents[parent]
+        return one
 
 
 class Mark(Enum):

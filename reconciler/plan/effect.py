@@ -12,6 +12,7 @@ from dataclasses import replace
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, Former
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, FieldChange, InstancePlan, Of, Plan, Verb
 from reconciler.plan.limits import deletes
+from reconciler.plan.notes import unchanged_unread
 from reconciler.plan.options import Effect, Review
 
 Place = tuple[str, str]
@@ -137,13 +138,8 @@ def marked(made: Plan, base: Plan, work: Plan, same: frozenset[str]) -> Plan:
         for one in made.instances
         if not (one.problem is not None and one.name in same)
     ]
-    unread = [one.name for one in made.instances if one.problem is not None and one.name in same]
-    notes = made.notes
-    if unread:
-        first = next(one.problem for one in made.instances if one.name == unread[0])
-        names = ", ".join(unread[:3]) + (", …" if len(unread) > 3 else "")
-        count = "1 instance" if len(unread) == 1 else f"{len(unread)} instances"
-        notes = (*notes, f"{count} that this does not change could not be read ({names}): {first}")
+    unread = {one.name: one.problem for one in made.instances if one.problem is not None and one.name in same}
+    notes = (*made.notes, *unchanged_unread(unread))
     withdrawn = _withdrawn(made, base)
     instances = [replace(one, changes=(*one.changes, *withdrawn.pop(one.name, ()))) for one in instances] + [
         InstancePlan(name, tuple(changes)) for name, changes in withdrawn.items()

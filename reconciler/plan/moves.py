@@ -11,20 +11,37 @@ lost.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.uniqueness import holds, takes
 from reconciler.plan.matching import Matches
+from reconciler.plan.options import Crossings
 
 Part = tuple[str, str]
 """An instance, and a kind of bot by its path."""
 
 Parts = Mapping[Part, tuple[DesiredInstance, Matches]]
 """What each part declares and what it has."""
+
+
+def arrives(old: str) -> str:
+    """Why a bot is created that comes from another instance."""
+    return f"it moves here from {old}: its open sessions there are lost"
+
+
+def leaves(new: str) -> str:
+    """Why a bot is deleted that goes to another instance."""
+    return f"it moves to {new}, and goes when it was created there"
+
+
+def not_created(new: str) -> str:
+    """Why a bot stays that was to go to another instance; completes "it is kept, as …"."""
+    return f"it is to move to {new}, and is not created there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +73,7 @@ class Moves:
 
     def without(self, bots: Collection[str]) -> Moves:
         """The same, but for bots that stay because what should be there instead is not created."""
-        waiting = {
-            bot: f"it is to move to {there}, and is not created there"
-            for bot, there in self.leaving.items()
-            if bot in bots
-        }
+        waiting = {bot: not_created(there) for bot, there in self.leaving.items() if bot in bots}
         waiting |= {
             bot: f"{one.kind.article} {one.kind.label} bot is to replace it, and is not created"
             for bot, one in self.replaced.items()
@@ -74,26 +87,67 @@ class Moves:
         )
 
 
-def find(parts: Parts, kept: Mapping[str, str], unread: Sequence[DesiredInstance] = ()) -> dict[Part, Moves]:
+def find(
+    parts: Parts,
+    kept: Mapping[str, str],
+    unread: Sequence[DesiredInstance] = (),
+    crossings: Crossings | None = None,
+) -> dict[Part, Moves]:
     """The moves of each part that has any. kept: why an instance's orphans are not deleted, if so.
 
     unread: declared instances that could not be read. A bot that one of them declares stays where it is on
-    another server, as nobody knows whether it is there.
+    another server, as nobody knows whether it is there. crossings: where these are not all parts; what moves
+    is then decided elsewhere.
     """
     if not any(matches.orphans for _, matches in parts.values()):
         return {}
     found = _kind_changes(parts)
-    for part, waiting in _unknown(parts, found, unread):
+    stay = _unknown(parts, found, unread) if crossings is None else _waiting(parts, kept, crossings)
+    for part, waiting in stay:
         found[part] = replace(found.get(part, _NONE), waiting=waiting)
     for path in {path for _, path in parts}:
         of_kind = {part: one for part, one in parts.items() if part[1] == path}
-        for part, moves in _between_instances(of_kind, found, kept, KINDS[path]).items():
+        for part, moves in _between_instances(of_kind, found, kept, KINDS[path], crossings).items():
             own = found.get(part, _NONE)
             found[part] = replace(own, arriving=moves.arriving, leaving=moves.leaving)
     return found
 
 
 _NONE = Moves()
+
+
+def orphans(
+    parts: Parts, kept: Mapping[str, str], declared: Container[tuple[str, str]]
+) -> Iterator[tuple[Part, str, bool]]:
+    """The bots that no manifest declares where they are, and whether they may move to another instance.
+
+    Without those that are replaced. declared: the bots that any manifest declares, by name and kind.
+    """
+    changed = _kind_changes(parts)
+    for part, (desired, matches) in parts.items():
+        for bot, remote in matches.orphans:
+            if bot not in changed.get(part, _NONE).replaced:
+                goes = not kept.get(part[0]) and _can_wait(desired, remote, KINDS[part[1]])
+                yield part, bot, goes and (bot, part[1]) in declared
+
+
+def missing(parts: Parts) -> Iterator[tuple[Part, str]]:
+    """The declared bots that are not there, and are no other kind of bot there."""
+    changed = _kind_changes(parts)
+    for part, (desired, matches) in parts.items():
+        there = {*matches.found, *matches.conflicts, *changed.get(part, _NONE).replaces}
+        yield from ((part, bot.name) for bot in desired.bots if bot.name not in there)
+
+
+def _waiting(
+    parts: Parts, kept: Mapping[str, str], crossings: Crossings
+) -> Iterator[tuple[Part, dict[str, str]]]:
+    """The bots of each part that may move, where those stay."""
+    found: dict[Part, dict[str, str]] = {}
+    for part, bot, goes in orphans(parts, kept, crossings.declared) if crossings.waits else ():
+        if goes:
+            found.setdefault(part, {})[bot] = "it is to move"
+    yield from found.items()
 
 
 def _kind_changes(parts: Parts) -> dict[Part, Moves]:
@@ -120,7 +174,11 @@ def _kind_changes(parts: Parts) -> dict[Part, Moves]:
 
 
 def _between_instances(
-    parts: Parts, changed: Mapping[Part, Moves], kept: Mapping[str, str], kind: Kind
+    parts: Parts,
+    changed: Mapping[Part, Moves],
+    kept: Mapping[str, str],
+    kind: Kind,
+    crossings: Crossings | None,
 ) -> dict[Part, Moves]:
     """The moves of bots of one kind. changed: those that change their kind instead, or wait."""
     gone: dict[str, list[tuple[Part, RemoteBot]]] = {}
@@ -139,7 +197,12 @@ def _between_instances(
     leaving: dict[Part, dict[str, str]] = {}
     for bot, places in missing.items():
         remotes = dict(gone[bot])
-        for old, new in _pairs(parts, [*remotes], places):
+        pairs = (
+            pairs_of([*remotes], places, lambda part: parts[part][0].local)
+            if crossings is None
+            else _known(crossings, bot, remotes, places)
+        )
+        for old, new in pairs:
             if not kept.get(old[0]) and _can_wait(parts[old][0], remotes[old], kind):
                 arriving.setdefault(new, {})[bot] = old[0]
                 leaving.setdefault(old, {})[bot] = new[0]
@@ -149,17 +212,30 @@ def _between_instances(
     }
 
 
-def _pairs(parts: Parts, gone: list[Part], missing: list[Part]) -> Iterator[tuple[Part, Part]]:
-    """Where a bot goes from which part to which other one."""
+T = TypeVar("T")
+
+
+def pairs_of(gone: list[T], missing: list[T], local: Callable[[T], str]) -> Iterator[tuple[T, T]]:
+    """Where a bot goes from which part to which other one. local: what its server calls a part's instance."""
     for new in [*missing]:
-        name = parts[new][0].local
-        twins = [old for old in gone if parts[old][0].local == name]
-        if len(twins) == 1 and sum(parts[each][0].local == name for each in missing) == 1:
+        name = local(new)
+        twins = [old for old in gone if local(old) == name]
+        if len(twins) == 1 and sum(local(each) == name for each in missing) == 1:
             gone.remove(twins[0])
             missing.remove(new)
             yield twins[0], new
     if len(gone) == len(missing) == 1:
         yield gone[0], missing[0]
+
+
+def _known(
+    crossings: Crossings, bot: str, gone: Collection[Part], missing: Collection[Part]
+) -> Iterator[tuple[Part, Part]]:
+    """The same, as it was decided."""
+    for new in missing:
+        old = crossings.moves.get((new[1], bot, new[0])), new[1]
+        if old in gone:
+            yield old, new  # type: ignore[misc]  # it is a part
 
 
 def _unknown(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from reconciler.domain.plan import Change, Prune, Verb
 from reconciler.plan.targeted import Targets
@@ -44,6 +44,19 @@ class Effect(Review):
         return replace(change, verb=Verb.BEFORE, reason=f"{change.verb}: {change.reason}")
 
 
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """How a part of a fleet is planned where it depends on other parts.
+
+    declared: the bots that any manifest declares, by name and kind: those may move. moves: what is known to
+    move: from which instance, by kind, bot and the instance where it arrives. waits: what may move stays.
+    """
+
+    declared: frozenset[tuple[str, str]] = frozenset()
+    moves: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
+    waits: bool = False
+
+
 def unknown(instance: str) -> str:
     """What is said of an instance where nobody looks into the history."""
     return ""
@@ -67,6 +80,8 @@ class Options:
     allowed: what approves deletes beyond the limits (Plan.approval).
     review: what may be changed; None for everything. targets: the same, the bots that the user named.
     needs_keys: the plan is to be applied now, so what needs a key that is not available is a conflict.
+    keeps: why nothing is deleted; "" where nothing forbids it. crossings: of the plan of a part; None of a
+    whole one.
     """
 
     owner: str = "gitops"
@@ -83,6 +98,8 @@ class Options:
     review: Review | None = None
     targets: Targets | None = None
     needs_keys: bool = False
+    keeps: str = ""
+    crossings: Crossings | None = None
 
     def may_make(self, change: Change) -> bool:
         """Whether a review, if there is one, has the change, and so have the targets."""

@@ -26,7 +26,6 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import reduce
@@ -36,7 +35,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
-from reconciler.domain.servers import declared_on, local
+from reconciler.domain.servers import declared_on
 from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
@@ -45,13 +44,14 @@ from reconciler.plan.limits import approval, exceeded
 from reconciler.plan.located import located
 from reconciler.plan.matching import Matches, match
 from reconciler.plan.moves import Part
-from reconciler.plan.options import Options
+from reconciler.plan.notes import bare, recreated, renamed, undeclared_unread
+from reconciler.plan.options import Crossings, Options
 from reconciler.plan.removal import TOO_MUCH, with_former
 
 
 def make(desired: Desired, observed: Observed, options: Options) -> Plan:
     """The plan for all instances, by name. Above the limits it deletes nothing, unless that was approved."""
-    made = _make(desired, observed, options)
+    made = _make(desired, observed, options, options.keeps)
     if options.max_deletes is None:
         return made
     limits = exceeded(
@@ -99,7 +99,9 @@ def _make(desired: Desired, observed: Observed, options: Options, kept: str = ""
                 plans.append(one)
         elif name in declared:
             plans.append(
-                InstancePlan(name, problem=_with_new_name(seen, desired, inputs), server=seen.server)
+                InstancePlan(
+                    name, problem=_with_new_name(seen, desired, inputs, options.crossings), server=seen.server
+                )
             )
     notes = (*_notes(observed, declared), *_recreated(plans, inputs, observed))
     made = Plan(observed.server, options.owner, tuple(plans), notes=notes)
@@ -166,21 +168,9 @@ def _inputs(
     kept: str,
 ) -> dict[Part, Inputs]:
     """What the plan of each instance that could be read is made from, by its name and the kind of bot."""
-    declared = {one.name: one for one in desired.instances}
-    matched: dict[Part, tuple[DesiredInstance, Matches]] = {}
-    there: dict[Part, ObservedInstance] = {}
-    for name, seen in sorted(observed.instances.items()):
-        if seen.problem is not None:
-            continue
-        former = desired.former.get(name, _NOTHING)
-        whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1), server=seen.server)
-        for kind in _kinds(whole, seen, former):
-            part = name, kind.path
-            one, there[part] = whole.of_kind(kind), seen.of_kind(kind)
-            one = with_former(one, former, kind)
-            matched[part] = one, match(one, there[part].bots, options.owner, kind)
-    why = {name: kept or removal.kept(options, name, declared=name in declared) for name, _ in matched}
-    moving = moves.find(matched, why, _unread(desired, observed))
+    matched, there = parts(desired, observed, options)
+    why = kept_on(desired, {name for name, _ in matched}, options, kept)
+    moving = moves.find(matched, why, _unread(desired, observed), options.crossings)
     return {
         part: Inputs(
             one,
@@ -196,6 +186,32 @@ def _inputs(
         )
         for part, (one, matches) in matched.items()
     }
+
+
+def parts(
+    desired: Desired, observed: Observed, options: Options
+) -> tuple[dict[Part, tuple[DesiredInstance, Matches]], dict[Part, ObservedInstance]]:
+    """What is declared and matched, and what there is, of each instance that could be read and each kind."""
+    declared = {one.name: one for one in desired.instances}
+    matched: dict[Part, tuple[DesiredInstance, Matches]] = {}
+    there: dict[Part, ObservedInstance] = {}
+    for name, seen in sorted(observed.instances.items()):
+        if seen.problem is not None:
+            continue
+        former = desired.former.get(name, _NOTHING)
+        whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1), server=seen.server)
+        for kind in _kinds(whole, seen, former):
+            part = name, kind.path
+            one, there[part] = whole.of_kind(kind), seen.of_kind(kind)
+            one = with_former(one, former, kind)
+            matched[part] = one, match(one, there[part].bots, options.owner, kind)
+    return matched, there
+
+
+def kept_on(desired: Desired, names: Iterable[str], options: Options, kept: str = "") -> dict[str, str]:
+    """Why each of these instances keeps what nothing declares; "" where it is deleted. kept: on all."""
+    declared = {one.name for one in desired.instances}
+    return {name: kept or removal.kept(options, name, declared=name in declared) for name in names}
 
 
 def _kinds(desired: DesiredInstance, seen: ObservedInstance, former: Former) -> Iterator[Kind]:
@@ -219,59 +235,35 @@ def _of_undeclared(made: InstancePlan) -> InstancePlan:
     return replace(made, changes=tuple(c for c in made.changes if c.verb is not Verb.UNMANAGED))
 
 
-def _with_new_name(seen: ObservedInstance, desired: Desired, inputs: Mapping[Part, Inputs]) -> str:
+def _with_new_name(
+    seen: ObservedInstance, desired: Desired, inputs: Mapping[Part, Inputs], crossings: Crossings | None
+) -> str:
     """Why an instance cannot be planned; with the instance that it became if it was renamed on the server."""
+    if crossings is not None:
+        return seen.problem or ""
     names = {bot.name for one in desired.instances if one.name == seen.name for bot in one.bots}
     declared = {one.name for one in desired.instances}
     there: dict[str, set[str]] = {}
     for (name, _), given in inputs.items():
-        if given.desired.server == seen.server:
+        if given.desired.server == seen.server and name not in declared:
             there.setdefault(name, set()).update(bot for bot, _ in given.matches.orphans)
-    for name, orphans in there.items():
-        if name not in declared and orphans and orphans <= names:
-            return (
-                f"{seen.problem} The instance {name!r} has its bots ({', '.join(sorted(orphans)[:3])}): if "
-                f"it was renamed, write `instance: {local(seen.server, name)}` in its manifest."
-            )
-    return seen.problem or ""
+    return renamed(seen.problem or "", names, there, seen.server)
 
 
 def _recreated(
     plans: Sequence[InstancePlan], inputs: Mapping[Part, Inputs], observed: Observed
 ) -> Iterator[str]:
-    """Instances that lack all of their bots, beside others that do not: they may have been recreated."""
-    declared: Counter[str] = Counter()
-    found: Counter[str] = Counter()
-    for (name, _), given in inputs.items():
-        declared[name] += 0 if given.off else len(given.desired.bots)
-        found[name] += len(given.matches.found)
-    empty = [name for name in declared if declared[name] and not found[name]]
-    if not empty or not any(one.in_sync for one in plans):
-        return
-    first = sorted(empty)[0]
-    created = f", created on {at[:10]}," if (at := observed.created.get(first, "")) else ""
-    bots = declared[first]
-    more = f", and so {'does' if len(empty) == 2 else 'do'} {len(empty) - 1} more" if len(empty) > 1 else ""
-    yield (
-        f"{first}{created} has none of its {bots} bots{more}: if an instance was recreated, "
-        "`reconciler restore INSTANCE` puts all back"
-    )
+    """What is said of instances that lack all of their bots."""
+    matched = {part: (given.desired, given.matches) for part, given in inputs.items()}
+    yield from recreated(bare(matched, observed), any(one.in_sync for one in plans))
 
 
 def _notes(observed: Observed, declared: Set[str]) -> tuple[str, ...]:
     """What was not looked at."""
-    unread = [name for name, one in observed.instances.items() if one.problem and name not in declared]
-    notes = [observed.unlisted] if observed.unlisted else []
-    if unread:
-        names = ", ".join(sorted(unread)[:3]) + (", …" if len(unread) > 3 else "")
-        one = observed.instances[min(unread)].problem
-        be = (
-            "instance that no manifest declares was"
-            if len(unread) == 1
-            else ("instances that no manifest declares were")
-        )
-        notes.append(f"{len(unread)} {be} not read ({names}): {one}")
-    return tuple(notes)
+    unread = {
+        name: one.problem for name, one in observed.instances.items() if one.problem and name not in declared
+    }
+    return (*([observed.unlisted] if observed.unlisted else []), *undeclared_unread(unread))
 
 
 def _reviewed(given: Inputs) -> Draft:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.domain import markers, versions
 from reconciler.domain.desired import Desired, Fields
@@ -15,11 +16,12 @@ from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Answered, Rerouted
 from reconciler.domain.versions import Version
-from reconciler.routing.difference import Difference, Outcome, compare
 from reconciler.routing.sides import called
 from reconciler.routing.sides import observed as now
-from reconciler.routing.testing import messages
 from reconciler.routing.values import Bot, Instance, Settings
+
+if TYPE_CHECKING:
+    from reconciler.routing.difference import Difference, Outcome
 
 _DECIDE = frozenset(
     {
@@ -46,7 +48,11 @@ MOST = 200
 
 def with_routing(plan: Plan, observed: Observed, desired: Desired) -> Plan:
     """The plan with the messages that are answered differently once it is applied, as many as it may hold."""
-    found = compared(plan, observed, desired)
+    return with_most(plan, compared(plan, observed, desired))
+
+
+def with_most(plan: Plan, found: tuple[Rerouted, ...]) -> Plan:
+    """The plan with these messages, as many as it may hold."""
     more = len(found) - MOST
     if more <= 0:
         return replace(plan, routing=found)
@@ -59,13 +65,42 @@ def compared(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted
 
     The messages of an instance's tests are among those that are looked at.
     """
+    return ranked(discovered(plan, observed, desired))
+
+
+def discovered(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted, ...]:
+    """The same in the order of the first instance of each."""
+    if not (changed := sides(plan, observed)):
+        return ()
+    from reconciler.routing.difference import compare  # noqa: PLC0415  slow to import
+    from reconciler.routing.testing import messages  # noqa: PLC0415  slow to import
+
     given = {one.name: messages(one.tests) for one in desired.instances if one.tests}
     found: dict[Rerouted, list[str]] = {}
-    for name, differences in compare(sides(plan, observed), given).items():
+    for name, differences in compare(changed, given).items():
         for difference in differences:
             found.setdefault(_rerouted(difference), []).append(name)
-    grouped = [_of(one, names) for one, names in found.items()]
-    return tuple(sorted(grouped, key=lambda one: (not one.silenced, not one.doubled, len(one.instances))))
+    return tuple(replace(one, instances=tuple(names)) for one, names in found.items())
+
+
+def ranked(found: Iterable[Rerouted]) -> tuple[Rerouted, ...]:
+    """The worst first; else in their order."""
+    return tuple(sorted(found, key=lambda one: (not one.silenced, not one.doubled, len(one.instances))))
+
+
+def joined(parts: Iterable[Iterable[Rerouted]]) -> tuple[Rerouted, ...]:
+    """What was discovered in the parts of a plan, as it would be in the whole; an instance is in one."""
+    names: dict[Rerouted, list[str]] = {}
+    places: dict[Rerouted, tuple[str, int]] = {}
+    for part in parts:
+        for number, one in enumerate(part):
+            if one.instances:
+                message = replace(one, instances=())
+                names.setdefault(message, []).extend(one.instances)
+                place = min(one.instances), number
+                places[message] = min(place, places.get(message, place))
+    found = sorted(names, key=lambda one: places[one])
+    return tuple(replace(one, instances=tuple(sorted(names[one]))) for one in found)
 
 
 def sides(plan: Plan, observed: Observed) -> dict[str, tuple[Instance, Instance]]:
@@ -173,7 +208,3 @@ def _answered(outcomes: Mapping[str, Outcome]) -> tuple[Answered, ...]:
         for path in KINDS
         if (one := outcomes.get(path)) is not None
     )
-
-
-def _of(one: Rerouted, names: Iterable[str]) -> Rerouted:
-    return replace(one, instances=tuple(names))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, NoReturn
 
@@ -22,8 +22,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import encode, packed
+from reconciler.domain.shards import PlanShard
+from reconciler.saved import encode, packed, shards
 from reconciler.saved.consistency.check import check
+from reconciler.saved.shards import Shard
 
 Document = dict[str, Any]
 """A JSON object as it was parsed."""
@@ -65,8 +67,8 @@ def parse(text: str) -> Document:
     return document
 
 
-def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | None]]:
-    """The plan, its results if the document has them, and where the document comes from.
+def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | None], Shard | None]:
+    """The plan, its results if the document has them, where the document comes from, and its shard.
 
     Raises NotAPlanError, and ContradictionError for a plan that contradicts itself.
     """
@@ -75,7 +77,8 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
         origin = _origin(whole)
         plan = to_plan(whole["plan"] if "results" in whole else whole)
         results = _results(whole, plan) if "results" in whole else None
-        expected = encode.document(plan, results, origin, document["version"])
+        shard = shards.decode(whole["shard"], _instances, _messages) if "shard" in whole else None
+        expected = encode.document(plan, results, origin, document["version"], shard=shard)
     except packed.PackedError as error:
         raise NotAPlanError(f"is not a saved plan: it {error}") from None
     except RecursionError:
@@ -91,8 +94,8 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
     if encode.canonical(written) != (canonical := encode.canonical(expected)):
         place = _difference(written, json.loads(canonical))
         raise NotAPlanError(f"contradicts itself, or was altered, at {place}")
-    check(plan)
-    return plan, results, origin
+    check(plan, part=isinstance(shard, PlanShard))
+    return plan, results, origin, shard
 
 
 # -- JSON ---------------------------------------------------------------------------------------
@@ -201,7 +204,26 @@ def _origin(document: Document) -> Mapping[str, str | None]:
 
 def to_plan(document: Document) -> Plan:
     """The plan in a document. Raises what its parts raise: ValidationError, LookupError, TypeError."""
-    instances = [
+    return _plans().validate_python(
+        {
+            "server": document["server"] or "",
+            "servers": document.get("servers", {}),
+            "server_name": document["serverName"] or "",
+            "owner": document["owner"],
+            "base": document["base"] or "",
+            "limits": document["limits"],
+            "approval": document["approval"] or "",
+            "approved": document["approved"],
+            "notes": document["notes"],
+            "routing": document["routing"] and _messages(document["routing"]),
+            "instances": _instances(document["instances"]),
+        }
+    )
+
+
+def _instances(documents: Sequence[Document]) -> list[Document]:
+    """The plans of instances, as the model has them."""
+    return [
         {
             "name": instance["name"],
             "server": instance.get("server", ""),
@@ -226,35 +248,24 @@ def to_plan(document: Document) -> Plan:
             "credentials": instance["credentials"],
             "unverified": instance["keyless"],
         }
-        for instance in document["instances"]
+        for instance in documents
     ]
-    return _plans().validate_python(
+
+
+def _messages(documents: Sequence[Document]) -> list[Document]:
+    """The messages that are answered differently, as the model has them."""
+    return [
         {
-            "server": document["server"] or "",
-            "servers": document.get("servers", {}),
-            "server_name": document["serverName"] or "",
-            "owner": document["owner"],
-            "base": document["base"] or "",
-            "limits": document["limits"],
-            "approval": document["approval"] or "",
-            "approved": document["approved"],
-            "notes": document["notes"],
-            "routing": document["routing"]
-            and [
-                {
-                    "instances": one["instances"],
-                    "text": one["message"],
-                    "jid": one["jid"],
-                    "from_me": one["fromMe"],
-                    "other": one["other"],
-                    "before": one["before"],
-                    "after": one["after"],
-                }
-                for one in document["routing"]
-            ],
-            "instances": instances,
+            "instances": one["instances"],
+            "text": one["message"],
+            "jid": one["jid"],
+            "from_me": one["fromMe"],
+            "other": one["other"],
+            "before": one["before"],
+            "after": one["after"],
         }
-    )
+        for one in documents
+    ]
 
 
 def _with_kind(value: Document) -> Document:

@@ -21,7 +21,8 @@ from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.results import Outcome, Result, Results
-from reconciler.saved import packed
+from reconciler.saved import packed, shards
+from reconciler.saved.shards import Shard
 
 VERSION = 2
 """Of what is printed. A file has packed.VERSION."""
@@ -37,19 +38,35 @@ Document = Mapping[str, object]
 """A document as values, with its checksum; tuples stand for lists."""
 
 
-def plan(plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
-    """One JSON document, ending with a newline. key: signs it."""
-    return printed(_signed(document(plan, None, origin), key))
+def plan(
+    plan: Plan, origin: Origin = _NOWHERE, key: bytes | None = None, *, shard: Shard | None = None
+) -> str:
+    """One JSON document, ending with a newline. key: signs it. shard: which the plan is of."""
+    return printed(_signed(document(plan, None, origin, shard=shard), key))
 
 
-def results(plan: Plan, results: Results, origin: Origin = _NOWHERE, key: bytes | None = None) -> str:
+def results(
+    plan: Plan,
+    results: Results,
+    origin: Origin = _NOWHERE,
+    key: bytes | None = None,
+    *,
+    shard: Shard | None = None,
+) -> str:
     """One JSON document: the plan that was applied, and how each of its changes ended."""
-    return printed(_signed(document(plan, results, origin), key))
+    return printed(_signed(document(plan, results, origin, shard=shard), key))
 
 
-def saved(plan: Plan, results: Results | None, origin: Origin, key: bytes | None = None) -> str:
+def saved(
+    plan: Plan,
+    results: Results | None,
+    origin: Origin,
+    key: bytes | None = None,
+    *,
+    shard: Shard | None = None,
+) -> str:
     """The content of a file: a plan, or its results, with each text once. Raises PackedError."""
-    signed = _signed(document(plan, results, origin, packed.VERSION), key)
+    signed = _signed(document(plan, results, origin, packed.VERSION, shard=shard), key)
     lines = (
         f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in signed.items()
     )
@@ -57,18 +74,25 @@ def saved(plan: Plan, results: Results | None, origin: Origin, key: bytes | None
 
 
 def document(
-    plan: Plan, results: Results | None = None, origin: Origin = _NOWHERE, version: int = VERSION
+    plan: Plan,
+    results: Results | None = None,
+    origin: Origin = _NOWHERE,
+    version: int = VERSION,
+    *,
+    shard: Shard | None = None,
 ) -> Document:
     """The document of a plan, or of its results, as values. Raises PackedError for one that is packed."""
     whole: Document
+    own = {} if shard is None else {"shard": shards.encode(shard, _instance, _rerouted)}
     if results is None:
-        whole = {"format": FORMATS[0], "version": version, **origin, **_plan(plan)}
+        whole = {"format": FORMATS[0], "version": version, **origin, **own, **_plan(plan)}
     else:
         ended = Counter(result.outcome for result in results.results)
         whole = {
             "format": FORMATS[1],
             "version": version,
             **origin,
+            **own,
             "plan": _plan(plan),
             "signal": results.signal,
             "summary": {outcome.value: ended[outcome] for outcome in Outcome},

@@ -23,6 +23,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.manifests import git, schema
 from reconciler.setup import gh, starter, wheel
+from reconciler.setup import shards as sharded
 from reconciler.setup.shipped import ACTION, GITLAB, SHIPPED, TEMPLATES, shipped
 
 SAMPLE = "minha-loja"
@@ -69,20 +70,22 @@ def scaffold(
     *,
     forge: str = "",
     branch: str | None = None,
+    shards: int | None = None,
     kind: Kind = DEFAULT,
 ) -> Scaffold:
     """Write the files that do not exist. forge: github or gitlab, whose files are written too; "" for none.
 
-    branch: the one that is applied there; by default git's. kind: of the bots in the sample.
+    branch: the one that is applied there; by default git's. shards: in how many jobs the fleet is planned and
+    applied there; None for one. kind: of the bots in the sample.
 
     Writes no sample where bots/ has manifests, as plan would fail for an instance that does not exist.
-    Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch or a
-    path that a workflow cannot name, and for a path with a link in it.
+    Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch, a
+    path or a number of shards that a workflow cannot have, and for a path with a link in it.
     """
     links.check(directory)
     try:
         root = directory.resolve()
-        made, shared = _forge(root, forge, branch) if forge else (None, {})
+        made, shared = _forge(root, forge, branch, shards) if forge else (None, {})
         ours, sample = _wanted(root, instance, kind, made)
         places = [(root, name, content) for name, content in ours.items()]
         places += [(made.top, name, content) for name, content in shared.items() if made]
@@ -114,8 +117,10 @@ def _wanted(
     return files | {CONFIG: config.encode()} | _project(forge), path if wanted else None
 
 
-def _forge(root: Path, forge: str, branch: str | None) -> tuple[Forge, dict[str, bytes]]:
+def _forge(root: Path, forge: str, branch: str | None, shards: int | None) -> tuple[Forge, dict[str, bytes]]:
     """The files for GitHub or GitLab, by their paths from the top of the repository."""
+    if shards is not None:
+        sharded.check(shards, forge)
     top = git.top(root / "bots") or root
     branch = branch or git.branch(top)
     bots = (root.relative_to(top) / "bots").as_posix()
@@ -128,7 +133,7 @@ def _forge(root: Path, forge: str, branch: str | None) -> tuple[Forge, dict[str,
     name, content = wheel.build()
     digest = sha256(content).hexdigest()
     place = ACTION if forge == "github" else GITLAB
-    files = (_github if forge == "github" else _gitlab)(branch, bots, digest)
+    files = (_github if forge == "github" else _gitlab)(branch, bots, digest, shards)
     other = _other(top, place, _INSTALLS[forge], name, digest)
     if other is None:
         files[f"{place}/{name}"] = content
@@ -139,11 +144,13 @@ _INSTALLS = {"github": "action.yml", "gitlab": "install"}
 """The file that names the wheel's sha256."""
 
 
-def _github(branch: str, bots: str, digest: str) -> dict[str, bytes]:
+def _github(branch: str, bots: str, digest: str, shards: int | None) -> dict[str, bytes]:
     files = {each: shipped(each) for each in SHIPPED}
     for each in SHIPPED:
         if each.startswith(".github/workflows/"):
-            files[each] = _workflow(files[each].decode(), branch, bots)
+            name = PurePosixPath(each).stem
+            text = files[each].decode() if shards is None else sharded.workflow(name, shards)
+            files[each] = _workflow(text, branch, bots)
     files[f"{ACTION}/action.yml"] = _naming(files[f"{ACTION}/action.yml"], digest)
     above = PurePosixPath(bots).parent.as_posix()
     for path in sorted((TEMPLATES / "github").rglob("*")):
@@ -156,10 +163,12 @@ def _github(branch: str, bots: str, digest: str) -> dict[str, bytes]:
     return files
 
 
-def _gitlab(branch: str, bots: str, digest: str) -> dict[str, bytes]:
+def _gitlab(branch: str, bots: str, digest: str, shards: int | None) -> dict[str, bytes]:
     """branch: no file has it, as GitLab says in each pipeline which one is the default branch."""
     there = TEMPLATES / "gitlab"
     pipeline = (there / "gitlab-ci.yml").read_text(encoding="utf-8")
+    if shards is not None:
+        pipeline = sharded.pipeline(pipeline, shards)
     pipeline = pipeline.replace("BOTS: bots", f"BOTS: {_plain(bots)}")
     if (above := PurePosixPath(bots).parent.as_posix()) != ".":
         pipeline = pipeline.replace("CONFIG: . #", f"CONFIG: {_plain(above)} #")

@@ -27,7 +27,10 @@ from tests.workflows.runner import _PIP
 
 Json = Any
 PROJECT, FORK, TOKEN, ME = "7", "8", "glpat-canary-token", 42
-_JOB_KEYS = {"stage", "rules", "script", "needs", "environment", "artifacts", "resource_group"}
+_JOB_KEYS = {
+    *("stage", "rules", "script", "needs", "environment", "artifacts", "resource_group"),
+    *("parallel", "allow_failure"),
+}
 
 
 @dataclass
@@ -38,11 +41,15 @@ class Job:
     result: str
     log: str
     env: Mapping[str, str]
+    id: int
 
 
 @dataclass
 class Lab:
-    """A project on GitLab. variables: by the scope of an environment, "*" for all."""
+    """A project on GitLab. variables: by the scope of an environment, "*" for all.
+
+    lost: the names of jobs whose machines are lost before they do anything.
+    """
 
     git: Path
     directory: Path
@@ -57,6 +64,7 @@ class Lab:
     calls: list[Call] = field(default_factory=list)
     stored: list[Call] = field(default_factory=list)
     ran: list[Job] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
 
     def __enter__(self) -> Self:
         self._stack = ExitStack()
@@ -168,9 +176,16 @@ class Lab:
             rule = next((each for each in job["rules"] if _holds(each, env, changed)), None)
             if rule is None or rule.get("when") == "never":
                 continue
-            if any(need not in done or done[need].result != "success" for need in job.get("needs", ())):
+            needed = [each for need in job.get("needs", ()) for each in _of(done, need)]
+            if len(needed) < len(job.get("needs", ())):
                 continue
-            done[name] = self._job(name, job, env, about)
+            if any(
+                each.result != "success" and not jobs[_base(each.name)].get("allow_failure")
+                for each in needed
+            ):
+                continue
+            for one, more in _matrix(name, job):
+                done[one] = self._job(one, job, {**env, **more}, about, needed)
         self.ran += done.values()
         return done
 
@@ -193,9 +208,12 @@ class Lab:
             "CI_MERGE_REQUEST_SOURCE_PROJECT_ID": str(about["source_project_id"]),
         }
 
-    def _job(self, name: str, job: Json, env: Mapping[str, str], pipeline: Json) -> Job:
+    def _job(self, name: str, job: Json, env: Mapping[str, str], pipeline: Json, needed: list[Job]) -> Job:
         number = len(self.jobs) + 1
-        place = self.directory / f"{number}-{name}"
+        if name in self.lost:
+            self.jobs[number] = {"id": number, "name": name, "pipeline": pipeline["id"], "ok": False}
+            return Job(name, "failed", "", {}, number)
+        place = self.directory / f"{number}-{_base(name)}"
         project, tools = place / "project", place / "bin"
         tools.mkdir(parents=True)
         (tools / "python3").write_text(
@@ -205,6 +223,10 @@ class Lab:
         git(place, "clone", "--quiet", self.git.as_uri(), str(project))
         git(project, "fetch", "--quiet", "origin", env["CI_COMMIT_SHA"])
         git(project, "checkout", "--quiet", "--detach", env["CI_COMMIT_SHA"])
+        for each in needed:  # over what is checked out
+            for path, content in self.jobs[each.id].get("files", {}).items():
+                (project / path).parent.mkdir(exist_ok=True)
+                (project / path).write_bytes(content)
         environment = job.get("environment", {})
         about = {"name": environment} if isinstance(environment, str) else environment
         fork = env.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", PROJECT) != PROJECT
@@ -234,23 +256,45 @@ class Lab:
             check=False,
         )
         ok = ended.returncode == 0
-        kept = {"id": number, "name": name, "pipeline": pipeline["id"], "ok": ok}
+        kept: Json = {"id": number, "name": name, "pipeline": pipeline["id"], "ok": ok, "files": {}}
         if ok or job.get("artifacts", {}).get("when") == "always":
             for path in job.get("artifacts", {}).get("paths", ()):
                 if (project / path).is_file():
                     kept[path] = (project / path).read_bytes()
+                for file in (project / path).glob("*"):
+                    kept["files"][f"{path}/{file.name}"] = file.read_bytes()
         self.jobs[number] = kept
         if ok and about and "action" not in about:
             deployable = {"name": name, "ref": env["CI_COMMIT_BRANCH"], "tag": False}
             self.deployments.append({"sha": env["CI_COMMIT_SHA"], "deployable": deployable})
         assert about.get("action", "access") == "access"
-        return Job(name, "success" if ok else "failed", ended.stdout, whole)
+        return Job(name, "success" if ok else "failed", ended.stdout, whole, number)
 
     def everything(self) -> str:
         """All that anybody could read afterwards."""
         kept = [value for job in self.jobs.values() for value in job.values() if isinstance(value, bytes)]
+        kept += [value for job in self.jobs.values() for value in job.get("files", {}).values()]
         texts = [*(job.log for job in self.ran), *(f"{call.query}{call.body}" for call in self.calls)]
         return "\n".join([*texts, *(value.decode() for value in kept)])
+
+
+def _base(name: str) -> str:
+    """The name of a job without its place in a matrix."""
+    return name.partition(":")[0]
+
+
+def _of(done: Mapping[str, Job], name: str) -> list[Job]:
+    return [job for each, job in done.items() if _base(each) == name]
+
+
+def _matrix(name: str, job: Json) -> list[tuple[str, dict[str, str]]]:
+    """The jobs that a job stands for, with the variables of each."""
+    if "parallel" not in job:
+        return [(name, {})]
+    [[(variable, values)]] = [list(each.items()) for each in job["parallel"]["matrix"]]
+    assert 1 <= len(values) <= 200
+    assert "resource_group" not in job or f"${variable}" in job["resource_group"], "one after the other"
+    return [(f"{name}: [{value}]", {variable: value}) for value in values]
 
 
 def _page(call: Call, items: list[Json]) -> list[Json]:

@@ -163,7 +163,7 @@ def test_a_parked_bot_keeps_its_mark() -> None:
 
 
 def _read_again(made: Plan) -> object:
-    again, _, _ = decode.read(decode.parse(encode.plan(made)))
+    again, *_ = decode.read(decode.parse(encode.plan(made)))
     return again.instances
 
 

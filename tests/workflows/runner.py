@@ -13,13 +13,15 @@ writing for a fork, those of an environment only on the refs that the environmen
 from __future__ import annotations
 
 import fnmatch
+import io
 import json
 import os
 import re
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,7 @@ Json = Any
 _CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1"
 _PYTHON = "actions/setup-python@5fda3b95a4ea91299a34e894583c3862153e4b97"
 _UPLOAD = "actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a"
+_DOWNLOAD = "actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c"
 
 _PIP = '''\
 #!{python} -I
@@ -121,19 +124,6 @@ class Job:
         return [command for step in self.steps for command in step.commands]
 
 
-@dataclass
-class Run:
-    """A workflow's run: its jobs by name."""
-
-    id: int
-    jobs: dict[str, Job] = field(default_factory=dict)
-
-    @property
-    def conclusion(self) -> str:
-        """As GitHub has it; jobs that were skipped do no harm."""
-        return "failure" if any(job.result == "failure" for job in self.jobs.values()) else "success"
-
-
 @dataclass(frozen=True)
 class Event:
     """What starts a run: name, payload, the commit and ref that it is about, the head's branch and commit."""
@@ -152,8 +142,33 @@ class Event:
         return bool(pull) and pull["head"]["repo"]["full_name"] != REPOSITORY
 
 
+@dataclass
+class Run:
+    """A workflow's run: its jobs by name, those of a matrix as `name (value)`. attempt: to run it."""
+
+    id: int
+    workflow: Json
+    event: Event
+    jobs: dict[str, Job] = field(default_factory=dict)
+    attempt: int = 1
+
+    def needed(self, name: str) -> Job:
+        """A job as others that need it see it: all of a matrix as one."""
+        jobs = [job for job in self.jobs.values() if job.name.partition(" (")[0] == name]
+        worst = min(jobs, key=lambda job: ("failure", "success", "skipped").index(job.result))
+        return Job(name, worst.result, outputs=jobs[-1].outputs)
+
+    @property
+    def conclusion(self) -> str:
+        """As GitHub has it; jobs that were skipped do no harm."""
+        return "failure" if any(job.result == "failure" for job in self.jobs.values()) else "success"
+
+
 class Runner:
-    """Runs the workflows of a git repository. Everything that it ran stays in `runs`."""
+    """Runs the workflows of a git repository. Everything that it ran stays in `runs`.
+
+    lost: the names of jobs whose machines are lost before they do anything.
+    """
 
     def __init__(self, git: Path, hub: Hub, environments: Mapping[str, Environment], directory: Path) -> None:
         self.git = git
@@ -162,6 +177,7 @@ class Runner:
         self.directory = directory
         self.installed = directory.parents[1] / "installed"  # which the tests of a process share
         self.runs: list[Run] = []
+        self.lost: set[str] = set()
 
     def run(self, file: str, event: Event) -> Run | None:
         """Runs .github/workflows/FILE of the event's commit; None where the event does not start it."""
@@ -169,7 +185,7 @@ class Runner:
         workflow = YAML(typ="safe", pure=True).load(_git(self.git, "show", f"{event.sha}:{path}"))
         if not self._starts(workflow[True] if True in workflow else workflow["on"], event):
             return None
-        run = Run(next(self.hub.numbers))
+        run = Run(next(self.hub.numbers), workflow, event)
         self.runs.append(run)
         about: Json = {
             "path": path,
@@ -184,10 +200,26 @@ class Runner:
         if event.of_fork:
             about["head_repository"] = event.payload["pull_request"]["head"]["repo"]
         self.hub.runs[run.id] = about
-        for name, job in workflow["jobs"].items():
-            run.jobs[name] = _Job(self, run, workflow, name, job, event).run()
-        about["conclusion"] = run.conclusion
+        self._jobs(run, lambda name, of: True)
         return run
+
+    def rerun_failed(self, run: Run) -> None:
+        """What "Re-run failed jobs" does: those, and the jobs that need them."""
+        failed = {name for name, job in run.jobs.items() if job.result == "failure"}
+        again = {name.partition(" (")[0] for name in failed}
+        for name, job in run.workflow["jobs"].items():
+            if again & set(_needs(job)):
+                again.add(name)
+        run.attempt += 1
+        self._jobs(run, lambda name, of: name in failed if " (" in name else of in again)
+
+    def _jobs(self, run: Run, runs: Callable[[str, str], bool]) -> None:
+        for of, job in run.workflow["jobs"].items():
+            for about in _matrix(of, job):
+                if runs(about.name, of):
+                    run.jobs.pop(of, None)  # a matrix that was skipped
+                    run.jobs[about.name] = _Job(self, run, about, job).run()
+        self.hub.runs[run.id]["conclusion"] = run.conclusion
 
     @staticmethod
     def _title(workflow: Json, event: Event) -> str:
@@ -218,13 +250,39 @@ class Runner:
         return True
 
 
+@dataclass(frozen=True)
+class _About:
+    """A job's name, and its place in a matrix, if it is of one."""
+
+    name: str
+    matrix: Mapping[str, Json] = field(default_factory=dict)
+    total: int = 1
+
+
+def _needs(job: Json) -> list[str]:
+    needs: str | list[str] = job.get("needs", [])
+    return [needs] if isinstance(needs, str) else needs
+
+
+def _matrix(name: str, job: Json) -> list[_About]:
+    """The jobs that a job stands for."""
+    if "strategy" not in job:
+        return [_About(name)]
+    assert job["strategy"]["fail-fast"] is False
+    [(key, values)] = job["strategy"]["matrix"].items()
+    assert 1 <= len(values) <= 256
+    return [_About(f"{name} ({value})", {key: value}, len(values)) for value in values]
+
+
 _TYPES = ("opened", "synchronize", "reopened")
 """What starts a workflow for pull requests that does not say it."""
 
 
 class _Job:
-    def __init__(self, runner: Runner, run: Run, workflow: Json, name: str, job: Json, event: Event) -> None:
+    def __init__(self, runner: Runner, run: Run, about: _About, job: Json) -> None:
         known = {
+            "env",
+            "strategy",
             "needs",
             "if",
             "runs-on",
@@ -235,16 +293,16 @@ class _Job:
             "steps",
         }
         assert set(job) <= known, set(job) - known
+        workflow, event = run.workflow, run.event
         assert workflow["permissions"] == {}
         assert workflow["defaults"] == {"run": {"shell": "bash"}}
         self.runner, self.run_, self.job, self.event = runner, run, job, event
-        self.result = Job(name, "success")
-        self.temp = runner.directory / f"{run.id}-{name}"
+        self.result = Job(about.name, "success")
+        self.temp = runner.directory / f"{run.id}-{run.attempt}-{about.name.replace(' ', '-')}"
         self.workspace = self.temp / "workspace"
         self.bin = self.temp / "bin"
         self.token = f"token-{secrets.token_hex(8)}"
-        needs = job.get("needs", [])
-        self.needs = {each: run.jobs[each] for each in ([needs] if isinstance(needs, str) else needs)}
+        self.needs = {each: run.needed(each) for each in _needs(job)}
         self.steps: dict[str, Json] = {}
         self.context: dict[str, Any] = {
             "github": {
@@ -255,26 +313,42 @@ class _Job:
                 "repository": REPOSITORY,
                 "server_url": runner.hub.url,
                 "run_id": run.id,
+                "run_attempt": run.attempt,
                 "token": self.token,
             },
+            "matrix": about.matrix,
+            "strategy": {"job-total": about.total},
+            "runner": {"temp": str(self.temp)},
             "inputs": event.payload.get("inputs", {}),
             "env": workflow["env"],
-            "needs": {each.name: {"outputs": each.outputs} for each in self.needs.values()},
+            "needs": {
+                each.name: {"outputs": each.outputs, "result": each.result} for each in self.needs.values()
+            },
             "steps": self.steps,
             "secrets": {},
             "always()": lambda: True,
             "cancelled()": lambda: False,
-            "success()": lambda: self._so_far("success"),
-            "failure()": lambda: self._so_far("failure"),
+            "success()": lambda: self.result.result == "success",
+            "failure()": lambda: self.result.result == "failure",
         }
 
-    def _so_far(self, result: str) -> bool:
-        return self.result.result == result and all(each.result == "success" for each in self.needs.values())
+    def _starts(self) -> bool:
+        """Whether its condition holds, in which success() and failure() are about the jobs that it needs."""
+        results = {each.result for each in self.needs.values()}
+        of_jobs = {"success()": lambda: results <= {"success"}, "failure()": lambda: "failure" in results}
+        return condition(self.job.get("if", True), {**self.context, **of_jobs})
 
     def run(self) -> Job:
-        if not condition(self.job.get("if", True), self.context):
+        if not self._starts():
             self.result.result = "skipped"
             return self.result
+        if self.result.name in self.runner.lost:
+            self.result.result = "failure"
+            return self.result
+        self.context["env"] = {
+            **self.context["env"],
+            **{name: interpolated(value, self.context) for name, value in self.job.get("env", {}).items()},
+        }
         self.context["secrets"] = self._secrets()
         level = {"write": "read"} if self.event.of_fork else {}
         permissions = {name: level.get(what, what) for name, what in self.job["permissions"].items()}
@@ -343,6 +417,7 @@ class _Job:
             "GITHUB_ACTIONS": "true",
             "GITHUB_API_URL": self.runner.hub.url,
             "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_RUN_ATTEMPT": str(self.run_.attempt),
             **self.context["env"],
             "GITHUB_SHA": self.event.sha,
             "GITHUB_REF": self.event.ref,
@@ -382,13 +457,13 @@ class _Job:
 
     def _action(self, step: Step, uses: str, inputs: dict[str, str]) -> bool:
         if uses.startswith("./"):
-            assert not inputs
             path = (self.workspace / uses).resolve()
             action = YAML(typ="safe", pure=True).load((path / "action.yml").read_text())
             assert action["runs"]["using"] == "composite"
-            assert "inputs" not in action
+            assert set(inputs) <= set(action["inputs"])
+            given = {name: inputs.get(name, about["default"]) for name, about in action["inputs"].items()}
             before = self.result.result
-            self._all(action["runs"]["steps"], self.context, path)
+            self._all(action["runs"]["steps"], {**self.context, "inputs": given}, path)
             return self.result.result == before
         match uses:
             case str() if uses == _CHECKOUT:
@@ -397,6 +472,8 @@ class _Job:
                 assert inputs == {"python-version": "3.13"}
             case str() if uses == _UPLOAD:
                 return self._upload(step, inputs)
+            case str() if uses == _DOWNLOAD:
+                self._download(inputs)
             case _:
                 raise AssertionError(f"{uses} is not imitated")
         return True
@@ -422,14 +499,30 @@ class _Job:
         assert inputs.pop("overwrite") == "true"
         assert 1 <= int(inputs.pop("retention-days")) <= 90
         missing = inputs.pop("if-no-files-found")
-        name, path = inputs.pop("name"), self.workspace / inputs.pop("path")
+        name, paths = inputs.pop("name"), [self.workspace / path for path in inputs.pop("path").split()]
         assert not inputs, inputs
-        if not path.exists():
+        files = [each for path in paths for each in (path.iterdir() if path.is_dir() else [path])]
+        found = {path.name: path.read_bytes() for path in files if path.exists()}
+        if not found:
             return missing == "ignore"
-        number = self.runner.hub.keep(self.run_.id, name, {path.name: path.read_bytes()})
+        number = self.runner.hub.keep(self.run_.id, name, found)
         url = f"{self.runner.hub.url}/{REPOSITORY}/actions/runs/{self.run_.id}/artifacts/{number}"
         step.outputs["artifact-url"] = url
         return True
+
+    def _download(self, inputs: dict[str, str]) -> None:
+        """Of this run alone, the newest of each name; a single one without a directory of its own."""
+        pattern, to = inputs.pop("pattern"), Path(inputs.pop("path"))
+        assert not inputs, inputs
+        found = {
+            about["name"]: content
+            for about, content in self.runner.hub.artifacts.values()
+            if about["workflow_run"]["id"] == self.run_.id and fnmatch.fnmatch(about["name"], pattern)
+        }
+        to.mkdir()
+        for name, content in found.items():
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                archive.extractall(to if len(found) == 1 else to / name)
 
 
 def obeyed(log: str) -> list[tuple[str, str]]:

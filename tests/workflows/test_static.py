@@ -11,11 +11,13 @@ import pytest
 from packaging.requirements import Requirement
 from ruamel.yaml import YAML
 
+from reconciler.setup import shards
 from tests.workflows.project import ROOT
 
-WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 ACTIONS = sorted((ROOT / ".github" / "actions").glob("*/action.yml"))
-FILES = [*WORKFLOWS, *ACTIONS]
+WORKFLOWS = {path.stem: path.read_text() for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))}
+WORKFLOWS |= {f"{name} in shards": shards.workflow(name, 3) for name in ("plan", "apply", "drift")}
+FILES = {**WORKFLOWS, **{path.parent.name: path.read_text() for path in ACTIONS}}
 
 
 def _yaml(text: str) -> Any:
@@ -28,59 +30,59 @@ def _steps(file: Any) -> Iterator[Any]:
 
 
 def test_there_are_workflows() -> None:
-    assert {path.stem for path in WORKFLOWS} >= {"plan", "apply", "drift"}
+    assert set(WORKFLOWS) >= {"plan", "apply", "drift"}
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem if path in WORKFLOWS else path.parent.name)
+@pytest.mark.parametrize("text", FILES.values(), ids=list(FILES))
 class TestEveryFile:
-    def test_actions_are_pinned(self, path: Any) -> None:
-        used = re.findall(r"^\s*(?:- )?uses:\s*(.*)$", path.read_text(), re.MULTILINE)
-        assert used or path.stem == "action"
+    def test_actions_are_pinned(self, text: str) -> None:
+        used = re.findall(r"^\s*(?:- )?uses:\s*(.*)$", text, re.MULTILINE)
+        assert used
         for each in used:
             assert re.fullmatch(r"\./\S+|[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", each), each
 
-    def test_no_expression_in_a_script(self, path: Any) -> None:
-        for step in _steps(_yaml(path.read_text())):
+    def test_no_expression_in_a_script(self, text: str) -> None:
+        for step in _steps(_yaml(text)):
             assert "${{" not in step.get("run", "")
             assert "github-script" not in step.get("uses", "")
 
-    def test_what_shows_others_texts_is_inert(self, path: Any) -> None:
+    def test_what_shows_others_texts_is_inert(self, text: str) -> None:
         """The renderer lets no command through either; two locks on one door."""
-        for step in _steps(_yaml(path.read_text())):
+        for step in _steps(_yaml(text)):
             script = " ".join(step.get("run", "").split())
-            for found in re.finditer(r"(?<!`)\breconciler (plan|apply)\b", script):
+            for found in re.finditer(r"(?<!`)\breconciler (plan|apply|merge)\b", script):
                 assert script[: found.start()].endswith("github.py inert "), script
 
-    def test_a_checkout_leaves_no_token_behind(self, path: Any) -> None:
-        for step in _steps(_yaml(path.read_text())):
+    def test_a_checkout_leaves_no_token_behind(self, text: str) -> None:
+        for step in _steps(_yaml(text)):
             if step.get("uses", "").startswith("actions/checkout@"):
                 assert step["with"]["persist-credentials"] is False
 
-    def test_secrets_are_for_single_steps(self, path: Any) -> None:
+    def test_secrets_are_for_single_steps(self, text: str) -> None:
         """Neither a whole job nor an action from elsewhere is given one."""
-        file = _yaml(path.read_text())
+        file = _yaml(text)
         for outer in [file, *file.get("jobs", {}).values()]:
             assert "secrets." not in str(outer.get("env", ""))
         for step in _steps(file):
             assert "secrets." not in str(step.get("with", ""))
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(("stem", "text"), WORKFLOWS.items(), ids=list(WORKFLOWS))
 class TestEveryWorkflow:
-    def test_nothing_is_permitted_but_by_a_job(self, path: Any) -> None:
-        file = _yaml(path.read_text())
+    def test_nothing_is_permitted_but_by_a_job(self, stem: str, text: str) -> None:
+        file = _yaml(text)
         assert file["permissions"] == {}
         for name, job in file["jobs"].items():
             assert set(job["permissions"].values()) <= {"read", "write"}
-            makes_the_release = (path.stem, name) == ("release", "release")
+            makes_the_release = (stem, name) == ("release", "release")
             assert job["permissions"].get("contents") == ("write" if makes_the_release else "read")
 
-    def test_no_trigger_gives_a_stranger_the_repository_s_rights(self, path: Any) -> None:
-        on = set(_yaml(path.read_text())["on"])
+    def test_no_trigger_gives_a_stranger_the_repository_s_rights(self, stem: str, text: str) -> None:
+        on = set(_yaml(text)["on"])
         assert on <= {"push", "pull_request", "merge_group", "schedule", "workflow_dispatch"}
 
-    def test_every_job_ends(self, path: Any) -> None:
-        for job in _yaml(path.read_text())["jobs"].values():
+    def test_every_job_ends(self, stem: str, text: str) -> None:
+        for job in _yaml(text)["jobs"].values():
             assert job["timeout-minutes"] <= 60
 
 

@@ -21,17 +21,21 @@ _SECRET_FIELDS = {name for kind in KINDS.values() for name, field in kind.fields
 _APPROVAL = re.compile(r"[0-9a-f]{12}")
 
 
-def check(plan: Plan) -> None:
-    """Raises ContradictionError, with the place, for a plan whose calls are not those of its changes."""
+def check(plan: Plan, *, part: bool = False) -> None:
+    """Raises ContradictionError, with the place, for a plan whose calls are not those of its changes.
+
+    part: whether it is the plan of a shard, where a credential may be created by another shard.
+    """
     if not markers.OWNER.fullmatch(plan.owner):
         refuse("the plan", "its owner is not a valid name")
     _check_servers(plan)
     refuse_duplicates("the plan", "the instance", [instance.name for instance in plan.instances])
-    for part in _parts(plan):
-        refuse_duplicates("the plan", "the id", [instance.id for instance in part.instances if instance.id])
-        _check_credentials_made(part)
+    for each in _parts(plan):
+        refuse_duplicates("the plan", "the id", [instance.id for instance in each.instances if instance.id])
+        if not part:
+            _check_credentials_made(each)
         written = [
-            id for change in part.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
+            id for change in each.changes() if change.of is Of.BOT and change.verb.writes for id in change.ids
         ]
         refuse_duplicates("the plan", "the bot", written)
     for instance in plan.instances:

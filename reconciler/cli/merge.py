@@ -1,0 +1,35 @@
+"""`merge`: one plan, or one result, of those of all shards."""
+
+from __future__ import annotations
+
+import click
+
+from reconciler.cli.config.command import Command
+from reconciler.cli.options import ENV_FILE, FORMAT, OUT
+
+
+@click.command(cls=Command)
+@OUT
+@FORMAT
+@ENV_FILE
+@click.argument("files", nargs=-1, required=True, type=click.Path(dir_okay=False), metavar="FILE...")
+def merge(out: str | None, format: str, files: tuple[str, ...]) -> int:
+    """Join the plans of all shards into one, or the results of applying one in shards. Calls no server.
+
+    Takes what `plan --shard I/N --out FILE` saved, or what `apply FILE --shard I/N --out FILE` did, of each
+    shard. The plan is the one that would be made without shards: its limits are those of all instances, and
+    `show`, `apply` and `apply --reviewed` take it as any other.
+    """
+    from reconciler.cli import terminal
+    from reconciler.pipeline import outfile, shards
+
+    with outfile.named(out) as save:
+        found = shards.merged(files)
+        try:
+            terminal.saved(found, format)
+        finally:
+            save(found.plan, found.results, commit=found.commit)
+    if found.results is not None:
+        return terminal.exit_code(found.plan, found.results)
+    terminal.problems(found.plan)
+    return 1 if found.plan.problems else 0

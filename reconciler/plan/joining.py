@@ -1,0 +1,252 @@
+"""The plans of all shards in, the plan of the whole out. Pure.
+
+What no shard can decide is decided here, by the rules of moves.py and limits.py:
+
+    one instance lacks a bot, one other has it      a move, where it is created; else it stays
+    an instance of another server could not be      a bot that it declares stays where it is
+    read
+    a limit is exceeded                             nothing is deleted, on any instance
+
+The rest is put together. The plan is the one that would be made without shards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
+
+from reconciler.domain.kinds import KINDS
+from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.rerouted import Rerouted
+from reconciler.domain.servers import local
+from reconciler.domain.shards import Crossing, Place, PlanShard
+from reconciler.plan import moves, notes, routes
+from reconciler.plan.limits import approval, exceeded
+
+Part = tuple[Plan, PlanShard]
+"""The plan of a shard, and what it says to the others."""
+
+_STAYS = "; it is kept, as "
+
+
+def joined(parts: Sequence[Part]) -> Plan:
+    """The plan of the whole. parts: of all shards, each once, of the same manifests and options."""
+    first, shard = parts[0]
+    whole = replace(
+        first,
+        instances=_sorted(one for plan, _ in parts for one in plan.instances),
+        limits=(),
+        approval="",
+        approved=False,
+        notes=(),
+    )
+    decided = _Decided(parts)
+    made = replace(whole, instances=tuple(map(decided.plan, whole.instances)))
+    made = _with_routing(made, parts, decided.variants)
+    limits = exceeded(
+        made.instances,
+        {one.name for one in made.instances if one.manifest},
+        shard.limits.fleet,
+        shard.limits.most,
+        shard.limits.share,
+    )
+    if limits and (approves := approval(made)) in shard.limits.allowed:
+        made = replace(made, approval=approves, approved=True)
+    elif limits:
+        kept = {one.name: one for _, each in parts for one in each.crossing.kept.instances}
+        instances = {one.name: one for one in whole.instances} | kept
+        approves = approval(made)
+        made = replace(whole, instances=_sorted(instances.values()), limits=limits, approval=approves)
+        made = _with_routing(made, parts, frozenset(), kept.keys())
+    return _noted(made, parts)
+
+
+def _sorted(instances: Iterable[InstancePlan]) -> tuple[InstancePlan, ...]:
+    return tuple(sorted(instances, key=lambda one: one.name))
+
+
+# -- what no shard decides --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """Where a bot goes. to: the instance. why: for which reason it stays instead; "" where it goes."""
+
+    to: str
+    why: str = ""
+
+
+class _Decided:
+    """Which bots move, which stay for another's sake, and the plans of instances that this changes.
+
+    variants: the instances that are planned as if what may move stays. Where one bot has to, all do.
+    """
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        plans = [one for plan, _ in parts for one in plan.instances]
+        self._crossings = [shard.crossing for _, shard in parts]
+        self._waiting = {one.name: one for each in self._crossings for one in each.waiting.instances}
+        self._servers = {one.name: one.server for one in plans}
+        self._moves = {each.place: each.moves for one in self._crossings for each in one.orphans}
+        changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
+        self._created = {_place(change) for change in changes if change.verb is Verb.CREATE}
+        self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._moves.get(_place(c))}
+        self._leaving: dict[Place, _Move] = {}
+        self._arriving: dict[Place, str] = {}
+        self._find()
+        self.variants = frozenset(place.instance for place, move in self._leaving.items() if move.why)
+        self._hold()
+
+    def _find(self) -> None:
+        """Find what moves, and what stays."""
+        unread = self._unread()
+        gone: dict[tuple[str, str], list[Place]] = {}
+        for place in sorted(self._moves):
+            if not (why := self._unknown(place, unread)):
+                gone.setdefault((place.kind, place.bot), []).append(place)
+            elif place in self._deleted:
+                self._leaving[place] = _Move("", why)
+        missing: dict[tuple[str, str], list[Place]] = {}
+        for place in sorted({*self._created, *chain.from_iterable(one.missing for one in self._crossings)}):
+            if (place.kind, place.bot) in gone:
+                missing.setdefault((place.kind, place.bot), []).append(place)
+        for bot, places in missing.items():
+            for old, new in moves.pairs_of(gone[bot], places, self._local):
+                if old not in self._deleted:
+                    continue
+                why = "" if new in self._created else moves.not_created(new.instance)
+                self._leaving[old] = _Move(new.instance, why)
+                if not why:
+                    self._arriving[new] = old.instance
+
+    def _hold(self) -> None:
+        """What would leave an instance stays where another bot of it has to."""
+        stays = {place.instance: place.bot for place, move in self._leaving.items() if move.why}
+        for place in self._deleted:
+            move = self._leaving.get(place, _Move(""))
+            if place.instance in stays and not move.why:
+                self._leaving[place] = _Move("", f"{stays[place.instance]} of this instance stays for now")
+                self._arriving.pop(replace(place, instance=move.to), None)
+
+    def _local(self, place: Place) -> str:
+        return local(self._servers.get(place.instance, ""), place.instance)
+
+    def _unread(self) -> dict[tuple[str, str], list[str]]:
+        """The instances of several servers that could not be read, by what they declare."""
+        found: dict[tuple[str, str], list[str]] = {}
+        for place in sorted(chain.from_iterable(one.unread for one in self._crossings)):
+            if self._servers.get(place.instance):
+                found.setdefault((place.kind, place.bot), []).append(place.instance)
+        return found
+
+    def _unknown(self, place: Place, unread: Mapping[tuple[str, str], list[str]]) -> str:
+        """Why a bot stays that an instance of another server declares which could not be read."""
+        server = self._servers.get(place.instance)
+        there = [one for one in unread.get((place.kind, place.bot), ()) if self._servers[one] != server]
+        return f"{there[0]} declares it, and could not be read" if there else ""
+
+    def plan(self, made: InstancePlan) -> InstancePlan:
+        """The plan of an instance with what is decided."""
+        made = self._waiting[made.name] if made.name in self.variants else made
+        gone: list[Change] = []
+        changes = [self._change(change, gone) for change in made.changes]
+        if not gone:
+            return replace(made, changes=tuple(changes))
+        labels = {change.label for change in gone}
+        steps = [
+            *(step for step in made.steps if step.bot not in labels),
+            *(Step(Call.LEAVE, one.label, one.ids[0], {}, kind=one.kind) for one in gone),
+        ]
+        names = {change.label: change.bot for change in changes}
+        return replace(made, changes=tuple(changes), steps=tuple(sorted(steps, key=partial(_order, names))))
+
+    def _change(self, change: Change, gone: list[Change]) -> Change:
+        """A change as it is decided. gone: gets those of bots that leave."""
+        place = _place(change)
+        if change.of is not Of.BOT:
+            return change
+        if change.verb is Verb.CREATE and (old := self._arriving.get(place)):
+            return replace(change, verb=Verb.MOVE, reason=moves.arrives(old), other=old)
+        if (move := self._leaving.get(place)) is None or change.ids == ():
+            return change
+        if move.why and change.verb is Verb.ORPHAN:
+            return replace(change, reason=f"{change.reason.partition(_STAYS)[0]}{_STAYS}{move.why}")
+        if not move.why and change.verb is Verb.DELETE:
+            gone.append(change)
+            return replace(change, reason=moves.leaves(move.to), other=move.to)
+        return change
+
+
+def _place(change: Change) -> Place:
+    return Place(change.instance, change.kind.path, change.bot)
+
+
+_KINDS = {path: number for number, path in enumerate(KINDS)}
+
+
+def _order(names: Mapping[str, str], step: Step) -> tuple[int, int, str]:
+    """Steps in their order, and bots that leave by kind and name."""
+    leaves = step.call is Call.LEAVE
+    return step.call.phase, _KINDS[step.kind.path] if leaves else 0, names[step.bot] if leaves else ""
+
+
+# -- what is said of the whole ----------------------------------------------------------------
+
+
+def _with_routing(
+    made: Plan, parts: Sequence[Part], variants: Set[str], kept: Set[str] = frozenset()
+) -> Plan:
+    """The plan with its messages. variants, kept: the instances whose plans are those of a variant."""
+    found: list[Sequence[Rerouted]] = []
+    for plan, shard in parts:
+        routing, crossing = plan.routing or (), shard.crossing
+        discovered = [routing[number] for number in crossing.order]
+        found.append(_of(discovered, lambda name: name not in variants | kept))
+        found.append(_of(crossing.waiting.routing, variants.__contains__))
+        found.append(_of(crossing.kept.routing, kept.__contains__))
+    return routes.with_most(made, routes.ranked(routes.joined(found)))
+
+
+def _of(routing: Iterable[Rerouted], has: Callable[[str], bool]) -> Sequence[Rerouted]:
+    """The messages of these instances."""
+    return [replace(one, instances=tuple(filter(has, one.instances))) for one in routing]
+
+
+def _noted(made: Plan, parts: Sequence[Part]) -> Plan:
+    """The plan with its notes, and with the names that instances which could not be read may have now."""
+    crossings = [shard.crossing for _, shard in parts]
+    undeclared = {name: why for one in crossings for name, why in one.undeclared.items()}
+    unchanged = {name: why for one in crossings for name, why in one.unchanged.items()}
+    bare = sorted((each for one in crossings for each in one.bare), key=lambda each: each.instance)
+    said = (
+        *parts[0][1].notes,
+        *dict.fromkeys(one.unlisted for one in crossings if one.unlisted),
+        *notes.undeclared_unread(undeclared),
+        *notes.recreated(bare, any(one.in_sync for one in made.instances)),
+        *notes.unchanged_unread(dict(sorted(unchanged.items()))),
+        *made.notes,
+    )
+    return replace(made, notes=said, instances=_with_new_names(made, crossings))
+
+
+def _with_new_names(made: Plan, crossings: Sequence[Crossing]) -> tuple[InstancePlan, ...]:
+    names: dict[str, set[str]] = {}
+    for place in chain.from_iterable(one.unread for one in crossings):
+        names.setdefault(place.instance, set()).add(place.bot)
+    if not names:
+        return made.instances
+    undeclared = {one.name: one.server for one in made.instances if not one.manifest}
+    orphans: dict[str, set[str]] = {}
+    for each in sorted(each.place for one in crossings for each in one.orphans):
+        if each.instance in undeclared:
+            orphans.setdefault(each.instance, set()).add(each.bot)
+
+    def named(one: InstancePlan) -> InstancePlan:
+        if one.problem is None or one.name not in names:
+            return one
+        there = {name: bots for name, bots in orphans.items() if undeclared[name] == one.server}
+        return replace(one, problem=notes.renamed(one.problem, names[one.name], there, one.server))
+
+    return tuple(map(named, made.instances))

@@ -1,0 +1,113 @@
+"""What a document says of the shard that its plan or its results are of, to JSON and back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from reconciler.domain import signals
+from reconciler.domain.plan import InstancePlan
+from reconciler.domain.rerouted import Rerouted
+from reconciler.domain.shards import ApplyShard, Crossing, Place, PlanShard, Variant
+
+Document = dict[str, Any]
+
+Shard = PlanShard | ApplyShard
+"""What a document is of, if it is not of a whole."""
+
+EncodeInstance = Callable[[InstancePlan], Mapping[str, object]]
+EncodeMessage = Callable[[Rerouted], Mapping[str, object]]
+
+
+def encode(shard: Shard, instance: EncodeInstance, message: EncodeMessage) -> Mapping[str, object]:
+    """The JSON of a shard. instance, message: encode those of its variants."""
+    number = {"number": shard.shard.number, "of": shard.shard.of}
+    if isinstance(shard, ApplyShard):
+        return {**number, "plan": shard.plan, "routing": shard.routing}
+    return {
+        **number,
+        "tool": shard.tool,
+        "commit": shard.commit,
+        "manifests": shard.manifests,
+        "options": dict(shard.options),
+        "limits": asdict(shard.limits),
+        "notes": shard.notes,
+        "crossing": _crossing(shard.crossing, instance, message),
+    }
+
+
+def _crossing(crossing: Crossing, instance: EncodeInstance, message: EncodeMessage) -> Mapping[str, object]:
+    def variant(one: Variant) -> Mapping[str, object]:
+        return {
+            "instances": [instance(each) for each in one.instances],
+            "routing": [message(each) for each in one.routing],
+        }
+
+    return {
+        "orphans": [{**_place(one.place), "moves": one.moves} for one in crossing.orphans],
+        "missing": [_place(one) for one in crossing.missing],
+        "unread": [_place(one) for one in crossing.unread],
+        "undeclared": dict(crossing.undeclared),
+        "unchanged": dict(crossing.unchanged),
+        "unlisted": crossing.unlisted,
+        "bare": [asdict(one) for one in crossing.bare],
+        "order": crossing.order,
+        "kept": variant(crossing.kept),
+        "waiting": variant(crossing.waiting),
+    }
+
+
+def _place(one: Place) -> dict[str, object]:
+    return {"instance": one.instance, "kind": one.kind, "bot": one.bot}
+
+
+# -- back -------------------------------------------------------------------------------------
+
+DecodeInstances = Callable[[Sequence[Document]], list[Document]]
+DecodeMessages = Callable[[Sequence[Document]], list[Document]]
+
+
+def decode(document: Document, instances: DecodeInstances, messages: DecodeMessages) -> Shard:
+    """The shard in a document. Raises ValidationError, LookupError, TypeError, ValueError.
+
+    instances, messages: make of the JSON of a variant's what a model reads.
+    """
+    shard = {"number": document["number"], "of": document["of"]}
+    if type(shard["of"]) is not int or not 1 <= shard["number"] <= shard["of"]:
+        raise ValueError("no shard has such a number")
+    if "plan" in document:
+        own = {"shard": shard, "plan": document["plan"], "routing": document["routing"]}
+        return _applied().validate_python(own)
+    crossing = dict(document["crossing"])
+    orphans = [
+        {"place": {name: one[name] for name in ("instance", "kind", "bot")}, "moves": one["moves"]}
+        for one in crossing["orphans"]
+    ]
+    variants = {
+        name: {
+            "instances": instances(crossing[name]["instances"]),
+            "routing": messages(crossing[name]["routing"]),
+        }
+        for name in ("kept", "waiting")
+    }
+    names = ("tool", "commit", "manifests", "options", "limits", "notes")
+    whole = {name: document[name] for name in names}
+    return _planned().validate_python(
+        {**whole, "shard": shard, "crossing": {**crossing, "orphans": orphans, **variants}}
+    )
+
+
+@cache
+@signals.held()
+def _planned() -> TypeAdapter[PlanShard]:
+    return TypeAdapter(PlanShard)
+
+
+@cache
+@signals.held()
+def _applied() -> TypeAdapter[ApplyShard]:
+    return TypeAdapter(ApplyShard)
