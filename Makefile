@@ -29,7 +29,7 @@ docs:
 bench:
 	$(BIN)/python -m benchmarks.load
 	$(BIN)/python -m benchmarks.transport
-	$(BIN)/python -m benchmarks.plan
+	$(BIN)/python -m benchmarks.fleet
 
 ci:
 	.ci/run

@@ -2,9 +2,10 @@
 
     python -m benchmarks.server MILLISECONDS BOTS
 
-prints its URL. `GET /openai/find/{instance}` gives BOTS bots as `plan.py` declares them,
+prints its URL. `GET /openai/find/{instance}` gives BOTS bots as `fleet.py` declares them,
 `GET /openai/creds/{instance}` the one credential that they name. All other kinds of bot are switched off but
-EvolutionBot, which cannot be, and has no bots. It knows no other route.
+EvolutionBot, which cannot be, and has no bots. `GET /zone/{name}` gives the records of a zone,
+for peers. It knows no other route.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from reconciler.domain.kinds import KINDS
 
 
 def bot(number: int) -> dict[str, object]:
-    """A bot as the manifest of `plan.py` declares it, in the form in which the server stores it."""
+    """A bot as the manifest of `fleet.py` declares it, in the form in which the server stores it."""
     return {
         "id": f"cmwskt57500{number:014}",
         "enabled": True,
@@ -57,6 +58,12 @@ def bot(number: int) -> dict[str, object]:
 
 
 CREDENTIALS = [{"id": "cmwskpqe400034p7dxka4nrnh", "name": "main", "apiKey": "none"}]
+
+RECORDS = [
+    {"name": f"host-{number}", "type": "A", "ttl": 300, "values": [f"192.0.2.{number + 1}"]}
+    for number in range(10)
+]
+"""A zone, for peers that manage those."""
 
 
 def response(data: object, status: bytes = b"200 OK") -> bytes:
@@ -113,6 +120,7 @@ async def serve(milliseconds: float, bots: int) -> None:
         b"/openai/find": response([bot(number) for number in range(bots)]),
         b"/openai/creds": response(CREDENTIALS),
         b"/instance": response([]),
+        b"/zone": response(RECORDS),
     }
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(milliseconds / 1000, answers), "127.0.0.1", 0, backlog=512

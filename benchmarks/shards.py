@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.apply import body
-from benchmarks.plan import BOTS, manifest
+from benchmarks.fleet import BOTS, manifest
 from reconciler.evolution.client import Client, Server
 from reconciler.sandbox import Sandbox
 

@@ -19,9 +19,8 @@ from reconciler.domain.results import Outcome
 from reconciler.domain.shared_credentials import WHEN
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
-
     from reconciler.apply.users import Users
+    from reconciler.domain.secret import SecretStr
     from reconciler.evolution.answers import Credential
     from reconciler.evolution.masking import Secrets
 

@@ -18,7 +18,7 @@ from reconciler.evolution.client import Client
 from reconciler.manifests import secrets
 
 if TYPE_CHECKING:
-    from pydantic import SecretStr
+    from reconciler.domain.secret import SecretStr
 
 T = TypeVar("T")
 

@@ -40,10 +40,11 @@ from reconciler.domain import signals
 if TYPE_CHECKING:
     from reconciler.apply.journal import Journal
     from reconciler.domain.plan import Plan
-    from reconciler.domain.shards import ApplyShard
+    from reconciler.domain.shards import ApplyShard, PlanShard
+    from reconciler.evolution.spawn import Reader
     from reconciler.pipeline.fleet import Running
+    from reconciler.pipeline.outfile import Save
     from reconciler.pipeline.request import Request
-    from reconciler.pipeline.stages import Save
 
 
 class _Main(click.Group):
@@ -178,10 +179,13 @@ def explain(bots: str, format: str, bot: str) -> int:
     from reconciler.cli import terminal
     from reconciler.manifests.load import read_all
     from reconciler.manifests.loaded import warning
+    from reconciler.manifests.selection import names_alone
 
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), servers=named)
     name, at, instance = bot.partition("@")
+    loaded = read_all(Path(bots), servers=named, asked=names_alone([named.glob(instance)]))
+    if not (loaded.whole or loaded.has(name, instance)):
+        loaded = read_all(Path(bots), servers=named)  # another one may have the bot
     instance = named.found(instance, (one.name for one in loaded.desired.instances))
     bot = f"{name}{at}{instance}"
     if broken := loaded.of_others([instance] if instance else []):
@@ -215,17 +219,22 @@ def schema(defaults: bool) -> int:
 )
 def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
-    from reconciler.pipeline import ahead
+    from reconciler.pipeline import ahead, unchanged
 
-    with ahead.reading(request, changed_since) as reader:  # before anything else is imported
+    known = unchanged.remembered(request) if changed_since is None and base is None else None
+    # Before anything else is imported.
+    with ahead.reading(request, changed_since, known.paths if known else ()) as reader:
         from reconciler.cli import terminal
         from reconciler.cli.reading import reading
-        from reconciler.pipeline import planning, shards, stages
+        from reconciler.pipeline import outfile
 
-        with stages.out(request) as save:
-            wanted = planning.wanted(request, changed_since, base, terminal.warn)
-            with stages.servers(request, wanted.desired) as running:
-                made, shard = shards.plan(request, running, wanted, reading=reading, reader=reader)
+        with outfile.out(request) as save:
+            made, shard = None, None
+            if known is not None and reader is not None:
+                with reading() as on_read:
+                    made = unchanged.plan(known, request, reader, on_read)
+            if made is None:
+                made, shard = _planned(request, changed_since, base, reader)
             try:
                 terminal.plan(made, request.format, shard=shard)
             finally:
@@ -234,6 +243,23 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
     if made.problems:
         return 1
     return 2 if detailed_exitcode and made.pending else 0
+
+
+def _planned(
+    request: Request, changed_since: str | None, base: str | None, reader: Reader | None
+) -> tuple[Plan, PlanShard | None]:
+    """Make a plan, and remember it where that may be of use. Raises ReconcilerError."""
+    from reconciler.cli import terminal
+    from reconciler.cli.reading import reading
+    from reconciler.pipeline import planning, shards, stages, unchanged
+
+    sources = unchanged.sources(request) if changed_since is None and base is None else None
+    wanted = planning.wanted(request, changed_since, base, terminal.warn)
+    with stages.servers(request, wanted.desired) as running:
+        made, shard = shards.plan(request, running, wanted, reading=reading, reader=reader, sources=sources)
+    if sources is not None:
+        unchanged.remember(request, made, sources, wanted.every)
+    return made, shard
 
 
 def _carried_out(
@@ -286,7 +312,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, 
 
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
-    from reconciler.pipeline import stages
+    from reconciler.pipeline import outfile, stages
 
     streams.check()
     if resume and saved is None:
@@ -299,7 +325,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, 
         reviewed = given.pop("reviewed", reviewed)
         request = replace(request, **given)
     with (
-        stages.out(request) as save,
+        outfile.out(request) as save,
         stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made, shard),
     ):
         if saved is None:
@@ -322,11 +348,11 @@ def restore(request: Request, yes: bool, instances: tuple[str, ...]) -> int:
     """
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
-    from reconciler.pipeline import stages
+    from reconciler.pipeline import outfile, stages
 
     streams.check()
     with (
-        stages.out(request) as save,
+        outfile.out(request) as save,
         stages.restored(request, instances, reading, terminal.warn) as (running, made),
     ):
         return _carried_out(request, running, made, save, yes=yes)

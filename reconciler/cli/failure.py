@@ -17,7 +17,8 @@ from traceback import walk_tb
 import click
 
 from reconciler.domain import safe
-from reconciler.domain.errors import FileError, ReconcilerError
+from reconciler.domain.errors import FileError, Position, ReconcilerError
+from reconciler.domain.text import count
 
 FRAMES = 40
 """The most places that are shown of one error, the innermost."""
@@ -25,6 +26,9 @@ FRAMES = 40
 ERRORS = 20
 """The most errors that are shown of a chain."""
 
+
+PLACES = 3
+"""The most places of the same error that are shown."""
 
 _SAID = (click.ClickException, ReconcilerError, MemoryError, OSError)
 """Errors that tell a person something, also after a signal. Any other then came of the signal."""
@@ -52,10 +56,8 @@ def _say(error: BaseException) -> None:
         error.show(file=shown)
         click.echo(_text(shown.getvalue()), err=True, nl=False)
     elif isinstance(error, FileError):
-        for problem in error.problems:
-            click.echo(_text(safe.line(str(problem))), err=True)
-        errors = "1 error" if len(error.problems) == 1 else f"{len(error.problems)} errors"
-        click.echo(f"{errors} in {error.about}.", err=True)
+        for line in _lines(error):
+            click.echo(line, err=True)
     elif isinstance(error, ReconcilerError):
         click.echo(f"Error: {_text(str(error))}", err=True)
     elif isinstance(error, MemoryError):
@@ -65,6 +67,25 @@ def _say(error: BaseException) -> None:
         click.echo(f"Error: {_text(safe.line(of + error.strerror))}.", err=True)
     elif not isinstance(error, click.Abort):
         _say_bug(error)
+
+
+def _lines(error: FileError) -> Iterator[str]:
+    """A line for each error, one for those that are the same at many places, and how many there are."""
+    same: dict[str, list[Position]] = {}
+    for problem in error.problems:
+        same.setdefault(problem.message, []).append(problem.at)
+    grouped = False
+    for problem in error.problems:
+        first, *others = same[problem.message]
+        if len(others) < PLACES:
+            yield _text(safe.line(str(problem)))
+        elif problem.at == first:
+            grouped = True
+            named, more = ", ".join(map(str, others[: PLACES - 1])), len(others) - PLACES + 1
+            yield _text(safe.line(f"{problem} (also at {named} and {count(more, 'other place')})"))
+    different = f", {len(same)} of them different" if grouped else ""
+    every = f" {error.every}" if grouped and error.every else ""
+    yield f"{count(len(error.problems), 'error')} in {error.about}{different}.{every}"
 
 
 def _text(text: str) -> str:

@@ -27,9 +27,9 @@ def merge(
     `show`, `apply` and `apply --reviewed` take it as any other.
     """
     from reconciler.cli import terminal
-    from reconciler.pipeline import shards, stages
+    from reconciler.pipeline import outfile, shards
 
-    with stages.out_file(out) as save:
+    with outfile.named(out) as save:
         found = shards.merged(files, partial=partial)
         try:
             terminal.saved(found, format)

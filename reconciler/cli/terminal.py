@@ -86,12 +86,14 @@ def warnings(found: Sequence[Warning], format: str) -> None:
 
 def _findings(problems: Sequence[Problem], found: Sequence[Warning], format: str) -> str:
     """Everything, as JSON or as SARIF."""
-    from reconciler import __version__, lint
     from reconciler.render import warnings
 
     if format == "json":
         return warnings.json(problems, found)
-    titles = {rule.id: rule.title for rule in lint.RULES}
+    from reconciler import __version__
+    from reconciler.lint.rules import RULES
+
+    titles = {rule.id: rule.title for rule in RULES}
     return warnings.sarif(problems, found, titles, __version__)
 
 
@@ -105,14 +107,17 @@ def plan(
     shard: Shard | None = None,
 ) -> None:
     """Show a plan. max_chars, more: see render.markdown. asks: whether `agree` follows. shard: its own."""
-    from reconciler.render import markdown, text
-    from reconciler.saved import encode
-
     if format == "json":
+        from reconciler.saved import encode
+
         click.echo(encode.plan(made, shard=shard), nl=False)
     elif format == "markdown":
+        from reconciler.render import markdown
+
         click.echo(markdown.plan(made, max_chars=max_chars or markdown.COMMENT, more=more), nl=False)
     else:
+        from reconciler.render import text
+
         shown = text.plan(made, paint=_paint(), width=_width(), dangers=not asks)
         click.echo(shown, nl=False, color=_color())
 

@@ -89,8 +89,9 @@ def _chosen(
 
     names = discovery.chosen(Path(bots), [Path(path) for path in paths]) if paths else None
     named = command.servers(click.get_current_context())
-    loaded = read_all(Path(bots), origins=False, servers=named)
     globs = [named.glob(glob) for glob in globs]
+    asked = () if paths else selection.names_alone(globs)
+    loaded = read_all(Path(bots), origins=False, cached=True, servers=named, asked=asked)
     if broken := loaded.of_others(globs):
         terminal.warn(warning(broken))
     selection.check_globs(loaded.desired, globs)

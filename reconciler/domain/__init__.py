@@ -5,6 +5,7 @@ once. uniqueness, credential_versions, markers: rules that several stages share.
 """
 
 __all__ = [
+    "caches",
     "credential_versions",
     "desired",
     "errors",
@@ -26,6 +27,7 @@ __all__ = [
     "rerouted",
     "results",
     "safe",
+    "secret",
     "sequences",
     "servers",
     "shards",

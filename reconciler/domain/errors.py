@@ -98,9 +98,13 @@ class Problem:
 
 
 class FileError(ReconcilerError):
-    """Files have errors; all of them are here, in the order of files and lines. about: "the manifests"."""
+    """Files have errors; all of them are here, in the order of files and lines.
+
+    about: "the manifests". every: the sentence that says where each place is shown, "" for nowhere.
+    """
 
     about: str
+    every = ""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems))
@@ -111,6 +115,7 @@ class ManifestError(FileError):
     """The manifests have errors."""
 
     about = "the manifests"
+    every = "`reconciler validate --format json` shows every place."
 
 
 class ConfigError(FileError):

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -203,7 +202,7 @@ def _not(wanted: str, mode: int) -> str:
 
 def _name_beside(path: Path) -> Path:
     """An unused name in the same directory. It begins with a dot, so it is not read as a manifest."""
-    return path.with_name(f".reconciler-{secrets.token_hex(8)}.tmp")
+    return path.with_name(f".reconciler-{os.urandom(8).hex()}.tmp")
 
 
 def _create(path: Path, content: bytes, *, private: bool) -> None:

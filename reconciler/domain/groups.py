@@ -127,11 +127,11 @@ def _key(field: FieldChange) -> Key:
 
 
 def _field(field: FieldChange, change: Change) -> FieldChange:
-    return replace(
-        field,
-        before=_value(field.before, field.name, change),
-        after=_value(field.after, field.name, change),
-    )
+    before = _value(field.before, field.name, change)
+    after = _value(field.after, field.name, change)
+    if before is field.before and after is field.after:
+        return field
+    return replace(field, before=before, after=after)
 
 
 def _value(value: Value | None, name: str, change: Change) -> Value | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
+from reconciler.domain.secret import SecretStr
 
 
 @dataclass(frozen=True, slots=True)

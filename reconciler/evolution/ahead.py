@@ -7,20 +7,17 @@ told in one place.
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from typing import Self
 
 import httpx
 
-from reconciler.evolution.spawn import Reader
-from reconciler.evolution.transport import Answer, log_call
+from reconciler.evolution.log import log_call
+from reconciler.evolution.received import Received
+from reconciler.evolution.spawn import PATIENCE, Reader
+from reconciler.evolution.transport import Answer
 
-PATIENCE = 10.0
-"""Seconds beyond a request's own limit in which an answer must come; else no more are waited for."""
-
-MOST_HEAD = 2**20
-"""Bytes of what is sent about an answer before its body: most of it are the headers, each up to 64 KiB."""
+_CHUNK = 2**18
 
 
 class Ahead:
@@ -32,7 +29,7 @@ class Ahead:
     def __init__(self, reader: Reader, timeout: float) -> None:
         """timeout: of one request, in seconds."""
         self._reader, self._patience = reader, timeout + PATIENCE
-        self._answers: dict[str, tuple[Answer, float]] = {}
+        self._answers = {one.path: (_answer(one), one.seconds) for one in reader.early}
         self._awaited: dict[str, asyncio.Event] = {}
         self._receiving: asyncio.Task[None] | None = None
         self.taken = 0
@@ -58,27 +55,29 @@ class Ahead:
         return answer
 
     async def _receive(self) -> None:
-        reader, writer = await asyncio.open_connection(sock=self._reader.socket, limit=MOST_HEAD)
+        reader, writer = await asyncio.open_connection(sock=self._reader.socket, limit=_CHUNK)
         try:
-            with suppress(
-                EOFError, asyncio.LimitOverrunError, TimeoutError, OSError, ValueError, LookupError
-            ):
+            with suppress(TimeoutError, OSError, ValueError, LookupError):
+                self._add(b"")  # what had come before is whole
                 while True:
                     async with asyncio.timeout(self._patience):
-                        path, answer, seconds = await _received(reader)
-                    self._answers[path] = answer, seconds
-                    if waiting := self._awaited.pop(path, None):
-                        waiting.set()
+                        data = await reader.read(_CHUNK)
+                    if not data:
+                        break
+                    self._add(data)
         finally:
             self._reader.end()
             writer.close()
             for waiting in self._awaited.values():
                 waiting.set()
 
+    def _add(self, data: bytes) -> None:
+        for one in self._reader.splitter.add(data):
+            self._answers[one.path] = _answer(one), one.seconds
+            if waiting := self._awaited.pop(one.path, None):
+                waiting.set()
 
-async def _received(reader: asyncio.StreamReader) -> tuple[str, Answer, float]:
-    """The path of the next answer, the answer, and its seconds. Raises IncompleteReadError at the end."""
-    head = json.loads(await reader.readuntil())
-    body = await reader.readexactly(head["bytes"])
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in head["headers"]]
-    return head["path"], Answer(head["status"], httpx.Headers(raw), body), head["seconds"]
+
+def _answer(one: Received) -> Answer:
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in one.headers]
+    return Answer(one.status, httpx.Headers(raw), one.body)

@@ -30,6 +30,9 @@ SUCCESS = frozenset({200, 201})
 
 T = TypeVar("T")
 
+Heard = Callable[[str, int, bytes], object]
+"""Takes the answer to a read: its path, its status and its body."""
+
 Take = Callable[[str], Awaitable[Answer | None]]
 """Gives the answer to a read of a path that was already made, once; None where there is none."""
 
@@ -39,7 +42,8 @@ class Calls:
     """Makes calls to one server.
 
     limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
-    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read.
+    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read. heard:
+    takes the last answer to each read.
     """
 
     connections: Connections = field(repr=False)
@@ -50,6 +54,7 @@ class Calls:
     patience: float
     version_timeout: float
     ahead: Take | None = None
+    heard: Heard | None = None
 
     async def make(self, request: Request, read: Callable[[object], T]) -> T:
         """Make a call and read its answer. Raises what client.py lists.
@@ -57,6 +62,8 @@ class Calls:
         read: takes the answer's JSON; raises NotUnderstood.
         """
         answer, seen = await self._answer(request)
+        if self.heard is not None and request.reads:
+            self.heard(request.path, answer.status, answer.body)
         if answer.status not in SUCCESS:
             if lacks_route(answer) and not (request.kind and is_young(request.kind)):
                 await self._check_version()

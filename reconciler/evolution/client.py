@@ -18,8 +18,6 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from pydantic import SecretStr
-
 from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
@@ -27,9 +25,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution import address, answers
 from reconciler.evolution.belonging import Belonging
-from reconciler.evolution.calls import Calls, Take
+from reconciler.evolution.calls import Calls, Heard, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
@@ -78,10 +77,10 @@ class Client:
     calls, refusals: what makes its calls, and judges their answers.
     """
 
-    def __init__(self, server: Server, ahead: Take | None = None) -> None:
+    def __init__(self, server: Server, ahead: Take | None = None, heard: Heard | None = None) -> None:
         """Raises ReconcilerError for a URL or a key that cannot be used.
 
-        ahead: gives what was already read of the server.
+        ahead: gives what was already read of the server. heard: takes what is read.
         """
         key = _usable_key(server.api_key)
         url = address.server(server.url, key, allow_http=server.allow_http)
@@ -114,6 +113,7 @@ class Client:
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
             ahead=ahead,
+            heard=heard,
         )
 
     @property

@@ -19,8 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from pydantic import SecretStr
-
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.needles import SHORTEST, SHORTEST_RUN, Needles
 from reconciler.evolution.views import views
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 
@@ -32,9 +32,9 @@ MOST_BYTES = 32 * 2**20
 async def _serve() -> None:
     reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=0), limit=MOST_BYTES)
     writer.transport.set_write_buffer_limits(MOST_BYTES)
-    options, guesses, listing = json.loads(await reader.readuntil())
+    options, guesses, paths, listing = json.loads(await reader.readuntil())
     reading = asyncio.ensure_future(
-        _read(Server(**options), [Guess(*one) for one in guesses], writer, listing=listing)
+        _read(Server(**options), [Guess(*one) for one in guesses], paths, writer, listing=listing)
     )
     await asyncio.wait([reading, asyncio.ensure_future(reader.read())], return_when=asyncio.FIRST_COMPLETED)
     writer.close()
@@ -43,7 +43,12 @@ async def _serve() -> None:
 
 
 async def _read(
-    server: Server, guesses: Sequence[Guess], writer: asyncio.StreamWriter, *, listing: bool
+    server: Server,
+    guesses: Sequence[Guess],
+    paths: Sequence[str],
+    writer: asyncio.StreamWriter,
+    *,
+    listing: bool,
 ) -> None:
     off: set[str] = set()
 
@@ -73,7 +78,17 @@ async def _read(
 
         if listing:
             await ask(LIST)
+        await _ask_all(paths, ask, server.concurrency)
         await side_by_side(guesses, read, server.concurrency)
+
+
+async def _ask_all(
+    paths: Sequence[str], ask: Callable[[Request], Awaitable[Answer]], concurrency: int
+) -> None:
+    async def one(path: str) -> None:
+        await ask(Request("GET", path, ""))
+
+    await side_by_side(paths, one, concurrency)
 
 
 def _sent(path: str, answer: Answer, seconds: float) -> tuple[bytes, bytes]:

@@ -28,6 +28,7 @@ import httpx
 from yarl import URL
 
 from reconciler.evolution import proxies, tls
+from reconciler.evolution.log import log_call
 from reconciler.evolution.proxies import Proxy
 from reconciler.evolution.unpacking import Body, Unusable
 
@@ -36,9 +37,6 @@ import aiohttp  # noqa: E402
 
 for _name in ("asyncio", "aiohttp"):  # they would log an error with its values, and so the key
     logging.getLogger(_name).addHandler(logging.NullHandler())
-
-CALLS = logging.getLogger("reconciler.calls")
-"""Gets a line for each exchange."""
 
 KEEP_ALIVE = 3.5
 """Seconds that an idle connection is kept. The server ends them after 5: never send on a dying one."""
@@ -168,11 +166,6 @@ class Connections:
             return Answer(status, response.headers, body.whole())
         finally:
             await response.aclose()
-
-
-def log_call(method: str, path: str, how: str, seconds: float) -> None:
-    """Log an exchange: no query, header or body, which may hold secrets."""
-    CALLS.debug("%s %s %s %d ms", method, path.partition("?")[0], how, 1000 * seconds)
 
 
 _ALONE = "alone"

@@ -31,7 +31,7 @@ from reconciler.importer.check import Check, Files, Grouped
 from reconciler.importer.draft import Draft, Extent, drafts
 from reconciler.importer.groups import Group
 from reconciler.importer.reading import Reading, read
-from reconciler.lint import unread
+from reconciler.lint.run import unread
 from reconciler.manifests import schema
 from reconciler.manifests.confined import MAX_MANIFEST
 from reconciler.manifests.load import folders as defaults_of

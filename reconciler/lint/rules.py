@@ -14,9 +14,7 @@ from itertools import chain
 from reconciler.domain.versions import Version
 from reconciler.lint import addresses, characters, doubles, starting, values, written
 from reconciler.lint.context import Context, Remark
-
-UNKNOWN = "unknown-rule"
-"""The rule about ids of rules, which checks all manifests together."""
+from reconciler.lint.found import UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

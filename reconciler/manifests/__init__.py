@@ -18,6 +18,7 @@ __all__ = [
     "secrets",
     "selection",
     "tables",
+    "tree",
     "variables",
     "wanted",
 ]

@@ -6,7 +6,7 @@ They are written to a directory of their own and loaded as the work tree's are, 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -30,10 +30,12 @@ class Base:
     invalid: str = ""
 
 
-def read(ref: str, directory: Path, option: str, servers: Servers = NONE) -> Base:
+def read(
+    ref: str, directory: Path, option: str, servers: Servers = NONE, asked: Collection[str] = ()
+) -> Base:
     """The manifests in the commit where HEAD left a branch or commit. option: for errors.
 
-    servers: those of reconciler.toml as it is now.
+    servers: those of reconciler.toml as it is now. asked: see load.read_all.
 
     Raises ReconcilerError where git cannot tell: no git, no checkout, no such ref, too shallow a clone.
     """
@@ -44,7 +46,7 @@ def read(ref: str, directory: Path, option: str, servers: Servers = NONE) -> Bas
     commit = start(top, ref, option)
     try:
         with _written(top, commit, folder) as place:
-            return _loaded(commit, place, directory, servers)
+            return _loaded(commit, place, directory, servers, asked)
     except OSError as error:
         raise ReconcilerError(
             f"{option}: the manifests of {ref} cannot be written to a temporary directory: {error.strerror}."
@@ -55,10 +57,10 @@ def read(ref: str, directory: Path, option: str, servers: Servers = NONE) -> Bas
         return Base(commit, Desired(()))
 
 
-def _loaded(commit: str, place: Path, directory: Path, servers: Servers) -> Base:
+def _loaded(commit: str, place: Path, directory: Path, servers: Servers, asked: Collection[str]) -> Base:
     """The manifests in a temporary directory, which no message names."""
     try:
-        return Base(commit, load(place, origins=False, servers=servers))
+        return Base(commit, load(place, origins=False, servers=servers, asked=asked))
     except ManifestError as error:
         number = len(error.problems)
         first = error.problems[0].message.replace(str(place), str(directory))

@@ -106,7 +106,7 @@ def desired(name: str, bot: Bot, ignored: frozenset[str], *, origins: bool) -> D
         previously=values.get("previously", ()),
         on_drift=values.get("onDrift", "update"),
         creds_owner=creds_owner,
-        ignored=ignored.union(values.get("silence", ())),
+        ignored=ignored.union(silence) if (silence := values.get("silence")) else ignored,
         kind=bot.kind,
         creds_at=None if creds is None else bot.origins["openaiCreds"].at,
         origins=bot.origins if origins else {},

@@ -10,15 +10,12 @@ from __future__ import annotations
 import functools
 import json
 import os
-import stat
-import sys
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
-from hashlib import blake2b
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from reconciler.domain import files
+from reconciler.domain import caches, files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests.encoded import line
 
@@ -33,13 +30,28 @@ _TRAILER = 20
 """Bytes at the end of the file: where its index begins."""
 
 
-def digest(*parts: bytes) -> str:
-    """A digest of the parts, each apart from the next."""
-    made = blake2b(digest_size=16)
-    for part in parts:
-        made.update(b"%d:" % len(part))
-        made.update(part)
-    return made.hexdigest()
+Line = tuple[str, bytes]
+"""The key of an entry, and what the file has of it."""
+
+
+class Recorder:
+    """Takes entries for another process, which has the cache."""
+
+    def __init__(self) -> None:
+        self._lines: list[Line] = []
+
+    def find(self, key: str) -> Any:
+        """Nothing: what the cache has, that process finds itself."""
+        return None
+
+    def keep(self, key: str, entry: object) -> None:
+        """Add an entry."""
+        self._lines.append((key, line(entry)))
+
+    def taken(self) -> list[Line]:
+        """The entries since the last time."""
+        found, self._lines = self._lines, []
+        return found
 
 
 class Cache:
@@ -50,6 +62,7 @@ class Cache:
         self._there: dict[str, list[int]] = {}
         self._used: dict[str, None] = {}
         self._new: dict[str, list[int]] = {}
+        self._taken: dict[str, bytes] = {}
         self._at = 0
         self._opened = ExitStack()
         self._old: BinaryIO | None = None
@@ -71,6 +84,8 @@ class Cache:
 
     def find(self, key: str) -> Any:
         """The entry of a key, None where there is none."""
+        if key in self._taken:
+            return json.loads(self._taken.pop(key))
         if self._old is None or key not in self._there:
             return None
         with suppress(OSError, ValueError, TypeError):
@@ -81,21 +96,33 @@ class Cache:
 
     def keep(self, key: str, entry: object) -> None:
         """Add an entry, in the place of the one with this key."""
+        self._keep(key, line(entry))
+
+    def take(self, lines: Iterable[Line]) -> None:
+        """Add entries that another process has made. Each can be found once."""
+        for key, entry in lines:
+            if key not in self._new:
+                self._taken[key] = entry
+                self._keep(key, entry)
+
+    def _keep(self, key: str, entry: bytes) -> None:
         with suppress(ReconcilerError, OSError, ValueError):
             if key in self._new:
                 return
             if self._beside is None:
-                _home().mkdir(parents=True, exist_ok=True)
-                files.folders(self._path.parent, below=_home(), private=True)
+                caches.make_folder(self._path)
                 self._beside = self._opened.enter_context(files.Replacement(self._path))
-            self._add(self._beside, key, line(entry))
+            self._add(self._beside, key, entry)
 
-    def save(self) -> None:
-        """Write the file anew where there is a new entry: with it, and with those that were found."""
+    def save(self, *, whole: bool = True) -> None:
+        """Write the file anew where there is a new entry: with it, and with those that were found.
+
+        whole: whether all manifests were looked for, so that no other entry is of use any more.
+        """
         if self._beside is None:
             return
         with suppress(ReconcilerError, OSError, ValueError, TypeError):
-            for key in self._used:
+            for key in self._used if whole else self._there:
                 if self._old is not None and key not in self._new:
                     self._add(self._beside, key, self._read(self._old, key))
             index = line({"stamp": self._stamp, "entries": self._new})
@@ -109,67 +136,19 @@ class Cache:
 
     def _read(self, old: BinaryIO, key: str) -> bytes:
         start, length = self._there[key]
+        if hasattr(os, "pread"):  # copies of this process read the same file
+            return os.pread(old.fileno(), length, start)
         old.seek(start)
         return old.read(length)
 
 
 def of(directory: Path) -> Cache | None:
     """The cache of a directory of manifests; None where there can be none."""
-    home, stamp = _home(), _stamp()
-    if stamp is None or not _is_own(home, directory):
-        return None
-    name = digest(os.fsencode(directory), os.fsencode(directory.resolve()))
-    return Cache(home / "evolution-reconciler" / f"manifests-{name}", stamp)
-
-
-def _home() -> Path:
-    """The directory for the user's caches."""
-    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA"):
-        place = Path(os.environ.get(name, ""))
-        if place.is_absolute():
-            return place
-    return Path(os.path.expanduser("~/.cache"))  # noqa: PTH111 - unlike Path's, it raises nothing
-
-
-def _is_own(home: Path, directory: Path) -> bool:
-    """Whether nobody else can have written there: neither another user nor a commit."""
-    if not home.is_absolute():
-        return False
-    place, real = home.resolve(), directory.resolve()
-    if place.is_relative_to(real):
-        return False
-    top = next((each for each in real.parents if (each / ".git").exists()), None)
-    if top is not None and place.is_relative_to(top):
-        return False
-    try:
-        found = os.lstat(place / "evolution-reconciler")
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    mine = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
-    return stat.S_ISDIR(found.st_mode) and mine
+    path, stamp = caches.place("manifests", directory), _stamp()
+    return None if path is None or stamp is None else Cache(path, stamp)
 
 
 @functools.cache
 def _stamp() -> str | None:
-    """What the entries are made by: this code, and the libraries that it uses; None where it is not known."""
-    parts = [_FORMAT, sys.version]
-    try:
-        for name in _WITH:
-            spec = find_spec(name)
-            [place] = (spec and spec.submodule_search_locations) or []
-            parts += sorted(each for each in os.listdir(Path(place).parent) if _is_about(each, name))  # noqa: PTH208 - names alone
-        root = Path(__file__).parents[1]
-        paths = [path for package in _MADE_BY for path in (root / package).rglob("*.py")]
-        return digest(*map(str.encode, parts), *(each for path in sorted(paths) for each in _named(path)))
-    except (OSError, ValueError):
-        return None
-
-
-def _is_about(file: str, library: str) -> bool:
-    return file.lower().startswith(library) and file.endswith((".dist-info", ".egg-info"))
-
-
-def _named(path: Path) -> tuple[bytes, bytes]:
-    return os.fsencode(path.name), path.read_bytes()
+    """What the entries are made by."""
+    return caches.stamp(_FORMAT, _MADE_BY, _WITH)

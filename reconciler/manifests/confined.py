@@ -39,10 +39,10 @@ def read(home: Path, path: Path, limit: int) -> bytes:
     try:
         opened = _opened(home, path)
         try:
-            if not stat.S_ISREG(os.fstat(opened).st_mode):
+            about = os.fstat(opened)
+            if not stat.S_ISREG(about.st_mode):
                 raise UnreadableError(_NO_FILE)
-            with open(opened, "rb", closefd=False) as file:
-                data = file.read(limit + 1)
+            data = _bytes(opened, about.st_size, limit + 1)
         finally:
             os.close(opened)
     except FileNotFoundError:
@@ -62,6 +62,14 @@ def check_size(data: bytes, limit: int) -> None:
     if len(data) > limit:
         advice = "move long texts to files, with `!file PATH`" if limit == MAX_MANIFEST else "make it smaller"
         raise UnreadableError(f"is larger than {limit // 2**20} MiB: {advice}")
+
+
+def _bytes(opened: int, size: int, most: int) -> bytes:
+    """What a file of about this size has, of so many bytes at most. An `open` takes as long as all else."""
+    data = os.read(opened, min(size + 1, most))
+    while data and len(data) < most and (more := os.read(opened, most - len(data))):
+        data += more
+    return data
 
 
 def _opened(home: Path, path: Path) -> int:

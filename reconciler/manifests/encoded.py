@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from reconciler.domain import hidden
@@ -25,8 +26,7 @@ from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import KINDS, Field
 from reconciler.domain.origins import Trace
 
-_SHORT = 32
-"""Characters of texts that are not worth looking for an equal one."""
+_NONE = frozenset[str]()
 
 
 class SecretInsideError(Exception):
@@ -111,7 +111,6 @@ class Decoder:
     """JSON → instances. Texts and traces that many of them have are held once."""
 
     def __init__(self) -> None:
-        self._texts: dict[str, str] = {}
         self._traces: dict[tuple[tuple[str, ...], tuple[str, ...]], Trace] = {}
 
     def instance(self, value: Any) -> DesiredInstance:
@@ -124,7 +123,7 @@ class Decoder:
             Position(file, at[0], at[1]),
             tuple([_credential(one, file) for one in credentials]),
             {path: self._settings(path, one, file) for path, one in settings.items()},
-            frozenset(ignored),
+            frozenset(ignored) if ignored else _NONE,
             tuple(files),
             variables,
             tuple([_test(one, file) for one in tests]),
@@ -142,7 +141,7 @@ class Decoder:
             previously=tuple(previously),
             on_drift=on_drift,
             creds_owner=owner,
-            ignored=frozenset(ignored),
+            ignored=frozenset(ignored) if ignored else _NONE,
             kind=kind,
             creds_at=creds_at and _at(creds_at, file),
             traces=self._traced(traces) if traces else {},
@@ -164,10 +163,9 @@ class Decoder:
         for name, value in values.items():
             kind = type(value)
             if kind is str:
-                if len(value) > _SHORT:
-                    values[name] = self._texts.setdefault(value, value)
+                values[name] = intern(value)
             elif kind is list:
-                values[name] = tuple([self._texts.setdefault(each, each) for each in value])
+                values[name] = tuple([intern(each) for each in value])
             elif kind is dict:
                 [(tag, found)] = value.items()
                 ref = hidden.template(found) if tag == "url" else hidden.reference(table[name], tag, found)

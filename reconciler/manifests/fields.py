@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 from typing import Any
 
 from reconciler.domain import hidden
@@ -48,10 +49,17 @@ def part(
     for name, (_, value_node) in found.items():
         value = _value(source, value_node, name, section, table)
         if value is not None:
-            values[name] = value
+            values[name] = _interned(value)
     layer = f"folder {layer or section}" if folder else layer or section
     origins = {name: Origin(source, *pair, layer) for name, pair in found.items()}
     return Part(origins, values, kind=kind)
+
+
+def _interned(value: object) -> object:
+    """The value, whose texts are held once however many manifests and rows have them."""
+    if type(value) is str:
+        return intern(value)
+    return tuple(map(intern, value)) if type(value) is tuple else value
 
 
 def kind_named(source: Source, node: Node) -> Kind | None:

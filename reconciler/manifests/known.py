@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reconciler.domain.caches import digest
 from reconciler.domain.desired import DesiredInstance
-from reconciler.manifests.cache import Cache, digest
+from reconciler.manifests.cache import Cache, Recorder
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory
 from reconciler.manifests.encoded import Decoder, SecretInsideError, encode
@@ -48,7 +49,7 @@ class Known:
     """
 
     def __init__(
-        self, cache: Cache, home: Directory, includes: Includes, folders: Mapping[Path, Path]
+        self, cache: Cache | Recorder, home: Directory, includes: Includes, folders: Mapping[Path, Path]
     ) -> None:
         self._cache, self._home, self._includes, self._folders = cache, home, includes, folders
         self._decoder = Decoder()

@@ -6,7 +6,7 @@ Manifests that have not changed may come from the cache, as far as they are vali
 from __future__ import annotations
 
 import gc
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
-from reconciler.domain.servers import Servers
+from reconciler.domain.servers import Servers, local
+from reconciler.manifests import asked as asking
 from reconciler.manifests import cache, discovery, naming_servers
+from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import ELSE, Directory, shown
+from reconciler.manifests.discovery import Found
 from reconciler.manifests.include import Includes
 from reconciler.manifests.known import Known, Look
 from reconciler.manifests.loaded import Loaded
+from reconciler.manifests.workers import Workers
 
 if TYPE_CHECKING:
     from reconciler.manifests.layer import Layer
@@ -48,12 +52,13 @@ def load(
     origins: Origins = True,
     cached: bool = False,
     servers: Servers | None = None,
+    asked: Collection[str] = (),
 ) -> Desired:
     """Everything that the manifests in the directory declare, instances by name.
 
     Raises as read_all, and ManifestError with all problems of all files.
     """
-    loaded = read_all(directory, edited, origins=origins, cached=cached, servers=servers)
+    loaded = read_all(directory, edited, origins=origins, cached=cached, servers=servers, asked=asked)
     if problems := loaded.every_problem:
         raise ManifestError(sorted(problems))
     return loaded.desired
@@ -67,13 +72,15 @@ def read_all(
     cached: bool = False,
     servers: Servers | None = None,
     look: Look | None = None,
+    asked: Collection[str] = (),
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
     origins: whether to keep where each value comes from, which takes twice the memory of all else.
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
     cache, for instances without origins, and to add to it. servers: those that manifests may name; None where
-    any will do. look: is taken at each valid instance, before it has a server.
+    any will do. look: is taken at each valid instance, before it has a server. asked: names of instances that
+    are enough: where these are declared and valid, nothing is read but what tells all of them.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -83,11 +90,16 @@ def read_all(
     paths = found.manifests
     with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
-        loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
+        loader = _Loader(home, includes, found.defaults, entries, known, look, origins)
+        if asked and (some := _some(asked, home, found, includes, loader.loaded, servers)):
+            if entries:
+                entries.save(whole=False)
+            return some
+        loaded = loader.loaded(paths)
         if texts := {path for path in paths if includes.includer(path)}:  # known only when all are read
             both = {_both(path, includes) for path in texts & loaded.declaring}
             paths = [path for path in paths if path not in texts]
-            loaded = _loaded(home, includes, paths, found.defaults, known, look, origins=origins)
+            loaded = loader.loaded(paths)
             loaded.problems.update(both)
         loaded.problems.update(
             _both(path, includes, "a folder's file")
@@ -131,44 +143,135 @@ class _Loaded:
     declaring: set[Path] = field(default_factory=set)
     seen: dict[str, Any] = field(default_factory=dict)
 
+    def add(self, more: _Loaded) -> None:
+        """Add what other manifests declare."""
+        self.instances.extend(more.instances)
+        self.problems.update(more.problems)
+        self.declaring.update(more.declaring)
+        self.seen.update(more.seen)
 
-def _loaded(
+
+_Read = Callable[[Sequence[Path]], _Loaded]
+"""Reads manifests, and the files of their folders."""
+
+
+def _some(
+    wanted: Collection[str],
     home: Directory,
+    found: Found,
     includes: Includes,
-    paths: Sequence[Path],
-    folders: Mapping[Path, Path],
-    known: Known | None,
-    look: Look | None,
-    *,
-    origins: Origins,
-) -> _Loaded:
-    """Read the folders' files, then the manifests. folders: the file of each. known: what is in the cache."""
-    loaded = _Loaded()
-    parser: Parser | None = None
+    read: _Read,
+    servers: Servers | None,
+) -> Loaded | None:
+    """The wanted instances, with those whose credentials they use and with what else may not be overlooked.
 
-    def parsing() -> Parser:
-        nonlocal parser
-        if parser is None:
-            from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
+    None where all manifests have to be read: to find an instance, or to say all that is wrong.
+    """
+    names = {local(servers.of(name) if servers else "", name) for name in wanted}
+    shown = {path: asking.shown(path, _contents(home, path)) for path in found.manifests}
+    chosen = [path for path, one in shown.items() if one.name is None or one.name in names]
+    loaded = read(chosen)
+    mine = [one for one in loaded.instances if one.name in names]
+    owners = {bot.creds_owner for one in mine for bot in one.bots if bot.creds_owner is not None}
+    there = {one.name for one in loaded.instances}
+    more = [path for path, one in shown.items() if one.name is not None and one.name in owners - there]
+    loaded.add(read(more))
+    credentials = asking.Credentials(one for one in loaded.instances if one.name in names | owners)
+    rest = shown.keys() - {*chosen, *more}
+    other = [
+        path for path in rest if shown[path].credentials and credentials.may_be_in(_contents(home, path))
+    ]
+    loaded.add(read(sorted(other)))
+    problems = found.problems | loaded.problems
+    instances = [naming_servers.placed(one, servers, problems) for one in loaded.instances]
+    some = Loaded(instances, frozenset(problems), loaded.seen, whole=False)
+    there = {one.name for one in instances}
+    texts = any(map(includes.includer, (*found.manifests, *found.defaults.values())))
+    complete = there.issuperset(wanted) and owners <= {one.local for one in instances}
+    return some if complete and not texts and not some.every_problem else None
 
-            parser = Parser(home, includes, folders, loaded.problems, known, look)
-        return parser
 
-    with _no_collecting():
-        for folder in sorted(folders, key=lambda each: len(each.parts)):
-            if known is None or not known.is_valid(folder):
-                parsing().folder(folder)
-        for path in paths:
-            traced = origins if isinstance(origins, bool) else path in origins
-            data = None if known is None else known.contents(path)
-            found = None if known is None or traced else known.manifest(path, data, look)
-            found = found or parsing().manifest(path, data, origins=traced)
-            if found.declares:
-                loaded.declaring.add(path)
-            if found.instance:
-                loaded.instances.append(found.instance)
-                loaded.seen[str(path)] = found.seen
-    return loaded
+def _contents(home: Directory, path: Path) -> bytes:
+    """A manifest's text; a NUL, which none has, where it cannot be read."""
+    try:
+        return home.contents(path, MAX_MANIFEST)
+    except UnreadableError:
+        return b"\0"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loader:
+    """Reads the files of a directory.
+
+    folders: the file of each. entries, known: the cache, and what is in it. look, origins: see read_all.
+    """
+
+    home: Directory
+    includes: Includes
+    folders: Mapping[Path, Path]
+    entries: cache.Cache | None
+    known: Known | None
+    look: Look | None
+    origins: Origins
+
+    def loaded(self, paths: Sequence[Path]) -> _Loaded:
+        """The folders' files, then the manifests."""
+        loaded, known = _Loaded(), self.known
+        parser: Parser | None = None
+
+        def parsing() -> Parser:
+            nonlocal parser
+            parser = parser or self._parser(loaded.problems, known)
+            return parser
+
+        with _no_collecting(), self._workers() or nullcontext() as workers:
+            above = {folder for path in paths for folder in path.parents}
+            for folder in sorted(above.intersection(self.folders), key=lambda each: len(each.parts)):
+                if known is None or not known.is_valid(folder):
+                    parsing().folder(folder)
+            for number, path in enumerate(paths):
+                if workers:
+                    workers.come_to(path)
+                traced = self._traced(path)
+                data = None if known is None else known.contents(path)
+                found = None if known is None or traced else known.manifest(path, data, self.look)
+                if found is None:
+                    if workers:
+                        workers.miss(paths[number + 1 :])
+                    found = parsing().manifest(path, data, origins=traced)
+                if found.declares:
+                    loaded.declaring.add(path)
+                if found.instance:
+                    loaded.instances.append(found.instance)
+                    loaded.seen[str(path)] = found.seen
+        return loaded
+
+    def _traced(self, path: Path) -> bool:
+        return self.origins if isinstance(self.origins, bool) else path in self.origins
+
+    def _parser(self, problems: set[Problem], known: Known | None) -> Parser:
+        from reconciler.manifests.parsed import Parser  # noqa: PLC0415  slow to import
+
+        return Parser(self.home, self.includes, self.folders, problems, known, self.look)
+
+    def _workers(self) -> Workers | None:
+        """Those that parse for the cache what is not in it; None where instances keep their origins."""
+        entries, known = self.entries, self.known
+        if entries is None or known is None or self.origins is not False:
+            return None
+        recorder = cache.Recorder()
+        parser: Parser | None = None
+
+        def work(path: Path) -> list[cache.Line]:
+            nonlocal parser
+            data = known.contents(path)
+            if known.manifest(path, data, self.look) is None:
+                mine = Known(recorder, self.home, self.includes, self.folders)
+                parser = parser or self._parser(set(), mine)
+                parser.manifest(path, data, origins=False)
+            return recorder.taken()
+
+        return Workers(work, entries.take)
 
 
 def _both(path: Path, includes: Includes, what: str = "a manifest") -> Problem:

@@ -25,18 +25,25 @@ class Loaded:
     """instances: in the order of their files, broken ones as far as they could be read.
 
     problems: those of single files, without those of several instances together. seen: what a Look made of
-    each instance, by the path of its manifest.
+    each instance, by the path of its manifest. whole: whether all manifests were read.
     """
 
     instances: Sequence[DesiredInstance]
     problems: frozenset[Problem]
     seen: Mapping[str, Any] = field(default_factory=dict)
+    whole: bool = True
 
     @property
     def desired(self) -> Desired:
         """The instances by name; of several with one name the first."""
         first = {one.name: one for one in reversed(self.instances)}
         return Desired(tuple(first[name] for name in sorted(first)))
+
+    def has(self, bot: str, instance: str) -> bool:
+        """Whether an instance that was read has a bot of this name."""
+        return any(
+            one.name == instance and any(each.name == bot for each in one.bots) for one in self.instances
+        )
 
     @property
     def every_problem(self) -> frozenset[Problem]:

@@ -13,8 +13,6 @@ import stat
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
-from pydantic import SecretStr
-
 from reconciler.domain import hidden, shared_credentials
 from reconciler.domain.credential_versions import split
 from reconciler.domain.desired import (
@@ -34,6 +32,7 @@ from reconciler.domain.key_format import fault, part_fault, password_fault, url_
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
+from reconciler.domain.secret import SecretStr
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes
 from reconciler.manifests.environment import not_a_variable

@@ -24,3 +24,9 @@ def check_globs(desired: Desired, globs: Sequence[str], others: Collection[str] 
 def matches(name: str, globs: Sequence[str]) -> bool:
     """Whether any of the globs matches; every name matches when there is no glob."""
     return not globs or any(name == glob or fnmatchcase(name, glob) for glob in globs)  # a [ may be in a name
+
+
+def names_alone(*globs: Sequence[str]) -> tuple[str, ...]:
+    """The globs as the names that they are; () where one of them may match several names."""
+    every = tuple(dict.fromkeys(glob for those in globs for glob in those))
+    return () if any(sign in glob for glob in every for sign in "*?[") else every

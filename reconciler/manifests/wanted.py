@@ -16,7 +16,7 @@ from reconciler.manifests import base, changed
 from reconciler.manifests.history import History
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import counted
-from reconciler.manifests.selection import check_globs, matches
+from reconciler.manifests.selection import check_globs, matches, names_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ class Wanted:
     all, None for all. notes: for the plan. broken: the errors of manifests that are not selected. names: of
     all instances that are declared. servers: all that may be named. chosen: those of several that are looked
     at. part: which instances are the shard's, None for all. whole, whole_base: then desired and base of all
-    shards. others: instances of other shards that are planned beside those of this one.
+    shards. others: instances of other shards that are planned beside those of this one. complete:
+    whether all manifests were read; else every has what concerns the selected instances, each of which is
+    selected by its name.
     """
 
     desired: Desired
@@ -49,6 +51,7 @@ class Wanted:
     whole: Desired = field(default_factory=lambda: Desired(()))
     whole_base: Desired | None = None
     others: frozenset[str] = frozenset()
+    complete: bool = True
 
     def only_these(self, instances: tuple[DesiredInstance, ...]) -> Wanted:
         """The same, of these instances alone."""
@@ -125,9 +128,9 @@ class Wanted:
         return parts.hexdigest()
 
     @property
-    def fleet(self) -> int:
-        """How many bots all manifests declare."""
-        return sum(len(one.bots) for one in self.every.instances)
+    def fleet(self) -> int | None:
+        """How many bots all manifests declare, None where that is not known."""
+        return sum(len(one.bots) for one in self.every.instances) if self.complete else None
 
 
 def read(
@@ -138,6 +141,7 @@ def read(
     *,
     targets: Sequence[str] = (),
     others_valid: bool = True,
+    all_read: bool = False,
     servers: Servers = NONE,
     chosen: Sequence[str] = (),
 ) -> Wanted:
@@ -145,9 +149,11 @@ def read(
 
     changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
-    servers, chosen: see Wanted.
+    all_read: whether all are read, even if they need not be valid. servers, chosen: see Wanted.
     """
-    loaded = read_all(directory, origins=False, cached=True, servers=servers)
+    partly = not (others_valid or all_read or changed_since is not None)
+    asked = names_alone(globs, targets) if partly else ()
+    loaded = read_all(directory, origins=False, cached=True, servers=servers, asked=asked)
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))
@@ -161,6 +167,7 @@ def read(
         names=names,
         servers=servers,
         chosen=tuple(chosen),
+        complete=loaded.whole,
     )
     selected = Desired(tuple(one for one in every.instances if wanted.selects(one.name)))
     wanted = replace(wanted, desired=selected)
@@ -172,7 +179,7 @@ def read(
     if broken:
         wanted = _of_valid(wanted)
     if ref is not None:
-        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers))
+        wanted = _with_base(wanted, base.read(ref, directory, "--base", servers, asked))
     return replace(wanted, desired=_with_creds_owners(wanted.desired, every))
 
 

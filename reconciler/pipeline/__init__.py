@@ -6,9 +6,11 @@ request     the options of a command as one value
 planning    load, fetch and plan
 ahead       a process that reads the server while the manifests are loaded
 fleet       the servers of a request, side by side
+unchanged   a plan that found nothing to do, for as long as nothing changes
 sharding    how a shard is planned
 shards      the plan of a shard, and one plan or result of those of all shards
-stages      apply, and the file of --out
+stages      apply, and what comes before it
+outfile     the file of --out
 routing     an instance whose messages are routed, for `route`
 listing     the bots of the manifests and of the server, for `list`
 embedded    the server of --sandbox
@@ -19,9 +21,11 @@ __all__ = [
     "embedded",
     "fleet",
     "listing",
+    "outfile",
     "planning",
     "request",
     "routing",
     "shards",
     "stages",
+    "unchanged",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +16,13 @@ LEAST = 150
 
 
 @contextmanager
-def reading(request: Request, changed_since: str | None = None) -> Iterator[spawn.Reader | None]:
-    """Reads the server of a request for the length of the block; None where that would gain nothing."""
+def reading(
+    request: Request, changed_since: str | None = None, paths: Sequence[str] = ()
+) -> Iterator[spawn.Reader | None]:
+    """Reads the server of a request for the length of the block; None where that would gain nothing.
+
+    paths: what is read, if that is known.
+    """
     if (
         request.sandbox
         or request.servers
@@ -28,14 +33,8 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[spaw
     ):
         yield None
         return
-    found = guess.instances(Path(request.bots))
-    shard = request.shard
-    guesses = [
-        spawn.Guess(name, creds)
-        for name, creds in found.items()
-        if matches(name, request.instance) and (shard is None or shard.has("", name))
-    ]
-    if len(guesses) < LEAST:
+    guesses = [] if paths else _guesses(request)
+    if not paths and len(guesses) < LEAST:
         yield None
         return
     options = {
@@ -46,5 +45,16 @@ def reading(request: Request, changed_since: str | None = None) -> Iterator[spaw
         "allow_http": request.allow_http,
         "max_rate": request.max_rate,
     }
-    with spawn.reading(options, guesses, listing=request.scope == ALL) as reader:
+    listing = request.scope == ALL and not paths
+    with spawn.reading(options, guesses, paths, listing=listing) as reader:
         yield reader
+
+
+def _guesses(request: Request) -> list[spawn.Guess]:
+    found = guess.instances(Path(request.bots))
+    shard = request.shard
+    return [
+        spawn.Guess(name, creds)
+        for name, creds in found.items()
+        if matches(name, request.instance) and (shard is None or shard.has("", name))
+    ]

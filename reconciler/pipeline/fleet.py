@@ -23,6 +23,7 @@ from reconciler.domain.servers import ServerSettings, called, full, joined, of_s
 from reconciler.domain.text import listed
 from reconciler.evolution import confirming
 from reconciler.evolution.ahead import Ahead
+from reconciler.evolution.calls import Heard
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import OnRead, Others, fetch
 from reconciler.evolution.masking import Secrets
@@ -130,12 +131,15 @@ def _known(request: Request) -> Secrets:
 
 
 @asynccontextmanager
-async def clients(running: Running, ahead: Ahead | None = None) -> AsyncIterator[Mapping[str, Client]]:
-    """A client of each server. ahead: what is read of the only one already."""
+async def clients(
+    running: Running, ahead: Ahead | None = None, heard: Heard | None = None
+) -> AsyncIterator[Mapping[str, Client]]:
+    """A client of each server. ahead: what is read of the only one already. heard: takes what is read."""
     take = ahead.take if ahead else None
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(Client(server, take)) for name, server in running.items()
+            name: await stack.enter_async_context(Client(server, take, heard))
+            for name, server in running.items()
         }
 
 

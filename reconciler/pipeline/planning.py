@@ -27,6 +27,7 @@ from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet, sharding
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
+from reconciler.pipeline.unchanged import Sources
 from reconciler.plan import applying, crossing, effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Crossings, Options
@@ -59,6 +60,7 @@ def wanted(
         base,
         targets=[one.instance for one in targeted.parse(request.target)],
         others_valid=warn is None,
+        all_read=request.shard is not None,
         servers=request.named,
         chosen=request.chosen,
     )
@@ -115,16 +117,22 @@ def planned(
     applies: bool = False,
     reading: Reading = silently,
     reader: Reader | None = None,
+    sources: Sources | None = None,
 ) -> tuple[Planner, Observed, Plan]:
-    """As plan; with what was read, and the planner that can make other plans of it."""
-    keys = fleet.keys(wanted.desired, running, keys_of(request))
-    given, wanted = wanted, filled(request, wanted, reviewed)
+    """As plan; with what was read, and the planner that can make other plans of it.
+
+    sources: takes down what the plan is made of.
+    """
+    read = keys_of(request) if sources is None else sources.reading(keys_of(request))
+    keys = fleet.keys(wanted.desired, running, read)
+    given, wanted = wanted, filled(wanted, reviewed, read)
     planner = Planner(request, wanted, reviewed, applies=applies)
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> tuple[Observed, Plan]:
         ahead = None if reader is None else Ahead(reader, running[""].timeout)
-        async with ahead or nullcontext(), fleet.clients(running, ahead) as clients:
+        heard = None if sources is None else sources.heard
+        async with ahead or nullcontext(), fleet.clients(running, ahead, heard) as clients:
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )
@@ -149,9 +157,8 @@ def planned(
     return planner, observed, made
 
 
-def filled(request: Request, wanted: Wanted, reviewed: Sequence[Plan]) -> Wanted:
+def filled(wanted: Wanted, reviewed: Sequence[Plan], read: secrets.Read) -> Wanted:
     """The manifests with the secret values of bots' fields, and with what they do not declare any more."""
-    read = keys_of(request)
     desired = secrets.filled(wanted.desired, read)
     if wanted.base is None:
         selected = {one.name for one in desired.instances}

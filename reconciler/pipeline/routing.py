@@ -16,6 +16,7 @@ from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import warning
+from reconciler.manifests.selection import names_alone
 from reconciler.pipeline.planning import Warn
 from reconciler.pipeline.request import Request, check_owner
 from reconciler.pipeline.stages import server_of
@@ -31,7 +32,8 @@ def declared(request: Request, where: str, server_version: Version, warn: Warn) 
     where: [BOT@]INSTANCE. warn: takes what is wrong with other manifests.
     """
     named = request.named
-    loaded = read_all(Path(request.bots), servers=named)
+    asked = names_alone([named.glob(_split(where)[1])])
+    loaded = read_all(Path(request.bots), origins=False, cached=True, servers=named, asked=asked)
     by_name = {one.name: one for one in loaded.desired.instances}
     bot, name = ("", where) if where in by_name else _split(where)
     name = named.found(name, by_name)

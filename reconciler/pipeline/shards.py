@@ -18,6 +18,7 @@ from reconciler.manifests.wanted import Wanted
 from reconciler.pipeline import fleet, sharding
 from reconciler.pipeline.planning import Reading, planned, silently
 from reconciler.pipeline.request import Request
+from reconciler.pipeline.unchanged import Sources
 from reconciler.plan import applying, joining
 from reconciler.saved import Saved
 
@@ -31,14 +32,17 @@ def plan(
     *,
     reading: Reading = silently,
     reader: Reader | None = None,
+    sources: Sources | None = None,
 ) -> tuple[Plan, PlanShard | None]:
     """The plan of a request; of a shard with what it says to the other shards. Raises ReconcilerError."""
-    planner, observed, made = planned(request, running, wanted, reading=reading, reader=reader)
+    planner, observed, made = planned(
+        request, running, wanted, reading=reading, reader=reader, sources=sources
+    )
     if request.shard is None:
         return made, None
     made, found = planner.crossing(made, observed)
     limits = Limits(
-        request.max_deletes, request.max_delete_share, wanted.fleet, tuple(sorted(request.allow_deletes))
+        request.max_deletes, request.max_delete_share, wanted.fleet or 0, tuple(sorted(request.allow_deletes))
     )
     return made, PlanShard(
         request.shard,

@@ -6,13 +6,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import saved
-from reconciler.apply import applier, journal
-from reconciler.apply.journal import Journal
-from reconciler.domain import files, signals
+from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
@@ -21,13 +19,17 @@ from reconciler.domain.servers import full, local
 from reconciler.domain.shards import ApplyShard
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Server
-from reconciler.manifests import git, secrets
+from reconciler.manifests import secrets
 from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.embedded import make_home
 from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
 from reconciler.pipeline.request import Request, keys_of
 from reconciler.plan import applying
 from reconciler.saved import binding
+
+if TYPE_CHECKING:
+    from reconciler.apply.applier import Stop
+    from reconciler.apply.journal import Journal
 
 
 @contextmanager
@@ -125,7 +127,7 @@ def apply(
     running: fleet.Running,
     made: Plan,
     on_result: Callable[[Result], None],
-    stop: applier.Stop,
+    stop: Stop,
     on_bug: Callable[[Exception], object],
     journal: Journal | None = None,
 ) -> Results:
@@ -135,6 +137,7 @@ def apply(
     """
     if not made.writes:
         return Results(())
+    from reconciler.apply import applier  # noqa: PLC0415  slow to import
 
     async def run() -> Results:
         async with fleet.clients(running) as clients:
@@ -151,6 +154,8 @@ def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn)
     run, which this one goes on with. warn: takes why none is kept. Raises ReconcilerError for one that cannot
     be resumed, or that is to be.
     """
+    from reconciler.apply import journal  # noqa: PLC0415  slow to import
+
     path = journal.FILE
     if shard is not None:
         path = path.with_name(f"{path.name}-{shard.shard.number}-of-{shard.shard.of}")
@@ -167,39 +172,13 @@ def journaled(made: Plan, shard: ApplyShard | None, *, resume: bool, warn: Warn)
             ) from None
         except ReconcilerError as error:
             warn(f"this apply cannot be resumed if it is interrupted: {error}")
-            kept = Journal()
+            kept = journal.Journal()
     try:
         yield kept
     finally:
         kept.close()
     if kept.failure:
         warn(f"this apply could not have been resumed: {kept.failure}.")
-
-
-Save = Callable[..., None]
-"""Writes a plan, and its results if given, to the file of --out; of a shard with which it is."""
-
-
-@contextmanager
-def out(request: Request) -> Iterator[Save]:
-    """The file of --out, opened before anything else is done. Raises ReconcilerError."""
-    with out_file(request.out) as save:
-        if request.out is None:
-            yield save
-        else:
-            yield lambda *what, **of: save(*what, commit=git.commit(Path(request.bots)), **of)
-
-
-@contextmanager
-def out_file(path: str | None) -> Iterator[Save]:
-    """The same, of a plan whose commit is known. Raises ReconcilerError."""
-    if path is None:
-        yield lambda *what, **of: None
-        return
-    if path in {"-", "/dev/stdout"}:
-        raise ReconcilerError(f"--out {path} is not a file: name a file, or use --format json for stdout.")
-    with files.Replacement(Path(path)) as file:
-        yield partial(saved.write, file)
 
 
 def log_nothing() -> None:

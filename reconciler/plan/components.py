@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator
+from enum import Enum
 from typing import Generic, TypeVar
 
 from reconciler.domain.uniqueness import Claim
@@ -33,12 +34,19 @@ class Groups(Generic[T]):
         return one
 
 
+class Mark(Enum):
+    """What is known of a component."""
+
+    PARKED = "one of its bots was parked"
+    LEFT = "it is left as it is, as some of its bots exclude each other"
+
+
 class Components:
-    """The claims of bots: which of them bots join, and which of the sets that arise are marked."""
+    """A union-find of claims: which of them bots join, and how the sets that arise are marked."""
 
     def __init__(self) -> None:
         self._parents: dict[Claim, Claim] = {}
-        self._marked: set[Claim] = set()
+        self._marked: dict[Mark, set[Claim]] = {mark: set() for mark in Mark}
 
     def join(self, claims: Iterable[Claim]) -> None:
         """Note that one bot has all of these claims, at one time or another."""
@@ -49,16 +57,17 @@ class Components:
                 first = root
             elif root != first:
                 self._parents[root] = first
-                if root in self._marked:
-                    self._marked.add(first)
+                for marked in self._marked.values():
+                    if root in marked:
+                        marked.add(first)
 
-    def mark(self, claims: Iterable[Claim]) -> None:
+    def mark(self, claims: Iterable[Claim], mark: Mark) -> None:
         """Mark the component of a bot by its claims."""
-        self._marked |= {self._root(claim) for claim in claims}
+        self._marked[mark] |= {self._root(claim) for claim in claims}
 
-    def is_marked(self, claims: Iterable[Claim]) -> bool:
+    def is_marked(self, claims: Iterable[Claim], mark: Mark) -> bool:
         """Whether the component of a bot is marked."""
-        return any(self._root(claim) in self._marked for claim in claims)
+        return any(self._root(claim) in self._marked[mark] for claim in claims)
 
     def _root(self, claim: Claim) -> Claim:
         while (parent := self._parents.setdefault(claim, claim)) != claim:

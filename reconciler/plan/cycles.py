@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from reconciler.domain.uniqueness import takes
 from reconciler.plan.claims import listed
 from reconciler.plan.simulation import Simulation
+
+MOST_LOOKS = 10
+"""How often a pending bot is looked at, on average, to find whom to park."""
 
 
 class Edge(NamedTuple):
@@ -17,44 +20,96 @@ class Edge(NamedTuple):
     blocker: str
 
 
-def find(now: Simulation) -> list[Edge]:
-    """A cycle of pending bots that wait for each other, or the one edge to a bot that is not pending.
+class Cycles:
+    """The search for cycles while the bots of an instance are written.
 
-    To be called when every pending bot waits.
+    The way to a cycle is kept as long as it is true, and a search begins where the one before ended. So many
+    cycles on one way cost no more than the way.
     """
-    path = {now.first_pending(): 0}
-    while True:
-        waiting = next(reversed(path))
-        blocker = min((name not in now.pending, name) for name in _first_blockers(now, waiting))[1]
-        if blocker not in now.pending:
-            return [Edge(waiting, blocker)]
-        if blocker in path:
-            cycle = list(path)[path[blocker] :]
-            return [Edge(*pair) for pair in zip(cycle, [*cycle[1:], blocker], strict=True)]
-        path[blocker] = len(path)
 
+    def __init__(self, now: Simulation) -> None:
+        self._now = now
+        self._way: dict[str, None] = {}  # in order; each one waits for the next
+        self._parked: set[str] = set()
+        self._looks = MOST_LOOKS * len(now.pending)
 
-def bot_to_park(now: Simulation, cycle: Sequence[Edge], parked: Set[str]) -> str | None:
-    """The bot of the cycle that it costs least to park; None where parking any of them is of no use.
+    def forget(self, label: str) -> None:
+        """Note that a bot was written, or will not be: it and those to which it leads are looked at anew."""
+        while label in self._way:
+            self._way.popitem()
 
-    parked: the bots that were parked already; none is parked twice.
-    """
-    candidates = [
-        edge.blocker
-        for edge in cycle
-        if now.wanted.claims(edge.waiting) & now.held.claims(edge.blocker)
-        and edge.blocker not in parked
-        and _can_return(now, edge.blocker)
-    ]
-    candidates.sort(key=lambda label: _cost(now, label))
-    cutting = set(candidates)
-    for label in candidates:
-        if label in cutting:
-            left = _way_to_cycle(now, label)
-            if not left:
-                return label
-            cutting &= left  # one beside this way would not cut it either
-    return next(iter(candidates), None)
+    def restart(self) -> None:
+        """Look at all of them anew."""
+        self._way.clear()
+
+    def find(self) -> list[Edge]:
+        """A cycle of pending bots that wait for each other, or the one edge to a bot that is not pending.
+
+        To be called when every pending bot waits.
+        """
+        now, way = self._now, self._way
+        if not way:
+            way[now.first_pending()] = None
+        while True:
+            waiting = next(reversed(way))
+            blocker = min((name not in now.pending, name) for name in _first_blockers(now, waiting))[1]
+            if blocker not in now.pending:
+                return [Edge(waiting, blocker)]
+            if blocker in way:
+                return _back_to(blocker, reversed(way))
+            way[blocker] = None
+
+    def to_park(self, cycle: Sequence[Edge]) -> str | None:
+        """The bot of a cycle that it costs least to park; None where parking any of them is of no use.
+
+        None is parked twice.
+        """
+        now = self._now
+        candidates = [
+            edge.blocker
+            for edge in cycle
+            if now.wanted.claims(edge.waiting) & now.held.claims(edge.blocker)
+            and edge.blocker not in self._parked
+            and _can_return(now, edge.blocker)
+        ]
+        candidates.sort(key=lambda label: _cost(now, label))
+        found = self._cutting(candidates, cycle[0].waiting)
+        if found is not None:
+            self._parked.add(found)
+        return found
+
+    def _cutting(self, candidates: Sequence[str], start: str) -> str | None:
+        """The first candidate without which no cycle is left; the first one if each leaves a cycle.
+
+        start: a bot of the cycle that they are of; only cycles to which it leads count. In a tangle of many
+        cycles this is given up in time, and one may be parked that need not be.
+        """
+        cutting = set(candidates)
+        for label in candidates:
+            if label in cutting and self._looks > 0:
+                left = self._way_to_cycle(label, start)
+                if not left:
+                    return label
+                cutting &= left  # one beside this way would not cut it either
+        return next(iter(candidates), None)
+
+    def _way_to_cycle(self, parked: str, start: str) -> set[str]:
+        """The bots from one to a cycle that is left once another is parked; empty if none is."""
+        now = self._now
+        path = {start: _blockers_without(now, start, parked)}
+        done: set[str] = set()
+        while path:
+            self._looks -= 1
+            waiting, blockers = next(reversed(path.items()))
+            blocker = next((name for name in blockers if name in now.pending and name not in done), None)
+            if blocker is None:
+                done.add(waiting)
+                del path[waiting]
+            elif blocker in path:
+                return set(path)
+            else:
+                path[blocker] = _blockers_without(now, blocker, parked)
+        return set()
 
 
 def exclusion(now: Simulation, cycle: Sequence[Edge]) -> str:
@@ -94,22 +149,15 @@ def _first_blockers(now: Simulation, label: str) -> Iterator[str]:
             yield taker
 
 
-def _way_to_cycle(now: Simulation, parked: str) -> set[str]:
-    """The bots from the first one to a cycle that is left once this bot is parked; empty if none is."""
-    first = now.first_pending()
-    path = {first: _blockers_without(now, first, parked)}
-    done: set[str] = set()
-    while path:
-        waiting, blockers = next(reversed(path.items()))
-        blocker = next((name for name in blockers if name in now.pending and name not in done), None)
-        if blocker is None:
-            done.add(waiting)
-            del path[waiting]
-        elif blocker in path:
-            return set(path)
-        else:
-            path[blocker] = _blockers_without(now, blocker, parked)
-    return set()
+def _back_to(first: str, way: Iterable[str]) -> list[Edge]:
+    """The cycle that a way ends in. way: from its end."""
+    cycle, blocker = [], first
+    for waiting in way:
+        cycle.append(Edge(waiting, blocker))
+        blocker = waiting
+        if waiting == first:
+            break
+    return cycle[::-1]
 
 
 def _blockers_without(now: Simulation, label: str, parked: str) -> Iterator[str]:

@@ -16,14 +16,15 @@ call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import Kind
-from reconciler.plan import cycles
 from reconciler.plan.blocked import Blocked, Impossible
-from reconciler.plan.parking import park
+from reconciler.plan.components import Mark
+from reconciler.plan.cycles import Cycles, Edge, exclusion
+from reconciler.plan.parking import Parking
 from reconciler.plan.simulation import Simulation, Transition, Write
 
 
@@ -61,24 +62,37 @@ def _simulate(now: Simulation, blocked: Blocked, owner: str) -> list[Write] | No
     Without them others go earlier, so it is to be done anew. But where nobody was parked among all that they
     have to do with, it is known already where that comes to a halt: what was written can be written, and then
     what waited for the bots that are blocked now. So all are found at once that exclude each other there.
+    Where somebody was parked, all that they have to do with is left for the next time.
     """
     writes: list[Write] = []
-    parked: set[str] = set()
+    search, parking = Cycles(now), Parking(now, owner)
     known = len(blocked.why)
     while now.pending:
-        if (ready := now.next_ready()) is not None:
+        ready = now.next_ready()
+        label = now.first_pending() if ready is None else ready
+        if now.is_marked(label, Mark.LEFT):
+            now.withdraw(label)
+        elif ready is not None:
             writes += now.finish(ready)
-            continue
-        cycle = cycles.find(now)
-        if (label := cycles.bot_to_park(now, cycle, parked)) is not None:
-            parked.add(label)
-            now.mark(label)
-            writes.append(park(now, label, owner))
-            continue
-        reason = cycles.exclusion(now, cycle)
-        stuck = blocked.add({edge.waiting: Impossible(reason, (edge.blocker,)) for edge in cycle})
-        if any(now.is_marked(edge.waiting) for edge in cycle):
-            return None
+            search.forget(ready)
+        else:
+            cycle = search.find()
+            if (parked := search.to_park(cycle)) is not None:
+                now.mark(parked, Mark.PARKED)
+                writes.append(parking.park(parked))
+                search.forget(parked)
+            else:
+                _block(now, blocked, cycle)
+                search.restart()
+    return writes if len(blocked.why) == known else None
+
+
+def _block(now: Simulation, blocked: Blocked, cycle: Sequence[Edge]) -> None:
+    """Block the bots of a cycle, which exclude each other."""
+    reason = exclusion(now, cycle)
+    stuck = blocked.add({edge.waiting: Impossible(reason, (edge.blocker,)) for edge in cycle})
+    if any(now.is_marked(edge.waiting, Mark.PARKED) for edge in cycle):
+        now.mark(cycle[0].waiting, Mark.LEFT)
+    else:
         for label in stuck:
             now.withdraw(label)
-    return writes if len(blocked.why) == known else None

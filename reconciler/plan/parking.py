@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import INT32_MAX, Field, Kind, Type, Value
 from reconciler.domain.uniqueness import Claim, is_of_key, key_claim, takes
-from reconciler.plan.claims import ClaimIndex, listed
+from reconciler.plan.claims import listed
+from reconciler.plan.numbers import Numbers
 from reconciler.plan.simulation import Simulation, Transition, Write
 
 _PARKED = "(?!)parked"
@@ -41,67 +42,75 @@ def parked_key(field: Field, owner: str, label: str) -> str:
     return f"https://parked.invalid/{owner}/{label}" if field.hides == "url" else f"parked-{owner}-{label}"
 
 
-def park(now: Simulation, label: str, owner: str) -> Write:
-    """Move a bot aside. It is then pending: it comes to its target, or back to its place, later.
+class Parking:
+    """The places to which the bots of an instance are moved aside."""
 
-    A bot that is recreated is deleted first instead.
-    """
-    before = now.now[label]
-    needed = frozenset(claim for claim in now.held.claims(label) if now.wanted.has_other(claim, label))
-    transition = now.pending.get(label)
-    if transition is not None and transition.recreate:
-        now.place(label, None)
-        return Write(label, before, None, why=f"deleted first to free {listed(needed)}")
-    after = _aside(now, label, before, needed, owner)
-    target = dict(before) if transition is None else dict(transition.target or {})
-    if transition is not None and "description" in target:
-        # From here on its marker must identify it, even if the run ends before it is at its target.
-        after["description"] = target["description"]
-    # The server cannot clear an operator. Without a value it has no meaning.
-    target = {**{name: after[name] for name in ("triggerOperator",) if name in after}, **target}
-    target.setdefault("triggerValue", "")
-    now.expect(Transition(label, before, target))
-    now.place(label, after)
-    return Write(label, before, after, park=True, why=f"moved aside to free {listed(needed)}")
+    def __init__(self, now: Simulation, owner: str) -> None:
+        self._now, self._owner = now, owner
+        self._numbers: dict[Claim | None, Numbers] = {}  # by all of a key but its number
+
+    def park(self, label: str) -> Write:
+        """Move a bot aside. It is then pending: it comes to its target, or back to its place, later.
+
+        A bot that is recreated is deleted first instead.
+        """
+        now = self._now
+        before = now.now[label]
+        needed = frozenset(claim for claim in now.held.claims(label) if now.wanted.has_other(claim, label))
+        transition = now.pending.get(label)
+        if transition is not None and transition.recreate:
+            now.place(label, None)
+            return Write(label, before, None, why=f"deleted first to free {listed(needed)}")
+        after = self._aside(label, before, needed)
+        target = dict(before) if transition is None else dict(transition.target or {})
+        if transition is not None and "description" in target:
+            # From here on its marker must identify it, even if the run ends before it is at its target.
+            after["description"] = target["description"]
+        # The server cannot clear an operator. Without a value it has no meaning.
+        target = {**{name: after[name] for name in ("triggerOperator",) if name in after}, **target}
+        target.setdefault("triggerValue", "")
+        now.expect(Transition(label, before, target))
+        now.place(label, after)
+        return Write(label, before, after, park=True, why=f"moved aside to free {listed(needed)}")
+
+    def _aside(self, label: str, before: Fields, claims: frozenset[Claim]) -> dict[str, Value]:
+        """The bot without these claims, as the server accepts it."""
+        now = self._now
+        after = dict(before)
+        while claims:
+            key = [claim for claim in claims if is_of_key(claim)]
+            field = parked_field(now.kind, before)
+            if key and field is not None:
+                after[field.name] = self._unused_key(before, field, label)
+            if len(key) < len(claims) or (field is not None and field.type is not Type.INT):
+                trigger = parked_trigger(self._owner, label)
+                texts = (
+                    text for text in _numbered(trigger) if not now.held.labels(("trigger", "regex", text))
+                )
+                after["triggerType"] = "keyword"
+                after["triggerOperator"] = "regex"
+                after["triggerValue"] = next(texts)
+            # Another bot may hold what it keeps, and then the server refuses this very call.
+            claims = frozenset(claim for _, claim in now.held.others(takes(now.kind, after), label))
+        return after
+
+    def _unused_key(self, before: Fields, field: Field, label: str) -> Value:
+        """A value of a field with which no bot has or will have the key: a number near, or a text."""
+        now, value = self._now, before.get(field.name)
+
+        def key(one: Value) -> Claim | None:
+            return key_claim(now.kind, {**before, field.name: one})
+
+        def is_taken(one: Value) -> bool:
+            claim = key(one)
+            return claim is not None and bool(now.held.labels(claim) or now.wanted.labels(claim))
+
+        if isinstance(value, int):
+            numbers = self._numbers.setdefault(key(0), Numbers(field.minimum, INT32_MAX))
+            return numbers.nearest(value, is_taken)
+        return next(text for text in _numbered(parked_key(field, self._owner, label)) if not is_taken(text))
 
 
-def _aside(
-    now: Simulation, label: str, before: Fields, claims: frozenset[Claim], owner: str
-) -> dict[str, Value]:
-    """The bot without these claims, as the server accepts it."""
-    after = dict(before)
-    while claims:
-        key = [claim for claim in claims if is_of_key(claim)]
-        field = parked_field(now.kind, before)
-        if key and field is not None:
-            after[field.name] = _unused_key(now, before, field, owner, label)
-        if len(key) < len(claims) or (field is not None and field.type is not Type.INT):
-            after["triggerType"] = "keyword"
-            after["triggerOperator"] = "regex"
-            after["triggerValue"] = _unused(now.held, "trigger", "regex", text=parked_trigger(owner, label))
-        # Another bot may hold what it keeps, and then the server refuses this very call.
-        claims = frozenset(claim for _, claim in now.held.others(takes(now.kind, after), label))
-    return after
-
-
-def _unused(held: ClaimIndex, *claim: str, text: str) -> str:
-    """The text, with a number where a bot has it already: one that was parked and then lost its marker."""
-    texts = itertools.chain([text], (f"{text} {number}" for number in itertools.count(2)))
-    return next(each for each in texts if not held.labels((*claim, each)))
-
-
-def _unused_key(now: Simulation, before: Fields, field: Field, owner: str, label: str) -> Value:
-    """The first value of a field with which no bot has or will have the key: a number near, or a text."""
-    value = before.get(field.name)
-    values: Iterator[Value]
-    if isinstance(value, int):
-        steps = (value + way * step for step in range(1, INT32_MAX) for way in (1, -1))
-        values = (number for number in steps if field.minimum <= number <= INT32_MAX)
-    else:
-        text = parked_key(field, owner, label)
-        values = itertools.chain([text], (f"{text} {number}" for number in itertools.count(2)))
-    for one in values:
-        claim = key_claim(now.kind, {**before, field.name: one})
-        if claim is None or not (now.held.labels(claim) or now.wanted.labels(claim)):
-            return one
-    raise AssertionError("there are more values than bots")
+def _numbered(text: str) -> Iterator[str]:
+    """The text, then with a number: a bot that was parked and then lost its marker has it already."""
+    return itertools.chain([text], (f"{text} {number}" for number in itertools.count(2)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.domain import markers, versions
 from reconciler.domain.desired import Desired, Fields
@@ -15,11 +16,12 @@ from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Answered, Rerouted
 from reconciler.domain.versions import Version
-from reconciler.routing.difference import Difference, Outcome, compare
 from reconciler.routing.sides import called
 from reconciler.routing.sides import observed as now
-from reconciler.routing.testing import messages
 from reconciler.routing.values import Bot, Instance, Settings
+
+if TYPE_CHECKING:
+    from reconciler.routing.difference import Difference, Outcome
 
 _DECIDE = frozenset(
     {
@@ -68,9 +70,14 @@ def compared(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted
 
 def discovered(plan: Plan, observed: Observed, desired: Desired) -> tuple[Rerouted, ...]:
     """The same in the order of the first instance of each."""
+    if not (changed := sides(plan, observed)):
+        return ()
+    from reconciler.routing.difference import compare  # noqa: PLC0415  slow to import
+    from reconciler.routing.testing import messages  # noqa: PLC0415  slow to import
+
     given = {one.name: messages(one.tests) for one in desired.instances if one.tests}
     found: dict[Rerouted, list[str]] = {}
-    for name, differences in compare(sides(plan, observed), given).items():
+    for name, differences in compare(changed, given).items():
         for difference in differences:
             found.setdefault(_rerouted(difference), []).append(name)
     return tuple(replace(one, instances=tuple(names)) for one, names in found.items())

@@ -11,7 +11,7 @@ from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import Kind
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.plan.claims import ClaimIndex
-from reconciler.plan.components import Components
+from reconciler.plan.components import Components, Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +110,13 @@ class Simulation:
         del self.pending[label]
         self._want(label, None)
 
-    def mark(self, label: str) -> None:
+    def mark(self, label: str, mark: Mark) -> None:
         """Mark the bots that can wait for this one, or it for them, by way of whomever."""
-        self._components.mark(self._claims(label))
+        self._components.mark(self._claims(label), mark)
 
-    def is_marked(self, label: str) -> bool:
+    def is_marked(self, label: str, mark: Mark) -> bool:
         """Whether a bot was marked."""
-        return self._components.is_marked(self._claims(label))
+        return self._components.is_marked(self._claims(label), mark)
 
     def first_pending(self) -> str:
         """The first pending bot by name. There must be one."""

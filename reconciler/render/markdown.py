@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from operator import itemgetter
 
 from reconciler.domain import safe
 from reconciler.domain.errors import ReconcilerError
@@ -182,19 +183,19 @@ def _why(reason: str) -> str:
 
 def _parts(plan: Plan) -> list[Part]:
     """The groups, what is dangerous first; then calls, where their order matters."""
+    also = summary.also(plan)
+    rank = {verb: number for number, verb in enumerate(_ORDER)} | {Verb.UPDATE: _ORDER.index(Verb.CREATE)}
     shown = [
-        group
+        ((not _is_dangerous(group), rank[group.shown.verb]), group)
         for group in groups(plan)
         if group.shown.verb is not Verb.BEFORE
         and not (group.shown.verb is Verb.UNMANAGED and group.shown.of is Of.BOT)
     ]
-    also = summary.also(plan)
-    rank = {verb: number for number, verb in enumerate(_ORDER)} | {Verb.UPDATE: _ORDER.index(Verb.CREATE)}
-    shown.sort(key=lambda group: (not _is_dangerous(group), rank[group.shown.verb]))
+    shown.sort(key=itemgetter(0))
     alone = len(shown) == 1
-    found = [_group(group, plan, also, unfolded=alone) for group in shown]
+    found = [_group(group, plan, also, unfolded=alone) for _, group in shown]
     broken = [Part(len(names), partial(_problem, why, names, plan)) for why, names in problems(plan)]
-    first = sum(_is_dangerous(group) or rank[group.shown.verb] < rank[Verb.CREATE] for group in shown)
+    first = sum(place < (True, rank[Verb.CREATE]) for place, _ in shown)
     ordered = [Part(0, partial(_calls, names, sentences, plan)) for names, sentences in calls.lists(plan)]
     return [*found[:first], *broken, *found[first:], *ordered]
 

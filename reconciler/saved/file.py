@@ -6,6 +6,8 @@ What `--format json` printed is read too.
 
 If the environment has a signing key, files are signed with it, and unsigned files are refused. So a job knows
 that the plan that it applies is the one that another job made.
+
+Every plan asks for the key, so what writes and reads is imported when a file is written or read.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reconciler import __version__
 from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
-from reconciler.saved import decode, encode
-from reconciler.saved.consistency import check as consistency
-from reconciler.saved.consistency.contradiction import ContradictionError
-from reconciler.saved.packed import PackedError
-from reconciler.saved.shards import Shard
+
+if TYPE_CHECKING:
+    from reconciler.saved.decode import Document
+    from reconciler.saved.shards import Shard
 
 MAX_BYTES = 256 * 2**20
 """A larger file is neither written nor read."""
@@ -75,6 +77,9 @@ def write(
     shard: Shard | None = None,
 ) -> None:
     """Save a plan, or its results. commit: of the manifests. Raises ReconcilerError for one too large."""
+    from reconciler.saved import encode  # noqa: PLC0415  slow to import
+    from reconciler.saved.packed import PackedError  # noqa: PLC0415  slow to import
+
     origin = {
         "tool": __version__,
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -98,6 +103,9 @@ def _too_large(path: Path, has: str) -> ReconcilerError:
 
 def read(path: Path) -> Saved:
     """Read a file that `write` wrote, or the output of `--format json`. Raises ReconcilerError."""
+    from reconciler.saved import decode  # noqa: PLC0415  slow to import
+    from reconciler.saved.consistency.contradiction import ContradictionError  # noqa: PLC0415  slow to import
+
     content = files.read(path, MAX_BYTES)
     try:
         document = decode.parse(_text(content))
@@ -126,30 +134,37 @@ def read_plan(path: Path) -> Plan:
 
 def check(plan: Plan) -> None:
     """Raises ContradictionError for a plan that would be refused when it is read."""
-    consistency.check(plan)
+    from reconciler.saved.consistency import check  # noqa: PLC0415  slow to import
+
+    check.check(plan)
 
 
 def _text(content: bytes) -> str:
     """The text of a file. A Windows shell may have written it as UTF-16, or with a byte order mark."""
+    from reconciler.saved.decode import NotAPlanError  # noqa: PLC0415  slow to import
+
     encoding = next((name for mark, name in _ENCODINGS.items() if content.startswith(mark)), "ascii")
     if encoding == "ascii" and b"\0" in content[:2]:
         encoding = "utf-16-le" if content[1:2] == b"\0" else "utf-16-be"
     try:
         return content.decode(encoding)
     except UnicodeDecodeError:
-        raise decode.NotAPlanError("is not a saved plan: it is not ASCII") from None
+        raise NotAPlanError("is not a saved plan: it is not ASCII") from None
 
 
-def _check_signature(document: decode.Document) -> None:
+def _check_signature(document: Document) -> None:
     """Raises NotAPlanError for a document that is not signed with the signing key, if there is one."""
+    from reconciler.saved import encode  # noqa: PLC0415  slow to import
+    from reconciler.saved.decode import NotAPlanError  # noqa: PLC0415  slow to import
+
     if (secret := key()) is None:
         return
     if "signature" not in document:
-        raise decode.NotAPlanError(
+        raise NotAPlanError(
             f"is not signed, and {KEY} is set: save the plan with `--out` where that key is set"
         )
     signature, expected = str(document["signature"]), encode.signature(document, secret)
     if not hmac.compare_digest(signature.encode(errors="replace"), expected.encode()):
-        raise decode.NotAPlanError(
+        raise NotAPlanError(
             f"is not signed with the key in {KEY}: it was altered, or signed with another key"
         )

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from ruamel.yaml.resolver import implicit_resolvers
 
@@ -25,6 +26,9 @@ _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.
 _NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
+_SHORT_TEXT = 40
+"""Characters that a text has less of if it is on one line in any place: keys, and what many bots say."""
+
 _SHORT = {"\t": r"\t", "\n": r"\n", "\r": r"\r", "\x1b": r"\e", "\x85": r"\N"}
 
 
@@ -43,6 +47,19 @@ def scalar(
     style: as in ruamel.yaml's nodes, kept where the text allows it: "" plain, ' and " quoted, | literal,
     > folded; None for the most readable. flow: inside brackets or braces, or as a key.
     """
+    if style is None and len(text) < _SHORT_TEXT and "\n" not in text:
+        return _short(text, flow)
+    return _styled(text, indent, style, width, flow, step)
+
+
+@lru_cache(4096)
+def _short(text: str, flow: bool) -> str:
+    """The source of a short text in its most readable style, which is the same wherever it stands."""
+    return _styled(text, 0, None, WIDTH, flow, STEP)
+
+
+def _styled(text: str, indent: int, style: str | None, width: int, flow: bool, step: int) -> str:
+    """The source of a text in a style, or in the most readable one where it has none or does not allow it."""
     if style is None:
         style = _chosen(text, indent, width, flow)
     match style:
@@ -58,7 +75,7 @@ def scalar(
             return _block(">", text, lines, indent, step)
         case '"':
             return _quoted(text, indent, width, flow, step)
-    return scalar(text, indent=indent, width=width, flow=flow, step=step)
+    return _styled(text, indent, None, width, flow, step)
 
 
 def _chosen(text: str, indent: int, width: int, flow: bool) -> str:

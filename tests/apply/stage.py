@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
-
 from reconciler.apply import applier
 from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.observed import RemoteBot
@@ -24,6 +22,7 @@ from reconciler.domain.plan import (
     Verb,
 )
 from reconciler.domain.results import Results
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests.secrets import SecretError
 from reconciler.sandbox import Sandbox

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.apply import applier
 from reconciler.apply.applier import Stop
 from reconciler.domain.plan import Change, Plan, Verb
 from reconciler.domain.results import Outcome, Result, Results
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from tests.apply.stage import (
     CAFE,

@@ -6,7 +6,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.apply import bot_steps
 from reconciler.apply.bot_table import BotTable
@@ -18,6 +17,7 @@ from reconciler.domain.hidden import of_ref
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.results import Outcome, Result
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from reconciler.manifests.secrets import SecretError
 from reconciler.sandbox import Sandbox

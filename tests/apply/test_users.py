@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.apply.state import Shared, State, Stop
 from reconciler.apply.users import Users
 from reconciler.domain.errors import InstanceError
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from tests.apply.stage import CAFE, LOJA, Stage, instance, seen
 from tests.support import Json

@@ -104,6 +104,25 @@ def test_unexpected_errors(
         (click.UsageError("x\n::error::##[error]\x1b"), 1, "Error: x\n<U+003A>:error::##<U+005B>error]␛\n"),
         (ReconcilerError("see https://h/a?b, https://h?c=d"), 1, "Error: see https://h/a?b, https://h?***\n"),
         (ManifestError([Problem(Position("a", 1, 2), "b.")]), 1, "a:1:2: b.\n1 error in the manifests.\n"),
+        (
+            ManifestError([Problem(Position(file, 1, 1), "b.") for file in "abc"]),
+            1,
+            "a:1:1: b.\nb:1:1: b.\nc:1:1: b.\n3 errors in the manifests.\n",
+        ),
+        (
+            ManifestError(
+                [
+                    Problem(Position(file, 1, 1), text)
+                    for file in ("a", "b", "c\x1b", "d", "e")
+                    for text in "xy"
+                ][:9]
+            ),
+            1,
+            "a:1:1: x (also at b:1:1, c␛:1:1 and 2 other places)\n"
+            "a:1:1: y (also at b:1:1, c␛:1:1 and 1 other place)\n"
+            "9 errors in the manifests, 2 of them different. "
+            "`reconciler validate --format json` shows every place.\n",
+        ),
         (MemoryError(SECRET), 1, "Error: not enough memory.\n"),
         (_UnprintableError(), 1, f"Error: unexpected _UnprintableError. {BUG}\n"),
         (click.Abort(), 1, ""),

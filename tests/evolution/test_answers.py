@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import KINDS, OPENAI, Field, Kind, Type
 from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution import answers, failures, masking
 from reconciler.evolution.answers import Credential, Listed
 from reconciler.evolution.masking import Secrets

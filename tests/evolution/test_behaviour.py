@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import (
@@ -22,6 +21,7 @@ from reconciler.domain.errors import (
     Unauthorized,
     Unclear,
 )
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.unpacking import MAX_ANSWER
 from tests.evolution.scripted import (

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Of, Plan, Verb
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.confirming import misplaced
 from reconciler.evolution.fetch import fetch

@@ -7,7 +7,6 @@ import gc
 from collections.abc import Mapping, Sequence
 
 import pytest
-from pydantic import SecretStr
 
 from reconciler.domain.desired import (
     Desired,
@@ -21,6 +20,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import fetch
 from reconciler.sandbox import Sandbox

@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import SecretStr
 
+from reconciler.domain.secret import SecretStr
 from reconciler.evolution import masking
 from reconciler.evolution.client import Client
 from reconciler.evolution.masking import MASK, Secrets

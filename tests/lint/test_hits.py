@@ -11,7 +11,7 @@ import pytest
 
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.versions import NEWEST, version
-from reconciler.lint import RULES
+from reconciler.lint.rules import RULES
 from tests.lint.writing import rules, warned
 
 

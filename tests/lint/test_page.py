@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.versions import NEWEST
-from reconciler.lint import RULES, lint
-from reconciler.lint.rules import Rule
+from reconciler.lint.rules import RULES, Rule
+from reconciler.lint.run import lint
 from tests.lint.writing import rules
 from tests.manifests.writing import CHAT, read
 

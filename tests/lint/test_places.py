@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.versions import NEWEST
-from reconciler.lint import lint
+from reconciler.lint.run import lint
 from reconciler.manifests.load import load
 from tests.lint.writing import linted
 from tests.manifests.writing import HERE, write

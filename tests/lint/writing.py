@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 from reconciler.domain.findings import Warning
 from reconciler.domain.kinds import KINDS, OPENAI, Kind
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint import Policy, lint, look, seen, warnings
+from reconciler.lint import Policy, look, seen, warnings
+from reconciler.lint.run import lint
 from reconciler.manifests.load import load, read_all
 from tests.manifests.writing import write
 

@@ -301,6 +301,24 @@ def test_a_cycle_of_five_hundred_bots_needs_one_parking() -> None:
     assert len(steps) == 501
 
 
+@settings(max_examples=often(150), deadline=None)
+@given(keys=st.permutations(range(12)), triggers=st.permutations(range(12)), tokens=st.booleans())
+@example(keys=[*range(1, 12), 0], triggers=[11, *range(11)], tokens=False)
+@example(keys=[n ^ 1 for n in range(12)], triggers=list(range(12)), tokens=True)
+def test_keys_and_triggers_change_hands_in_any_way(
+    keys: list[int], triggers: list[int], tokens: bool
+) -> None:
+    key = "m/{}" if tokens else "a{}"
+    desired = [
+        bot(f"b{n:02}", key.format(keys[n] + 1), f"equals:{trigger}") for n, trigger in enumerate(triggers)
+    ]
+    there = [remote(f"id{n}", key.format(n + 1), f"equals:{n}", f"[gitops:b{n:02}]") for n in range(12)]
+    server = Toy(there)
+    server.run(plan(desired, there).instances[0])
+    last = plan(desired, server.remote())
+    assert (last.writes, last.in_sync) == (False, 12)
+
+
 def test_a_place_to_park_that_is_taken_is_not_waited_for() -> None:
     """A bot that was parked, and whose marker somebody removed, still has the parked values."""
     desired = [bot("a", "x", "equals:1"), bot("b", "y", "equals:2")]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import INT32_MAX, OPENAI, Value
-from reconciler.plan import cycles
+from reconciler.plan.cycles import Cycles, Edge
 from reconciler.plan.order import Order, order
 from reconciler.plan.parking import is_parked, parked_trigger
 from reconciler.plan.simulation import Simulation, Transition, Write
@@ -79,7 +79,7 @@ def test_who_waits_for_a_cycle_is_not_in_it() -> None:
         Transition("caio", fields("y", "equals:2"), fields("y", "equals:1")),
     ]
     now = Simulation({move.label: move for move in moves}, {}, {}, OPENAI)
-    assert cycles.find(now) == [cycles.Edge("bia", "caio"), cycles.Edge("caio", "bia")]
+    assert Cycles(now).find() == [Edge("bia", "caio"), Edge("caio", "bia")]
     assert calls(ordered(moves)) == "park bia, create ana, update caio, update bia"
 
 
@@ -272,6 +272,22 @@ def test_what_excludes_each_other_is_blocked_by_name_and_nothing_else_is() -> No
         "bia": ("ana and bia exclude each other: the trigger equals '1'", ("ana",)),
     }
     assert [told(leg) for leg in found.writes] == ["create caio"]
+
+
+def test_bots_that_exclude_each_other_after_a_parking_are_all_found() -> None:
+    """In each three two swap all, and the third wants the trigger of one. The swap beside them is made."""
+    moves = [
+        move
+        for n in range(5)
+        for move in (
+            Transition(f"{n}-ana", fields(f"x{n}", f"equals:{n}1"), fields(f"y{n}", f"equals:{n}2")),
+            Transition(f"{n}-bia", fields(f"y{n}", f"equals:{n}2"), fields(f"x{n}", f"equals:{n}1")),
+            Transition(f"{n}-caio", fields(f"z{n}", f"equals:{n}3"), fields(f"z{n}", f"equals:{n}1")),
+        )
+    ]
+    found = ordered([*moves, *swap("equals:1", "equals:2")])
+    assert found.impossible.keys() == {move.label for move in moves}
+    assert [told(leg) for leg in found.writes] == ["park ana", "update bia", "update ana"]
 
 
 def test_one_in_its_place_that_cannot_come_back_is_not_moved_aside() -> None:

@@ -121,14 +121,16 @@ def of(ctx: click.Context) -> State:
 
 def rules(ctx: click.Context) -> Policy:
     """The rules of [lint] for `validate`. Raises ConfigError for rules that do not exist."""
-    from reconciler import lint
-    from reconciler.cli.config import read
+    from reconciler.lint import Policy
 
     config = _state(ctx).config
-    if config is None:
-        return lint.Policy()
-    read.check_rules(config, [rule.id for rule in lint.RULES])
-    return lint.Policy(*(frozenset(config.rules.get(table, ())) for table in read.RULES))
+    if config is None or not any(config.rules.values()):
+        return Policy()
+    from reconciler.cli.config import read
+    from reconciler.lint.rules import RULES
+
+    read.check_rules(config, [rule.id for rule in RULES])
+    return Policy(*(frozenset(config.rules.get(table, ())) for table in read.RULES))
 
 
 def servers(ctx: click.Context) -> Servers:

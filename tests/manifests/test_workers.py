@@ -1,0 +1,114 @@
+"""Manifests that several processes parse are what one process makes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler.manifests.load import read_all
+from reconciler.manifests.workers import LEAST, PATIENCE
+
+NUMBER = PATIENCE + 4 * LEAST
+BOT = "{botType: chatCompletion, model: gpt-4o, maxTokens: 100, triggerType: keyword, triggerOperator: equals"
+
+LOAD = """
+import os, sys
+from pathlib import Path
+from reconciler.manifests.load import read_all
+
+forks = []
+sys.addaudithook(lambda event, args: forks.append(event) if event == "os.fork" else None)
+if sys.argv[1] == "killed":
+    os.register_at_fork(after_in_child=lambda: os._exit(9))
+loaded = read_all(Path("bots"), origins=False, cached=True)
+print(len(forks), [repr(one) for one in loaded.instances], sorted(map(str, loaded.problems)))
+try:
+    os.waitpid(-1, os.WNOHANG)
+except ChildProcessError:
+    print("no child is left")
+"""
+
+several = pytest.mark.skipif(
+    sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two cores"
+)
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Manifests, some with errors, some with a text of their own, in two folders with defaults."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("bots/a", "bots/b"):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "_defaults.yaml").write_text(f"defaults: {{openaiCreds: main, expire: {len(folder)}}}\n")
+        Path(folder, "prompt.md").write_text("Seja breve.\n")
+    for number in range(NUMBER):
+        path = Path("bots", "ab"[number % 2], f"{number}.yaml")
+        more = (
+            ", modle: x" if number % 50 == 7 else ", systemMessages: [!file prompt.md]" if number % 5 else ""
+        )
+        path.write_text(f"instance: loja-{number}\nbots:\n  um: {BOT}, triggerValue: {number}{more}}}\n")
+    Path("bots/a/0.yaml").write_text("bots: [\n")
+    return tmp_path
+
+
+def loaded(fleet: Path, cache: str, how: str = "whole") -> tuple[int, str]:
+    """How many processes were started, and what was loaded."""
+    result = subprocess.run(
+        [sys.executable, "-c", LOAD, how],
+        cwd=fleet,
+        env={**os.environ, "XDG_CACHE_HOME": str(fleet / cache)},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert result.stderr == ""
+    number, _, rest = result.stdout.partition(" ")
+    assert rest.endswith("no child is left\n")
+    return int(number), rest.removesuffix("no child is left\n").strip()
+
+
+@several
+@pytest.mark.parametrize("how", ["whole", "killed"])
+def test_what_several_processes_parse(fleet: Path, how: str) -> None:
+    alone = read_all(Path("bots"), origins=False)
+    expected = f"{[repr(one) for one in alone.instances]} {sorted(map(str, alone.problems))}"
+    assert len(alone.problems) > 4
+    number, found = loaded(fleet, "cache", how)
+    assert number == min(len(os.sched_getaffinity(0)), 4) - 1
+    assert found == expected
+    if how == "whole":
+        number, found = loaded(fleet, "cache")
+        assert number == 0
+        assert found == expected
+
+
+@several
+def test_the_cache_is_what_one_process_makes(fleet: Path) -> None:
+    assert loaded(fleet, "cache")[0] > 0
+    one = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"import os; os.sched_setaffinity(0, [{min(os.sched_getaffinity(0))}])\n{LOAD}",
+            "x",
+        ],
+        cwd=fleet,
+        env={**os.environ, "XDG_CACHE_HOME": str(fleet / "other")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert one.stdout.startswith("0 ")
+    assert _entries(fleet / "cache") == _entries(fleet / "other")
+
+
+def _entries(home: Path) -> dict[str, bytes]:
+    [file] = (home / "evolution-reconciler").iterdir()
+    data = file.read_bytes()
+    index = json.loads(data[int(data[-20:]) : -20])
+    return {key: data[start : start + length] for key, (start, length) in index["entries"].items()}
