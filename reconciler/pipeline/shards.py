@@ -101,10 +101,12 @@ def _of(
             )
     numbers: dict[int, str] = {}
     for file, _, other in every:
-        if (twin := numbers.setdefault(other.shard.number, file)) != file or _twice(found, file):
-            raise ReconcilerError(
-                f"{twin} and {file} are both of the shard {other.shard}: give the file of each shard once."
-            )
+        twin = numbers.get(other.shard.number)
+        if twin is not None:
+            twice = f"{twin} and {file} are both of the shard {other.shard}"
+            twice = f"{file} is given twice" if twin == file else twice
+            raise ReconcilerError(f"{twice}: give the file of each shard once.")
+        numbers[other.shard.number] = file
     missing = sorted(set(range(1, one.shard.of + 1)) - numbers.keys())
     if missing and not partial:
         names = shards.listed(missing, one.shard.of)
@@ -112,10 +114,6 @@ def _of(
         raise ReconcilerError(f"the {be} {names} {it} missing: give the files of all {one.shard.of}.")
     lacks = tuple(f"{number}/{one.shard.of}" for number in missing)
     return sorted(every, key=lambda each: each[2].shard), lacks
-
-
-def _twice(found: Sequence[tuple[str, Saved]], file: str) -> bool:
-    return sum(each == file for each, _ in found) > 1
 
 
 def _plan(found: Sequence[tuple[str, Saved, PlanShard]]) -> Saved:

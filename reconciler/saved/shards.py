@@ -59,6 +59,7 @@ def _crossing(crossing: Crossing, instance: EncodeInstance, message: EncodeMessa
         "order": crossing.order,
         "kept": variant(crossing.kept),
         "waiting": variant(crossing.waiting),
+        "oneWaiting": [variant(one) for one in crossing.one_waiting],
     }
 
 
@@ -89,12 +90,14 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
         {"place": {name: one[name] for name in ("instance", "kind", "bot")}, "moves": one["moves"]}
         for one in crossing["orphans"]
     ]
+
+    def variant(one: Document) -> Document:
+        return {"instances": instances(one["instances"]), "routing": messages(one["routing"])}
+
     variants = {
-        name: {
-            "instances": instances(crossing[name]["instances"]),
-            "routing": messages(crossing[name]["routing"]),
-        }
-        for name in ("kept", "waiting")
+        "kept": variant(crossing["kept"]),
+        "waiting": variant(crossing["waiting"]),
+        "one_waiting": [variant(one) for one in crossing.pop("oneWaiting")],
     }
     names = ("tool", "commit", "manifests", "options", "limits", "notes")
     whole = {name: document[name] for name in names}
