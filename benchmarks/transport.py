@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from benchmarks.server import serving
 
@@ -51,11 +51,24 @@ async def ours(url: str) -> AsyncIterator[Get]:
     """httpx on the transport of this project."""
     from reconciler.evolution.transport import Connections  # noqa: PLC0415
 
-    async with Connections(url, {}, timeout=30, concurrency=AT_A_TIME) as connections:
+    async with aclosing(Connections(url, {}, timeout=30, concurrency=AT_A_TIME)) as connections:
         yield lambda path: connections.send("GET", path)
 
 
-TRANSPORTS = {"httpx's pool": httpx_pool, "httpx-aiohttp": httpx_aiohttp, "reconciler": ours}
+@asynccontextmanager
+async def ahead(url: str) -> AsyncIterator[Get]:
+    """What the process that reads ahead makes its requests with."""
+    from reconciler.evolution.gets import Gets  # noqa: PLC0415
+
+    yield Gets(url, {}, timeout=30).get
+
+
+TRANSPORTS = {
+    "httpx's pool": httpx_pool,
+    "httpx-aiohttp": httpx_aiohttp,
+    "reconciler": ours,
+    "reading ahead": ahead,
+}
 
 
 async def measure(name: str, url: str) -> tuple[float, float]:

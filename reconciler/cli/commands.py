@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from reconciler.apply.journal import Journal
     from reconciler.domain.plan import Plan
     from reconciler.domain.shards import ApplyShard, PlanShard
-    from reconciler.evolution.spawn import Reader
+    from reconciler.pipeline.ahead import Reader
     from reconciler.pipeline.fleet import Running
     from reconciler.pipeline.outfile import Save
     from reconciler.pipeline.request import Request
@@ -223,7 +223,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
 
     known = unchanged.remembered(request) if changed_since is None and base is None else None
     # Before anything else is imported.
-    with ahead.reading(request, changed_since, known.paths if known else ()) as reader:
+    with ahead.reading(request, changed_since, known.paths if known else None) as reader:
         from reconciler.cli import terminal
         from reconciler.cli.reading import reading
         from reconciler.pipeline import outfile

@@ -1,7 +1,7 @@
 """The Evolution API: Server and Desired in, Observed out; and the calls that apply makes.
 
-The only package that imports httpx or aiohttp. Each answer is checked before it is believed, and keys are
-masked in it. Knows no manifest and no plan's making.
+The only package that imports httpx, aiohttp or httptools. Each answer is checked before it is believed, and
+keys are masked in it. Knows no manifest and no plan's making.
 """
 
 __all__ = [
@@ -14,9 +14,11 @@ __all__ = [
     "concurrent",
     "confirming",
     "covering",
+    "exchange",
     "fetch",
-    "log",
+    "frames",
+    "gets",
     "masking",
     "observing",
-    "spawn",
+    "reader",
 ]

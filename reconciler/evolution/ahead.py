@@ -1,4 +1,4 @@
-"""What was read ahead: the answers that the other process (reader.py) sends, for who asks for them.
+"""What was read ahead: the answers that the other process sends, for who asks for them.
 
 Whatever it does not deliver is asked for as if there were no such process, so that every error is found and
 told in one place.
@@ -7,77 +7,141 @@ told in one place.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from socket import socket
 from typing import Self
 
-import httpx
+from reconciler.evolution.exchange import Answer, log_call
+from reconciler.evolution.frames import Frame, Frames
 
-from reconciler.evolution.log import log_call
-from reconciler.evolution.received import Received
-from reconciler.evolution.spawn import PATIENCE, Reader
-from reconciler.evolution.transport import Answer
+MOST_BYTES = 32 * 2**20
+"""What may be held that nobody has asked for. Then no more is taken over, until something is asked for that
+is not there.
+"""
 
-_CHUNK = 2**18
+_NO_HEADERS: Mapping[str, str] = {}
+"""No header says anything of an answer that is delivered."""
 
 
-class Ahead:
+@dataclass(slots=True)
+class _Server:
+    """What was read of one server. ended: whether no more comes."""
+
+    answers: dict[str, tuple[Answer, float]] = field(default_factory=dict)
+    awaited: dict[str, asyncio.Event] = field(default_factory=dict)
+    ended: bool = False
+
+    def end(self) -> None:
+        self.ended = True
+        for waiting in self.awaited.values():
+            waiting.set()
+        self.awaited.clear()
+
+
+class Ahead(asyncio.BufferedProtocol):
     """The answers of a process that reads ahead, for one event loop.
 
     An async context manager around those who take them. taken: how many were.
     """
 
-    def __init__(self, reader: Reader, timeout: float) -> None:
-        """timeout: of one request, in seconds."""
-        self._reader, self._patience = reader, timeout + PATIENCE
-        self._answers = {one.path: (_answer(one), one.seconds) for one in reader.early}
-        self._awaited: dict[str, asyncio.Event] = {}
-        self._receiving: asyncio.Task[None] | None = None
+    def __init__(
+        self,
+        answers: socket,
+        servers: Sequence[str],
+        patience: float,
+        end: Callable[[], None],
+        frames: Frames,
+        early: Iterable[Frame],
+    ) -> None:
+        """answers: where they come. servers: their names, in the order of their numbers. patience: seconds in
+        which one must come, or no more are waited for. end: ends the process. early: what has come already;
+        frames: the rest of that.
+        """
+        self._socket, self._patience, self._end = answers, patience, end
+        self._servers = [_Server() for _ in servers]
+        self._names = dict(zip(servers, self._servers, strict=True))
+        self._frames, self._early = frames, early
+        self._transport: asyncio.Transport
+        self._timer: asyncio.TimerHandle
+        self._last = self._held = 0.0
         self.taken = 0
 
     async def __aenter__(self) -> Self:
-        self._receiving = asyncio.create_task(self._receive())
+        loop = asyncio.get_running_loop()
+        self._last = loop.time()
+        self._timer = loop.call_later(self._patience, self._check)
+        await loop.create_connection(lambda: self, sock=self._socket)
+        self._put(self._early)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._receiving:
-            self._receiving.cancel()
-            await asyncio.wait([self._receiving])
+        self._stop()
 
-    async def take(self, path: str) -> Answer | None:
-        """The answer to a read of this path, once. When it is None, the other process asks no more."""
-        if path not in self._answers and self._receiving and not self._receiving.done():
-            await self._awaited.setdefault(path, asyncio.Event()).wait()
-        if path not in self._answers:
+    def of(self, server: str) -> Callable[[str], Awaitable[Answer | None]]:
+        """Takes the answer to a read of a path of this server, once.
+
+        It gives None for one that was not read ahead, and then the other process asks this server no more.
+        """
+        return partial(self._take, self._names.get(server, _Server(ended=True)))
+
+    async def _take(self, server: _Server, path: str) -> Answer | None:
+        if path not in server.answers and not server.ended:
+            self._transport.resume_reading()
+            await server.awaited.setdefault(path, asyncio.Event()).wait()
+        if path not in server.answers:
             return None
-        answer, seconds = self._answers.pop(path)
+        answer, seconds = server.answers.pop(path)
+        self._held -= len(answer.body)
         self.taken += 1
         log_call("GET", path, str(answer.status), seconds)
         return answer
 
-    async def _receive(self) -> None:
-        reader, writer = await asyncio.open_connection(sock=self._reader.socket, limit=_CHUNK)
-        try:
-            with suppress(TimeoutError, OSError, ValueError, LookupError):
-                self._add(b"")  # what had come before is whole
-                while True:
-                    async with asyncio.timeout(self._patience):
-                        data = await reader.read(_CHUNK)
-                    if not data:
-                        break
-                    self._add(data)
-        finally:
-            self._reader.end()
-            writer.close()
-            for waiting in self._awaited.values():
+    # -- what comes ---------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - for the types
+        self._transport = transport
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._frames.room()
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._last = asyncio.get_running_loop().time()
+        self._put(self._frames.add(nbytes))
+
+    def _put(self, frames: Iterable[Frame]) -> None:
+        for frame in frames:
+            server = self._servers[frame.server]
+            if frame.last:
+                server.end()
+                continue
+            server.answers[frame.path] = Answer(frame.status, _NO_HEADERS, frame.body), frame.seconds
+            self._held += len(frame.body)
+            if waiting := server.awaited.pop(frame.path, None):
                 waiting.set()
+        if all(server.ended for server in self._servers):
+            self._stop()
+        elif self._held > MOST_BYTES and not any(server.awaited for server in self._servers):
+            self._transport.pause_reading()
 
-    def _add(self, data: bytes) -> None:
-        for one in self._reader.splitter.add(data):
-            self._answers[one.path] = _answer(one), one.seconds
-            if waiting := self._awaited.pop(one.path, None):
-                waiting.set()
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop()
 
+    def _check(self) -> None:
+        """End what has been silent for too long."""
+        loop = asyncio.get_running_loop()
+        if not self._transport.is_reading():
+            self._last = loop.time()
+        if loop.time() - self._last >= self._patience:
+            self._stop()
+        else:
+            self._timer = loop.call_at(self._last + self._patience, self._check)
 
-def _answer(one: Received) -> Answer:
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in one.headers]
-    return Answer(one.status, httpx.Headers(raw), one.body)
+    def _stop(self) -> None:
+        self._timer.cancel()
+        self._transport.abort()
+        self._end()
+        for server in self._servers:
+            server.end()

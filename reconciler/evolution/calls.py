@@ -11,15 +11,18 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution import answers, failures
+from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.parsing import NotUnderstood, parse
-from reconciler.evolution.refusals import BUSY, OLDEST, Refusals, is_young, lacks_route
+from reconciler.evolution.refusals import OLDEST, Refusals, is_young, lacks_route
 from reconciler.evolution.routes import Request
-from reconciler.evolution.transport import Answer, Connections, NoAnswer
+
+if TYPE_CHECKING:
+    from reconciler.evolution.transport import Connections
 
 LONGEST_VERSION = 40
 """Characters of a version that are shown."""
@@ -41,12 +44,12 @@ Take = Callable[[str], Awaitable[Answer | None]]
 class Calls:
     """Makes calls to one server.
 
-    limiter: gives each try its turn. headers: those of every request but the key. retry_delay, patience: as
-    of Server. version_timeout: seconds for `GET /`. ahead: counts as the first try of a read. heard:
-    takes the last answer to each read.
+    connect: gives the connections; raises ReconcilerError. limiter: gives each try its turn. headers: those
+    of every request but the key. retry_delay, patience: as of Server. version_timeout: seconds for `GET /`.
+    ahead: counts as the first try of a read. heard: takes the last answer to each read.
     """
 
-    connections: Connections = field(repr=False)
+    connect: Callable[[], Connections] = field(repr=False)
     limiter: Limiter = field(repr=False)
     refusals: Refusals
     headers: Mapping[str, str]
@@ -143,7 +146,7 @@ class Calls:
         began = await self.limiter.begin()
         busy, wait = False, None
         try:
-            answer = await self.connections.send(method, path, body, headers=headers, timeout=timeout)
+            answer = await self.connect().send(method, path, body, headers=headers, timeout=timeout)
             busy = answer.status in BUSY
             wait = failures.retry_after(answer.headers) if busy else None
             return answer

@@ -16,9 +16,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from reconciler import __version__
 from reconciler.domain import hidden
 from reconciler.domain.desired import Fields
 from reconciler.domain.errors import ReconcilerError
@@ -26,20 +25,23 @@ from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.secret import SecretStr
-from reconciler.evolution import address, answers
+from reconciler.evolution import address, answers, paths
 from reconciler.evolution.belonging import Belonging
 from reconciler.evolution.calls import Calls, Heard, Take
 from reconciler.evolution.covering import cover_bots, cover_settings, secrets_of
+from reconciler.evolution.exchange import HEADERS
 from reconciler.evolution.limiter import Limiter
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import secrets_in
 from reconciler.evolution.refusals import OLDEST, Refusals
 from reconciler.evolution.routes import Request, named, one, route
-from reconciler.evolution.transport import Connections
+
+if TYPE_CHECKING:
+    from reconciler.evolution.transport import Connections
 
 __all__ = ["OLDEST", "Client", "Server"]
 
-LIST = Request("GET", "/instance/fetchInstances", "list the instances")
+LIST = Request("GET", paths.LIST, "list the instances")
 
 VERSION_TIMEOUT = 3.0
 """Seconds for `GET /`, which stalls on a server without internet access."""
@@ -80,6 +82,7 @@ class Client:
     def __init__(self, server: Server, ahead: Take | None = None, heard: Heard | None = None) -> None:
         """Raises ReconcilerError for a URL or a key that cannot be used.
 
+        So does entering it, for a host name, a proxy or certificates; with ahead, the first call does.
         ahead: gives what was already read of the server. heard: takes what is read.
         """
         key = _usable_key(server.api_key)
@@ -91,24 +94,14 @@ class Client:
         self.secrets = server.secrets
         self.secrets.add(key)
         self.belonging = Belonging()
-        headers = {
-            "accept": "application/json",
-            "accept-encoding": "gzip",
-            "cache-control": "no-cache",
-            "user-agent": f"evolution-reconciler/{__version__}",
-        }
-        try:
-            self._connections = Connections(
-                url, {**headers, "apikey": key}, timeout=server.timeout, concurrency=server.concurrency
-            )
-        except ValueError as error:
-            raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
+        self._key, self._timeout, self._ahead = key, server.timeout, ahead
+        self._connections: Connections | None = None
         self.refusals = Refusals(self.url, self.secrets)
         self.calls = Calls(
-            self._connections,
+            self._connect,
             Limiter(server.concurrency, server.max_rate),
             self.refusals,
-            headers,
+            HEADERS,
             retry_delay=server.retry_delay,
             patience=server.patience,
             version_timeout=min(server.timeout, VERSION_TIMEOUT),
@@ -122,7 +115,8 @@ class Client:
         return address.bound(self._whole)
 
     async def __aenter__(self) -> Self:
-        await self._connections.__aenter__()
+        if self._ahead is None:
+            self._connect()
         return self
 
     async def __aexit__(
@@ -131,7 +125,22 @@ class Client:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._connections.__aexit__(kind, error, traceback)
+        if self._connections is not None:
+            await self._connections.aclose()
+
+    def _connect(self) -> Connections:
+        """The connections, made when the first is needed: what was all read ahead needs none."""
+        if self._connections is None:
+            from reconciler.evolution.transport import Connections  # noqa: PLC0415  slow to import
+
+            headers = {**HEADERS, "apikey": self._key}
+            try:
+                self._connections = Connections(
+                    self._whole, headers, timeout=self._timeout, concurrency=self.concurrency
+                )
+            except ValueError as error:
+                raise ReconcilerError(f"The server at {self.url} cannot be used: {error}.") from None
+        return self._connections
 
     # -- the server ---------------------------------------------------------------------------
 

@@ -6,9 +6,9 @@ more. No fixed number suits both, so the number is found out (AIMD, as in TCP):
 
 - It begins with 10, and doubles with each round of answers that are not slower than they were, up to the most
   that is asked for. A round is as many answers as there are requests at a time, and at least 10.
-- Answers that take half as long again, compared with the fastest of their route, say that requests wait: a
-  fifth fewer at a time, but not fewer than 10. Not so if this process itself is busy, which then is what is
-  slow.
+- When three of four answers take half as long again, compared with the fastest of their route, requests wait:
+  a fifth fewer at a time, but not fewer than 10. Where they wait, all of them do; what makes some slow is
+  something else, such as a busy machine. Not so if this process itself is busy, which then is what is slow.
 - 429, 502, 503 and 504 say that it is too much: half as many at a time, and none at all until the moment that
   a Retry-After names.
 - After either, one more at a time with each good round.
@@ -19,7 +19,6 @@ The cap on requests a second holds for each second, whatever the above allows.
 from __future__ import annotations
 
 import asyncio
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable
@@ -134,7 +133,7 @@ class Limiter:
         """A round is over: more or fewer at a time."""
         start, used = self._since
         own = self._used() - used > OWN_SHARE * (now - start)
-        if statistics.median(self._slowness) > SLOW:
+        if sorted(self._slowness)[len(self._slowness) // 4] > SLOW:
             if not own and self.window > START:
                 self._shrink(0.8, fewest=min(START, self.most))
                 return

@@ -8,15 +8,17 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.evolution import address
 
 _PORTS = {"http": 80, "https": 443}
+_HAS_SETTINGS = sys.platform in {"darwin", "win32"}
+"""Whether the system has settings of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,11 @@ def _named(scheme: str, environ: Mapping[str, str]) -> tuple[str, str]:
                 value = environ[variable].strip()
                 if value or variable == name:
                     return variable, value
-    return "the system's settings", getproxies().get(scheme, "")  # of macOS and Windows
+    if not _HAS_SETTINGS:
+        return "", ""
+    from urllib.request import getproxies  # noqa: PLC0415  slow to import
+
+    return "the system's settings", getproxies().get(scheme, "")
 
 
 def _read(variable: str, value: str) -> Proxy:

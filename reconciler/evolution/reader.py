@@ -1,113 +1,125 @@
-"""The process that reads ahead: `python -P -m reconciler.evolution.reader`, started by spawn.py.
+"""Reads a server ahead: what fetch.py will probably ask for, in its order, each answer as it comes.
 
-It makes first tries of reads, and sends each answer as it comes: a line of JSON (path, seconds, status,
-headers, number of bytes), and then its body. It judges no answer, and ends at the first trouble.
+First tries of GETs alone. It judges no answer, but for whether a kind of bot is off, and ends at the first
+trouble: then whoever wanted the answers asks as if it had never been.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-import socket
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import islice
 from time import monotonic
+from typing import TypedDict
 
-import httpx
-
-from reconciler.domain.errors import Absent, Disabled
-from reconciler.domain.kinds import KINDS
-from reconciler.evolution.client import LIST, Client, Server
+from reconciler.domain.kinds import KINDS, Kind
+from reconciler.evolution import address, paths
 from reconciler.evolution.concurrent import side_by_side
-from reconciler.evolution.refusals import BUSY
-from reconciler.evolution.routes import Request, route
-from reconciler.evolution.spawn import Guess
-from reconciler.evolution.transport import Answer, NoAnswer
+from reconciler.evolution.exchange import BUSY, HEADERS
+from reconciler.evolution.gets import Gets, Unread
+from reconciler.evolution.limiter import Limiter
 
-MOST_BYTES = 32 * 2**20
-"""What may wait to be sent; then no more is read until some of it was."""
+Deliver = Callable[[int, float, str, bytes], Awaitable[None]]
+"""Takes an answer: its status, the seconds that it took, the path that was asked for, and the body."""
 
-
-async def _serve() -> None:
-    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=0), limit=MOST_BYTES)
-    writer.transport.set_write_buffer_limits(MOST_BYTES)
-    options, guesses, paths, listing = json.loads(await reader.readuntil())
-    reading = asyncio.ensure_future(
-        _read(Server(**options), [Guess(*one) for one in guesses], paths, writer, listing=listing)
-    )
-    await asyncio.wait([reading, asyncio.ensure_future(reader.read())], return_when=asyncio.FIRST_COMPLETED)
-    writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_-]+")
+_OFF = (b" is disabled", b"Cannot GET ")
+"""What the refusal of a kind says that the whole server has switched off, or does not know."""
 
 
-async def _read(
-    server: Server,
-    guesses: Sequence[Guess],
-    paths: Sequence[str],
-    writer: asyncio.StreamWriter,
-    *,
-    listing: bool,
+class Target(TypedDict):
+    """A server that is read ahead. As of client.Server."""
+
+    url: str
+    api_key: str
+    timeout: float
+    concurrency: int
+    allow_http: bool
+    max_rate: float | None
+
+
+async def read(
+    target: Target, instances: Iterable[tuple[str, bool]], deliver: Deliver, *, listing: bool
 ) -> None:
-    off: set[str] = set()
+    """Read these instances, and their credentials where the bool says so. Raises Unread, ReconcilerError.
 
-    async with Client(server) as client:
-
-        async def ask(request: Request) -> Answer:
-            start = monotonic()
-            answer = await client.calls.once(request.method, request.path)
-            if answer.status in BUSY or answer.status // 100 not in (2, 4):
-                raise NoAnswer(f"status {answer.status}", sent=True)
-            writer.writelines(_sent(request.path, answer, monotonic() - start))
-            await writer.drain()
-            return answer
-
-        async def read(guess: Guess) -> None:
-            for path, kind in KINDS.items():
-                if path in off:
-                    continue
-                request = route("GET", "find", guess.instance, "", kind=kind)
-                answer = await ask(request)
-                if answer.status < 400:
-                    continue
-                if isinstance(client.refusals.refusal(request, answer), Disabled | Absent):
-                    off.add(path)
-            if guess.credentials and not any(kind.credential and path in off for path, kind in KINDS.items()):
-                await ask(route("GET", "creds", guess.instance, ""))
-
+    listing: whether the server's instances are listed too.
+    """
+    reading = _Reading(_gets(target), Limiter(target["concurrency"], target["max_rate"]), deliver)
+    queue = iter(instances)
+    async with asyncio.TaskGroup() as group:
         if listing:
-            await ask(LIST)
-        await _ask_all(paths, ask, server.concurrency)
-        await side_by_side(guesses, read, server.concurrency)
+            group.create_task(reading.ask(paths.LIST, "list"))
+        for one in islice(queue, 1):
+            group.create_task(reading.first(one))
+        group.create_task(side_by_side(queue, reading.other, target["concurrency"]))
 
 
-async def _ask_all(
-    paths: Sequence[str], ask: Callable[[Request], Awaitable[Answer]], concurrency: int
-) -> None:
-    async def one(path: str) -> None:
-        await ask(Request("GET", path, ""))
+async def read_known(target: Target, known: Iterable[str], deliver: Deliver) -> None:
+    """Read these paths. Raises Unread, ReconcilerError."""
+    reading = _Reading(_gets(target), Limiter(target["concurrency"], target["max_rate"]), deliver)
 
-    await side_by_side(paths, one, concurrency)
+    async def ask(path: str) -> None:
+        await reading.ask(path, path.rpartition("/")[0])
 
-
-def _sent(path: str, answer: Answer, seconds: float) -> tuple[bytes, bytes]:
-    headers = [[part.decode("latin-1") for part in pair] for pair in httpx.Headers(answer.headers).raw]
-    head = {
-        "path": path,
-        "seconds": seconds,
-        "status": answer.status,
-        "headers": headers,
-        "bytes": len(answer.body),
-    }
-    return json.dumps(head).encode() + b"\n", answer.body
+    await side_by_side(known, ask, target["concurrency"])
 
 
-def main() -> None:
-    """Does what the other end of stdin, a socket, orders. Ends when that is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    asyncio.run(_serve())
+class _Reading:
+    """The reading of one server."""
+
+    def __init__(self, gets: Gets, limiter: Limiter, deliver: Deliver) -> None:
+        self._gets, self._limiter, self._deliver = gets, limiter, deliver
+        self._off: set[str] = set()
+        self._tried = asyncio.Event()
+
+    async def first(self, one: tuple[str, bool]) -> None:
+        """Read an instance, all kinds at once, to find out which are off."""
+        instance, named = one
+        async with asyncio.TaskGroup() as group:
+            for kind in KINDS.values():
+                group.create_task(self._find(kind, instance))
+        self._tried.set()
+        await self._credentials(instance, named)
+
+    async def other(self, one: tuple[str, bool]) -> None:
+        """Read another instance."""
+        instance, named = one
+        for kind in KINDS.values():
+            if kind.path not in self._off:
+                await self._find(kind, instance)
+            await self._tried.wait()
+        await self._credentials(instance, named)
+
+    async def _find(self, kind: Kind, instance: str) -> None:
+        status, body = await self.ask(paths.of("find", instance, kind=kind), kind.path)
+        if status in (400, 404) and any(words in body for words in _OFF):
+            self._off.add(kind.path)
+
+    async def _credentials(self, instance: str, named: bool) -> None:
+        if named and not any(kind.credential and path in self._off for path, kind in KINDS.items()):
+            await self.ask(paths.of("creds", instance), "creds")
+
+    async def ask(self, path: str, route: str) -> tuple[int, bytes]:
+        """An answer, after its delivery. route: of the limiter. Raises Unread."""
+        began = await self._limiter.begin()
+        try:
+            status, body = await self._gets.get(path)
+        finally:
+            self._limiter.end(began, route)
+        if status in BUSY or status // 100 not in (2, 4):
+            raise Unread
+        await self._deliver(status, monotonic() - began, path, body)
+        return status, body
 
 
-if __name__ == "__main__":
-    main()
+def _gets(target: Target) -> Gets:
+    key = target["api_key"].strip()
+    if not _PLAIN_KEY.fullmatch(key):  # such a key has no fault
+        from reconciler.domain.key_format import server_key_fault  # noqa: PLC0415  slow to import
+
+        if not key or server_key_fault(key):
+            raise Unread
+    url = address.server(target["url"], key, allow_http=target["allow_http"])
+    return Gets(url, {**HEADERS, "apikey": key}, target["timeout"])

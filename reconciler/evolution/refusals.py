@@ -35,16 +35,13 @@ from reconciler.domain.errors import (
 )
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.evolution import address, failures
+from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.masking import Secrets
 from reconciler.evolution.parsing import NotUnderstood, parse, secrets_in
 from reconciler.evolution.routes import Request
-from reconciler.evolution.transport import Answer, NoAnswer
 
 OLDEST = (2, 2)
 """The oldest version that is supported."""
-
-BUSY = frozenset({429, 502, 503, 504})
-"""What a proxy answers while it, or the server behind it, is not available."""
 
 LONGEST_GIST = 80
 """The most characters of a page's gist."""

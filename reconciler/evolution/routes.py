@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from reconciler.domain import hidden
 from reconciler.domain.kinds import DEFAULT, Kind
+from reconciler.evolution import paths
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +38,10 @@ def route(
     kind: Kind = DEFAULT,
 ) -> Request:
     """A request to a route of a kind's bots: METHOD /KIND/ACTION[/ID]/INSTANCE. task: as in Request."""
-    parts = [kind.path, action, *([] if id is None else [segment(id)]), segment(instance)]
+    names = (instance,) if id is None else (id, instance)
     # Escaped to ASCII: whatever a text holds can be sent.
     data = None if body is None else json.dumps(hidden.body(body)).encode()
-    return Request(method, "/" + "/".join(parts), task, instance, data, kind)
+    return Request(method, paths.of(action, *names, kind=kind), task, instance, data, kind)
 
 
 def named(kind: Kind, noun: str) -> str:
@@ -52,12 +52,3 @@ def named(kind: Kind, noun: str) -> str:
 def one(kind: Kind) -> str:
     """A bot of the kind for a sentence: a bot, an n8n bot."""
     return "a bot" if kind is DEFAULT else f"{kind.article} {kind.label} bot"
-
-
-def segment(name: str) -> str:
-    """A name as one segment of a path, every character but letters, digits, `-`, `_` and `~` encoded.
-
-    Dots too when the name is nothing else: `.` and `..` would be taken as steps in the path.
-    """
-    encoded = quote(name, safe="")
-    return encoded.replace(".", "%2E") if set(name) <= {"."} else encoded

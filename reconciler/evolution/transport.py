@@ -1,4 +1,4 @@
-"""HTTP: one request out, one complete answer back. The only module that imports httpx.
+"""HTTP: one request out, one complete answer back. The only module that imports httpx and aiohttp.
 
 Handles time-outs, the limit of requests at a time, proxies, TLS and the size of an answer. It does not retry
 and does not judge a status: calls.py does.
@@ -19,16 +19,14 @@ import errno
 import logging
 import os
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 from yarl import URL
 
 from reconciler.evolution import proxies, tls
-from reconciler.evolution.log import log_call
+from reconciler.evolution.exchange import Answer, NoAnswer, log_call
 from reconciler.evolution.proxies import Proxy
 from reconciler.evolution.unpacking import Body, Unusable
 
@@ -47,39 +45,14 @@ MAX_HEADER = 64 * 2**10
 MAX_HEADERS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the server, or something in front of it, answered."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class NoAnswer(Exception):  # noqa: N818 - it says what happened, as the errors of this project do
-    """No complete answer came. Its text completes "Cannot reach the server: …".
-
-    sent: whether the server may have seen the request. lasting: whether trying again is useless. advice: a
-    sentence about what to do.
-    """
-
-    def __init__(
-        self, reason: str, *, sent: bool, lasting: bool = False, advice: str = "Check its URL."
-    ) -> None:
-        super().__init__(reason)
-        self.sent = sent
-        self.lasting = lasting
-        self.advice = advice
-
-
 class Connections:
-    """The connections to one server. An async context manager; `send` may be called side by side."""
+    """The connections to one server, made in a running event loop. `send` may be called side by side."""
 
     def __init__(self, url: str, headers: Mapping[str, str], *, timeout: float, concurrency: int) -> None:
         """url: with no slash at its end.
 
-        Raises ValueError when it cannot be used, ReconcilerError when the proxy cannot. Entering it raises
-        ReconcilerError when the certificates that the environment names cannot be used.
+        Raises ValueError when it cannot be used, ReconcilerError when the proxy or the certificates that the
+        environment names cannot.
         """
         try:
             parsed = httpx.URL(url)
@@ -97,17 +70,9 @@ class Connections:
         origin = str(parsed.copy_with(raw_path=b"/")).rstrip("/")
         self._transport = _Transport(origin, concurrency=concurrency, secure=secure, proxy=self._proxy)
 
-    async def __aenter__(self) -> Self:
-        await self._transport.__aenter__()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self._transport.__aexit__(kind, error, traceback)
+    async def aclose(self) -> None:
+        """Close all of them."""
+        await self._transport.aclose()
 
     async def send(
         self,
@@ -187,17 +152,11 @@ class _Transport(httpx.AsyncBaseTransport):
     def __init__(self, origin: str, *, concurrency: int, secure: bool, proxy: Proxy | None) -> None:
         self._origin = origin
         self._concurrency = concurrency
-        self._secure = secure
         self._proxy = proxy
         self._login = {"Proxy-Authorization": proxy.login} if proxy and proxy.login else {}
-        self._pooled: aiohttp.ClientSession
-        self._alone: aiohttp.ClientSession
-
-    async def __aenter__(self) -> Self:
-        context = tls.context(os.environ) if self._secure else True  # made late, as it takes a while
+        context = tls.context(os.environ) if secure else True
         self._pooled = self._session(ssl=context, keepalive_timeout=KEEP_ALIVE)
         self._alone = self._session(ssl=context, force_close=True)
-        return self
 
     def _session(self, **options: Any) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(

@@ -32,7 +32,7 @@ class Body:
     """The bytes of one answer. codings: its Content-Encoding, in which gzip may stand once."""
 
     def __init__(self, codings: str) -> None:
-        named = [part.strip() for part in codings.lower().split(",")]
+        named = [part.strip() for part in codings.lower().split(",")] if codings else []
         named = [name for name in named if name not in ("", "identity")]
         if len(named) > 1:
             raise Unusable("its answer is compressed more than once (Content-Encoding)")

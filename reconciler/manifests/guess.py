@@ -6,7 +6,8 @@ A guess: only what is loaded counts. It is wrong about a manifest that says its 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain.errors import ReconcilerError
@@ -14,27 +15,50 @@ from reconciler.manifests import discovery
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory
 
-_INSTANCE = re.compile(
-    rb"""^(?:instance|[ ]*"instance")[ ]*:[ ]*["']?([^"'#\r\n]+?)["']?,?[ ]*(?:#.*)?\r?$""", re.MULTILINE
+_INSTANCE, _SERVER = (
+    re.compile(
+        rb"""^(?:%b|[ ]*"%b")[ ]*:[ ]*["']?([^"'#\r\n]+?)["']?,?[ ]*(?:#.*)?\r?$""" % (key, key), re.MULTILINE
+    )
+    for key in (b"instance", b"server")
 )
 _CREDENTIALS = re.compile(rb"\bopenaiCreds\b|\bcredentials\b")
 
 
-def instances(directory: Path) -> Mapping[str, bool]:
-    """The names of instances, and whether credentials are named for them. Raises nothing."""
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """An instance. server: that it names, "" for none. credentials: whether some are named for it."""
+
+    server: str
+    instance: str
+    credentials: bool
+
+
+def instances(directory: Path, *, servers: bool) -> Iterator[Guess]:
+    """The instances, in the order in which they are loaded. servers: whether it matters which they name.
+
+    Raises nothing.
+    """
     try:
         home = Directory(directory, {})
     except ReconcilerError:
-        return {}
+        return
     found = discovery.find(home)
-    everywhere = any(_CREDENTIALS.search(_contents(home, path)) for path in found.defaults.values())
-    guesses: dict[str, bool] = {}
+    folders = {folder: _contents(home, path) for folder, path in found.defaults.items()}
+    everywhere = any(map(_CREDENTIALS.search, folders.values()))
+    named = {folder: _first(_SERVER, data) for folder, data in folders.items()}
     for path in found.manifests:
         data = _contents(home, path)
-        named = _INSTANCE.search(data)
-        name = named[1].decode(errors="replace") if named else path.stem
-        guesses[name] = everywhere or _CREDENTIALS.search(data) is not None
-    return guesses
+        nearest = (_first(_SERVER, data), *map(named.get, path.parents)) if servers else ()
+        yield Guess(
+            next(filter(None, nearest), ""),
+            _first(_INSTANCE, data) or path.stem,
+            everywhere or _CREDENTIALS.search(data) is not None,
+        )
+
+
+def _first(pattern: re.Pattern[bytes], data: bytes) -> str:
+    found = pattern.search(data)
+    return found[1].decode(errors="replace") if found else ""
 
 
 def _contents(home: Directory, path: Path) -> bytes:

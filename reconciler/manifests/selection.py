@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.text import near, quoted
+
+if TYPE_CHECKING:
+    from reconciler.domain.desired import Desired
 
 
 def check_globs(desired: Desired, globs: Sequence[str], others: Collection[str] = ()) -> None:

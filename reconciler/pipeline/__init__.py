@@ -4,7 +4,8 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 
 request     the options of a command as one value
 planning    load, fetch and plan
-ahead       a process that reads the server while the manifests are loaded
+ahead       starts a process that reads the servers while the manifests are loaded
+reader      that process
 fleet       the servers of a request, side by side
 unchanged   a plan that found nothing to do, for as long as nothing changes
 sharding    how a shard is planned

@@ -1,60 +1,175 @@
-"""The server of a large fleet is read while its manifests are loaded."""
+"""The servers of a fleet are read by a second process (reader.py) while this one loads the manifests.
+
+It is started before all that this process needs is imported, so this imports little.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from reconciler.evolution import spawn
-from reconciler.manifests import guess
-from reconciler.manifests.selection import matches
-from reconciler.pipeline.request import ALL, Request
+from reconciler.domain.errors import ReconcilerError
+from reconciler.evolution.frames import Frame, Frames
+from reconciler.pipeline.request import ALL, Limits, Request, file_key, limits
 
-LEAST = 150
-"""Instances from which on the process that reads ahead gains more than it costs to start."""
+if TYPE_CHECKING:
+    from reconciler.evolution.ahead import Ahead
+    from reconciler.evolution.reader import Target
+    from reconciler.pipeline.reader import Order
+
+LEAST = 20
+"""Manifests from which on the servers are read ahead.
+
+Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
+"""
+
+PATIENCE = 10.0
+"""Seconds beyond the longest limit of one request in which an answer must come."""
+
+
+MOST_KEPT = 64 * 2**20
+"""Bytes of answers that are kept after a look at them; then all are asked for once more by who needs them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The other process, and the socket on which its answers come.
+
+    servers: the names of those it reads. patience: seconds in which an answer must come. early: what has come
+    already; frames: the rest of that.
+    """
+
+    process: subprocess.Popen[bytes]
+    socket: socket.socket
+    servers: tuple[str, ...]
+    patience: float
+    frames: Frames = field(default_factory=Frames)
+    early: list[Frame] = field(default_factory=list)
+
+    def come(self) -> Iterator[Frame]:
+        """A look at the answers as they come, until none does within the patience, or all have come."""
+        kept = 0
+        while select.select([self.socket], [], [], self.patience)[0]:
+            try:
+                number = self.socket.recv_into(self.frames.room())
+            except OSError:
+                return
+            if not number:
+                return
+            found = self.frames.add(number)
+            kept += sum(len(one.body) for one in found)
+            if kept <= MOST_KEPT:
+                self.early.extend(found)
+            else:
+                self.early[:] = [one for one in self.early if one.last]
+            yield from found
+
+    def answers(self) -> Ahead:
+        """What it reads, for those who ask for it."""
+        from reconciler.evolution.ahead import Ahead  # noqa: PLC0415  slow to import
+
+        return Ahead(self.socket, self.servers, self.patience, self.end, self.frames, self.early)
+
+    def end(self) -> None:
+        """End the process: when this returns, it asks for nothing more."""
+        self.process.kill()
+        self.process.wait()
 
 
 @contextmanager
 def reading(
-    request: Request, changed_since: str | None = None, paths: Sequence[str] = ()
-) -> Iterator[spawn.Reader | None]:
-    """Reads the server of a request for the length of the block; None where that would gain nothing.
+    request: Request, changed_since: str | None = None, known: Mapping[str, Sequence[str]] | None = None
+) -> Iterator[Reader | None]:
+    """Reads the servers of a request for the length of the block; None where that would gain nothing.
 
-    paths: what is read, if that is known.
+    known: the paths that are read of each server, where these need not be guessed.
     """
-    if (
-        request.sandbox
-        or request.servers
-        or request.target
-        or changed_since is not None
-        or not request.url
-        or not request.api_key
-    ):
+    partly = request.sandbox or request.target or changed_since is not None
+    targets = {} if partly or not (known or _is_large(request.bots)) else targets_of(request)
+    if not targets:
         yield None
         return
-    guesses = [] if paths else _guesses(request)
-    if not paths and len(guesses) < LEAST:
-        yield None
-        return
-    options = {
-        "url": request.url,
-        "api_key": request.api_key,
-        "timeout": request.timeout,
-        "concurrency": request.concurrency,
-        "allow_http": request.allow_http,
-        "max_rate": request.max_rate,
-    }
-    listing = request.scope == ALL and not paths
-    with spawn.reading(options, guesses, paths, listing=listing) as reader:
+    with started(
+        {
+            "bots": request.bots,
+            "instance": request.instance,
+            "servers": targets,
+            "default": request.default_server,
+            "shard": (request.shard.number, request.shard.of) if request.shard else None,
+            "listing": request.scope == ALL,
+            "known": known,
+        }
+    ) as reader:
         yield reader
 
 
-def _guesses(request: Request) -> list[spawn.Guess]:
-    found = guess.instances(Path(request.bots))
-    shard = request.shard
-    return [
-        spawn.Guess(name, creds)
-        for name, creds in found.items()
-        if matches(name, request.instance) and (shard is None or shard.has("", name))
-    ]
+@contextmanager
+def started(order: Order) -> Iterator[Reader | None]:
+    """The process that does what is ordered, for the length of the block; None where there can be none."""
+    if os.name != "posix":  # elsewhere no process takes a socket for its stdin
+        yield None
+        return
+    ours, theirs = socket.socketpair()
+    # -P: no module is imported from the working directory. A key stands in no argument.
+    command = [sys.executable, "-P", "-m", "reconciler.pipeline.reader"]
+    with ours:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 - this program
+                command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+        with process:
+            patience = PATIENCE + max(target["timeout"] for target in order["servers"].values())
+            reader = Reader(process, ours, tuple(order["servers"]), patience)
+            try:
+                with suppress(OSError):
+                    ours.sendall(json.dumps(order).encode() + b"\n")
+                yield reader
+            finally:
+                reader.end()
+
+
+def targets_of(request: Request) -> dict[str, Target]:
+    """The servers to read, by their names; none where one of them lacks its URL or its key."""
+    if not request.servers:
+        return _complete({"": (request.url or "", request.api_key or "", limits(request))})
+    if request.url:
+        return {}
+    try:
+        picked = [one for one in request.servers if one.name in request.chosen]
+        return _complete(
+            {
+                one.name if request.named.several else "": (
+                    one.address,
+                    one.key or file_key(one),
+                    limits(request, one),
+                )
+                for one in picked
+            }
+        )
+    except ReconcilerError:
+        return {}
+
+
+def _complete(found: Mapping[str, tuple[str, str, Limits]]) -> dict[str, Target]:
+    if not all(url and key for url, key, _ in found.values()):
+        return {}
+    return {name: {"url": url, "api_key": key, **its} for name, (url, key, its) in found.items()}
+
+
+def _is_large(directory: str) -> bool:
+    """Whether there are probably enough manifests."""
+    number = 0
+    for _, folders, files in os.walk(directory):
+        folders[:] = [name for name in folders if name[0] not in "._"]
+        number += sum(name.endswith((".yaml", ".yml", ".json")) for name in files)
+        if number >= LEAST:
+            return True
+    return False

@@ -6,7 +6,7 @@ Where there is one, its name is "", and all is as if there were no names.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -30,7 +30,7 @@ from reconciler.evolution.masking import Secrets
 from reconciler.evolution.observing import NeedsSettings
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
-from reconciler.pipeline.request import Request, address, file_key, server_name
+from reconciler.pipeline.request import Request, address, file_key, limits, server_name
 
 Running = Mapping[str, Server]
 """Servers that can be called, by their names; "" for the only one."""
@@ -90,10 +90,7 @@ def _given(request: Request) -> Server:
     return Server(
         request.url,
         request.api_key,
-        request.timeout,
-        request.concurrency,
-        request.allow_http,
-        max_rate=request.max_rate,
+        **limits(request),
         secrets=_known(request),
     )
 
@@ -112,15 +109,7 @@ def _server(request: Request, named: ServerSettings, known: Secrets) -> Server:
             f"the key of the server {named.name} is not given: set {named.key_variable}, or name a file with "
             f"`key-file` in [servers.{named.name}] of reconciler.toml{others}."
         )
-    return Server(
-        url,
-        key,
-        request.timeout if named.timeout is None else named.timeout,
-        request.concurrency if named.concurrency is None else named.concurrency,
-        request.allow_http or named.allow_http,
-        max_rate=request.max_rate if named.max_rate is None else named.max_rate,
-        secrets=known,
-    )
+    return Server(url, key, **limits(request, named), secrets=known)
 
 
 def _known(request: Request) -> Secrets:
@@ -132,13 +121,14 @@ def _known(request: Request) -> Secrets:
 
 @asynccontextmanager
 async def clients(
-    running: Running, ahead: Ahead | None = None, heard: Heard | None = None
+    running: Running, ahead: Ahead | None = None, heard: Callable[[str], Heard] | None = None
 ) -> AsyncIterator[Mapping[str, Client]]:
-    """A client of each server. ahead: what is read of the only one already. heard: takes what is read."""
-    take = ahead.take if ahead else None
+    """A client of each server. ahead: what is read of them already. heard: gives what takes what is read."""
     async with AsyncExitStack() as stack:
         yield {
-            name: await stack.enter_async_context(Client(server, take, heard))
+            name: await stack.enter_async_context(
+                Client(server, ahead.of(name) if ahead else None, heard(name) if heard else None)
+            )
             for name, server in running.items()
         }
 

@@ -17,15 +17,14 @@ from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
 from reconciler.domain.shards import Crossing, Variant
-from reconciler.evolution.ahead import Ahead
 from reconciler.evolution.fetch import OnRead
-from reconciler.evolution.spawn import Reader
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet, sharding
+from reconciler.pipeline.ahead import Reader
 from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
 from reconciler.pipeline.unchanged import Sources
 from reconciler.plan import applying, crossing, effect, matching, renewed, routes, targeted
@@ -102,7 +101,7 @@ def plan(
 
     With a base the plan is of what the work tree adds to it. reviewed: plans; where there are any, only their
     changes may be made. applies: whether the plan is to be applied, which takes the keys of credentials.
-    reading: shows how far the reading is. reader: reads the server ahead.
+    reading: shows how far the reading is. reader: reads the servers ahead.
     """
     _, _, made = planned(request, running, wanted, reviewed, applies=applies, reading=reading, reader=reader)
     return made
@@ -130,9 +129,11 @@ def planned(
     others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
 
     async def run() -> tuple[Observed, Plan]:
-        ahead = None if reader is None else Ahead(reader, running[""].timeout)
-        heard = None if sources is None else sources.heard
-        async with ahead or nullcontext(), fleet.clients(running, ahead, heard) as clients:
+        heard = None if sources is None else sources.of
+        async with (
+            reader.answers() if reader else nullcontext() as ahead,
+            fleet.clients(running, ahead, heard) as clients,
+        ):
             observed = await fleet.fetched(
                 clients, planner.read, planner.needs_settings, keys, others, on_read
             )

@@ -9,7 +9,7 @@ import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
@@ -130,6 +130,26 @@ def keys_of(request: Request) -> secrets.Read:
         with suppress(ReconcilerError):  # without its key, the server is not called
             own.add(file_key(one))
     return secrets.refusing(own - {""})
+
+
+class Limits(TypedDict):
+    """What a server may be asked, as of client.Server."""
+
+    timeout: float
+    concurrency: int
+    allow_http: bool
+    max_rate: float | None
+
+
+def limits(request: Request, named: ServerSettings | None = None) -> Limits:
+    """Those of a server that reconciler.toml names, or of the one of --url."""
+    own = named or ServerSettings("")
+    return {
+        "timeout": request.timeout if own.timeout is None else own.timeout,
+        "concurrency": request.concurrency if own.concurrency is None else own.concurrency,
+        "allow_http": request.allow_http or own.allow_http,
+        "max_rate": request.max_rate if own.max_rate is None else own.max_rate,
+    }
 
 
 def file_key(named: ServerSettings) -> str:

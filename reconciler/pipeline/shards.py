@@ -12,10 +12,10 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
 from reconciler.domain.results import Results
 from reconciler.domain.shards import ApplyShard, Limits, PlanShard
-from reconciler.evolution.spawn import Reader
 from reconciler.manifests import git
 from reconciler.manifests.wanted import Wanted
 from reconciler.pipeline import fleet, sharding
+from reconciler.pipeline.ahead import Reader
 from reconciler.pipeline.planning import Reading, planned, silently
 from reconciler.pipeline.request import Request
 from reconciler.pipeline.unchanged import Sources

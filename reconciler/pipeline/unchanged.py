@@ -25,31 +25,30 @@ from reconciler.domain import caches, files
 from reconciler.domain.desired import Desired, PasswordRef, SecretRef, UrlRef, UrlTemplate
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import InstancePlan, Plan
-from reconciler.evolution import spawn
-from reconciler.evolution.log import log_call
+from reconciler.evolution import paths
+from reconciler.evolution.exchange import log_call
 from reconciler.manifests import tree
+from reconciler.pipeline.ahead import Reader, targets_of
 from reconciler.pipeline.request import Request, keys_of
 
 if TYPE_CHECKING:
     from reconciler.domain.secret import SecretStr
-    from reconciler.evolution.spawn import Reader
     from reconciler.manifests.secrets import Read
 
 LEAST = 10
 """Instances from which on a plan is remembered: to start the process that reads takes a while too."""
 
 _FORMAT = "1"
-_LIST = "/instance/fetchInstances"
 _WITH = ("pydantic", "ruamel", "quickjs")
 _MOST = 64 * 2**20
 """Bytes of the file, which is read at once."""
 
 
 class Digests:
-    """Digests that nobody can make, or try texts against, who lacks the server's key."""
+    """Digests that nobody can make, or try texts against, who lacks the servers' keys."""
 
-    def __init__(self, api_key: str) -> None:
-        self._key = blake2b(api_key.encode()).digest()
+    def __init__(self, *keys: str) -> None:
+        self._key = blake2b(json.dumps(keys).encode()).digest()
 
     def of(self, *parts: bytes) -> str:
         """A digest of the parts, each apart from the next."""
@@ -61,7 +60,7 @@ class Digests:
 
     def answer(self, path: str, status: int, body: bytes) -> str:
         """Of an answer, as far as a plan depends on it."""
-        if path == _LIST:
+        if path == paths.LIST:
             body = _listed(body)
         elif status >= 400:  # it may repeat the path, which names the instance
             body = body.replace(path.encode(), b"")
@@ -86,35 +85,45 @@ def _listed(body: bytes) -> bytes:
 class Sources:
     """Takes down what a plan is made of while it is made.
 
-    began: when, in nanoseconds since the epoch. answers: a digest of each, by its path. refused: the paths of
-    those that are errors. keys: where keys and other secret values were looked for, with a digest of what was
-    found. steady: whether nothing was found in two ways.
+    about: a digest of what was asked for. began: when, in nanoseconds since the epoch. answers: of each
+    server a digest of each, by its path. refused: the server and the path of those that are errors. keys:
+    where keys and other secret values were looked for, with a digest of what was found. steady: whether
+    nothing was found in two ways.
     """
 
     digests: Digests
+    about: str
     began: int = field(default_factory=time.time_ns)
-    answers: dict[str, str] = field(default_factory=dict)
-    refused: set[str] = field(default_factory=set)
+    answers: dict[str, dict[str, str]] = field(default_factory=dict)
+    refused: set[tuple[str, str]] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
     steady: bool = True
 
-    def heard(self, path: str, status: int, body: bytes) -> None:
-        """Take down an answer to a read."""
-        self._add(self.answers, path, self.digests.answer(path, status, body))
-        if status >= 400:
-            self.refused.add(path)
+    def of(self, server: str) -> Callable[[str, int, bytes], None]:
+        """What takes down the answers of a server to reads."""
+        answers = self.answers.setdefault(server, {})
 
-    def thinned(self) -> dict[str, str]:
+        def heard(path: str, status: int, body: bytes) -> None:
+            self._add(answers, path, self.digests.answer(path, status, body))
+            if status >= 400:
+                self.refused.add((server, path))
+
+        return heard
+
+    def thinned(self) -> dict[str, dict[str, str]]:
         """The answers, but of those that say that a kind of bot is switched off one of each kind.
 
         Any of them says so for the whole server, and how many are asked for differs from run to run.
         """
-        answered = {_route(path) for path in self.answers if path not in self.refused}
+        return {server: self._thinned(server, answers) for server, answers in self.answers.items()}
+
+    def _thinned(self, server: str, answers: Mapping[str, str]) -> dict[str, str]:
+        answered = {_route(path) for path in answers if (server, path) not in self.refused}
         kept: dict[str, str] = {}
         said: set[tuple[str, str]] = set()
-        for path, digest in sorted(self.answers.items()):
+        for path, digest in sorted(answers.items()):
             what = _route(path), digest
-            if path not in self.refused or what[0] in answered or what not in said:
+            if (server, path) not in self.refused or what[0] in answered or what not in said:
                 kept[path] = digest
             said.add(what)
         return kept
@@ -148,40 +157,55 @@ def _again(read: Read, where: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """A plan that found nothing to do, and what it was made of."""
+    """A plan that found nothing to do, and what it was made of.
+
+    tree: a digest of the files. included: those that are texts. keys, answers: see Sources. new: takes down
+    what is the same now.
+    """
 
     plan: Plan
     tree: str
     included: list[str]
     keys: Mapping[str, str]
-    answers: Mapping[str, str]
+    answers: Mapping[str, Mapping[str, str]]
+    new: Sources
 
     @property
-    def paths(self) -> list[str]:
-        """What was read of the server, the list of its instances first."""
-        return sorted(self.answers, key=lambda path: path != _LIST)
+    def paths(self) -> dict[str, list[str]]:
+        """What was read of each server, the list of its instances first."""
+        return {
+            server: sorted(answers, key=lambda path: path != paths.LIST)
+            for server, answers in self.answers.items()
+        }
 
 
 def sources(request: Request) -> Sources | None:
     """What takes down what the plan of a request is made of; None where it cannot be remembered."""
-    partly = request.sandbox or request.servers or request.target or request.shard is not None
-    if partly or not request.url or not request.api_key:
+    if request.sandbox or request.target or request.shard is not None:
         return None
-    return Sources(Digests(request.api_key))
+    targets, made_by = targets_of(request), _stamp()
+    if not targets or made_by is None:
+        return None
+    asked = replace(
+        request, api_key="", concurrency=0, timeout=0, max_rate=None, format="", out=None, secrets=()
+    )
+    where = {name: target["url"] for name, target in targets.items()}
+    about = caches.digest(made_by.encode(), repr(asked).encode(), json.dumps(where).encode())
+    return Sources(Digests(*(target["api_key"] for target in targets.values())), about)
 
 
 def remembered(request: Request) -> Remembered | None:
     """The last plan with these options that found nothing to do; None where none is known."""
-    place, noting = _place(request), sources(request)
-    if place is None or noting is None:
+    place = _place(request)
+    if place is None or not place.exists() or (new := sources(request)) is None:
         return None
     with suppress(OSError, ReconcilerError, ValueError, TypeError, KeyError):
         sign, _, data = files.read(place, _MOST).partition(b"\n")
-        if not compare_digest(sign, noting.digests.of(data).encode()):
+        if not compare_digest(sign, new.digests.of(data).encode()):
             return None
         found = json.loads(data)
-        if found.pop("for") == _about(request):
-            return Remembered(**{**found, "plan": _decoded(found["plan"])})
+        if found.pop("for") == new.about:
+            return Remembered(**{**found, "plan": _decoded(found["plan"]), "new": new})
     return None
 
 
@@ -196,11 +220,16 @@ def plan(
     seen = tree.of(Path(request.bots), known.included)
     if seen is None or seen.contents != known.tree or not _same_keys(known, request):
         return None
-    digests, missing = Digests(request.api_key or ""), dict(known.answers)
+    missing = {
+        (server, path): digest for server, each in known.answers.items() for path, digest in each.items()
+    }
     every, of = len(missing), len(known.plan.instances)
     calls: list[tuple[str, str, float]] = []
-    for one in reader.received(request.timeout + spawn.PATIENCE):
-        if missing.pop(one.path, None) != digests.answer(one.path, one.status, one.body):
+    for one in reader.come():
+        if one.last:
+            continue
+        digest = known.new.digests.answer(one.path, one.status, one.body)
+        if missing.pop((reader.servers[one.server], one.path), None) != digest:
             _forget(request)
             break
         calls.append((one.path, str(one.status), one.seconds))
@@ -215,20 +244,18 @@ def plan(
 def _same_keys(known: Remembered, request: Request) -> bool:
     if not known.keys:
         return True
-    sources = Sources(Digests(request.api_key or ""))
-    read = sources.reading(keys_of(request))
+    read = known.new.reading(keys_of(request))
     for where in known.keys:
         with suppress(ReconcilerError):
             _again(read, where)
-    return sources.keys == known.keys
+    return known.new.keys == known.keys
 
 
 def remember(request: Request, made: Plan, sources: Sources, every: Desired) -> None:
     """Remember a plan, if it found nothing to do. every: what the manifests declare."""
     if len(made.instances) < LEAST or not sources.steady or not _is_empty(made):
         return
-    place, about = _place(request), _about(request)
-    if place is None or about is None:
+    if (place := _place(request)) is None:
         return
     included = tree.texts(one.files for one in every.instances)
     there = tree.of(Path(request.bots), included)
@@ -241,7 +268,7 @@ def remember(request: Request, made: Plan, sources: Sources, every: Desired) -> 
         return
     data = json.dumps(
         {
-            "for": about,
+            "for": sources.about,
             "tree": there.contents,
             "included": included,
             "keys": sources.keys,
@@ -262,16 +289,8 @@ def _forget(request: Request) -> None:
 
 
 def _place(request: Request) -> Path | None:
-    return caches.place("plan", Path(request.bots), (request.url or "").encode())
-
-
-def _about(request: Request) -> str | None:
-    """A digest of this program, and of what a person asked of it, as far as a plan depends on that."""
-    asked = replace(
-        request, api_key="", concurrency=0, timeout=0, max_rate=None, format="", out=None, secrets=()
-    )
-    made_by = _stamp()
-    return None if made_by is None else caches.digest(made_by.encode(), repr(asked).encode())
+    where = [request.url, *(one.address for one in request.servers)]
+    return caches.place("plan", Path(request.bots), json.dumps(where).encode())
 
 
 @functools.cache
@@ -281,25 +300,24 @@ def _stamp() -> str | None:
 
 def _is_empty(made: Plan) -> bool:
     """Whether a plan found nothing to do, and nothing to say."""
-    said = (made.base, made.limits, made.approval, made.notes, made.routing, made.servers)
-    return not any(said) and not any(
-        one.changes or one.steps or one.problem or one.server for one in made.instances
-    )
+    said = (made.base, made.limits, made.approval, made.notes, made.routing)
+    return not any(said) and not any(one.changes or one.steps or one.problem for one in made.instances)
 
 
 def _encoded(made: Plan) -> list[object]:
     instances = [
         [
             *(one.name, one.in_sync, one.id, one.manifest, one.answering),
-            *(dict(one.credentials), dict(one.unverified)),
+            *(dict(one.credentials), dict(one.unverified), one.server),
         ]
         for one in made.instances
     ]
-    return [made.server, made.server_name, made.owner, made.routing is not None, instances]
+    routed = made.routing is not None
+    return [made.server, made.server_name, made.owner, routed, dict(made.servers), instances]
 
 
 def _decoded(data: list[Any]) -> Plan:
-    server, server_name, owner, routed, rows = data
+    address, named, owner, routed, servers, rows = data
     instances = tuple(
         InstancePlan(
             name,
@@ -309,7 +327,9 @@ def _decoded(data: list[Any]) -> Plan:
             answering=answering,
             credentials=credentials,
             unverified=unverified,
+            server=server,
         )
-        for name, in_sync, id, manifest, answering, credentials, unverified in rows
+        for name, in_sync, id, manifest, answering, credentials, unverified, server in rows
     )
-    return Plan(server, owner, instances, server_name=server_name, routing=() if routed else None)
+    routing = () if routed else None
+    return Plan(address, owner, instances, server_name=named, routing=routing, servers=servers)

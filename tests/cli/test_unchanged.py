@@ -107,7 +107,7 @@ def recalled(request: Request) -> bool:
     known = unchanged.remembered(request)
     if known is None:
         return False
-    with ahead.reading(request, paths=known.paths) as reader:
+    with ahead.reading(request, known=known.paths) as reader:
         assert reader is not None
         return unchanged.plan(known, request, reader, lambda number, of: None) is not None
 
@@ -198,7 +198,7 @@ def test_a_kind_is_switched_on_or_off(run: Run, fleet: Path, request_: Request, 
         known = unchanged.remembered(request_)
         assert known is not None
         for path in KINDS:
-            asked = [one for one in known.paths if one.startswith(f"/{path}/find/")]
+            asked = [one for one in known.paths[""] if one.startswith(f"/{path}/find/")]
             assert len(asked) == (1 if path in off else SIZE + 1)
         assert recalled(request_)
 
@@ -279,7 +279,7 @@ def test_a_small_fleet_is_not_remembered(run: Run, fleet: Path, request_: Reques
 def test_the_server_is_gone(run: Run, fleet: Path, request_: Request, server: Sandbox) -> None:
     known = unchanged.remembered(request_)
     assert known is not None
-    with ahead.reading(replace(request_, url="http://127.0.0.1:1"), paths=known.paths) as reader:
+    with ahead.reading(replace(request_, url="http://127.0.0.1:1"), known=known.paths) as reader:
         assert reader is not None
         assert unchanged.plan(known, request_, reader, lambda number, of: None) is None
 

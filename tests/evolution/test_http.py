@@ -8,7 +8,7 @@ import pytest
 
 from reconciler.domain.errors import ServerError
 from reconciler.evolution.client import Client, Server
-from reconciler.evolution.routes import segment
+from reconciler.evolution.paths import segment
 from reconciler.evolution.transport import KEEP_ALIVE
 from tests.evolution.scripted import KEY, NOWHERE, Act, Request, asked, drop, raw, reply, serving, stall
 from tests.evolution.test_behaviour import BOT

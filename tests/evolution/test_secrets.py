@@ -130,6 +130,16 @@ def test_name_from_outside_stays_one_line() -> None:
     assert "a [31mb" in str(outcome)
 
 
+def entered(server: Server) -> None:
+    """Make a client, and open it."""
+
+    async def run() -> None:
+        async with Client(server):
+            pass
+
+    asyncio.run(run())
+
+
 REFUSED = [
     ("", "looks like https://"),
     ("evo.example.com", "looks like https://"),
@@ -160,7 +170,7 @@ REFUSED = [
 @pytest.mark.parametrize(("url", "words"), REFUSED)
 def test_url_that_is_refused(url: str, words: str) -> None:
     with pytest.raises(ReconcilerError) as caught:
-        Client(Server(url, KEY))
+        entered(Server(url, KEY))
     assert words in str(caught.value)
     assert "hunter2" not in everything(caught.value)
 
@@ -252,7 +262,7 @@ def test_key_that_somebody_made_up(key: str) -> None:
 def test_proxy_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("all_proxy", "socks5://me:hunter2@127.0.0.1:1080")
     with pytest.raises(ReconcilerError, match="not an HTTP proxy") as caught:
-        Client(Server("https://evo.test", KEY))
+        entered(Server("https://evo.test", KEY))
     assert "hunter2" not in everything(caught.value)
 
 
