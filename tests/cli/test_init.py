@@ -109,6 +109,8 @@ def test_shards_on_github(run: Run, tmp_path: Path, shards: int) -> None:
         job = made["jobs"]["shard"]
         assert job["strategy"] == {"fail-fast": False, "matrix": {"shard": list(range(1, shards + 1))}}
         assert job["environment"] == plain["jobs"][name]["environment"]
+        if name == "plan":
+            assert {**made["jobs"]["validate"], "timeout-minutes": 10} == plain["jobs"]["validate"]
         assert _used(text) - _used("".join(_PLAIN.values())) == set()
         assert ": same" not in text
         assert max(map(len, text.splitlines())) < 150
