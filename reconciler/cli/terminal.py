@@ -6,8 +6,6 @@ import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from shutil import get_terminal_size
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import click
@@ -234,7 +232,7 @@ def explained(desired: Desired, bot: str, format: str) -> None:
     if format == "json":
         click.echo(explain.json(desired, bot), nl=False)
         return
-    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    width = _columns() if sys.stdout.isatty() else None
     click.echo(explain.explain(desired, bot, width), nl=False)
 
 
@@ -294,6 +292,8 @@ def updated(report: UpdateReport, format: str) -> None:
 
 def agree(made: Plan, format: str) -> None:
     """Ask whether to apply. Raises ReconcilerError when the answer is no or nobody can be asked."""
+    from textwrap import wrap
+
     from reconciler.render import effects, text
 
     if format != "text":
@@ -367,7 +367,7 @@ def doctor(found: Sequence[Finding], format: str) -> None:
     if format == "json":
         click.echo(findings.json(found), nl=False)
         return
-    width = get_terminal_size().columns if sys.stdout.isatty() else 100
+    width = _columns() if sys.stdout.isatty() else 100
     shown = findings.text(found, paint=_paint(), ascii=not _shows("✓✗→"), width=width)
     click.echo(shown, nl=False, color=_color())
 
@@ -449,7 +449,14 @@ def _shows(signs: str) -> bool:
 
 def _width() -> int:
     """The columns of the terminal; of other outputs as many as read well."""
-    return get_terminal_size().columns if sys.stdout.isatty() else 120
+    return _columns() if sys.stdout.isatty() else 120
+
+
+def _columns() -> int:
+    """The width of the terminal."""
+    from shutil import get_terminal_size
+
+    return get_terminal_size().columns
 
 
 def _color() -> bool:

@@ -13,6 +13,7 @@ __all__ = [
     "findings",
     "groups",
     "hidden",
+    "joined",
     "key_format",
     "keys",
     "kinds",

@@ -2,21 +2,20 @@
 
 Where there are several, an instance is called SERVER/INSTANCE everywhere: its identity is both. Where there
 is one, or none is named, it is called INSTANCE, and its server is "". A server itself knows only INSTANCE:
-`of_server` takes its name off, and `joined` puts it back.
+`of_server` takes its name off, and `joined.py` puts it back.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
-from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.text import listed, near, quoted
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -174,42 +173,3 @@ def _renamed(instance: DesiredInstance, name: partial[str], server: str) -> Desi
         for bot in instance.bots
     )
     return replace(instance, name=name(instance.name), bots=bots, server=server)
-
-
-# -- what was read ----------------------------------------------------------------------------
-
-
-def joined(parts: Mapping[str, Observed]) -> Observed:
-    """What several servers have, by the servers' names; what one has, as it is."""
-    if [*parts] == [""]:
-        return parts[""]
-    named = {server: _called(one, server) for server, one in parts.items()}
-    unlisted = [f"{server}: {one.unlisted}" for server, one in parts.items() if one.unlisted]
-    return Observed(
-        "",
-        {name: one for part in named.values() for name, one in part.instances.items()},
-        created={name: at for part in named.values() for name, at in part.created.items()},
-        unlisted="; ".join(unlisted),
-        parts=named,
-    )
-
-
-def _called(observed: Observed, server: str) -> Observed:
-    """What a server has, as it is called."""
-    name = partial(full, server)
-    return replace(
-        observed,
-        instances={name(each): _of(one, name, server) for each, one in observed.instances.items()},
-        elsewhere={id: name(each) for id, each in observed.elsewhere.items()},
-        created={name(each): at for each, at in observed.created.items()},
-    )
-
-
-def _of(one: ObservedInstance, name: partial[str], server: str) -> ObservedInstance:
-    return replace(
-        one,
-        name=name(one.name),
-        server=server,
-        shared_creds={name(owner): each for owner, each in one.shared_creds.items()},
-        unreadable_creds={name(owner): why for owner, why in one.unreadable_creds.items()},
-    )

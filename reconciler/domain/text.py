@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TypeGuard
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -29,6 +28,8 @@ def without_keys(text: str) -> str:
 
 def near(text: str, names: Iterable[str]) -> str:
     """` (did you mean 'x'?)` when one of the names is near, else nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415  only errors need it
+
     folded = {name.casefold(): name for name in names}
     close = get_close_matches(text[:64].casefold(), folded, 1)
     return f" (did you mean {quoted(folded[close[0]])}?)" if close else ""

@@ -8,8 +8,10 @@ when many run side by side (benchmarks/transport.py has the figures). The transp
 httpx-aiohttp's, because that one decodes a percent-encoded path again: an instance named `..` would become
 another route.
 
-Connections are reused only for first tries of reads. A server or a proxy may close one after an answer
-without notice, and a request sent then may or may not be lost. So a write has a connection of its own.
+A server or a proxy may close a connection after an answer without notice, and nobody knows whether a request
+that is sent then arrives. So a connection is used again only within seconds, for a write only where the
+server has answered on one twice, and for nothing any more once one broke. If a write is lost even so,
+who made it looks for what it was to do, as whenever an answer is lost.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 from yarl import URL
@@ -36,8 +39,8 @@ import aiohttp  # noqa: E402
 for _name in ("asyncio", "aiohttp"):  # they would log an error with its values, and so the key
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-KEEP_ALIVE = 3.5
-"""Seconds that an idle connection is kept. The server ends them after 5: never send on a dying one."""
+KEEP_ALIVE = 2.0
+"""Seconds in which an idle connection is used again. The server ends them after 5."""
 
 MAX_HEADER = 64 * 2**10
 """Bytes of a header, and of the first line."""
@@ -90,7 +93,7 @@ class Connections:
         own = self._headers if headers is None else headers
         if body is not None:
             own = {**own, "content-type": "application/json"}
-        alone = method != "GET" or not self._reuses
+        alone = not self._reuses or (method != "GET" and not self._transport.keeps)
         target = self._prefix + path.encode("ascii")
         request = httpx.Request(
             method, self._url, headers=own, content=body, extensions={_ALONE: alone, "target": target}
@@ -170,6 +173,11 @@ class _Transport(httpx.AsyncBaseTransport):
             max_headers=MAX_HEADERS,
         )
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the server is known to keep a connection open after an answer."""
+        return isinstance(pool := self._pooled.connector, _Connector) and pool.most_uses > 2
+
     async def aclose(self) -> None:
         await self._pooled.close()
         await self._alone.close()
@@ -191,13 +199,24 @@ class _Transport(httpx.AsyncBaseTransport):
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Tells what went wrong before the request could go out from what went wrong after."""
+    """Tells what went wrong before the request could go out from what went wrong after.
+
+    most_uses: how often the connection was used that was used most; each time but the last it gave an answer.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._uses = WeakKeyDictionary[object, int]()
+        self.most_uses = 0
 
     async def connect(self, *args: Any, **options: Any) -> Any:
         try:
-            return await super().connect(*args, **options)
+            connection = await super().connect(*args, **options)
         except (aiohttp.ClientError, OSError) as error:
             raise _Broken(error, connected=False) from None
+        uses = self._uses[connection.protocol] = self._uses.get(connection.protocol, 0) + 1
+        self.most_uses = max(uses, self.most_uses)
+        return connection
 
 
 class _Body(httpx.AsyncByteStream):

@@ -10,13 +10,14 @@ import os
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha1, sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.manifests import git
+from reconciler.manifests.asked import shown
 from reconciler.manifests.base import start
-from reconciler.manifests.discovery import is_defaults
+from reconciler.manifests.discovery import is_defaults, is_manifest
 
 
 def since(ref: str, directory: Path, desired: Desired) -> Desired:
@@ -49,6 +50,34 @@ def since(ref: str, directory: Path, desired: Desired) -> Desired:
             or _folders(instance, directory) & folders
         )
     )
+
+
+def former(ref: str, directory: Path) -> frozenset[str] | None:
+    """The instances of those manifests of the merge base of HEAD and ref that have changed or are gone.
+
+    A manifest that has not changed is still that of its instance, so the others need not be read. None where
+    only reading all of them tells: with links, or a name that their text does not show.
+    Raises ReconcilerError as `since`.
+    """
+    top = git.top(directory)
+    if top is None:
+        return None
+    folder = directory.resolve().relative_to(top)
+    there = {PurePosixPath(path): entry for path, entry in _before(top, ref).items()}
+    mine = {path: entry for path, entry in there.items() if path.is_relative_to(folder)}
+    if any(entry.kind != "file" for entry in mine.values()):
+        return None
+    changed = {
+        path: entry.id
+        for path, entry in mine.items()
+        if is_manifest(path.relative_to(folder)) and differs(top / path, entry)
+    }
+    try:
+        texts = git.contents(top, changed.values())
+    except git.GitError:
+        return None
+    names = {shown(Path(path), texts[id]).name for path, id in changed.items()}
+    return None if None in names else frozenset(name for name in names if name is not None)
 
 
 def _before(top: Path, ref: str) -> dict[str, git.Entry]:

@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from reconciler.domain.errors import Position, Problem, ReconcilerError
 from reconciler.domain.text import quoted
@@ -61,6 +61,11 @@ def is_defaults(name: str) -> bool:
     """Whether a file of this name holds what the manifests of its folder have in common."""
     stem, ending = os.path.splitext(name)  # noqa: PTH122 - a name, not a path
     return stem == _DEFAULTS and ending.lower() in _ENDINGS
+
+
+def is_manifest(path: PurePath) -> bool:
+    """Whether a file at this path, from the directory, is a manifest, unless another one includes it."""
+    return path.suffix.lower() in _ENDINGS and not any(part.startswith((".", "_")) for part in path.parts)
 
 
 def chosen(directory: Path, paths: Sequence[Path]) -> frozenset[str]:

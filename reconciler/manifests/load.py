@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +92,8 @@ def read_all(
     with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
         loader = _Loader(home, includes, found.defaults, entries, known, look, origins)
-        if asked and (some := _some(asked, home, found, includes, loader.loaded, servers)):
+        few = partial(loader.loaded, whole=False)
+        if asked and (some := _some(asked, home, found, includes, few, servers)):
             if entries:
                 entries.save(whole=False)
             return some
@@ -214,8 +216,11 @@ class _Loader:
     look: Look | None
     origins: Origins
 
-    def loaded(self, paths: Sequence[Path]) -> _Loaded:
-        """The folders' files, then the manifests."""
+    def loaded(self, paths: Sequence[Path], *, whole: bool = True) -> _Loaded:
+        """The folders' files, then the manifests.
+
+        whole: whether also the files of folders are read that none of the manifests is in.
+        """
         loaded, known = _Loaded(), self.known
         parser: Parser | None = None
 
@@ -225,8 +230,8 @@ class _Loader:
             return parser
 
         with _no_collecting(), self._workers() or nullcontext() as workers:
-            above = {folder for path in paths for folder in path.parents}
-            for folder in sorted(above.intersection(self.folders), key=lambda each: len(each.parts)):
+            above = self.folders if whole else {folder for path in paths for folder in path.parents}
+            for folder in sorted(self.folders.keys() & above, key=lambda each: len(each.parts)):
                 if known is None or not known.is_valid(folder):
                     parsing().folder(folder)
             for number, path in enumerate(paths):

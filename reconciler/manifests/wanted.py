@@ -173,7 +173,7 @@ def read(
     wanted = replace(wanted, desired=selected)
     if changed_since is not None:
         selected = changed.since(changed_since, directory, selected)
-        gone = _gone(base.read(changed_since, directory, "--changed-since", servers).desired, every)
+        gone = _former(changed_since, directory, servers) - names
         only = {one.name for one in selected.instances} | gone
         wanted = replace(wanted, desired=selected, only=frozenset(only))
     if broken:
@@ -193,9 +193,13 @@ def _of_valid(wanted: Wanted) -> Wanted:
     return replace(wanted, only=only, notes=(*wanted.notes, note))
 
 
-def _gone(before: Desired, every: Desired) -> set[str]:
-    """The instances that were declared and are not any more."""
-    return {one.name for one in before.instances} - {one.name for one in every.instances}
+def _former(ref: str, directory: Path, servers: Servers) -> frozenset[str]:
+    """The instances that were declared where HEAD left a commit, as far as their manifests changed since."""
+    known = None if servers.several else changed.former(ref, directory)
+    if known is not None:
+        return known
+    before = base.read(ref, directory, "--changed-since", servers).desired
+    return frozenset(one.name for one in before.instances)
 
 
 def _with_base(wanted: Wanted, found: base.Base) -> Wanted:

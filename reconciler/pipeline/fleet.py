@@ -15,11 +15,12 @@ from pathlib import Path
 from reconciler.domain import versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.joined import joined
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan
-from reconciler.domain.servers import ServerSettings, called, full, joined, of_server
+from reconciler.domain.servers import ServerSettings, called, full, of_server
 from reconciler.domain.text import listed
 from reconciler.evolution import confirming
 from reconciler.evolution.ahead import Ahead

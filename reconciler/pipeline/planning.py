@@ -126,7 +126,8 @@ def planned(
     keys = fleet.keys(wanted.desired, running, read)
     given, wanted = wanted, filled(wanted, reviewed, read)
     planner = Planner(request, wanted, reviewed, applies=applies)
-    others = wanted.looks_at if request.scope == ALL or wanted.only is not None else None
+    listing = wanted.complete and (request.scope == ALL or wanted.only is not None)
+    others = wanted.looks_at if listing else None
 
     async def run() -> tuple[Observed, Plan]:
         heard = None if sources is None else sources.of

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
-from typing import Any
-
-from pydantic import TypeAdapter
+from typing import TYPE_CHECKING, Any
 
 from reconciler.domain import signals
 from reconciler.domain.plan import InstancePlan
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.shards import ApplyShard, Crossing, Place, PlanShard, Variant
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 Document = dict[str, Any]
 
@@ -109,10 +110,14 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
 @cache
 @signals.held()
 def _planned() -> TypeAdapter[PlanShard]:
+    from pydantic import TypeAdapter  # noqa: PLC0415  slow to import
+
     return TypeAdapter(PlanShard)
 
 
 @cache
 @signals.held()
 def _applied() -> TypeAdapter[ApplyShard]:
+    from pydantic import TypeAdapter  # noqa: PLC0415  slow to import
+
     return TypeAdapter(ApplyShard)

@@ -80,6 +80,15 @@ def test_of_those_that_are_named_nothing_is_left_unchecked(repo: Repo) -> None:
     assert repo.plan("--instance", "loja", code=0)["notes"] == []
 
 
+@pytest.mark.parametrize(("glob", "lists"), [("loja", False), ("l*", True)])
+def test_the_server_is_asked_for_no_more_either(repo: Repo, server: Sandbox, glob: str, lists: bool) -> None:
+    done = len(server.calls)
+    repo.plan("--instance", glob, code=0)
+    paths = [call.path for call in server.calls[done:]]
+    assert ("/instance/fetchInstances" in paths) == lists
+    assert not [path for path in paths if path.endswith(("/filial", "/matriz"))]
+
+
 def test_restore_needs_its_instances_alone(repo: Repo) -> None:
     for row in repo.world.bots("loja"):
         repo.world.remove("loja", row)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.errors import ReconcilerError
-from reconciler.manifests.changed import since
+from reconciler.manifests.changed import former, since
 from reconciler.manifests.load import load
 from tests.cli.conftest import Run
 from tests.support import World
@@ -177,3 +177,44 @@ def test_the_option_limits_the_plan(run: Run, world: World, repo: Path) -> None:
     assert run("plan", "--bots", bots, "--changed-since", "main").stdout.startswith("Plan: 1 to create")
     git(repo, "checkout", "-q", ".")
     assert run("plan", "--bots", bots, "--changed-since", "main").stdout.startswith("No changes.")
+
+
+@pytest.mark.parametrize(
+    ("now", "names"),
+    [
+        ({}, set()),
+        ({"a.yaml": None}, {"a"}),
+        ({"a.yaml": "# new\n"}, {"a"}),
+        ({"named.yaml": None, "prompts/um.md": "y\n"}, {"loja"}),
+        ({"named.yaml": None, "other.yaml": "instance: loja\nbots: {}\n"}, {"loja"}),
+        ({"_defaults.yaml": "defaults: {expire: 4}\n", "prompts/um.md": "y\n"}, set()),
+        ({"unclear.yaml": None}, None),
+    ],
+)
+def test_whose_manifests_changed(tmp_path: Path, now: dict[str, str | None], names: set[str] | None) -> None:
+    """The instances that may be declared no more; the other manifests of the commit are not read."""
+    bots = tmp_path / "bots"
+    (bots / "prompts").mkdir(parents=True)
+    files = {
+        "_defaults.yaml": "defaults: {expire: 3}\n",
+        "a.yaml": _BOTS.format(prompt="prompts/um.md"),
+        "named.yaml": "instance: loja\nbots: {}\n",
+        "unclear.yaml": "bots: {}\ninstance: centro\n",
+        "broken.yaml": "bots: {",
+        "prompts/um.md": "x\n",
+    }
+    git(tmp_path, "init", "-q", "-b", "main", ".")
+    for changes in (files, now):
+        for name, text in changes.items():
+            if text is None:
+                (bots / name).unlink()
+            else:
+                (bots / name).write_text(text)
+        if changes is files:
+            git(tmp_path, "add", "-A")
+            git(tmp_path, "commit", "-q", "-m", "first")
+    assert former("main", bots) == names
+
+
+def test_with_links_all_of_the_commit_is_read(repo: Path) -> None:
+    assert former("main", repo / "sub" / "bots") is None

@@ -177,18 +177,36 @@ def test_many_reads_at_a_time_from_such_a_server() -> None:
     assert outcome is None
 
 
-def test_writes_never_use_a_connection_again() -> None:
+def test_writes_use_a_connection_again_once_the_server_is_known_to_keep_it() -> None:
     async def several(client: Client) -> None:
+        await client.find("loja")
+        await client.find("loja")
+        await client.create("loja", {})
         await client.find("loja")
         await client.create("loja", {})
         await client.update("loja", "b1", {})
-        await client.find("loja")
 
-    answers = [reply(200, []), reply(200, BOT), reply(200, BOT), reply(200, [])]
+    answers = [reply(200, []), reply(200, []), reply(200, BOT), reply(200, []), reply(200, BOT)]
     outcome, spy = asked(several, *answers)
     assert outcome is None
-    assert spy.connections == 3
-    assert [request.headers.get("connection") for request in spy.requests] == [None, "close", "close", None]
+    assert spy.connections == 2
+    assert [request.headers.get("connection") for request in spy.requests] == [
+        *(None, None, "close"),
+        *(None, None, None),
+    ]
+
+
+def test_once_a_connection_broke_writes_have_one_of_their_own() -> None:
+    async def several(client: Client) -> None:
+        for _ in range(4):
+            await client.find("loja")
+        await client.create("loja", {})
+        await client.create("loja", {})
+
+    answers = [*[reply(200, [])] * 3, drop, reply(200, []), reply(200, BOT)]
+    outcome, spy = asked(several, *answers)
+    assert outcome is None
+    assert [request.headers.get("connection") for request in spy.requests] == [*[None] * 4, *["close"] * 3]
 
 
 def test_cookies_of_an_answer_are_not_sent() -> None:

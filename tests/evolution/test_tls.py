@@ -15,6 +15,7 @@ import pytest
 from reconciler.domain.errors import ReconcilerError, ServerError
 from reconciler.evolution import tls
 from reconciler.evolution.client import Client, Server
+from reconciler.evolution.gets import Gets, Unread
 from tests.evolution.scripted import KEY, reply, serving
 
 Made = Callable[[str], tuple[Path, Path]]
@@ -39,10 +40,16 @@ def certificate(tmp_path: Path) -> Made:
     return make
 
 
-def find(certificate: tuple[Path, Path]) -> object:
-    """What comes of a read from a server with this certificate."""
+def serves(certificate: tuple[Path, Path]) -> ssl.SSLContext:
+    """What a server with this certificate has."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*certificate)
+    return context
+
+
+def find(certificate: tuple[Path, Path]) -> object:
+    """What comes of a read from a server with this certificate."""
+    context = serves(certificate)
 
     async def ask() -> object:
         async with serving(reply(200, []), tls=context) as spy, Client(Server(spy.url, KEY)) as client:
@@ -73,6 +80,25 @@ def test_authority_of_ones_own(certificate: Made, monkeypatch: pytest.MonkeyPatc
     said = find(own)
     assert isinstance(said, str)
     assert said.endswith("Only the authorities of SSL_CERT_FILE are trusted: add the one that signed it.")
+
+
+def test_what_reads_ahead_trusts_the_same(certificate: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, other = certificate("IP:127.0.0.1"), certificate("IP:127.0.0.2")
+
+    async def ask() -> list[object]:
+        async with serving(reply(200, []), tls=serves(own)) as spy:
+            gets = Gets(spy.url, {}, 30)
+            found = await asyncio.gather(*(gets.get("/x") for _ in range(3)))
+            gets.close()
+            return [*found, spy.connections]
+
+    for trusted in (None, other[0]):
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
+        with pytest.raises(Unread):
+            asyncio.run(ask())
+    monkeypatch.setenv("SSL_CERT_FILE", str(own[0]))
+    assert asyncio.run(ask()) == [(200, b"[]")] * 3 + [3]
 
 
 def test_directory_of_authorities(certificate: Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

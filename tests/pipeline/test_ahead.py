@@ -52,7 +52,15 @@ def manifests(directory: Path, names: Sequence[str], *, credentials: bool = True
 
 def order(directory: str, *urls: str, timeout: float = 30, listing: bool = False, key: str = KEY) -> Order:
     """To read one server; of several, those whose names are their places."""
-    made: Order = {"bots": directory, "instance": (), "servers": {}, "default": "", "listing": listing}
+    made: Order = {
+        "bots": directory,
+        "instance": (),
+        "servers": {},
+        "default": "",
+        "listing": listing,
+        "shard": None,
+        "known": None,
+    }
     for number, url in enumerate(urls):
         made["servers"][str(number) if len(urls) > 1 else ""] = {
             "url": url,
