@@ -113,7 +113,8 @@ class Crossing:
     declares were not read, by name. unchanged: the same of those that a pull request does not change.
     unlisted: why the servers' other instances were not read. bare: instances that have none of their bots.
     order: the places of the plan's messages, in the order of the first instance of each.
-    kept: if nothing is deleted because it would be too much. waiting: if what may move stays where it is.
+    kept: if nothing is deleted because it would be too much. waiting: if all that may move stay where they
+    are. one_waiting: if only the first, the second and so on of an instance does.
     """
 
     orphans: tuple[Orphan, ...] = ()
@@ -126,6 +127,7 @@ class Crossing:
     order: tuple[int, ...] = ()
     kept: Variant = field(default_factory=Variant)
     waiting: Variant = field(default_factory=Variant)
+    one_waiting: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +163,16 @@ class PlanShard:
 
 @dataclass(frozen=True, slots=True)
 class ApplyShard:
-    """Which part of a plan is applied. plan: the whole one's digest. routing: the places of its messages."""
+    """Which part of a plan is applied. plan: the whole one's digest. routing: the places of its messages.
+
+    apart: whether each shard was planned by itself. Then plan is a digest of what all are planned from, and
+    the messages have no places.
+    """
 
     shard: Shard
     plan: str
     routing: tuple[int, ...] = ()
+    apart: bool = False
 
 
 def listed(numbers: Iterable[int], of: int) -> str:

@@ -16,7 +16,7 @@ from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
 from reconciler.domain.servers import full, local
-from reconciler.domain.shards import Crossing
+from reconciler.domain.shards import Crossing, Variant
 from reconciler.evolution.fetch import OnRead
 from reconciler.manifests import secrets
 from reconciler.manifests import wanted as manifests
@@ -244,9 +244,17 @@ class Planner:
         wanted, options = self._wanted, self._options
         desired, crossings = wanted.desired, options.crossings or Crossings()
         found = crossing.find(made, observed, desired, options, wanted.owns)
-        if crossing.may_move(found):
-            other = self.make(observed, crossings=replace(crossings, waits=True))
-            found = replace(found, waiting=crossing.variant(made, other, observed, desired))
+
+        def waiting(waits: frozenset[int] | None) -> Variant:
+            other = self.make(observed, crossings=replace(crossings, waits=waits))
+            return crossing.variant(made, other, observed, desired)
+
+        if most := crossing.may_move(found):
+            found = replace(
+                found,
+                waiting=waiting(None),
+                one_waiting=tuple(waiting(frozenset({place})) for place in range(most) if most > 1),
+            )
         if crossing.deletes(made):
             other = self.make(observed, keeps=TOO_MUCH)
             found = replace(found, kept=crossing.variant(made, other, observed, desired))
@@ -265,7 +273,7 @@ class Planner:
             options = replace(options, review=effect.review(self._reviewed, ids))
         free = replace(options, max_deletes=None, keeps="")
         if options.crossings is not None:
-            free = replace(free, crossings=replace(options.crossings, waits=False))
+            free = replace(free, crossings=replace(options.crossings, waits=frozenset()))
         if self._request.rotate_keys:
             whole = make(desired, observed, free)
             kept = renewed.reduced(desired, whole)

@@ -11,6 +11,7 @@ instances of other shards are planned beside its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -54,9 +55,9 @@ def variant(made: Plan, other: Plan, observed: Observed, desired: Desired) -> Va
     return Variant(differ, routes.discovered(part, observed, desired))
 
 
-def may_move(crossing: Crossing) -> bool:
-    """Whether a bot of the shard may move to an instance of another one."""
-    return any(one.moves for one in crossing.orphans)
+def may_move(crossing: Crossing) -> int:
+    """How many bots of one instance may move, at most."""
+    return max(Counter(one.place.instance for one in crossing.orphans if one.moves).values(), default=0)
 
 
 def deletes(made: Plan) -> bool:

@@ -21,7 +21,7 @@ from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.servers import local
-from reconciler.domain.shards import Crossing, Place, PlanShard
+from reconciler.domain.shards import Crossing, Place, PlanShard, Variant
 from reconciler.plan import moves, notes, routes
 from reconciler.plan.limits import approval, exceeded
 
@@ -29,6 +29,14 @@ Part = tuple[Plan, PlanShard]
 """The plan of a shard, and what it says to the others."""
 
 _STAYS = "; it is kept, as "
+
+ALL = -1
+"""That all bots of an instance stay which may move."""
+
+
+def ways(crossing: Crossing) -> list[tuple[int, Variant]]:
+    """The variants where bots stay that may move, and which do."""
+    return [(ALL, crossing.waiting), *enumerate(crossing.one_waiting)]
 
 
 def joined(parts: Sequence[Part]) -> Plan:
@@ -59,7 +67,7 @@ def joined(parts: Sequence[Part]) -> Plan:
         instances = {one.name: one for one in whole.instances} | kept
         approves = approval(made)
         made = replace(whole, instances=_sorted(instances.values()), limits=limits, approval=approves)
-        made = _with_routing(made, parts, frozenset(), kept.keys())
+        made = _with_routing(made, parts, {}, kept.keys())
     return _noted(made, parts)
 
 
@@ -81,13 +89,19 @@ class _Move:
 class _Decided:
     """Which bots move, which stay for another's sake, and the plans of instances that this changes.
 
-    variants: the instances that are planned as if what may move stays. Where one bot has to, all do.
+    variants: the instances that are planned as if bots that may move stay, and in which way: the place of the
+    only one that does, ALL for all of them. Where several have to and others need not, all do.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
         plans = [one for plan, _ in parts for one in plan.instances]
         self._crossings = [shard.crossing for _, shard in parts]
-        self._waiting = {one.name: one for each in self._crossings for one in each.waiting.instances}
+        self._waiting = {
+            (way, one.name): one
+            for each in self._crossings
+            for way, variant in ways(each)
+            for one in variant.instances
+        }
         self._servers = {one.name: one.server for one in plans}
         self._moves = {each.place: each.moves for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
@@ -96,7 +110,7 @@ class _Decided:
         self._leaving: dict[Place, _Move] = {}
         self._arriving: dict[Place, str] = {}
         self._find()
-        self.variants = frozenset(place.instance for place, move in self._leaving.items() if move.why)
+        self.variants = self._ways()
         self._hold()
 
     def _find(self) -> None:
@@ -121,12 +135,24 @@ class _Decided:
                 if not why:
                     self._arriving[new] = old.instance
 
+    def _ways(self) -> dict[str, int]:
+        stays: dict[str, list[Place]] = {}
+        for place, move in self._leaving.items():
+            if move.why:
+                stays.setdefault(place.instance, []).append(place)
+        found: dict[str, int] = {}
+        for name, places in stays.items():
+            every = [each for each, goes in self._moves.items() if goes and each.instance == name]
+            alone = len(places) == 1 and len(every) > 1
+            found[name] = every.index(places[0]) if alone else ALL
+        return found
+
     def _hold(self) -> None:
-        """What would leave an instance stays where another bot of it has to."""
+        """What would leave an instance stays where that is planned of all its bots."""
         stays = {place.instance: place.bot for place, move in self._leaving.items() if move.why}
         for place in self._deleted:
             move = self._leaving.get(place, _Move(""))
-            if place.instance in stays and not move.why:
+            if self.variants.get(place.instance) == ALL and not move.why:
                 self._leaving[place] = _Move("", f"{stays[place.instance]} of this instance stays for now")
                 self._arriving.pop(replace(place, instance=move.to), None)
 
@@ -149,7 +175,8 @@ class _Decided:
 
     def plan(self, made: InstancePlan) -> InstancePlan:
         """The plan of an instance with what is decided."""
-        made = self._waiting[made.name] if made.name in self.variants else made
+        if (way := self.variants.get(made.name)) is not None:
+            made = self._waiting[way, made.name]
         gone: list[Change] = []
         changes = [self._change(change, gone) for change in made.changes]
         if not gone:
@@ -196,15 +223,17 @@ def _order(names: Mapping[str, str], step: Step) -> tuple[int, int, str]:
 
 
 def _with_routing(
-    made: Plan, parts: Sequence[Part], variants: Set[str], kept: Set[str] = frozenset()
+    made: Plan, parts: Sequence[Part], variants: Mapping[str, int], kept: Set[str] = frozenset()
 ) -> Plan:
     """The plan with its messages. variants, kept: the instances whose plans are those of a variant."""
     found: list[Sequence[Rerouted]] = []
     for plan, shard in parts:
         routing, crossing = plan.routing or (), shard.crossing
         discovered = [routing[number] for number in crossing.order]
-        found.append(_of(discovered, lambda name: name not in variants | kept))
-        found.append(_of(crossing.waiting.routing, variants.__contains__))
+        found.append(_of(discovered, lambda name: name not in variants and name not in kept))
+        for way, variant in ways(crossing):
+            chosen = {name for name, one in variants.items() if one == way}
+            found.append(_of(variant.routing, chosen.__contains__))
         found.append(_of(crossing.kept.routing, kept.__contains__))
     return routes.with_most(made, routes.ranked(routes.joined(found)))
 

@@ -11,6 +11,7 @@ lost.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -144,9 +145,12 @@ def _waiting(
 ) -> Iterator[tuple[Part, dict[str, str]]]:
     """The bots of each part that may move, where those stay."""
     found: dict[Part, dict[str, str]] = {}
-    for part, bot, goes in orphans(parts, kept, crossings.declared) if crossings.waits else ():
+    places: Counter[str] = Counter()
+    for part, bot, goes in orphans(parts, kept, crossings.declared) if crossings.waits != frozenset() else ():
         if goes:
-            found.setdefault(part, {})[bot] = "it is to move"
+            if crossings.waits is None or places[part[0]] in crossings.waits:
+                found.setdefault(part, {})[bot] = "it is to move"
+            places[part[0]] += 1
     yield from found.items()
 
 

@@ -49,12 +49,13 @@ class Crossings:
     """How a part of a fleet is planned where it depends on other parts.
 
     declared: the bots that any manifest declares, by name and kind: those may move. moves: what is known to
-    move: from which instance, by kind, bot and the instance where it arrives. waits: what may move stays.
+    move: from which instance, by kind, bot and the instance where it arrives. waits: which of the bots of an
+    instance that may move stay, by their places; None for all of them.
     """
 
     declared: frozenset[tuple[str, str]] = frozenset()
     moves: Mapping[tuple[str, str, str], str] = field(default_factory=dict)
-    waits: bool = False
+    waits: frozenset[int] | None = frozenset()
 
 
 def unknown(instance: str) -> str:

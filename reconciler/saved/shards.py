@@ -28,7 +28,8 @@ def encode(shard: Shard, instance: EncodeInstance, message: EncodeMessage) -> Ma
     """The JSON of a shard. instance, message: encode those of its variants."""
     number = {"number": shard.shard.number, "of": shard.shard.of}
     if isinstance(shard, ApplyShard):
-        return {**number, "plan": shard.plan, "routing": shard.routing}
+        apart = {"apart": True} if shard.apart else {}
+        return {**number, "plan": shard.plan, "routing": shard.routing, **apart}
     return {
         **number,
         "tool": shard.tool,
@@ -59,6 +60,7 @@ def _crossing(crossing: Crossing, instance: EncodeInstance, message: EncodeMessa
         "order": crossing.order,
         "kept": variant(crossing.kept),
         "waiting": variant(crossing.waiting),
+        "oneWaiting": [variant(one) for one in crossing.one_waiting],
     }
 
 
@@ -82,18 +84,21 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
         raise ValueError("no shard has such a number")
     if "plan" in document:
         own = {"shard": shard, "plan": document["plan"], "routing": document["routing"]}
+        own |= {"apart": document.get("apart", False)}
         return _applied().validate_python(own)
     crossing = dict(document["crossing"])
     orphans = [
         {"place": {name: one[name] for name in ("instance", "kind", "bot")}, "moves": one["moves"]}
         for one in crossing["orphans"]
     ]
+
+    def variant(one: Document) -> Document:
+        return {"instances": instances(one["instances"]), "routing": messages(one["routing"])}
+
     variants = {
-        name: {
-            "instances": instances(crossing[name]["instances"]),
-            "routing": messages(crossing[name]["routing"]),
-        }
-        for name in ("kept", "waiting")
+        "kept": variant(crossing["kept"]),
+        "waiting": variant(crossing["waiting"]),
+        "one_waiting": [variant(one) for one in crossing.pop("oneWaiting")],
     }
     names = ("tool", "commit", "manifests", "options", "limits", "notes")
     whole = {name: document[name] for name in names}
