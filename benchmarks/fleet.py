@@ -4,7 +4,7 @@
 
 Instances with 10 bots each, on a server that takes 20 ms for a request. The floor is curl making the reads of
 the plan, 32 at a time: for each instance a find, a creds and a find of EvolutionBots. Then the whole process
-of `reconciler plan`, with its memory and that of its other processes: with an empty cache, with what the first
+of `reconciler plan`, with the memory of all its processes: with an empty cache, with what the first
 plan left there, and once more after one manifest got a comment. Small fleets are planned several times, and
 the best run counts. Every figure goes to history.jsonl, and is printed with the goal for it.
 """
