@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks import plan
+from benchmarks.fleet import BOTS, manifest
 from benchmarks.server import serving
 
 RUNS = 20
@@ -46,14 +46,14 @@ def fleet(directory: Path, instances: int) -> Path:
     """A directory with the manifests of so many instances."""
     (directory / "bots").mkdir(parents=True)
     for number in range(instances):
-        (directory / f"bots/loja-{number}.yaml").write_text(plan.manifest(f"loja-{number}"), encoding="utf-8")
+        (directory / f"bots/loja-{number}.yaml").write_text(manifest(f"loja-{number}"), encoding="utf-8")
     return directory
 
 
 def main() -> None:
     """Prints the figures; ends with 1 when one is over its limit."""
     ours = [sys.executable, "-m", "reconciler"]
-    with tempfile.TemporaryDirectory() as directory, serving(0, plan.BOTS) as url:
+    with tempfile.TemporaryDirectory() as directory, serving(0, BOTS) as url:
         one, many = fleet(Path(directory, "one"), 1), fleet(Path(directory, "many"), INSTANCES)
         commands: Mapping[str, tuple[list[str], Path]] = {
             FLOOR: ([sys.executable, "-c", "pass"], one),

@@ -329,7 +329,7 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, 
         stages.planned(request, saved, reviewed, reading, terminal.warn) as (running, made, shard),
     ):
         if saved is None:
-            return _carried_out(request, running, made, save, yes=yes)
+            return _carried_out(request, running, made, save, yes=yes, shard=shard)
         with stages.journaled(made, shard, resume=resume, warn=terminal.warn) as journal:
             return _carried_out(request, running, made, save, yes=yes, journal=journal, shard=shard)
 

@@ -32,16 +32,18 @@ class Result:
 class Results:
     """How an apply ended: every writing change of the plan, in the plan's order.
 
-    signal: the number of the signal that ended it early.
+    signal: the number of the signal that ended it early. missing: the shards of which nothing is known.
     """
 
     results: tuple[Result, ...]
     signal: int | None = None
+    missing: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """Whether every change was applied."""
-        return self.signal is None and all(r.outcome is Outcome.APPLIED for r in self.results)
+        whole = self.signal is None and not self.missing
+        return whole and all(r.outcome is Outcome.APPLIED for r in self.results)
 
     @property
     def complete(self) -> bool:

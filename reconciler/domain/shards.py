@@ -167,11 +167,16 @@ class PlanShard:
 
 @dataclass(frozen=True, slots=True)
 class ApplyShard:
-    """Which part of a plan is applied. plan: the whole one's digest. routing: the places of its messages."""
+    """Which part of a plan is applied. plan: the whole one's digest. routing: the places of its messages.
+
+    apart: whether each shard was planned by itself. Then plan is a digest of what all are planned from, and
+    the messages have no places.
+    """
 
     shard: Shard
     plan: str
     routing: tuple[int, ...] = ()
+    apart: bool = False
 
 
 def listed(numbers: Iterable[int], of: int) -> str:

@@ -61,8 +61,11 @@ def plan(
 PLAN_AGAIN = "Plan all shards again, and merge those"
 
 
-def merged(files: Sequence[str]) -> Saved:
-    """The plan of the files of all shards, or their results. Raises ReconcilerError."""
+def merged(files: Sequence[str], *, partial: bool = False) -> Saved:
+    """The plan of the files of all shards, or their results. partial: whether results may be missing.
+
+    Raises ReconcilerError.
+    """
     found = [(file, saved.read(Path(file))) for file in files]
     for file, one in found:
         if one.shard is None:
@@ -72,9 +75,11 @@ def merged(files: Sequence[str]) -> Saved:
                 "`apply --shard I/N --out FILE` wrote."
             )
     if all(isinstance(one.shard, PlanShard) for _, one in found):
-        return _plan(_of(found, PlanShard))
+        plans, _ = _of(found, PlanShard)
+        return _plan(plans)
     if all(isinstance(one.shard, ApplyShard) for _, one in found):
-        return _results(_of(found, ApplyShard))
+        results, missing = _of(found, ApplyShard, partial=partial)
+        return _results(results, missing)
     mine, other = (
         next(file for file, each in found if isinstance(each.shard, kind)) for kind in (PlanShard, ApplyShard)
     )
@@ -83,8 +88,10 @@ def merged(files: Sequence[str]) -> Saved:
     )
 
 
-def _of(found: Sequence[tuple[str, Saved]], of: type[T]) -> list[tuple[str, Saved, T]]:
-    """The files of all shards in their order, each once. Raises ReconcilerError."""
+def _of(
+    found: Sequence[tuple[str, Saved]], of: type[T], *, partial: bool = False
+) -> tuple[list[tuple[str, Saved, T]], tuple[str, ...]]:
+    """The files of all shards in their order, each once, and which are missing. Raises ReconcilerError."""
     every = [(file, one, one.shard) for file, one in found if isinstance(one.shard, of)]
     first, _, one = every[0]
     for file, _, other in every:
@@ -100,11 +107,13 @@ def _of(found: Sequence[tuple[str, Saved]], of: type[T]) -> list[tuple[str, Save
             twice = f"{file} is given twice" if twin == file else twice
             raise ReconcilerError(f"{twice}: give the file of each shard once.")
         numbers[other.shard.number] = file
-    if missing := set(range(1, one.shard.of + 1)) - numbers.keys():
+    missing = sorted(set(range(1, one.shard.of + 1)) - numbers.keys())
+    if missing and not partial:
         names = shards.listed(missing, one.shard.of)
         be, it = ("shard", "is") if len(missing) == 1 else ("shards", "are")
         raise ReconcilerError(f"the {be} {names} {it} missing: give the files of all {one.shard.of}.")
-    return sorted(every, key=lambda each: each[2].shard)
+    lacks = tuple(f"{number}/{one.shard.of}" for number in missing)
+    return sorted(every, key=lambda each: each[2].shard), lacks
 
 
 def _plan(found: Sequence[tuple[str, Saved, PlanShard]]) -> Saved:
@@ -155,17 +164,17 @@ def _value(shard: PlanShard, option: str) -> str:
     return shard.options.get(option, "not given")
 
 
-def _results(found: Sequence[tuple[str, Saved, ApplyShard]]) -> Saved:
-    """One result. Raises ReconcilerError."""
+def _results(found: Sequence[tuple[str, Saved, ApplyShard]], missing: tuple[str, ...]) -> Saved:
+    """One result. missing: the shards that are. Raises ReconcilerError."""
     first, one, shard = found[0]
     for file, _, its in found[1:]:
-        if its.plan != shard.plan:
+        if (its.plan, its.apart) != (shard.plan, shard.apart):
             raise ReconcilerError(
                 f"{first} and {file} do not belong together: they are of applies of different plans. Give "
                 "the results of one plan."
             )
     made = applying.whole([(each.plan, its) for _, each, its in found])
-    if made.digest != shard.plan:
+    if not missing and not shard.apart and made.digest != shard.plan:
         raise ReconcilerError(
             f"the results from {first} on are not those of all parts of one plan: give the files that the "
             "apply of each shard wrote, as they are."
@@ -174,6 +183,5 @@ def _results(found: Sequence[tuple[str, Saved, ApplyShard]]) -> Saved:
     by_change = {(r.change.instance, r.change.label): r for each in ended for r in each.results}
     changes = [(change.instance, change.label) for change in made.changes() if change.verb.writes]
     signal = next((each.signal for each in ended if each.signal is not None), None)
-    return Saved(
-        made, Results(tuple(by_change[one] for one in changes if one in by_change), signal), commit=one.commit
-    )
+    results = tuple(by_change[each] for each in changes if each in by_change)
+    return Saved(made, Results(results, signal, missing), commit=one.commit)

@@ -69,7 +69,11 @@ def planned(
             found = wanted(request, warn=warn, reviewed=seen)
             with servers(request, found.desired) as running:
                 made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
-                yield running, made, None
+                yield (
+                    running,
+                    made,
+                    None if request.shard is None else applying.apart(request.shard, found.digest, seen),
+                )
         return
     if reviewed or request.instance or request.target or request.replace or request.rotate_keys:
         raise ReconcilerError(

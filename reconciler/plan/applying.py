@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from hashlib import blake2b
 
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, InstancePlan, Of, Plan
 from reconciler.domain.rerouted import Rerouted
@@ -41,17 +42,42 @@ def part(plan: Plan, shard: Shard) -> tuple[Plan, ApplyShard]:
     )
 
 
+def apart(shard: Shard, manifests: str, reviewed: Sequence[Plan]) -> ApplyShard:
+    """What a shard is that is planned and applied by itself. manifests: a digest of all of them."""
+    made_of = blake2b(digest_size=16)
+    for each in (manifests, *sorted(plan.digest for plan in reviewed)):
+        made_of.update(each.encode() + b"\0")
+    return ApplyShard(shard, made_of.hexdigest(), apart=True)
+
+
 def whole(parts: Sequence[tuple[Plan, ApplyShard]]) -> Plan:
-    """The plan of which these are the parts, given all of them."""
-    first, _ = parts[0]
+    """The plan of which these are the parts; of parts that were planned apart, what they are together."""
+    first, shard = parts[0]
     instances = sorted((one for plan, _ in parts for one in plan.instances), key=lambda one: one.name)
+    notes = dict.fromkeys(note for plan, _ in parts for note in plan.notes)
+    routing = None
+    if all(plan.routing is not None for plan, _ in parts):
+        routing = _as_found(parts) if shard.apart else _as_placed(parts)
+    return replace(first, instances=tuple(instances), routing=routing, notes=tuple(notes))
+
+
+def _as_placed(parts: Sequence[tuple[Plan, ApplyShard]]) -> tuple[Rerouted, ...]:
     messages: dict[int, Rerouted] = {}
     for plan, shard in parts:
         for place, one in zip(shard.routing, plan.routing or (), strict=False):
             there = messages[place].instances if place in messages else ()
             messages[place] = replace(one, instances=tuple(sorted((*there, *one.instances))))
-    routing = None if first.routing is None else tuple(messages[place] for place in sorted(messages))
-    return replace(first, instances=tuple(instances), routing=routing)
+    return tuple(messages[place] for place in sorted(messages))
+
+
+def _as_found(parts: Sequence[tuple[Plan, ApplyShard]]) -> tuple[Rerouted, ...]:
+    """The messages in the order of the first instance of each."""
+    instances: dict[Rerouted, list[str]] = {}
+    for plan, _ in parts:
+        for one in plan.routing or ():
+            instances.setdefault(replace(one, instances=()), []).extend(one.instances)
+    found = [replace(one, instances=tuple(sorted(names))) for one, names in instances.items()]
+    return tuple(sorted(found, key=lambda one: one.instances[:1]))
 
 
 def _bound(plan: Plan, of: int) -> dict[str, int]:

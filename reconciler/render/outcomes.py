@@ -80,7 +80,7 @@ def _names(each: Alike) -> str:
 
 
 def endings(results: Results) -> Iterator[str]:
-    """How an apply ended: the counts in one line, then the signal that ended it early."""
+    """How an apply ended: the counts in one line, the signal that ended it early, and what is missing."""
     ended = [
         f"{number} {outcome.value}"
         for outcome in Outcome
@@ -89,6 +89,9 @@ def endings(results: Results) -> Iterator[str]:
     yield f"{count(len(results.results), 'change')}: {', '.join(ended) or 'nothing to do'}."
     if results.signal is not None:
         yield f"Stopped by {_SIGNALS.get(results.signal, f'signal {results.signal}')}."
+    if results.missing:
+        these = f"shard{'s' if len(results.missing) > 1 else ''} {listed(results.missing, _ALL_NAMES)}"
+        yield f"The results of the {these} are missing: what was done there is not known."
 
 
 def _pad(text: str, width: int) -> str:

@@ -298,6 +298,7 @@ def _results(document: Document, plan: Plan) -> Results:
     found = _endings().validate_python(
         {
             "signal": document["signal"],
+            "missing": document.get("missing", ()),
             "results": [{**result, "change": changes[_place(result)]} for result in document["results"]],
         }
     )

@@ -95,6 +95,7 @@ def document(
             **own,
             "plan": _plan(plan),
             "signal": results.signal,
+            **({"missing": list(results.missing)} if results.missing else {}),
             "summary": {outcome.value: ended[outcome] for outcome in Outcome},
             "results": [_result(result) for result in results.results],
         }

@@ -28,7 +28,8 @@ def encode(shard: Shard, instance: EncodeInstance, message: EncodeMessage) -> Ma
     """The JSON of a shard. instance, message: encode those of its variants."""
     number = {"number": shard.shard.number, "of": shard.shard.of}
     if isinstance(shard, ApplyShard):
-        return {**number, "plan": shard.plan, "routing": shard.routing}
+        apart = {"apart": True} if shard.apart else {}
+        return {**number, "plan": shard.plan, "routing": shard.routing, **apart}
     return {
         **number,
         "tool": shard.tool,
@@ -85,6 +86,7 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
         raise ValueError("no shard has such a number")
     if "plan" in document:
         own = {"shard": shard, "plan": document["plan"], "routing": document["routing"]}
+        own |= {"apart": document.get("apart", False)}
         return _applied().validate_python(own)
     crossing = dict(document["crossing"])
     orphans = [

@@ -39,7 +39,9 @@ def workflow(name: str, shards: int) -> str:
     made = re.sub(r"(?m)^    ([\w-]+): same\n", lambda found: _key(job, found[1], "    "), made)
     made = re.sub(r"(?m)^      - same: (.+)\n", lambda found: _step(job, found[1]), made)
     made = re.sub(r"(?m)(?<=uses: )actions/[\w-]+$", lambda found: _pinned(found[0]), made)
-    return text[: at.start()] + made
+    # The embedded server gets all bots of the base branch first.
+    before = text[: at.start()].replace("timeout-minutes: 10\n", "timeout-minutes: 60\n")
+    return before + made
 
 
 def pipeline(text: str, shards: int) -> str:

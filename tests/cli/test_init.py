@@ -87,6 +87,71 @@ def test_what_is_for_github_is_this_repository_s_own(tmp_path: Path, name: str) 
     assert text == (ROOT / name).read_text()
 
 
+_PLAIN = {
+    **{name: (ROOT / f".github/workflows/{name}.yml").read_text() for name in ("plan", "apply", "drift")},
+    "gitlab": (ROOT / "reconciler/setup/templates/gitlab/gitlab-ci.yml").read_text(),
+}
+
+
+def _used(text: str) -> set[str]:
+    return set(re.findall(r"uses: (.*)", text))
+
+
+@pytest.mark.parametrize("shards", [2, 40, 256])
+def test_shards_on_github(run: Run, tmp_path: Path, shards: int) -> None:
+    """A job for each; what they use, when they start and which keys they have is as without shards."""
+    assert run("init", "--github", "--shards", str(shards)).exit_code == 0
+    assert sorted(_files(tmp_path)) == sorted([*_OFFLINE, *_GITHUB])
+    for name in ("plan", "apply", "drift"):
+        text = (tmp_path / f".github/workflows/{name}.yml").read_text()
+        plain, made = (YAML(typ="safe", pure=True).load(each) for each in (_PLAIN[name], text))
+        assert {**made, "jobs": {}} == {**plain, "jobs": {}}
+        job = made["jobs"]["shard"]
+        assert job["strategy"] == {"fail-fast": False, "matrix": {"shard": list(range(1, shards + 1))}}
+        assert job["environment"] == plain["jobs"][name]["environment"]
+        if name == "plan":
+            assert {**made["jobs"]["validate"], "timeout-minutes": 10} == plain["jobs"]["validate"]
+        assert _used(text) - _used("".join(_PLAIN.values())) == set()
+        assert ": same" not in text
+        assert max(map(len, text.splitlines())) < 150
+
+
+@pytest.mark.parametrize("shards", [2, 200])
+def test_shards_on_gitlab(run: Run, tmp_path: Path, shards: int) -> None:
+    assert run("init", "--gitlab", "--shards", str(shards)).exit_code == 0
+    assert sorted(_files(tmp_path)) == sorted([*_OFFLINE, *_GITLAB])
+    text = (tmp_path / ".gitlab-ci.yml").read_text()
+    [_, plain], [_, made] = (
+        list(YAML(typ="safe", pure=True).load_all(each)) for each in (_PLAIN["gitlab"], text)
+    )
+    more = {"plan-shard", "reviewed", "apply-shard", "drift-shard"}
+    assert set(made) == {*plain, *more}
+    for name in ("plan", "apply", "drift"):
+        [about] = made[f"{name}-shard"]["parallel"]["matrix"]
+        [values] = about.values()
+        assert values == [f"{number}/{shards}" for number in range(1, shards + 1)]
+        assert made[f"{name}-shard"]["rules"] == made[name]["rules"] == plain[name]["rules"]
+    assert ": same" not in text
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (("--github", "--shards", "1"), "--shards can be 2 to 256 on GitHub"),
+        (("--github", "--shards", "257"), "and is 257. To plan and apply in one job, leave it out."),
+        (("--gitlab", "--shards", "201"), "--shards can be 2 to 200 on GitLab"),
+        (("--gitlab", "--shards", "-1"), "--shards can be 2 to 200 on GitLab"),
+        (("--shards", "4"), "--shards needs --github or --gitlab."),
+        (("--github", "--shards", "x"), "'x' is not a valid integer"),
+    ],
+)
+def test_no_such_number_of_shards(run: Run, tmp_path: Path, args: tuple[str, ...], said: str) -> None:
+    result = run("init", *args)
+    assert result.exit_code in {1, 2}
+    assert said in result.stderr
+    assert _files(tmp_path) == {}
+
+
 def test_it_works_as_it_is(run: Run, tmp_path: Path) -> None:
     assert run("init").exit_code == 0
     assert run("validate", "--strict").stdout == "Valid: 2 bots on 1 instance.\n"

@@ -508,3 +508,34 @@ def test_one_named_server_changes_no_output(tmp_path: Path) -> None:
         one.done("plan", "--out", "p.json")
         one.done("apply", "p.json", "--yes", "--no-config", env=plain)
         assert one.done("get", "menu@loja") == one.done("get", "menu@loja", "--no-config", env=plain)
+
+
+def test_a_plan_that_found_nothing_to_do_is_remembered_of_all_servers(
+    two: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    two.declare(*(f"{name}/loja-{number}" for name in ("eu-1", "us-1") for number in range(5)))
+    two.done("apply", "--yes")
+    first = two.done("plan", "--format", "json")
+    [file] = (tmp_path / "cache" / "evolution-reconciler").glob("plan-*")
+    for name in ("eu-1", "us-1"):
+        assert key(name).encode() not in file.read_bytes()
+    first_calls, calls = (two.run("plan", "--format", "json", "--verbose") for _ in range(2))
+    assert first == first_calls.stdout == calls.stdout
+    assert _reads(first_calls.stderr) == _reads(calls.stderr)
+    before = file.read_bytes()
+    with two.world("us-1") as world:
+        [bot] = world.bots("loja-3")
+        world.change("loja-3", bot, maxTokens=101)
+    [changed] = [
+        one for one in json.loads(two.done("plan", "--format", "json"))["instances"] if one["changes"]
+    ]
+    assert changed["name"] == "us-1/loja-3"
+    assert not file.exists()
+    file.write_bytes(before)
+    monkeypatch.setitem(two.env, variable("us-1"), "another")
+    assert two.run("plan").exit_code == 1
+
+
+def _reads(log: str) -> list[str]:
+    return sorted(line.rsplit(" ", 2)[0] for line in log.splitlines() if "GET /" in line)

@@ -346,6 +346,10 @@ REFUSED: dict[str, tuple[Callable[[Fleet], list[str]], str]] = {
         lambda eu: [*_results(eu), "s1.json"],
         "s1.json is the plan of a shard, and r1.json the results",
     ),
+    "results of two reviews": (
+        lambda eu: [_results(eu)[0], _apart(eu)[1]],
+        "they are of applies of different plans",
+    ),
     "results of two plans": (_results_of_two, "they are of applies of different plans"),
     "a result is missing": (lambda eu: _results(eu)[:1], "the shard 2/2 is missing"),
     "a result twice": (lambda eu: ["r1.json", *_results(eu)], "r1.json is given twice"),
@@ -489,6 +493,47 @@ def test_a_reviewed_plan_is_applied_in_shards(eu: Fleet) -> None:
         )
     assert [eu.names("eu-1", name) for name in SHOPS] == [["menu"], ["menu"], ["menu", "night"], []]
     assert eu.done("plan").startswith("No changes.")
+
+
+def _apart(eu: Fleet, *options: str) -> list[str]:
+    """Apply both shards without a file; what they did."""
+    names = ["a1.json", "a2.json"]
+    for number, file in enumerate(names, 1):
+        eu.run("apply", "--shard", f"{number}/2", "--yes", "--out", file, *options)
+    return names
+
+
+@pytest.mark.parametrize("reviews", [True, False])
+def test_results_of_shards_that_were_planned_apart(eu: Fleet, *, reviews: bool) -> None:
+    """They are those of the whole, but for what the plan says of the shards: which messages, and where."""
+    for name in SHOPS:
+        eu.write(f"eu-1/{name}.yaml", TWO)
+    merged(eu, 2)
+    results = _apart(eu, *(["--reviewed", "whole.json"] if reviews else []))
+    document = json.loads(eu.done("merge", *results, "--out", "r.json", "--format", "json"))
+    assert document["summary"]["applied"] == len(SHOPS)
+    assert [one["name"] for one in document["plan"]["instances"]] == list(SHOPS)
+    assert [one["instances"] for one in document["plan"]["routing"]] == [list(SHOPS)]
+    assert "4 changes: 4 applied." in eu.done("show", "r.json")
+
+
+def test_results_of_which_some_are_missing(eu: Fleet) -> None:
+    for name in SHOPS:
+        eu.write(f"eu-1/{name}.yaml", TWO)
+    merged(eu, 2)
+    one, two = _apart(eu, "--reviewed", "whole.json")
+    result = eu.run("merge", "--partial", two, "--out", "r.json")
+    assert result.exit_code == 1
+    assert "The results of the shard 1/2 are missing: what was done there is not known." in result.stdout
+    assert "The results of the shard 1/2 are missing" in eu.done("show", "r.json", "--format", "markdown")
+    assert eu.done("merge", "--partial", one, two)
+    assert eu.run("merge", "--partial", plan(eu, 2)[0]).exit_code == 1  # of a plan nothing may be missing
+
+
+def test_the_exit_code_says_whether_there_are_changes(eu: Fleet) -> None:
+    assert eu.run("merge", "--detailed-exitcode", *plan(eu, 2)).exit_code == 0
+    eu.write("eu-1/aa.yaml", TWO)
+    assert eu.run("merge", "--detailed-exitcode", *plan(eu, 2)).exit_code == 2
 
 
 # -- the documents -----------------------------------------------------------------------------
