@@ -28,10 +28,11 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
 from reconciler.domain.plan import Plan, Prune
+from reconciler.domain.shards import Limits, PlanShard, Shard
 from reconciler.lint.run import lint
 from reconciler.manifests.load import load
-from reconciler.plan import differ
-from reconciler.plan.options import Options
+from reconciler.plan import applying, crossing, differ, joining
+from reconciler.plan.options import Crossings, Options
 from reconciler.plan.order import order
 from reconciler.plan.planner import make
 from reconciler.plan.simulation import Transition
@@ -162,6 +163,54 @@ def _of_plan(use: Callable[[Plan], object], each: int | None = None) -> Case:
     return prepare
 
 
+# -- shards ------------------------------------------------------------------------------------
+
+SHARDS = 10
+
+
+def _in_shards(size: int, *, moves: bool) -> list[tuple[Plan, PlanShard]]:
+    """The plans of all shards of a fleet whose bots, ten an instance, are created, or move to another one."""
+    desired: list[DesiredInstance] = []
+    there: dict[str, ObservedInstance] = {}
+    for first in range(0, size, 10):
+        bots = tuple(
+            DesiredBot(_name(n), {k: v for k, v in _bot(n, n).items() if k != "description"}, None, _AT)
+            for n in range(first, first + 10)
+        )
+        new, old = f"new-{first}", f"old-{first}"
+        desired += [DesiredInstance(new, bots, _AT), DesiredInstance(old, (), _AT)]
+        has = tuple(RemoteBot(f"id-{n}", _bot(n, n)) for n in range(first, first + 10)) if moves else ()
+        there |= {new: ObservedInstance(new), old: ObservedInstance(old, has)}
+    every = Desired(tuple(sorted(desired, key=lambda one: one.name)))
+    options = Options(
+        prune=Prune.ALWAYS, max_deletes=None, crossings=Crossings(crossing.declared_bots(every))
+    )
+    found = []
+    for each in range(1, SHARDS + 1):
+        shard = Shard(each, SHARDS)
+        own = Desired(tuple(one for one in every.instances if shard.has("", one.name)))
+        seen = Observed("https://api.example", {one.name: there[one.name] for one in own.instances})
+        made = make(own, seen, options)
+        said = crossing.find(made, seen, own, options, lambda name: True)
+        made, places = crossing.with_routing(made, seen, own)
+        limits = Limits(size, 100, size)
+        found.append((made, PlanShard(shard, "", None, "", {}, limits, (), replace(said, order=places))))
+    return found
+
+
+def _merged(*, moves: bool) -> Case:
+    def prepare(size: int) -> Callable[[], object]:
+        parts = _in_shards(size, moves=moves)
+        return lambda: joining.joined(parts)
+
+    return prepare
+
+
+def _applied(size: int) -> Callable[[], object]:
+    made = joining.joined(_in_shards(size, moves=True))
+    return lambda: [applying.part(made, Shard(each, SHARDS)) for each in range(1, SHARDS + 1)]
+
+
 # -- texts, lists, manifests -------------------------------------------------------------------
 
 
@@ -242,6 +291,9 @@ CASES: Mapping[str, Case] = {
     "lint: all match every message": _loaded(_catch_all),
     "comment of markdown": _of_plan(markdown.plan),
     "comment of markdown, tens": _of_plan(markdown.plan, each=10),
+    "merge: bots created": _merged(moves=False),
+    "merge: bots that move": _merged(moves=True),
+    "apply: a plan in ten shards": _applied,
     "saved plan": _of_plan(lambda made: encode.saved(made, None, _ORIGIN)),
 }
 

@@ -81,10 +81,14 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A bot with our marker that its instance does not declare. moves: it may move to one that lacks it."""
+    """A bot with our marker that its instance does not declare.
+
+    moves: it may move to an instance that lacks it. stays: it may have to stay here for another's sake.
+    """
 
     place: Place
     moves: bool
+    stays: bool
 
 
 @dataclass(frozen=True, slots=True)

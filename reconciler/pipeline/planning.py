@@ -34,6 +34,9 @@ from reconciler.plan.planner import make
 from reconciler.plan.removal import TOO_MUCH
 from reconciler.saved import binding
 
+MOST_ALONE = 5
+"""Of the bots of an instance that may move, how many are planned to be the only one that stays."""
+
 Warn = Callable[[str], object]
 """Takes a sentence for the person."""
 
@@ -241,7 +244,7 @@ class Planner:
 
     def crossing(self, made: Plan, observed: Observed) -> tuple[Plan, Crossing]:
         """The plan of a shard with all its messages, and what it knows of what depends on other shards."""
-        wanted, options = self._wanted, self._options
+        wanted, options = self._wanted, self._knowing(self._options, observed)
         desired, crossings = wanted.desired, options.crossings or Crossings()
         found = crossing.find(made, observed, desired, options, wanted.owns)
 
@@ -249,11 +252,13 @@ class Planner:
             other = self.make(observed, crossings=replace(crossings, waits=waits))
             return crossing.variant(made, other, observed, desired)
 
-        if most := crossing.may_move(found):
+        if most := crossing.may_stay(found):
             found = replace(
                 found,
                 waiting=waiting(None),
-                one_waiting=tuple(waiting(frozenset({place})) for place in range(most) if most > 1),
+                one_waiting=tuple(
+                    waiting(frozenset({place})) for place in range(min(most, MOST_ALONE)) if most > 1
+                ),
             )
         if crossing.deletes(made):
             other = self.make(observed, keeps=TOO_MUCH)
@@ -262,12 +267,7 @@ class Planner:
         return made, replace(found, order=order)
 
     def _made(self, desired: Desired, base: Desired | None, observed: Observed, options: Options) -> Plan:
-        options = replace(
-            options,
-            foreign=self._foreign(observed),
-            commit=self._history.commit,
-            edited=self._history.edited,
-        )
+        options = self._knowing(options, observed)
         if self._reviewed:
             ids = {name: instance.id for name, instance in observed.instances.items()}
             options = replace(options, review=effect.review(self._reviewed, ids))
@@ -288,6 +288,15 @@ class Planner:
         if (more := effect.needed(made, whole, added)) is not added:
             made = make(desired, observed, replace(options, review=more))
         return effect.marked(made, before, whole, effect.alike(base, desired))
+
+    def _knowing(self, options: Options, observed: Observed) -> Options:
+        """The options with what the history says of what was read."""
+        return replace(
+            options,
+            foreign=self._foreign(observed),
+            commit=self._history.commit,
+            edited=self._history.edited,
+        )
 
     def _foreign(self, observed: Observed) -> Callable[[str], str]:
         """Why an undeclared instance may be another repository's. Looks only at those that have our bots."""

@@ -55,9 +55,9 @@ def variant(made: Plan, other: Plan, observed: Observed, desired: Desired) -> Va
     return Variant(differ, routes.discovered(part, observed, desired))
 
 
-def may_move(crossing: Crossing) -> int:
-    """How many bots of one instance may move, at most."""
-    return max(Counter(one.place.instance for one in crossing.orphans if one.moves).values(), default=0)
+def may_stay(crossing: Crossing) -> int:
+    """How many bots of one instance may have to stay for another's sake, at most."""
+    return max(Counter(one.place.instance for one in crossing.orphans if one.stays).values(), default=0)
 
 
 def deletes(made: Plan) -> bool:
@@ -86,8 +86,8 @@ def find(made: Plan, observed: Observed, desired: Desired, options: Options, own
     planned = {one.name for one in made.instances}
     return Crossing(
         orphans=tuple(
-            Orphan(Place(*part, bot), goes)
-            for part, bot, goes in moves.orphans(
+            Orphan(Place(*part, bot), goes, stays)
+            for part, bot, goes, stays in moves.orphans(
                 matched, kept, frozenset() if crossings is None else crossings.declared
             )
         ),

@@ -90,7 +90,8 @@ class _Decided:
     """Which bots move, which stay for another's sake, and the plans of instances that this changes.
 
     variants: the instances that are planned as if bots that may move stay, and in which way: the place of the
-    only one that does, ALL for all of them. Where several have to and others need not, all do.
+    only one that does, ALL for all of them. Where several have to and others need not, all do; and where the
+    one is not among the first of many.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
@@ -103,21 +104,24 @@ class _Decided:
             for one in variant.instances
         }
         self._servers = {one.name: one.server for one in plans}
-        self._moves = {each.place: each.moves for one in self._crossings for each in one.orphans}
+        self._orphans = {each.place: each for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
         self._created = {_place(change) for change in changes if change.verb is Verb.CREATE}
-        self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._moves.get(_place(c))}
+        self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._may_stay(_place(c))}
         self._leaving: dict[Place, _Move] = {}
         self._arriving: dict[Place, str] = {}
         self._find()
         self.variants = self._ways()
         self._hold()
 
+    def _may_stay(self, place: Place) -> bool:
+        return place in self._orphans and self._orphans[place].stays
+
     def _find(self) -> None:
         """Find what moves, and what stays."""
         unread = self._unread()
         gone: dict[tuple[str, str], list[Place]] = {}
-        for place in sorted(self._moves):
+        for place in sorted(self._orphans):
             if not (why := self._unknown(place, unread)):
                 gone.setdefault((place.kind, place.bot), []).append(place)
             elif place in self._deleted:
@@ -128,7 +132,7 @@ class _Decided:
                 missing.setdefault((place.kind, place.bot), []).append(place)
         for bot, places in missing.items():
             for old, new in moves.pairs_of(gone[bot], places, self._local):
-                if old not in self._deleted:
+                if old not in self._deleted or not self._orphans[old].moves:
                     continue
                 why = "" if new in self._created else moves.not_created(new.instance)
                 self._leaving[old] = _Move(new.instance, why)
@@ -140,11 +144,14 @@ class _Decided:
         for place, move in self._leaving.items():
             if move.why:
                 stays.setdefault(place.instance, []).append(place)
+        may: dict[str, list[Place]] = {}
+        for place in self._orphans:
+            if place.instance in stays and self._may_stay(place):
+                may.setdefault(place.instance, []).append(place)
         found: dict[str, int] = {}
         for name, places in stays.items():
-            every = [each for each, goes in self._moves.items() if goes and each.instance == name]
-            alone = len(places) == 1 and len(every) > 1
-            found[name] = every.index(places[0]) if alone else ALL
+            way = may[name].index(places[0]) if len(places) == 1 else ALL
+            found[name] = way if (way, name) in self._waiting else ALL
         return found
 
     def _hold(self) -> None:

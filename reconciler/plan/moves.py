@@ -119,17 +119,19 @@ _NONE = Moves()
 
 def orphans(
     parts: Parts, kept: Mapping[str, str], declared: Container[tuple[str, str]]
-) -> Iterator[tuple[Part, str, bool]]:
-    """The bots that no manifest declares where they are, and whether they may move to another instance.
+) -> Iterator[tuple[Part, str, bool, bool]]:
+    """The bots that no manifest declares where they are: whether they may move, or have to stay.
 
-    Without those that are replaced. declared: the bots that any manifest declares, by name and kind.
+    They stay for the sake of another instance, which lacks them, or of another server, which could not be
+    read. Without those that are replaced. declared: the bots that any manifest declares, by name and kind.
     """
     changed = _kind_changes(parts)
     for part, (desired, matches) in parts.items():
         for bot, remote in matches.orphans:
             if bot not in changed.get(part, _NONE).replaced:
-                goes = not kept.get(part[0]) and _can_wait(desired, remote, KINDS[part[1]])
-                yield part, bot, goes and (bot, part[1]) in declared
+                goes = not kept.get(part[0]) and (bot, part[1]) in declared
+                moves = goes and _can_wait(desired, remote, KINDS[part[1]])
+                yield part, bot, moves, moves or (goes and bool(desired.server))
 
 
 def missing(parts: Parts) -> Iterator[tuple[Part, str]]:
@@ -146,8 +148,10 @@ def _waiting(
     """The bots of each part that may move, where those stay."""
     found: dict[Part, dict[str, str]] = {}
     places: Counter[str] = Counter()
-    for part, bot, goes in orphans(parts, kept, crossings.declared) if crossings.waits != frozenset() else ():
-        if goes:
+    if crossings.waits == frozenset():
+        return
+    for part, bot, _, stays in orphans(parts, kept, crossings.declared):
+        if stays:
             if crossings.waits is None or places[part[0]] in crossings.waits:
                 found.setdefault(part, {})[bot] = "it is to move"
             places[part[0]] += 1

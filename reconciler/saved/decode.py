@@ -78,6 +78,8 @@ def read(document: Document) -> tuple[Plan, Results | None, Mapping[str, str | N
         plan = to_plan(whole["plan"] if "results" in whole else whole)
         results = _results(whole, plan) if "results" in whole else None
         shard = shards.decode(whole["shard"], _instances, _messages) if "shard" in whole else None
+        if shard is not None:
+            shards.check(shard, len(plan.routing or ()))
         expected = encode.document(plan, results, origin, document["version"], shard=shard)
     except packed.PackedError as error:
         raise NotAPlanError(f"is not a saved plan: it {error}") from None

@@ -50,7 +50,9 @@ def _crossing(crossing: Crossing, instance: EncodeInstance, message: EncodeMessa
         }
 
     return {
-        "orphans": [{**_place(one.place), "moves": one.moves} for one in crossing.orphans],
+        "orphans": [
+            {**_place(one.place), "moves": one.moves, "stays": one.stays} for one in crossing.orphans
+        ],
         "missing": [_place(one) for one in crossing.missing],
         "unread": [_place(one) for one in crossing.unread],
         "undeclared": dict(crossing.undeclared),
@@ -88,7 +90,11 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
         return _applied().validate_python(own)
     crossing = dict(document["crossing"])
     orphans = [
-        {"place": {name: one[name] for name in ("instance", "kind", "bot")}, "moves": one["moves"]}
+        {
+            "place": {name: one[name] for name in ("instance", "kind", "bot")},
+            "moves": one["moves"],
+            "stays": one["stays"],
+        }
         for one in crossing["orphans"]
     ]
 
@@ -105,6 +111,18 @@ def decode(document: Document, instances: DecodeInstances, messages: DecodeMessa
     return _planned().validate_python(
         {**whole, "shard": shard, "crossing": {**crossing, "orphans": orphans, **variants}}
     )
+
+
+def check(shard: Shard, messages: int) -> None:
+    """Raises ValueError where the places of a document's messages are not those of so many."""
+    if isinstance(shard, PlanShard):
+        right = sorted(shard.crossing.order) == [*range(messages)]
+    else:
+        right = (
+            len(set(shard.routing)) == len(shard.routing) == messages and min(shard.routing, default=0) >= 0
+        )
+    if not right:
+        raise ValueError("its messages have other places")
 
 
 @cache

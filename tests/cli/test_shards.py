@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 from click.testing import Result
+from jsonschema import Draft202012Validator, FormatChecker
 
 from reconciler import saved
 from reconciler.domain import files, shards
 from reconciler.domain.shards import PlanShard, Shard
+from reconciler.saved import encode
 from tests.cli.servers import BOT, Fleet, fleet
 
 SHOPS = ("aa", "bo", "ca", "do")
@@ -532,3 +534,69 @@ def test_the_exit_code_says_whether_there_are_changes(eu: Fleet) -> None:
     assert eu.run("merge", "--detailed-exitcode", *plan(eu, 2)).exit_code == 0
     eu.write("eu-1/aa.yaml", TWO)
     assert eu.run("merge", "--detailed-exitcode", *plan(eu, 2)).exit_code == 2
+
+
+# -- the documents -----------------------------------------------------------------------------
+
+_SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "plan.schema.json").read_text())
+
+
+def test_the_documents_follow_the_schema(eu: Fleet) -> None:
+    eu.write("eu-1/aa.yaml", "bots: {}\n")
+    eu.write("eu-1/ca.yaml", OTHER)
+    merged(eu, 2)
+    _applied(eu, "1/2", "--out", "r1.json", "--max-delete-share", "100")
+    printed = eu.done("plan", "--shard", "1/2", "--format", "json")
+    names = ("s1.json", "s2.json", "whole.json", "r1.json")
+    for text in (printed, *((eu.home / name).read_text() for name in names)):
+        Draft202012Validator(_SCHEMA, format_checker=FormatChecker()).validate(json.loads(text))
+    assert "shard" not in json.loads((eu.home / "whole.json").read_text())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda shard: shard.update(number=0),
+        lambda shard: shard.update(number=3),
+        lambda shard: shard.update(number="1"),
+        lambda shard: shard.update(of=True, number=True),
+        lambda shard: shard.update(more=1),
+        lambda shard: shard.update(notes="x"),
+        lambda shard: shard.pop("tool"),
+        lambda shard: shard["options"].update({"--prune": 1}),
+        lambda shard: shard["limits"].update(most="5"),
+        lambda shard: shard["limits"].pop("share"),
+        lambda shard: shard["crossing"].pop("order"),
+        lambda shard: shard["crossing"].update(order=[0.5]),
+        lambda shard: shard["crossing"].update(orphans=[{"instance": "aa", "kind": "openai", "bot": "x"}]),
+        lambda shard: shard["crossing"]["kept"].pop("routing"),
+        lambda shard: shard["crossing"].update(waiting=None),
+        lambda shard: shard["crossing"].update(oneWaiting=[[]]),
+    ],
+)
+def test_what_a_shard_says_of_itself_is_read_strictly(
+    eu: Fleet, change: Callable[[dict[str, Any]], object]
+) -> None:
+    for file in plan(eu, 2):
+        path = eu.home / file
+        document = json.loads(path.read_text())
+        change(document["shard"])
+        path.write_text(json.dumps(document | {"sha256": encode.sha256(document)}))
+        for command in (["show", file], ["merge", "s1.json", "s2.json"]):
+            result = eu.run(*command)
+            assert result.exit_code == 1
+            assert "is not a saved plan" in result.stderr or "contradicts itself" in result.stderr
+
+
+@pytest.mark.parametrize("order", [[7], [-1], [0, 0], []])
+def test_messages_that_are_not_there_are_refused(eu: Fleet, order: list[int]) -> None:
+    eu.write("eu-1/aa.yaml", BOT.replace("menu}", "other}"))
+    [file, _] = plan(eu, 2)
+    path = eu.home / file
+    document = json.loads(path.read_text())
+    assert document["shard"]["crossing"]["order"]
+    document["shard"]["crossing"]["order"] = order
+    path.write_text(json.dumps(document | {"sha256": encode.sha256(document)}))
+    result = eu.run("merge", "s1.json", "s2.json")
+    assert result.exit_code == 1
+    assert "is not a saved plan" in result.stderr

@@ -75,7 +75,8 @@ SHOPS = ("aa", "ai", "ba", "ca", "da", "de")
 """Of two shards each has three."""
 
 
-_APPLY = ("apply", "whole.json", "--yes", "--format", "json")
+_APPLY = ("apply", "whole.json", "--yes", "--format", "json", "--concurrency", "1")
+"""One instance after the other, so that the first is done when the second is written to."""
 
 
 class Killed:
