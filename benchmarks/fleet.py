@@ -4,9 +4,9 @@
 
 Instances with 10 bots each, on a server that takes 20 ms for a request. The floor is curl making the reads of
 the plan, 32 at a time: for each instance a find, a creds and a find of EvolutionBots. Then the whole process
-of `reconciler plan`, with an empty cache and with what the first one left there, and its memory with that of
-the process that reads ahead. Small fleets are planned several times, and the best run counts. Every figure
-goes to history.jsonl, and is printed with the goal for it.
+of `reconciler plan`, with the memory of all its processes: with an empty cache, with what the first
+plan left there, and once more after one manifest got a comment. Small fleets are planned several times, and
+the best run counts. Every figure goes to history.jsonl, and is printed with the goal for it.
 """
 
 from __future__ import annotations
@@ -114,10 +114,16 @@ def of_size(size: int) -> dict[str, Cost]:
             shutil.rmtree(made.root / "cache", ignore_errors=True)
             return cost(plan, made.environment, made.root)
 
+        def changed() -> Cost:
+            with (made.root / "bots" / f"{made.names[0]}.yaml").open("a") as file:
+                file.write("# Another line.\n")
+            return cost(plan, made.environment, made.root)
+
         subjects: Mapping[str, Callable[[], Cost]] = {
             "curl": lambda: cost(made.curl),
             "plan": cold,
-            "plan, cached": lambda: cost(plan, made.environment, made.root),
+            "plan, same": lambda: cost(plan, made.environment, made.root),
+            "plan, changed": changed,
         }
         runs = [{name: run() for name, run in subjects.items()} for _ in range(max(1, min(5, 500 // size)))]
     return {name: best([run[name] for run in runs]) for name in subjects}

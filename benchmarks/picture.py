@@ -20,8 +20,9 @@ WIDTH, HEIGHT = 860, 440
 TOP, SIDE, LEFTS = 96, 300, (70, 500)  # of the two panels
 
 SUBJECTS: Mapping[str, tuple[str, str, str]] = {
-    "plan": ("reconciler plan", "#0969da", ""),
-    "plan, cached": ("the same from the cache", "#0969da", "6 4"),
+    "plan": ("reconciler plan, the first", "#0969da", ""),
+    "plan, changed": ("after one manifest changed", "#0969da", "12 4"),
+    "plan, same": ("after nothing changed", "#0969da", "6 4"),
     "curl": ("curl, the same reads alone", "#1f2328", "2 3"),
     "octoDNS": ("octoDNS, 10 records a zone", "#bc4c00", ""),
     "curl and jq": ("a shell loop with curl and jq", "#1a7f37", ""),

@@ -65,7 +65,7 @@ class Profile:
         stages: Counter[str] = Counter()
         for sample in self.samples:
             stages[sample.stage] += sample.times
-        stages["the process that reads ahead"] = round(self.others / EVERY)
+        stages["processes that it starts"] = round(self.others / EVERY)
         [(largest, times)] = stages.most_common(1)
         inside: Counter[str] = Counter()
         for sample in self.samples:
@@ -99,19 +99,20 @@ def profiled(out: Path, arguments: Sequence[str]) -> None:
 
 
 def _place(frame: FrameType | None) -> tuple[str, str]:
-    """The stage of a stack, and the function that it is in."""
-    where = ""
+    """The stage of a stack, and its innermost function there.
+
+    A signal is handled after the C function that it interrupts, so what that was is not known.
+    """
     while frame is not None:
-        name, code = frame.f_globals.get("__name__", ""), frame.f_code
+        name = frame.f_globals.get("__name__", "")
         package, _, rest = name.partition(".")
         if name.startswith("importlib._bootstrap"):
             return "imports", ""
         if package == "reconciler" and not rest.startswith("domain"):
             stage = rest.partition(".")[0]
-            return LIBRARIES.get(stage, stage), where or f"{rest}.{code.co_name}"
-        where = where or f"{name}.{code.co_name}"
+            return LIBRARIES.get(stage, stage), f"{rest}.{frame.f_code.co_name}"
         if package in LIBRARIES:
-            return LIBRARIES[package], where
+            return LIBRARIES[package], f"{name}.{frame.f_code.co_name}"
         frame = frame.f_back
     return "the interpreter", ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -44,27 +45,17 @@ zones:
 """
         + "".join(f"  {name}.example.: {{sources: [files], targets: [server]}}\n" for name in made.names)
     )
-    return [str(programs / "octodns-sync"), "--quiet", "--config-file", str(config)], {
-        "PYTHONPATH": str(HERE)
-    }
+    command = [str(programs / "octodns-sync"), "--quiet", "--config-file", str(config)]
+    return command, {"PYTHONPATH": str(HERE)}
 
 
 def ansible(made: Fleet, programs: Path) -> Command:
     """ansible-playbook, whose playbook is written first."""
     playbook = made.root / "playbook.yaml"
     urls = [f"{made.url}/{read}/{name}" for name in made.names for read in READS]
-    playbook.write_text(
-        json.dumps(
-            [
-                {
-                    "hosts": "localhost",
-                    "connection": "local",
-                    "gather_facts": False,
-                    "tasks": [{"uri": {"url": "{{ item }}", "return_content": True}, "loop": urls}],
-                }
-            ]
-        )
-    )
+    task = {"uri": {"url": "{{ item }}", "return_content": True}, "loop": urls}
+    play = {"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task]}
+    playbook.write_text(json.dumps([play]))
     environment = {"ANSIBLE_HOME": str(made.root / "ansible"), "ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8"}
     interpreter = f"ansible_python_interpreter={programs / 'python'}"
     command = [str(programs / "ansible-playbook"), "-i", "localhost,", "-e", interpreter, str(playbook)]
@@ -77,18 +68,17 @@ def loop(made: Fleet, _: Path) -> Command:
     names.write_text("".join(f"{name}\n" for name in made.names))
     ours = {"id", "instanceId", "openaiCredsId"}
     bots = [{name: value for name, value in bot(n).items() if name not in ours} for n in range(10)]
-    sort = ["jq", "-S", "."]
-    wanted.write_bytes(
-        subprocess.run(sort, input=json.dumps(bots).encode(), capture_output=True, check=True).stdout
-    )
+    sort = subprocess.run(["jq", "-S", "."], input=json.dumps(bots).encode(), capture_output=True, check=True)
+    wanted.write_bytes(sort.stdout)
     return ["sh", str(HERE / "loop.sh"), made.url, str(names), str(wanted)], {}
 
 
-PEERS: Mapping[str, Callable[[Fleet, Path], Command]] = {
-    "octoDNS": octodns,
-    "Ansible": ansible,
-    "curl and jq": loop,
+PEERS: Mapping[str, tuple[str, Callable[[Fleet, Path], Command]]] = {
+    "octoDNS": ("octodns-sync", octodns),
+    "Ansible": ("ansible-playbook", ansible),
+    "curl and jq": ("jq", loop),
 }
+"""The program that each needs, and its command."""
 
 
 def installed(directory: Path) -> Path:
@@ -109,16 +99,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         programs = installed(Path(directory))
         print(HEAD)
-        left = dict(PEERS)
+        path = os.pathsep.join([str(programs), os.environ["PATH"]])
+        left = {name: peer for name, (program, peer) in PEERS.items() if shutil.which(program, path=path)}
+        print("".join(f"{name} is not here\n" for name in PEERS if name not in left), end="")
         for size in asked:
             with fleet(size) as made:
                 floor = cost(made.curl).seconds
                 for name, prepare in list(left.items()):
                     command, environment = prepare(made, programs)
-                    if shutil.which(command[0]) is None or (name == "curl and jq" and not shutil.which("jq")):
-                        print(f"{name}: not here", file=sys.stderr)
-                        del left[name]
-                        continue
                     took = cost(command, environment, made.root)
                     keep(name, size, took, floor)
                     print(line(name, size, took, floor), flush=True)

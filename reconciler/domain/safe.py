@@ -46,6 +46,8 @@ def line(text: str) -> str:
 
 def replaced(text: str, sign: Callable[[str], str]) -> str:
     """The text with a sign for every character that may not be shown as it is."""
+    if text.isprintable() and _is_latin(text):  # most are, and this is ten times as fast
+        return text
 
     def put(match: re.Match[str]) -> str:
         character = match[0]
@@ -53,6 +55,15 @@ def replaced(text: str, sign: Callable[[str], str]) -> str:
         return character if joins else sign(character)
 
     return _UNSAFE.sub(put, text)
+
+
+def _is_latin(text: str) -> bool:
+    """Whether all characters are of Latin-1, of which those are printable that may be shown."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def lines(text: str) -> str:

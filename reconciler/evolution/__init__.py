@@ -20,5 +20,6 @@ __all__ = [
     "gets",
     "masking",
     "observing",
+    "paths",
     "reader",
 ]

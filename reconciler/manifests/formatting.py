@@ -120,7 +120,7 @@ def declaring_the_same(directory: Path, made: Sequence[Formatted]) -> list[Forma
 def _declared(directory: Path, made: Sequence[Formatted]) -> list[DesiredInstance] | None:
     """What the manifests declare with these contents; None with errors, which formatting does not correct."""
     try:
-        desired = load(directory, {one.real: one.after for one in made}, origins=False)
+        desired = load(directory, {one.real: one.after for one in made}, origins=False, cached=True)
     except ManifestError:
         return None
     return [essence(instance) for instance in desired.instances]

@@ -14,6 +14,9 @@ from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory
 from reconciler.manifests.include import Includes
 
+_SECOND = 10**9
+_TICK, _COARSE = _SECOND // 50, 2 * _SECOND
+
 
 @dataclass(frozen=True, slots=True)
 class Tree:
@@ -26,6 +29,13 @@ class Tree:
     contents: str
     manifests: frozenset[str]
     newest: int
+
+    def is_older_than(self, moment: int) -> bool:
+        """Whether nothing was changed from this moment on, in the same nanoseconds.
+
+        The clock of files is behind by up to 10 ms; where it counts whole seconds, by up to two.
+        """
+        return self.newest + (_COARSE if self.newest % _SECOND == 0 else _TICK) < moment
 
 
 def of(directory: Path, texts: Iterable[str]) -> Tree | None:

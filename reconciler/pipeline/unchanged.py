@@ -262,7 +262,7 @@ def remember(request: Request, made: Plan, sources: Sources, every: Desired) -> 
     loaded = {one.files[0] for one in every.instances}
     if (
         there is None
-        or there.newest >= sources.began  # it may have been changed after it was loaded
+        or not there.is_older_than(sources.began)  # it may have been changed after it was loaded
         or not loaded <= there.manifests <= loaded.union(included)
     ):
         return

@@ -26,6 +26,13 @@ _PLAIN = re.compile(r"(?:[^\s\-?:,\[\]{}#&*!|>'\"%@`]|[-?:](?=[^\s,\[\]{}]))(?:.
 _NOT_PLAIN = re.compile(r":(?=\s|$)|\s#|^(?:---|\.\.\.)|\t|[^\S ]")
 _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,17}", re.ASCII)
 _NULLS = frozenset({"null", "Null", "NULL", "~"})
+_TYPED = {
+    sign: [pattern for _, _, pattern, signs in implicit_resolvers if sign in signs]
+    for _, _, _, signs in implicit_resolvers
+    for sign in signs
+}
+"""What is no text, by the character that it begins with."""
+
 _SHORT_TEXT = 40
 """Characters that a text has less of if it is on one line in any place: keys, and what many bots say."""
 
@@ -110,7 +117,7 @@ def _means_more(text: str) -> bool:
 def typed(text: str) -> bool:
     """Whether readers of YAML read something other than a text where it is plain: a number, `no`, nothing."""
     return text in ("", "y", "Y", "n", "N", *_NULLS) or any(
-        text[0] in first and pattern.match(text) for _, _, pattern, first in implicit_resolvers
+        pattern.match(text) for pattern in _TYPED.get(text[0], ())
     )
 
 

@@ -50,9 +50,15 @@ class Spans:
     def __init__(self, text: str, as_json: bool) -> None:
         self.source, self.json = text, as_json
         self.text = uncommented(text) if as_json else text
+        self._parts: dict[Node, Sequence[Entry]] = {}
 
     def parts(self, node: Node) -> Sequence[Entry]:
         """The entries or items of a node; none of a scalar."""
+        if node not in self._parts:  # it is asked for the node's end too, and for that of each one around it
+            self._parts[node] = self._parts_of(node)
+        return self._parts[node]
+
+    def _parts_of(self, node: Node) -> Sequence[Entry]:
         if isinstance(node, SequenceNode):
             return self.items(node)
         return list(self.entries(node).values()) if isinstance(node, MappingNode) else ()

@@ -148,6 +148,7 @@ def test_a_change_of_the_manifests(
     monkeypatch.setenv("OPENAI_KEY_99", "sk-of-instance-number-99")
     shutil.copytree(fleet, fleet.parent / "before")
     for name, edit in EDITS.items():
+        time.sleep(0.05)  # until the files are older than the plan
         assert planned(run, fleet)[0] == 0
         assert recalled(request_), name
         edit(fleet)

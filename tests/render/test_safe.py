@@ -46,6 +46,12 @@ def test_signs(text: str, shown: str) -> None:
     assert safe.line(text) == shown
 
 
+def test_a_sign_does_not_depend_on_what_stands_beside_it() -> None:
+    """Texts of Latin-1 take a shorter way, and one sign of another script makes them take the other one."""
+    for character in map(chr, range(0x100)):
+        assert safe.line(character) == safe.line(f"{character}你").removesuffix("你"), hex(ord(character))
+
+
 def test_lines_keeps_newlines_alone() -> None:
     assert safe.lines("one\ntwo\x1b\r\n") == "one\ntwo␛␍\n"
 
