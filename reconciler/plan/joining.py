@@ -51,7 +51,7 @@ def joined(parts: Sequence[Part]) -> Plan:
         notes=(),
     )
     decided = _Decided(parts)
-    made = replace(whole, instances=tuple(map(decided.plan, whole.instances)))
+    made = replace(whole, instances=tuple(decided.told(decided.plan(one)) for one in whole.instances))
     made = _with_routing(made, parts, decided.variants)
     limits = exceeded(
         made.instances,
@@ -66,7 +66,8 @@ def joined(parts: Sequence[Part]) -> Plan:
         kept = {one.name: one for _, each in parts for one in each.crossing.kept.instances}
         instances = {one.name: one for one in whole.instances} | kept
         approves = approval(made)
-        made = replace(whole, instances=_sorted(instances.values()), limits=limits, approval=approves)
+        found = _sorted(map(decided.told, instances.values()))
+        made = replace(whole, instances=found, limits=limits, approval=approves)
         made = _with_routing(made, parts, {}, kept.keys())
     return _noted(made, parts)
 
@@ -106,20 +107,48 @@ class _Decided:
         self._servers = {one.name: one.server for one in plans}
         self._orphans = {each.place: each for one in self._crossings for each in one.orphans}
         changes = [change for one in plans for change in one.changes if change.of is Of.BOT]
-        self._created = {_place(change) for change in changes if change.verb is Verb.CREATE}
+        self._plans = plans
+        self._unread = self._not_read()
+        self._missing = sorted(
+            {
+                *(_place(change) for change in changes if change.verb is Verb.CREATE),
+                *chain.from_iterable(one.missing for one in self._crossings),
+            }
+        )
         self._deleted = {_place(c) for c in changes if c.verb is Verb.DELETE and self._may_stay(_place(c))}
         self._leaving: dict[Place, _Move] = {}
         self._arriving: dict[Place, str] = {}
-        self._find()
-        self.variants = self._ways()
-        self._hold()
+        self.variants: dict[str, int] = {}
+        stays: dict[Place, str] = {}
+        while True:  # a bot that stays may be in the way of another one that is to arrive
+            self._find(stays)
+            self.variants = self._ways()
+            self._hold()
+            now = {place: move.why for place, move in self._leaving.items() if move.why}
+            if now.keys() <= stays.keys():
+                break
+            stays |= now
+
+    def _created(self) -> set[Place]:
+        """The bots that the plans create as far as it is decided."""
+        chosen = (
+            self._waiting[self.variants[one.name], one.name] if one.name in self.variants else one
+            for one in self._plans
+        )
+        return {
+            _place(change)
+            for one in chosen
+            for change in one.changes
+            if change.of is Of.BOT and change.verb is Verb.CREATE
+        }
 
     def _may_stay(self, place: Place) -> bool:
         return place in self._orphans and self._orphans[place].stays
 
-    def _find(self) -> None:
-        """Find what moves, and what stays."""
-        unread = self._unread()
+    def _find(self, stays: Mapping[Place, str]) -> None:
+        """Find what moves, and what stays. stays: what does so already, and why."""
+        unread, created = self._unread, self._created()
+        self._leaving, self._arriving = {place: _Move("", why) for place, why in stays.items()}, {}
         gone: dict[tuple[str, str], list[Place]] = {}
         for place in sorted(self._orphans):
             if not (why := self._unknown(place, unread)):
@@ -127,14 +156,14 @@ class _Decided:
             elif place in self._deleted:
                 self._leaving[place] = _Move("", why)
         missing: dict[tuple[str, str], list[Place]] = {}
-        for place in sorted({*self._created, *chain.from_iterable(one.missing for one in self._crossings)}):
+        for place in self._missing:
             if (place.kind, place.bot) in gone:
                 missing.setdefault((place.kind, place.bot), []).append(place)
         for bot, places in missing.items():
             for old, new in moves.pairs_of(gone[bot], places, self._local):
-                if old not in self._deleted or not self._orphans[old].moves:
+                if old not in self._deleted or not self._orphans[old].moves or old in stays:
                     continue
-                why = "" if new in self._created else moves.not_created(new.instance)
+                why = "" if new in created else moves.not_created(new.instance)
                 self._leaving[old] = _Move(new.instance, why)
                 if not why:
                     self._arriving[new] = old.instance
@@ -166,7 +195,7 @@ class _Decided:
     def _local(self, place: Place) -> str:
         return local(self._servers.get(place.instance, ""), place.instance)
 
-    def _unread(self) -> dict[tuple[str, str], list[str]]:
+    def _not_read(self) -> dict[tuple[str, str], list[str]]:
         """The instances of several servers that could not be read, by what they declare."""
         found: dict[tuple[str, str], list[str]] = {}
         for place in sorted(chain.from_iterable(one.unread for one in self._crossings)):
@@ -196,6 +225,19 @@ class _Decided:
         names = {change.label: change.bot for change in changes}
         return replace(made, changes=tuple(changes), steps=tuple(sorted(steps, key=partial(_order, names))))
 
+    def told(self, made: InstancePlan) -> InstancePlan:
+        """The plan of an instance, which says that bots stay as another server could not be read."""
+        unread = self._unread
+
+        def said(change: Change) -> Change:
+            place = _place(change)
+            if change.of is not Of.BOT or change.verb is not Verb.ORPHAN or place not in self._orphans:
+                return change
+            why = self._unknown(place, unread)
+            return replace(change, reason=_stays(change.reason, why)) if why else change
+
+        return replace(made, changes=tuple(map(said, made.changes))) if unread else made
+
     def _change(self, change: Change, gone: list[Change]) -> Change:
         """A change as it is decided. gone: gets those of bots that leave."""
         place = _place(change)
@@ -206,11 +248,16 @@ class _Decided:
         if (move := self._leaving.get(place)) is None or change.ids == ():
             return change
         if move.why and change.verb is Verb.ORPHAN:
-            return replace(change, reason=f"{change.reason.partition(_STAYS)[0]}{_STAYS}{move.why}")
+            return replace(change, reason=_stays(change.reason, move.why))
         if not move.why and change.verb is Verb.DELETE:
             gone.append(change)
             return replace(change, reason=moves.leaves(move.to), other=move.to)
         return change
+
+
+def _stays(reason: str, why: str) -> str:
+    """The reason of a bot that is kept. reason: of its delete, or for which it is kept otherwise."""
+    return f"{reason.partition(_STAYS)[0]}{_STAYS}{why}"
 
 
 def _place(change: Change) -> Place:
