@@ -176,8 +176,13 @@ class Lab:
             rule = next((each for each in job["rules"] if _holds(each, env, changed)), None)
             if rule is None or rule.get("when") == "never":
                 continue
-            needed = [each for need in job.get("needs", ()) for each in _of(done, need)]
-            if len(needed) < len(job.get("needs", ())):
+            stages = config["stages"]
+            earlier = stages[: stages.index(job["stage"])]
+            needs = job.get(
+                "needs", [need for need in jobs if jobs[need]["stage"] in earlier and _of(done, need)]
+            )
+            needed = [each for need in needs for each in _of(done, need)]
+            if len(needed) < len(needs):
                 continue
             if any(
                 each.result != "success" and not jobs[_base(each.name)].get("allow_failure")
