@@ -20,6 +20,7 @@ from reconciler.cli.commands import main
 from reconciler.cli.config import keys, values
 from reconciler.cli.config.keys import NOT_IN_FILE, Setting
 from reconciler.cli.config.places import places
+from reconciler.domain.shards import Shard
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import KEY, ROOT, Run
 from tests.support import World
@@ -64,6 +65,10 @@ def examples(option: click.Option) -> list[Any]:
         return [1.5, 2.5, 3.5]
     if option.name == "url":
         return [f"https://{name}.example" for name in "abc"]
+    if option.name == "shards":
+        return [2, 3, 4]
+    if option.name == "shard":
+        return ["1/3", "2/3", "3/3"]
     return [["a", "aa"], ["b"], ["c", "cc"]] if option.multiple else ["a", "b", "c"]
 
 
@@ -90,6 +95,8 @@ def got(setting: Setting, *args: str) -> Any:
             value = context.params[str(option.name)]
         else:  # --env-file, whose effect is tested below
             value, _ = option.consume_value(context, {str(option.name): args[1::2]} if args else {})
+    if isinstance(value, Shard):
+        return str(value)
     return list(value) if isinstance(value, list | tuple) else value
 
 
