@@ -52,6 +52,13 @@ def shown(run: Run, *args: str, **env: str) -> dict[str, Any]:
 # -- every option ------------------------------------------------------------------------------
 
 
+_EXAMPLES: dict[str, list[Any]] = {
+    "url": ["https://a.example", "https://b.example", "https://c.example"],
+    "shard": ["1/3", "2/3", "3/3"],
+    "shards": [2, 3, 4],
+}
+
+
 def examples(option: click.Option) -> list[Any]:
     """Three values of an option, each unlike the next: of the file, the environment, the command line."""
     if option.is_flag:
@@ -63,12 +70,8 @@ def examples(option: click.Option) -> list[Any]:
         return [(option.type.min or 0) + n for n in (1, 2, 3)]
     if isinstance(option.type, click.FloatRange):
         return [1.5, 2.5, 3.5]
-    if option.name == "url":
-        return [f"https://{name}.example" for name in "abc"]
-    if option.name == "shards":
-        return [2, 3, 4]
-    if option.name == "shard":
-        return ["1/3", "2/3", "3/3"]
+    if option.name in _EXAMPLES:
+        return _EXAMPLES[option.name]
     return [["a", "aa"], ["b"], ["c", "cc"]] if option.multiple else ["a", "b", "c"]
 
 
