@@ -33,9 +33,12 @@ def place(what: str, directory: Path, *about: bytes) -> Path | None:
     what: is kept there, the beginning of the file's name. about: what else the file is for.
     """
     home = _home()
-    if not _is_own(home, directory):
+    try:
+        if not _is_own(home, directory):
+            return None
+        name = digest(os.fsencode(directory), os.fsencode(directory.resolve()), *about)
+    except OSError:  # the current directory was deleted
         return None
-    name = digest(os.fsencode(directory), os.fsencode(directory.resolve()), *about)
     return home / _FOLDER / f"{what}-{name}"
 
 

@@ -18,6 +18,10 @@ class SecretStr:
         """The secret itself."""
         return self._value
 
+    def __bool__(self) -> bool:
+        """Whether there is any text."""
+        return bool(self._value)
+
     def __repr__(self) -> str:
         return "SecretStr('**********')"
 

@@ -40,3 +40,8 @@ def test_it_is_what_it_was_made_of() -> None:
     assert SecretStr(KEY) != KEY
     assert len({SecretStr(KEY), SecretStr(KEY), SecretStr("another")}) == 2
     assert copy.deepcopy(SecretStr(KEY)) == SecretStr(KEY)
+
+
+def test_none_is_false() -> None:
+    assert SecretStr(KEY)
+    assert not SecretStr("")
