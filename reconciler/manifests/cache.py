@@ -46,7 +46,8 @@ class Recorder:
 
     def keep(self, key: str, entry: object) -> None:
         """Add an entry."""
-        self._lines.append((key, line(entry)))
+        with suppress(ValueError):
+            self._lines.append((key, line(entry)))
 
     def taken(self) -> list[Line]:
         """The entries since the last time."""
@@ -96,7 +97,8 @@ class Cache:
 
     def keep(self, key: str, entry: object) -> None:
         """Add an entry, in the place of the one with this key."""
-        self._keep(key, line(entry))
+        with suppress(ValueError):
+            self._keep(key, line(entry))
 
     def take(self, lines: Iterable[Line]) -> None:
         """Add entries that another process has made. Each can be found once."""
