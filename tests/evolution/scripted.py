@@ -101,11 +101,13 @@ async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterato
     """A server on loopback. The first request gets the first act, and so on; the last act stays."""
     spy = Spy()
     tasks: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
+        writers.append(writer)
         spy.connections += 1
         try:
             while not writer.is_closing():
@@ -125,6 +127,9 @@ async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterato
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:  # what nobody reads any more would keep a connection open
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _serve(
