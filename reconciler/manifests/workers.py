@@ -18,8 +18,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NoReturn, Self
 
+from reconciler.domain import signals
 from reconciler.manifests.cache import Line
 
 PATIENCE = 40
@@ -88,7 +89,8 @@ class Workers:
         number = min(_cores(), len(rest) // LEAST)
         for each in range(1, number):  # the first share is this process's own
             share = rest[len(rest) * each // number : len(rest) * (each + 1) // number]
-            self._due[share[0]] = _start(share, self._work)
+            with suppress(OSError):
+                self._due[share[0]] = _start(share, self._work)
 
 
 def _can_fork() -> bool:
@@ -101,18 +103,31 @@ def _cores() -> int:
 
 
 def _start(share: Sequence[Path], work: Work) -> _Worker:
+    """Raises OSError where the system has no room for one more process."""
     ours, theirs = os.pipe()
-    if pid := os.fork():
+    try:
+        with signals.held():  # none is raised where the copy would go on as if it was this process
+            pid = os.fork()
+            if pid == 0:
+                os.close(ours)  # so that it ends when nobody reads any more
+                _run(share, work, theirs)
+    except OSError:
+        os.close(ours)
+        raise
+    finally:
         os.close(theirs)
-        return _Worker(pid, os.fdopen(ours, "rb"))
+    return _Worker(pid, os.fdopen(ours, "rb"))
+
+
+def _run(share: Sequence[Path], work: Work, to: int) -> NoReturn:
+    """Do the work in a copy of this process, and end that: what was begun is not written twice."""
     code = 1
     try:
-        os.close(ours)
         gc.disable()
         found = [line for path in share for line in work(path)]  # all at once: a pipe holds little
-        with os.fdopen(theirs, "wb") as results:
+        with os.fdopen(to, "wb") as results:
             for key, entry in found:
                 results.write(b"%b %d\n%b" % (key.encode(), len(entry), entry))
         code = 0
     finally:
-        os._exit(code)  # what this process has begun is neither written nor cleaned up twice
+        os._exit(code)
