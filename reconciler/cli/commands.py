@@ -232,7 +232,7 @@ def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, b
             made, shard = None, None
             if known is not None and reader is not None:
                 with reading() as on_read:
-                    made = unchanged.plan(known, request, reader, on_read)
+                    made = unchanged.plan(known, reader, on_read)
             if made is None:
                 made, shard = _planned(request, changed_since, base, reader)
             try:

@@ -83,10 +83,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """asyncio.run, for which a signal is no trouble while the loop is made."""
     import asyncio  # noqa: PLC0415  dear, and this module is imported first
 
+    found: list[T] = []
+
+    async def kept() -> None:
+        """Returns nothing: Python makes a repr of the task, with all that it returns, when it is done."""
+        found.append(await main)
+
     with closing(main), asyncio.Runner() as runner:
         with held():
             runner.get_loop()
-        return runner.run(main)
+        runner.run(kept())
+    return found[0]
 
 
 def kill_next(*numbers: int) -> None:

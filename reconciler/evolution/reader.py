@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import islice
 from time import monotonic
 from typing import TypedDict
@@ -56,23 +56,37 @@ async def read(
         group.create_task(side_by_side(queue, reading.other, target["concurrency"]))
 
 
-async def read_known(target: Target, known: Iterable[str], deliver: Deliver) -> None:
-    """Read these paths. Raises Unread, ReconcilerError."""
+async def read_known(target: Target, known: Sequence[str], deliver: Deliver) -> None:
+    """Read these paths. Raises Unread, ReconcilerError.
+
+    Those of the first instance are delivered first: who asks finds out from them what is switched off.
+    """
     reading = _Reading(_gets(target), Limiter(target["concurrency"], target["max_rate"]), deliver)
+    instance = next((_instance(path) for path in known if path != paths.LIST), "")
+    first = {path for path in known if _instance(path) == instance}
+    waiting = set(first)
 
     async def ask(path: str) -> None:
-        await reading.ask(path, path.rpartition("/")[0])
+        await reading.ask(path, path.rpartition("/")[0], later=path not in first)
+        waiting.discard(path)
+        if not waiting:
+            reading.tried.set()
 
     await side_by_side(known, ask, target["concurrency"])
 
 
+def _instance(path: str) -> str:
+    """The instance that a path is of."""
+    return path.rpartition("/")[2]
+
+
 class _Reading:
-    """The reading of one server."""
+    """The reading of one server. tried: is set when it is known what is switched off."""
 
     def __init__(self, gets: Gets, limiter: Limiter, deliver: Deliver) -> None:
         self._gets, self._limiter, self._deliver = gets, limiter, deliver
         self._off: set[str] = set()
-        self._tried = asyncio.Event()
+        self.tried = asyncio.Event()
 
     async def first(self, one: tuple[str, bool]) -> None:
         """Read an instance, all kinds at once, to find out which are off."""
@@ -80,7 +94,7 @@ class _Reading:
         async with asyncio.TaskGroup() as group:
             for kind in KINDS.values():
                 group.create_task(self._find(kind, instance))
-        self._tried.set()
+        self.tried.set()
         await self._credentials(instance, named)
 
     async def other(self, one: tuple[str, bool]) -> None:
@@ -89,7 +103,7 @@ class _Reading:
         for kind in KINDS.values():
             if kind.path not in self._off:
                 await self._find(kind, instance)
-            await self._tried.wait()
+            await self.tried.wait()
         await self._credentials(instance, named)
 
     async def _find(self, kind: Kind, instance: str) -> None:
@@ -101,8 +115,11 @@ class _Reading:
         if named and not any(kind.credential and path in self._off for path, kind in KINDS.items()):
             await self.ask(paths.of("creds", instance), "creds")
 
-    async def ask(self, path: str, route: str) -> tuple[int, bytes]:
-        """An answer, after its delivery. route: of the limiter. Raises Unread."""
+    async def ask(self, path: str, route: str, *, later: bool = False) -> tuple[int, bytes]:
+        """An answer, after its delivery. route: of the limiter. Raises Unread.
+
+        later: whether it is delivered when it is known what is switched off.
+        """
         began = await self._limiter.begin()
         try:
             status, body = await self._gets.get(path)
@@ -110,6 +127,8 @@ class _Reading:
             self._limiter.end(began, route)
         if status in BUSY or status // 100 not in (2, 4):
             raise Unread
+        if later:
+            await self.tried.wait()
         await self._deliver(status, monotonic() - began, path, body)
         return status, body
 

@@ -11,7 +11,7 @@ import select
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -43,14 +43,15 @@ MOST_KEPT = 64 * 2**20
 class Reader:
     """The other process, and the socket on which its answers come.
 
-    servers: the names of those it reads. patience: seconds in which an answer must come. early: what has come
-    already; frames: the rest of that.
+    servers: the names of those it reads. patience: seconds in which an answer must come. known: whether it
+    reads what was known before. early: what has come already; frames: the rest of that.
     """
 
     process: subprocess.Popen[bytes]
     socket: socket.socket
     servers: tuple[str, ...]
     patience: float
+    known: bool
     frames: Frames = field(default_factory=Frames)
     early: list[Frame] = field(default_factory=list)
 
@@ -80,40 +81,52 @@ class Reader:
 
     def end(self) -> None:
         """End the process: when this returns, it asks for nothing more."""
-        self.process.kill()
-        self.process.wait()
+        _end(self.process)
+
+
+Known = Mapping[str, Sequence[str]]
+"""Of each server the paths that are read."""
 
 
 @contextmanager
 def reading(
-    request: Request, changed_since: str | None = None, known: Mapping[str, Sequence[str]] | None = None
+    request: Request, changed_since: str | None = None, known: Callable[[], Known | None] | None = None
 ) -> Iterator[Reader | None]:
     """Reads the servers of a request for the length of the block; None where that would gain nothing.
 
-    known: the paths that are read of each server, where these need not be guessed.
+    known: tells what is read, where that need not be guessed. It is asked while the process starts.
     """
     partly = request.sandbox or request.target or changed_since is not None
-    targets = {} if partly or not (known or _is_large(request.bots)) else targets_of(request)
+    large = not partly and _is_large(request.bots)
+    targets = targets_of(request) if large or (known and not partly) else {}
     if not targets:
         yield None
         return
-    with started(
-        {
+
+    def order() -> Order | None:
+        found = known() if known else None
+        if found is None and not large:
+            return None
+        return {
             "bots": request.bots,
             "instance": request.instance,
             "servers": targets,
             "default": request.default_server,
             "shard": (request.shard.number, request.shard.of) if request.shard else None,
             "listing": request.scope == ALL,
-            "known": known,
+            "known": found,
         }
-    ) as reader:
+
+    with started(order) as reader:
         yield reader
 
 
 @contextmanager
-def started(order: Order) -> Iterator[Reader | None]:
-    """The process that does what is ordered, for the length of the block; None where there can be none."""
+def started(order: Callable[[], Order | None]) -> Iterator[Reader | None]:
+    """The process that does what is ordered, for the length of the block; None where there can be none.
+
+    order: gives the order while the process starts; None for none.
+    """
     if os.name != "posix":  # elsewhere no process takes a socket for its stdin
         yield None
         return
@@ -126,14 +139,25 @@ def started(order: Order) -> Iterator[Reader | None]:
                 command, stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
         with process:
-            patience = PATIENCE + max(target["timeout"] for target in order["servers"].values())
-            reader = Reader(process, ours, tuple(order["servers"]), patience)
             try:
-                with suppress(OSError):
-                    ours.sendall(json.dumps(order).encode() + b"\n")
-                yield reader
+                yield _ordered(process, ours, order())
             finally:
-                reader.end()
+                _end(process)
+
+
+def _ordered(process: subprocess.Popen[bytes], ours: socket.socket, order: Order | None) -> Reader | None:
+    if order is None:
+        return None
+    with suppress(OSError):
+        ours.sendall(json.dumps(order).encode() + b"\n")
+    servers = order["servers"]
+    patience = PATIENCE + max(target["timeout"] for target in servers.values())
+    return Reader(process, ours, tuple(servers), patience, order["known"] is not None)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
 
 
 def targets_of(request: Request) -> dict[str, Target]:

@@ -28,7 +28,7 @@ from reconciler.domain.plan import InstancePlan, Plan
 from reconciler.evolution import paths
 from reconciler.evolution.exchange import log_call
 from reconciler.manifests import tree
-from reconciler.pipeline.ahead import Reader, targets_of
+from reconciler.pipeline.ahead import Known, Reader, targets_of
 from reconciler.pipeline.request import Request, keys_of
 
 if TYPE_CHECKING:
@@ -72,6 +72,11 @@ def _route(path: str) -> str:
     return path.rpartition("/")[0]
 
 
+def _place_of(path: str, first: str) -> int:
+    """Whether a path is read early: first the list of instances, then what is of the first instance."""
+    return 0 if path == paths.LIST else 1 if path.rpartition("/")[2] == first else 2
+
+
 def _listed(body: bytes) -> bytes:
     """What a plan takes from the list of instances; the rest of it changes with every message."""
     try:
@@ -110,23 +115,30 @@ class Sources:
 
         return heard
 
-    def thinned(self) -> dict[str, dict[str, str]]:
+    def thinned(self, first: Mapping[str, str]) -> dict[str, dict[str, str]]:
         """The answers, but of those that say that a kind of bot is switched off one of each kind.
 
-        Any of them says so for the whole server, and how many are asked for differs from run to run.
+        Any of them says so for the whole server, and how many are asked for differs from run to run. first:
+        the instance of each server that is read first, so that it is asked for this.
         """
-        return {server: self._thinned(server, answers) for server, answers in self.answers.items()}
+        return {
+            server: self._thinned(server, answers, paths.segment(first.get(server, "")))
+            for server, answers in self.answers.items()
+        }
 
-    def _thinned(self, server: str, answers: Mapping[str, str]) -> dict[str, str]:
+    def _thinned(self, server: str, answers: Mapping[str, str], first: str) -> dict[str, str]:
+        """The list of instances and the first instance come first, else all is in the order it came in."""
         answered = {_route(path) for path in answers if (server, path) not in self.refused}
         kept: dict[str, str] = {}
         said: set[tuple[str, str]] = set()
-        for path, digest in sorted(answers.items()):
+        for path, digest in answers.items():
             what = _route(path), digest
-            if (server, path) not in self.refused or what[0] in answered or what not in said:
+            if (server, path) not in self.refused or what[0] in answered:
                 kept[path] = digest
+            elif what not in said:
+                kept[f"{what[0]}/{first}"] = digest
             said.add(what)
-        return kept
+        return dict(sorted(kept.items(), key=lambda one: _place_of(one[0], first)))
 
     def reading(self, read: Read) -> Read:
         """The same, taking down what is found."""
@@ -159,10 +171,11 @@ def _again(read: Read, where: str) -> None:
 class Remembered:
     """A plan that found nothing to do, and what it was made of.
 
-    tree: a digest of the files. included: those that are texts. keys, answers: see Sources. new: takes down
-    what is the same now.
+    request: the one that it is for. tree: a digest of the files. included: those that are texts. keys,
+    answers: see Sources. new: takes down what is the same now.
     """
 
+    request: Request
     plan: Plan
     tree: str
     included: list[str]
@@ -170,13 +183,12 @@ class Remembered:
     answers: Mapping[str, Mapping[str, str]]
     new: Sources
 
-    @property
-    def paths(self) -> dict[str, list[str]]:
-        """What was read of each server, the list of its instances first."""
-        return {
-            server: sorted(answers, key=lambda path: path != paths.LIST)
-            for server, answers in self.answers.items()
-        }
+    def paths(self) -> Known | None:
+        """What was read of each server; None where files or keys are not what they were."""
+        seen = tree.of(Path(self.request.bots), self.included)
+        if seen is None or seen.contents != self.tree or not _same_keys(self):
+            return None
+        return {server: [*answers] for server, answers in self.answers.items()}
 
 
 def sources(request: Request) -> Sources | None:
@@ -205,20 +217,17 @@ def remembered(request: Request) -> Remembered | None:
             return None
         found = json.loads(data)
         if found.pop("for") == new.about:
-            return Remembered(**{**found, "plan": _decoded(found["plan"]), "new": new})
+            return Remembered(request, **{**found, "plan": _decoded(found["plan"]), "new": new})
     return None
 
 
-def plan(
-    known: Remembered, request: Request, reader: Reader, read: Callable[[int, int], object]
-) -> Plan | None:
+def plan(known: Remembered, reader: Reader, read: Callable[[int, int], object]) -> Plan | None:
     """The remembered plan, if all that it was made of is as it was; else None.
 
     reader: reads what was read then, and keeps what comes. read: is told how many instances are read, of how
     many.
     """
-    seen = tree.of(Path(request.bots), known.included)
-    if seen is None or seen.contents != known.tree or not _same_keys(known, request):
+    if not reader.known:
         return None
     missing = {
         (server, path): digest for server, each in known.answers.items() for path, digest in each.items()
@@ -230,7 +239,7 @@ def plan(
             continue
         digest = known.new.digests.answer(one.path, one.status, one.body)
         if missing.pop((reader.servers[one.server], one.path), None) != digest:
-            _forget(request)
+            _forget(known.request)
             break
         calls.append((one.path, str(one.status), one.seconds))
         read(of - len(missing) * of // every, of)
@@ -241,10 +250,10 @@ def plan(
     return None
 
 
-def _same_keys(known: Remembered, request: Request) -> bool:
+def _same_keys(known: Remembered) -> bool:
     if not known.keys:
         return True
-    read = known.new.reading(keys_of(request))
+    read = known.new.reading(keys_of(known.request))
     for where in known.keys:
         with suppress(ReconcilerError):
             _again(read, where)
@@ -272,13 +281,21 @@ def remember(request: Request, made: Plan, sources: Sources, every: Desired) -> 
             "tree": there.contents,
             "included": included,
             "keys": sources.keys,
-            "answers": sources.thinned(),
+            "answers": sources.thinned(_first(every)),
             "plan": _encoded(made),
         }
     ).encode()
     with suppress(OSError, ReconcilerError):
         caches.make_folder(place)
         files.replace(place, sources.digests.of(data).encode() + b"\n" + data)
+
+
+def _first(every: Desired) -> dict[str, str]:
+    """The first instance of each server, by the server's name."""
+    found: dict[str, str] = {}
+    for one in every.instances:
+        found.setdefault(one.server, one.local)
+    return found
 
 
 def _forget(request: Request) -> None:

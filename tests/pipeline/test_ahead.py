@@ -89,7 +89,7 @@ def read(
             with TemporaryDirectory() as directory:
                 manifests(Path(directory), names, credentials=credentials)
                 ordered = order(directory, spy.url, timeout=timeout, listing=listing, key=key)
-                with ahead.started(ordered) as reader:
+                with ahead.started(lambda: ordered) as reader:
                     assert reader is not None
                     async with reader.answers() as answers:
                         return await use(answers, spy), spy
@@ -227,7 +227,7 @@ def read_several(use: Callable[[Ahead], Awaitable[T]], acts: Sequence[Act], file
             for name, target in ordered["servers"].items():
                 target["api_key"] = f"{KEY}-{name}"
             ordered["default"] = "1"
-            with ahead.started(ordered) as reader:
+            with ahead.started(lambda: ordered) as reader:
                 assert reader is not None
                 async with reader.answers() as answers:
                     return await use(answers)
@@ -314,7 +314,7 @@ def test_a_url_that_cannot_be_used_is_told_by_this_process(tmp_path: Path) -> No
     url = "http://198.51.100.1"  # plain http to another machine is not allowed
 
     async def run() -> Answer | None:
-        with ahead.started(order(str(tmp_path), url)) as reader:
+        with ahead.started(lambda: order(str(tmp_path), url)) as reader:
             assert reader is not None
             async with reader.answers() as answers:
                 with pytest.raises(ReconcilerError, match="plain http"):
