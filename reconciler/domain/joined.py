@@ -25,6 +25,11 @@ def joined(parts: Mapping[str, Observed]) -> Observed:
     )
 
 
+def named(one: ObservedInstance, server: str) -> ObservedInstance:
+    """An instance as it is called, given as its server calls it."""
+    return _of(one, partial(full, server), server)
+
+
 def _called(observed: Observed, server: str) -> Observed:
     """What a server has, as it is called."""
     name = partial(full, server)

@@ -22,7 +22,7 @@ from reconciler.evolution.belonging import with_confirmed_users
 from reconciler.evolution.clashes import New, clashes, to_create
 from reconciler.evolution.client import Client
 from reconciler.evolution.concurrent import side_by_side
-from reconciler.evolution.observing import NeedsSettings, Observer, Seen
+from reconciler.evolution.observing import NeedsSettings, Observer, Seen, Settle
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, declared
 
 Others = Callable[[str], bool]
@@ -48,6 +48,7 @@ async def fetch(
     keys: Keys = _NO_KEYS,
     others: Others | None = None,
     on_read: OnRead = _say_nothing,
+    settle: Settle | None = None,
 ) -> Observed:
     """Read the bots of every desired instance, and of the rest only what the plan will look at.
 
@@ -55,7 +56,7 @@ async def fetch(
     yet; settings where they are declared, a credential is rotated, or needs_settings says so. keys: those of
     declared credentials, to compare. others: which of the server's other instances are read too; None for
     none, and then the instances are not listed. on_read: is told how many instances are read, of how many.
-    Raises ServerError.
+    settle: is given each instance as soon as it was read. Raises ServerError.
     """
     client.secrets.add(*keys.known())
     named = declared(desired, keys)
@@ -63,12 +64,7 @@ async def fetch(
     needs_credentials = {name for name, former in desired.former.items() if former.credentials}
     observer = Observer(client, stored, named, needs_settings, needs_credentials)
 
-    listing = asyncio.ensure_future(_list(client, others))
-    try:
-        seen = await _read(observer, desired.instances, on_read)
-        listed, unlisted = await listing
-    finally:
-        listing.cancel()
+    seen, listed, unlisted = await _read_and_list(observer, desired.instances, others, on_read, settle)
     known = {instance.name for instance in desired.instances}
     more = [
         DesiredInstance(name, (), Position("", 1, 1))
@@ -103,6 +99,22 @@ async def fetch(
     return Observed(client.url, instances, elsewhere, "", listed.created, unlisted)
 
 
+async def _read_and_list(
+    observer: Observer,
+    instances: Sequence[DesiredInstance],
+    others: Others | None,
+    on_read: OnRead,
+    settle: Settle | None,
+) -> tuple[dict[str, Seen | InstanceError], Listed, str]:
+    """What was read of the declared instances, and beside that the server's list, or why there is none."""
+    listing = asyncio.ensure_future(_list(observer.client, others))
+    try:
+        seen = await _read(observer, instances, on_read, settle)
+        return seen, *await listing
+    finally:
+        listing.cancel()
+
+
 async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
     """The server's instances, and why they cannot be listed."""
     if others is None:
@@ -114,7 +126,10 @@ async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
 
 
 async def _read(
-    observer: Observer, instances: Sequence[DesiredInstance], on_read: OnRead
+    observer: Observer,
+    instances: Sequence[DesiredInstance],
+    on_read: OnRead,
+    settle: Settle | None = None,
 ) -> dict[str, Seen | InstanceError]:
     """What was read of each instance, by name; those whose rows are mixed up are read once more."""
     client = observer.client
@@ -122,7 +137,11 @@ async def _read(
 
     async def observe(instance: DesiredInstance) -> None:
         try:
-            seen[instance.name] = await observer.observe(instance)
+            found = await observer.observe(instance)
+            if settle and not found.unreadable:
+                bots = settle(instance, found.instance)
+                found = found if bots is None else replace(found, instance=replace(found.instance, bots=bots))
+            seen[instance.name] = found
         except InstanceError as error:
             seen[instance.name] = error
         on_read(len(seen), len(instances))

@@ -29,6 +29,12 @@ NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...], Kind], bool]
 The instance is given with what it declares of that kind."""
 
 
+Settle = Callable[[DesiredInstance, ObservedInstance], tuple[RemoteBot, ...] | None]
+"""The bots of an instance, which was just read, with no more than the plan still needs of them; None for all.
+
+It is asked of those alone of which all was read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What was read of an instance. unreadable: why shared credentials could not be read, by their owner."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from reconciler.domain import versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
-from reconciler.domain.joined import joined
+from reconciler.domain.joined import joined, named
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
@@ -28,7 +28,7 @@ from reconciler.evolution.calls import Heard
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.fetch import OnRead, Others, fetch
 from reconciler.evolution.masking import Secrets
-from reconciler.evolution.observing import NeedsSettings
+from reconciler.evolution.observing import NeedsSettings, Settle
 from reconciler.manifests import secrets
 from reconciler.pipeline.embedded import SANDBOX_FILE, make_home, seeds
 from reconciler.pipeline.request import Request, address, file_key, limits, server_name
@@ -156,6 +156,7 @@ async def fetched(
     keys: Mapping[str, Keys],
     others: Others | None,
     on_read: OnRead,
+    settle: Settle | None = None,
 ) -> Observed:
     """What the servers have: see fetch. What is wrong with one of several is a problem of its instances.
 
@@ -170,14 +171,20 @@ async def fetched(
     async def read(server: str, client: Client) -> Observed:
         mine = of_server(desired, server)
         if not server:
-            return await fetch(client, mine, needs_settings, keys.get(server, Keys()), others, on_read)
+            return await fetch(
+                client, mine, needs_settings, keys.get(server, Keys()), others, on_read, settle
+            )
 
         def needs(instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
             return needs_settings(called(instance, server), bots, kind)
 
+        def settles(instance: DesiredInstance, seen: ObservedInstance) -> tuple[RemoteBot, ...] | None:
+            return settle(called(instance, server), named(seen, server)) if settle else None
+
         theirs = None if others is None else lambda name: others(full(server, name))
+        own, on = keys.get(server, Keys()), partial(count, server)
         try:
-            return await fetch(client, mine, needs, keys.get(server, Keys()), theirs, partial(count, server))
+            return await fetch(client, mine, needs, own, theirs, on, settles)
         except ReconcilerError as error:
             return _unread(client, mine, str(error))
 

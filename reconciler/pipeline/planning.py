@@ -30,8 +30,9 @@ from reconciler.pipeline.unchanged import Sources
 from reconciler.plan import applying, crossing, effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Crossings, Options
-from reconciler.plan.planner import make
+from reconciler.plan.planner import Drafts, make
 from reconciler.plan.removal import TOO_MUCH
+from reconciler.plan.settled import settle
 from reconciler.saved import binding
 
 MOST_ALONE = 5
@@ -139,7 +140,7 @@ def planned(
             fleet.clients(running, ahead, heard) as clients,
         ):
             observed = await fleet.fetched(
-                clients, planner.read, planner.needs_settings, keys, others, on_read
+                clients, planner.read, planner.needs_settings, keys, others, on_read, planner.settle
             )
             wanted.check(observed.instances.keys())
             made = planner.make(observed)
@@ -207,6 +208,15 @@ class Planner:
             )
         self._declared = [wanted.desired, *([] if wanted.base is None else [wanted.base])]
         self._by_name = [{one.name: one for one in each.instances} for each in self._declared]
+        self._owners = {one.name: one for one in wanted.desired.creds_owners} | self._by_name[0]
+        self._settled: dict[str, Drafts] = {}
+        known = wanted.desired.former.keys()
+        if request.target or request.rotate_keys or wanted.part is not None:
+            self._settling = frozenset[str]()
+        elif wanted.base is None:
+            self._settling = frozenset(self._by_name[0].keys() - known)
+        else:
+            self._settling = effect.alike(wanted.base, wanted.desired) - known
 
     @property
     def read(self) -> Desired:
@@ -222,6 +232,20 @@ class Planner:
         owner, replaces = self._request.owner, self._request.replace
         mine = [each[instance.name].of_kind(kind) for each in self._by_name if instance.name in each]
         return any(matching.needs_settings(one, bots, owner, kind, replace=replaces) for one in mine)
+
+    def settle(self, instance: DesiredInstance, seen: ObservedInstance) -> tuple[RemoteBot, ...] | None:
+        """Plan an instance that was just read, and keep that, if it is as it is declared: see settled.py."""
+        self._settled.pop(instance.name, None)  # it may have been read before
+        if instance.name not in self._settling:
+            return None
+        declared = self._by_name[0][instance.name]
+        names = dict.fromkeys(bot.creds_owner or instance.name for bot in declared.bots)
+        owners = [self._owners[name] for name in names if name != instance.name and name in self._owners]
+        found = settle(declared, owners, seen, self._options)
+        if found is None:
+            return None
+        self._settled[instance.name] = found.drafts
+        return found.bots
 
     def make(self, observed: Observed, **other: Any) -> Plan:
         """The plan; of a shard that of its own instances. other: options in the place of its own.
@@ -275,18 +299,18 @@ class Planner:
         if options.crossings is not None:
             free = replace(free, crossings=replace(options.crossings, waits=frozenset()))
         if self._request.rotate_keys:
-            whole = make(desired, observed, free)
+            whole = make(desired, observed, free, self._settled)
             kept = renewed.reduced(desired, whole)
             made = make(kept, observed, replace(free, review=renewed.review(whole)))
             return renewed.told(made, whole)
         if base is None:
-            return make(desired, observed, options)
-        before = make(base, observed, free)
-        whole = make(desired, observed, free)
+            return make(desired, observed, options, self._settled)
+        before = make(base, observed, free, self._settled)
+        whole = make(desired, observed, free, self._settled)
         added = effect.of_plans(before, whole)
-        made = make(desired, observed, replace(options, review=added))
+        made = make(desired, observed, replace(options, review=added), self._settled)
         if (more := effect.needed(made, whole, added)) is not added:
-            made = make(desired, observed, replace(options, review=more))
+            made = make(desired, observed, replace(options, review=more), self._settled)
         return effect.marked(made, before, whole, effect.alike(base, desired))
 
     def _knowing(self, options: Options, observed: Observed) -> Options:

@@ -8,6 +8,7 @@ differ      what differs, field by field
 order       writes in an order that the server accepts; by a simulation, with cycles, claims and parking
 changes     what the plan says, and steps: what it calls
 removal     what nothing declares any more, and moves: what appears on another instance
+settled     instances in sync, each planned as soon as it was read
 effect      what a pull request changes, apart from what is to be done without it
 crossing    what the plan of a shard knows of what depends on other shards; joining: the plans of all shards
 applying    a plan in parts that are applied apart
@@ -37,6 +38,7 @@ __all__ = [
     "renewed",
     "routes",
     "settings",
+    "settled",
     "switch",
     "targeted",
 ]

@@ -26,7 +26,7 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from functools import reduce
 
@@ -48,10 +48,19 @@ from reconciler.plan.notes import bare, recreated, renamed, undeclared_unread
 from reconciler.plan.options import Crossings, Options
 from reconciler.plan.removal import TOO_MUCH, with_former
 
+Drafts = Mapping[Part, Draft]
+"""By the instance's name and the kind of bot."""
 
-def make(desired: Desired, observed: Observed, options: Options) -> Plan:
-    """The plan for all instances, by name. Above the limits it deletes nothing, unless that was approved."""
-    made = _make(desired, observed, options, options.keeps)
+
+def make(
+    desired: Desired, observed: Observed, options: Options, settled: Mapping[str, Drafts] | None = None
+) -> Plan:
+    """The plan for all instances, by name. Above the limits it deletes nothing, unless that was approved.
+
+    settled: the drafts of instances that are planned already (settled.py), by name.
+    """
+    settled = settled or {}
+    made = _make(desired, observed, options, settled, options.keeps)
     if options.max_deletes is None:
         return made
     limits = exceeded(
@@ -66,22 +75,27 @@ def make(desired: Desired, observed: Observed, options: Options) -> Plan:
         return made
     if (approves := approval(made)) in options.allowed:
         return replace(made, approval=approves, approved=True)
-    return replace(_make(desired, observed, options, TOO_MUCH), limits=limits, approval=approves)
+    return replace(_make(desired, observed, options, settled, TOO_MUCH), limits=limits, approval=approves)
 
 
-def _make(desired: Desired, observed: Observed, options: Options, kept: str = "") -> Plan:
+def _make(
+    desired: Desired, observed: Observed, options: Options, settled: Mapping[str, Drafts], kept: str
+) -> Plan:
     """kept: why nothing is deleted."""
     # Ids, and what names and keys of credentials stand for, are one server's own.
     credentials = {
         server: CredentialIndex(declared_on(desired, server), observed.of(server), options)
         for server in {one.server for one in observed.instances.values()}
     }
-    inputs = _inputs(desired, observed, options, credentials, kept)
-    drafts = {part: _reviewed(given) for part, given in inputs.items()}
+    settled = {name: one for name, one in settled.items() if observed.instances[name].problem is None}
+    inputs = inputs_of(desired, observed, options, credentials, kept, settled)
+    drafts = {part: reviewed(given) for part, given in inputs.items()}
     while stuck := _not_created(inputs, drafts):  # a bot that stays may be in the way of another
         for part, bots in stuck.items():
             inputs[part] = replace(inputs[part], moves=inputs[part].moves.without(bots))
-            drafts[part] = _reviewed(inputs[part])
+            drafts[part] = reviewed(inputs[part])
+    for done in settled.values():
+        drafts.update(done)
     # A credential is deleted only when it is known of all instances who leaves it.
     used = {server: _used(observed.of(server), server, drafts.values()) for server in credentials}
     declared = {one.name for one in desired.instances}
@@ -160,15 +174,16 @@ def _not_created(inputs: Mapping[Part, Inputs], drafts: Mapping[Part, Draft]) ->
 _IN_PLACE_OF_ANOTHER = frozenset({Verb.MOVE, Verb.REPLACE})
 
 
-def _inputs(
+def inputs_of(
     desired: Desired,
     observed: Observed,
     options: Options,
     credentials: Mapping[str, CredentialIndex],
     kept: str,
+    settled: Container[str] = (),
 ) -> dict[Part, Inputs]:
     """What the plan of each instance that could be read is made from, by its name and the kind of bot."""
-    matched, there = parts(desired, observed, options)
+    matched, there = parts(desired, observed, options, settled)
     why = kept_on(desired, {name for name, _ in matched}, options, kept)
     moving = moves.find(matched, why, _unread(desired, observed), options.crossings)
     return {
@@ -189,14 +204,17 @@ def _inputs(
 
 
 def parts(
-    desired: Desired, observed: Observed, options: Options
+    desired: Desired, observed: Observed, options: Options, settled: Container[str] = ()
 ) -> tuple[dict[Part, tuple[DesiredInstance, Matches]], dict[Part, ObservedInstance]]:
-    """What is declared and matched, and what there is, of each instance that could be read and each kind."""
+    """What is declared and matched, and what there is, of each instance that could be read and each kind.
+
+    settled: instances that are left out.
+    """
     declared = {one.name: one for one in desired.instances}
     matched: dict[Part, tuple[DesiredInstance, Matches]] = {}
     there: dict[Part, ObservedInstance] = {}
     for name, seen in sorted(observed.instances.items()):
-        if seen.problem is not None:
+        if seen.problem is not None or name in settled:
             continue
         former = desired.former.get(name, _NOTHING)
         whole = declared.get(name) or DesiredInstance(name, (), Position("", 1, 1), server=seen.server)
@@ -266,7 +284,7 @@ def _notes(observed: Observed, declared: Set[str]) -> tuple[str, ...]:
     return (*([observed.unlisted] if observed.unlisted else []), *undeclared_unread(unread))
 
 
-def _reviewed(given: Inputs) -> Draft:
+def reviewed(given: Inputs) -> Draft:
     """The draft of one instance, without the changes that nobody reviewed.
 
     Drafted again without these, as other bots may wait for them, or need other calls without them.

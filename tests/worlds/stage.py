@@ -31,6 +31,7 @@ from reconciler.plan.planner import make
 from reconciler.sandbox import Sandbox
 from reconciler.sandbox.instances import new_instance
 from reconciler.sandbox.store import Row, Store
+from tests.plan import settling
 from tests.plan.builders import options_of
 from tests.support import Json
 from tests.worlds.generators import CREDENTIALS, OWNER, Pair, World, creds_id
@@ -154,7 +155,10 @@ class Stage:
             return matching.needs_settings(instance, bots, OWNER, kind, replace=replace)
 
         options = options_of(owner=OWNER, replace=replace, prune=prune, max_deletes=100, max_delete_share=100)
-        return make(desired, await fetch(client, desired, settings, secrets.keys(desired)), options)
+        observed = await fetch(client, desired, settings, secrets.keys(desired))
+        made = make(desired, observed, options)
+        settling.check(desired, observed, options, made)
+        return made
 
     def observed(self, desired: Desired) -> Observed:
         """What the command would read, with the settings of every kind."""

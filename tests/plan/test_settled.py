@@ -1,0 +1,123 @@
+"""An instance that is as it is declared is planned as soon as it was read, and the plan is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
+from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.domain.plan import Verb
+from reconciler.plan.planner import make
+from reconciler.plan.settled import settle
+from tests.plan.builders import AT, options_of
+from tests.plan.house import House, in_order
+from tests.plan.settling import check, settled
+from tests.plan.test_house import KEYS, planned, worlds
+from tests.support import often
+
+OPTIONS = options_of(prune=True, max_deletes=99, max_delete_share=100)
+
+
+@settings(max_examples=often(300), deadline=None)
+@given(worlds())
+def test_the_same_plan_before_and_after_an_apply(world: tuple[Desired, House]) -> None:
+    desired, house = world
+    for _ in range(2):
+        made = planned(desired, house)
+        check(desired, house.observed(desired, KEYS), OPTIONS, made)
+        house.run(in_order(made))
+    made = planned(desired, house)
+    number = check(desired, house.observed(desired, KEYS), OPTIONS, made)
+    assert number <= sum(not one.changes for one in made.instances)
+
+
+BOT = DesiredBot("ana", {"triggerType": "none"}, "main", AT)
+MATRIZ = DesiredInstance("matriz", (), AT, (DesiredCredential("main", SecretRef("env", "MAIN"), AT),))
+LOJA = DesiredInstance("loja", (replace(BOT, creds_owner="matriz"),), AT)
+
+
+def remote(id: str = "b1", **fields: object) -> RemoteBot:
+    return RemoteBot(
+        id,
+        {
+            "description": "[gitops:ana]",
+            "triggerType": "none",
+            "openaiCredsId": "c1",
+            "enabled": True,
+            **fields,  # type: ignore[dict-item]  # values of fields
+        },
+        instance_id="i1",
+    )
+
+
+def loja(*bots: RemoteBot, **stored: RemoteCredential) -> ObservedInstance:
+    return ObservedInstance(
+        "loja", bots, shared_creds={"matriz": stored or {"main": RemoteCredential("c1", same=True)}}
+    )
+
+
+def test_what_is_left_of_its_bots() -> None:
+    found = settle(LOJA, [MATRIZ], loja(remote(systemMessages=("a", "b"))), OPTIONS)
+    assert found is not None
+    assert found.bots == (RemoteBot("b1", {"description": "[gitops:ana]", "openaiCredsId": "c1"}),)
+    assert found.bots[0].instance_id == "i1"
+    [(part, draft)] = found.drafts.items()
+    assert part == ("loja", "openai")
+    assert draft.in_sync == 1
+    assert draft.taken == {"c1"}
+    assert not draft.desired.bots
+
+
+NOT_SETTLED = {
+    "a bot differs": loja(remote(triggerType="all")),
+    "a bot is missing": loja(),
+    "a bot is not ours": loja(remote(), remote("b2", description="")),
+    "a bot is not declared": loja(remote(), remote("b2", description="[gitops:bia]")),
+    "a bot is switched off by hand": loja(remote(description="[gitops:ana]~off20261128", enabled=False)),
+    "a row is not understood": loja(replace(remote(), unread=(("expire", "is not of type int"),))),
+    "a credential's row is not understood": replace(loja(remote()), unread=(("x", "has no id"),)),
+    "the shared key is different": loja(remote(), main=RemoteCredential("c1", same=False)),
+    "the shared credential is missing": loja(remote(), other=RemoteCredential("c1", same=True)),
+    "a rotation is not finished": loja(
+        remote(),
+        **{"main": RemoteCredential("c1", same=True), "main@2": RemoteCredential("c2", same=False)},
+    ),
+    "it could not be read": ObservedInstance("loja", problem="It is not there."),
+    "its kind is switched off": replace(loja(), off={"openai": "OpenAI is switched off"}),
+}
+
+
+@pytest.mark.parametrize("why", NOT_SETTLED)
+def test_others_are_not_settled(why: str) -> None:
+    assert settle(LOJA, [MATRIZ], NOT_SETTLED[why], OPTIONS) is None
+
+
+def test_an_instance_that_turns_out_to_be_mixed_up_with_another() -> None:
+    desired = Desired((LOJA,), (MATRIZ,))
+    left, drafts = settled(desired, Observed("", {"loja": loja(remote())}), OPTIONS)
+    assert drafts
+    [made] = make(desired, left.without({"loja": "Mixed up."}), OPTIONS, drafts).instances
+    assert (made.problem, made.in_sync) == ("Mixed up.", 0)
+
+
+def test_its_bots_are_named_where_they_use_what_another_instance_would_delete() -> None:
+    """The matrix rotates its key, and a bot of another owner's instance uses the old one."""
+    raw = replace(LOJA, bots=(DesiredBot("ana", {"triggerType": "none", "openaiCredsId": "c1"}, None, AT),))
+    stored = {
+        "main": RemoteCredential("c1", same=False, users=frozenset({"b1"})),
+        "main@2": RemoteCredential("c2", same=True, users=frozenset()),
+    }
+    desired = Desired((raw, MATRIZ))
+    seen = {
+        "loja": replace(loja(remote()), shared_creds={}),
+        "matriz": ObservedInstance("matriz", credentials=stored),
+    }
+    observed = Observed("", seen)
+    made = make(desired, observed, OPTIONS)
+    assert check(desired, observed, OPTIONS, made) == 1
+    [change] = made.changes()
+    assert change.verb is Verb.UNMANAGED
+    assert "ana of the instance 'loja' (bot b1) uses it" in change.reason
