@@ -29,7 +29,7 @@ _NO_HEADERS: Mapping[str, str] = {}
 class _Server:
     """What was read of one server. ended: whether no more comes."""
 
-    answers: dict[str, tuple[Answer, float]] = field(default_factory=dict)
+    answers: dict[str, Frame] = field(default_factory=dict)
     awaited: dict[str, asyncio.Event] = field(default_factory=dict)
     ended: bool = False
 
@@ -92,11 +92,11 @@ class Ahead(asyncio.BufferedProtocol):
             await server.awaited.setdefault(path, asyncio.Event()).wait()
         if path not in server.answers:
             return None
-        answer, seconds = server.answers.pop(path)
-        self._held -= len(answer.body)
+        frame = server.answers.pop(path)
+        self._held -= len(frame.data)
         self.taken += 1
-        log_call("GET", path, str(answer.status), seconds)
-        return answer
+        log_call("GET", path, str(frame.status), frame.seconds)
+        return Answer(frame.status, _NO_HEADERS, frame.body)
 
     # -- what comes ---------------------------------------------------------------------------
 
@@ -117,8 +117,8 @@ class Ahead(asyncio.BufferedProtocol):
             if frame.last:
                 server.end()
                 continue
-            server.answers[frame.path] = Answer(frame.status, _NO_HEADERS, frame.body), frame.seconds
-            self._held += len(frame.body)
+            server.answers[frame.path] = frame
+            self._held += len(frame.data)
             if waiting := server.awaited.pop(frame.path, None):
                 waiting.set()
         if all(server.ended for server in self._servers):

@@ -1,15 +1,16 @@
 """Answers on their way from the process that reads ahead to the one that asked for it: each in a frame.
 
-A frame has the number of the server, the status, the seconds that the answer took, the path and the body. One
-with the status 0 says that the server is read no more.
+A frame has the number of the server, the status, the seconds that the answer took, the path and the body.
+The body may be compressed. A frame with the status 0 says that the server is read no more.
 """
 
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 
-_HEAD = struct.Struct("!HHfHI")
+_HEAD = struct.Struct("!HHf?HI")
 _LAST = 0
 _ROOM = 2**18
 """Bytes that can be received at least."""
@@ -17,13 +18,19 @@ _ROOM = 2**18
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An answer. server: its number."""
+    """An answer. server: its number. data: the body, or that compressed."""
 
     server: int
     status: int
     seconds: float
     path: str
-    body: bytes
+    data: bytes
+    compressed: bool = False
+
+    @property
+    def body(self) -> bytes:
+        """The body."""
+        return zlib.decompress(self.data) if self.compressed else self.data
 
     @property
     def last(self) -> bool:
@@ -31,15 +38,17 @@ class Frame:
         return self.status == _LAST
 
 
-def packed(server: int, status: int, seconds: float, path: str, body: bytes) -> tuple[bytes, bytes]:
-    """A frame as bytes, in two parts."""
-    name = path.encode("ascii")
-    return _HEAD.pack(server, status, seconds, len(name), len(body)) + name, body
+def packed(
+    server: int, status: int, seconds: float, path: str, body: bytes, *, compressed: bool = False
+) -> tuple[bytes, bytes]:
+    """A frame as bytes, in two parts. compressed: whether the body is to be, which takes little time."""
+    name, data = path.encode("ascii"), zlib.compress(body, 1) if compressed else body
+    return _HEAD.pack(server, status, seconds, compressed, len(name), len(data)) + name, data
 
 
 def last(server: int) -> bytes:
     """The frame that says that a server is read no more."""
-    return _HEAD.pack(server, _LAST, 0.0, 0, 0)
+    return _HEAD.pack(server, _LAST, 0.0, False, 0, 0)
 
 
 class Frames:
@@ -61,14 +70,18 @@ class Frames:
         found, start = [], 0
         view = memoryview(self._bytes)
         while self._end - start >= _HEAD.size:
-            server, status, seconds, length, size = _HEAD.unpack_from(view, start)
+            server, status, seconds, compressed, length, size = _HEAD.unpack_from(view, start)
             path = start + _HEAD.size
             body = path + length
             if self._end < body + size:
                 break
             start = body + size
             found.append(
-                Frame(server, status, seconds, str(view[path:body], "ascii"), bytes(view[body:start]))
+                Frame(
+                    *(server, status, seconds, str(view[path:body], "ascii")),
+                    bytes(view[body:start]),
+                    compressed,
+                )
             )
         if start:
             left = bytes(view[start : self._end])

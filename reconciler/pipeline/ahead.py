@@ -66,7 +66,7 @@ class Reader:
             if not number:
                 return
             found = self.frames.add(number)
-            kept += sum(len(one.body) for one in found)
+            kept += sum(len(one.data) for one in found)
             if kept <= MOST_KEPT:
                 self.early.extend(found)
             else:

@@ -26,6 +26,9 @@ from reconciler.manifests.selection import matches
 MOST_BYTES = 32 * 2**20
 """What may wait to be sent; then no more is read until some of it was."""
 
+MANY_BYTES = 2**18
+"""What may wait to be sent; then whatever follows is compressed."""
+
 
 class Order(TypedDict):
     """What is to be read.
@@ -63,6 +66,11 @@ class _Answers(asyncio.Protocol):
         if not self._writable.is_set():
             await self._writable.wait()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether much waits to be sent."""
+        return self._transport.get_write_buffer_size() > MANY_BYTES
+
     def close(self) -> None:
         """Close it when all is sent."""
         self._flush()
@@ -94,7 +102,8 @@ async def _serve(ours: socket.socket, order: Order) -> None:
 
     async def read(number: int, name: str, guesses: Iterator[Guess]) -> None:
         async def deliver(status: int, seconds: float, path: str, body: bytes) -> None:
-            await answers.send(*frames.packed(number, status, seconds, path, body))
+            compressed = answers.is_behind
+            await answers.send(*frames.packed(number, status, seconds, path, body, compressed=compressed))
 
         try:
             if order["known"] is not None:

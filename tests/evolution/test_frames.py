@@ -14,13 +14,16 @@ ANSWERS = st.builds(
     st.just(0.5),
     st.text("abc/%2F", max_size=9),
     st.binary(max_size=50) | st.integers(0, 2**20).map(bytes),
+    st.booleans(),
 )
+"""What is compressed is not yet."""
 
 
 @given(st.lists(ANSWERS, max_size=6), st.lists(st.integers(1, 2**18), min_size=1, max_size=9))
 def test_frames_come_out_as_they_went_in(answers: list[Frame], sizes: list[int]) -> None:
     data = b"".join(
-        b"".join(packed(one.server, one.status, one.seconds, one.path, one.body)) for one in answers
+        b"".join(packed(one.server, one.status, one.seconds, one.path, one.data, compressed=one.compressed))
+        for one in answers
     )
     data += last(2)
     frames, found, number = Frames(), list[Frame](), 0
@@ -30,6 +33,8 @@ def test_frames_come_out_as_they_went_in(answers: list[Frame], sizes: list[int])
         room[:size], data = data[:size], data[size:]
         found += frames.add(size)
         number += 1
-    assert found[:-1] == answers
+    assert [(one.server, one.status, one.seconds, one.path, one.body) for one in found[:-1]] == [
+        (one.server, one.status, one.seconds, one.path, one.data) for one in answers
+    ]
     assert (found[-1].last, found[-1].server) == (True, 2)
     assert not any(one.last for one in answers)
