@@ -30,6 +30,7 @@ from reconciler.cli.options import (
     gathered,
     offered,
     output,
+    reading_begun,
     unless_configured,
 )
 from reconciler.cli.route import route
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from reconciler.pipeline.ahead import Reader
     from reconciler.pipeline.fleet import Running
     from reconciler.pipeline.outfile import Save
+    from reconciler.pipeline.process import Process
     from reconciler.pipeline.request import Request
 
 
@@ -205,6 +207,7 @@ def schema(defaults: bool) -> int:
 
 
 @main.command()
+@reading_begun
 @gathered(*PLANNING)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 instead of 0 when there are changes.")
 @click.option(
@@ -217,13 +220,19 @@ def schema(defaults: bool) -> int:
     metavar="REF",
     help="Only what changes compared with the manifests where HEAD left this git branch or commit.",
 )
-def plan(request: Request, detailed_exitcode: bool, changed_since: str | None, base: str | None) -> int:
+def plan(
+    request: Request,
+    detailed_exitcode: bool,
+    changed_since: str | None,
+    base: str | None,
+    begun: Process | None,
+) -> int:
     """Show what differs between the manifests and the server. Writes nothing."""
     from reconciler.pipeline import ahead, unchanged
 
     known = unchanged.remembered(request) if changed_since is None and base is None else None
     # Before anything else is imported.
-    with ahead.reading(request, changed_since, known.paths if known else None) as reader:
+    with ahead.reading(request, changed_since, known.paths if known else None, begun) as reader:
         from reconciler.cli import terminal
         from reconciler.cli.reading import reading
         from reconciler.pipeline import outfile

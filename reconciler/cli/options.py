@@ -339,3 +339,21 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
         return made
 
     return decorate
+
+
+def reading_begun(command: Callable[..., int]) -> Callable[..., int]:
+    """Begin the process that reads the servers, before what the command needs is imported.
+
+    The command gets it as `begun`; None where it will hardly be of use.
+    """
+
+    @wraps(command)
+    def begun(**given: Any) -> int:
+        if given["sandbox"] or given["target"] or given["changed_since"]:
+            return command(**given, begun=None)
+        from reconciler.pipeline import process
+
+        with process.begun(given["bots"]) as other:
+            return command(**given, begun=other)
+
+    return begun

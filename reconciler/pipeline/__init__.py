@@ -4,7 +4,7 @@ With --sandbox the embedded server runs around them. Prints nothing and decides 
 
 request     the options of a command as one value
 planning    load, fetch and plan
-ahead       starts a process that reads the servers while the manifests are loaded
+ahead       the servers, read by another process (process, reader) while the manifests are loaded
 reader      that process
 fleet       the servers of a request, side by side
 unchanged   a plan that found nothing to do, for as long as nothing changes
@@ -24,6 +24,7 @@ __all__ = [
     "listing",
     "outfile",
     "planning",
+    "process",
     "request",
     "routing",
     "shards",

@@ -1,4 +1,4 @@
-"""The process that reads ahead, started by ahead.py. Its stdin is a socket: the order in, answers out.
+"""The process that reads ahead, begun by process.py. Through a socket the order comes in, and answers go out.
 
 It looks at the manifests itself, so that it needs nothing that the other process finds out. It ends at the
 first trouble, and when the socket is closed.
@@ -145,13 +145,17 @@ def _in_shard(number: int, of: int) -> Callable[[str, str], bool]:
     return Shard(number, of).has
 
 
-def main() -> None:
-    """Does what the other end of stdin, a socket, orders. Ends when that is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    ours = socket.socket(fileno=0)
+def read(ours: socket.socket) -> None:
+    """Does what the other end of a socket orders. Ends when that is closed."""
     with ours.makefile("rb") as lines:
-        order: Order = json.loads(lines.readline())
-    asyncio.run(_serve(ours, order))
+        if line := lines.readline():
+            asyncio.run(_serve(ours, json.loads(line)))
+
+
+def main() -> None:
+    """The same, of stdin."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    read(socket.socket(fileno=0))
 
 
 if __name__ == "__main__":

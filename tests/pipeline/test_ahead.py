@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,7 +20,8 @@ from reconciler.evolution import paths
 from reconciler.evolution.ahead import MOST_BYTES, Ahead
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.exchange import Answer
-from reconciler.pipeline import ahead
+from reconciler.pipeline import ahead, process
+from reconciler.pipeline.process import Process
 from reconciler.pipeline.reader import Order
 from tests.evolution.scripted import KEY, Act, Request, Spy, drop, half, refusal, reply, serving, stall
 
@@ -81,20 +83,21 @@ def read(
     timeout: float = 30,
     listing: bool = False,
     key: str = KEY,
+    copied: bool | None = None,
 ) -> tuple[T, Spy]:
     """What use makes of a process that reads these instances of a server that behaves so."""
 
-    async def run() -> tuple[T, Spy]:
+    async def run(other: Process) -> tuple[T, Spy]:
         async with serving(*acts) as spy:
             with TemporaryDirectory() as directory:
                 manifests(Path(directory), names, credentials=credentials)
                 ordered = order(directory, spy.url, timeout=timeout, listing=listing, key=key)
-                with ahead.started(lambda: ordered) as reader:
-                    assert reader is not None
-                    async with reader.answers() as answers:
-                        return await use(answers, spy), spy
+                async with ahead.ordered(other, ordered).answers() as answers:
+                    return await use(answers, spy), spy
 
-    return asyncio.run(run())
+    with process.started(copied=copied) as other:
+        assert other is not None
+        return asyncio.run(run(other))
 
 
 def find(instance: str, kind: str = "openai") -> str:
@@ -105,7 +108,8 @@ async def first(answers: Ahead, spy: Spy) -> Answer | None:
     return await answers.of("")(find("loja"))
 
 
-def test_answers_are_those_that_the_server_gave_and_each_is_taken_once() -> None:
+@pytest.mark.parametrize("copied", [False, *([True] if sys.platform == "linux" else [])])
+def test_answers_are_those_that_the_server_gave_and_each_is_taken_once(copied: bool) -> None:
     async def use(answers: Ahead, spy: Spy) -> None:
         take = answers.of("")
         for name in NAMES:
@@ -118,7 +122,7 @@ def test_answers_are_those_that_the_server_gave_and_each_is_taken_once() -> None
         for name in NAMES:
             assert await take(find(name)) is None
 
-    _, spy = read(use, as_it_is)
+    _, spy = read(use, as_it_is, copied=copied)
     assert {request.method for request in spy.requests} == {"GET"}
     assert {request.headers["apikey"] for request in spy.requests} == {KEY}
     assert spy.connections <= len(KINDS) + len(NAMES)
@@ -216,7 +220,7 @@ def read_several(use: Callable[[Ahead], Awaitable[T]], acts: Sequence[Act], file
     Each server gets a key of its own.
     """
 
-    async def run() -> T:
+    async def run(other: Process) -> T:
         async with AsyncExitStack() as stack:
             spies = [await stack.enter_async_context(serving(act)) for act in acts]
             directory = Path(stack.enter_context(TemporaryDirectory()))
@@ -227,12 +231,12 @@ def read_several(use: Callable[[Ahead], Awaitable[T]], acts: Sequence[Act], file
             for name, target in ordered["servers"].items():
                 target["api_key"] = f"{KEY}-{name}"
             ordered["default"] = "1"
-            with ahead.started(lambda: ordered) as reader:
-                assert reader is not None
-                async with reader.answers() as answers:
-                    return await use(answers)
+            async with ahead.ordered(other, ordered).answers() as answers:
+                return await use(answers)
 
-    return asyncio.run(run())
+    with process.started() as other:
+        assert other is not None
+        return asyncio.run(run(other))
 
 
 async def with_its_key(request: Request, writer: asyncio.StreamWriter) -> None:
@@ -293,10 +297,13 @@ def test_the_other_process_shows_no_key_and_ends_with_the_block() -> None:
     async def use(answers: Ahead, spy: Spy) -> set[str]:
         return _processes()
 
-    shown, _ = read(use, stall)
+    shown, _ = read(use, stall, copied=False)
     assert len(shown) == 1
     assert KEY not in shown.pop()
     assert _processes() == set()
+    read(first, as_it_is)
+    with pytest.raises(ChildProcessError):  # a copy is not found by its name
+        os.waitpid(-1, os.WNOHANG)
 
 
 def test_no_module_of_the_working_directory_is_imported(
@@ -306,19 +313,19 @@ def test_no_module_of_the_working_directory_is_imported(
         (tmp_path / f"{name}.py").write_text("open('ran', 'w')\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(Path(ahead.__file__).parents[2]))
-    assert read(first, as_it_is)[0] is not None
+    assert read(first, as_it_is, copied=False)[0] is not None
     assert not Path("ran").exists()
 
 
 def test_a_url_that_cannot_be_used_is_told_by_this_process(tmp_path: Path) -> None:
     url = "http://198.51.100.1"  # plain http to another machine is not allowed
 
-    async def run() -> Answer | None:
-        with ahead.started(lambda: order(str(tmp_path), url)) as reader:
-            assert reader is not None
-            async with reader.answers() as answers:
-                with pytest.raises(ReconcilerError, match="plain http"):
-                    Client(Server(url, KEY))
-                return await answers.of("")(find("loja"))
+    async def run(other: Process) -> Answer | None:
+        async with ahead.ordered(other, order(str(tmp_path), url)).answers() as answers:
+            with pytest.raises(ReconcilerError, match="plain http"):
+                Client(Server(url, KEY))
+            return await answers.of("")(find("loja"))
 
-    assert asyncio.run(run()) is None
+    with process.started() as other:
+        assert other is not None
+        assert asyncio.run(run(other)) is None
