@@ -24,9 +24,11 @@ from reconciler.domain.desired import (
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import KINDS, Field
-from reconciler.domain.origins import Trace
+from reconciler.domain.origins import Origin, Trace
 
 _NONE = frozenset[str]()
+_NO_ORIGINS: Mapping[str, Origin] = {}
+_NO_TRACES: Mapping[str, Trace] = {}
 
 
 class SecretInsideError(Exception):
@@ -144,7 +146,8 @@ class Decoder:
             ignored=frozenset(ignored) if ignored else _NONE,
             kind=kind,
             creds_at=creds_at and _at(creds_at, file),
-            traces=self._traced(traces) if traces else {},
+            origins=_NO_ORIGINS,
+            traces=self._traced(traces) if traces else _NO_TRACES,
         )
 
     def _settings(self, path: str, value: Any, file: str) -> DesiredSettings:
@@ -156,7 +159,8 @@ class Decoder:
             fallback=fallback,
             merge_jids=merge_jids,
             creds_at=creds_at and _at(creds_at, file),
-            traces=self._traced(traces),
+            origins=_NO_ORIGINS,
+            traces=self._traced(traces) if traces else _NO_TRACES,
         )
 
     def _fields(self, table: Mapping[str, Field], values: dict[str, Any]) -> Fields:

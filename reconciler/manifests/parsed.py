@@ -128,12 +128,13 @@ def file(
     """
     file = shown(path)
     included: dict[str, None] = {}
+    elsewhere: dict[str, str] = {}
 
     def include(name: str) -> str:
         included[name] = None
         text = includes.text(path, name)
         if message := includes.elsewhere(path, name):
-            source.elsewhere[name] = message
+            elsewhere[name] = message
         return text
 
     source = Source(file, "", include, path.parent)
@@ -144,7 +145,7 @@ def file(
         what = "the folder's file" if folder else "the manifest"
         problems.add(Problem(Position(file, error.line, error.column), f"{what} {error}"))
         return nothing
-    source = Source(file, text, include, path.parent)
+    source = Source(file, text, include, path.parent, elsewhere)
     declares = False
     try:
         root = (compose_json if path.suffix.lower() == ".json" else compose)(text)

@@ -34,13 +34,14 @@ class Source:
         text: str,
         include: Callable[[str], str],
         folder: Path = Path(),
+        elsewhere: dict[str, str] | None = None,
     ) -> None:
         self.file = file
         self.folder = folder
         self.raw = text
         self.places = Places(text)
         self.include = include
-        self.elsewhere: dict[str, str] = {}
+        self.elsewhere = {} if elsewhere is None else elsewhere
         self.problems: set[Problem] = set()  # a set: an error in an anchor is found again at every alias
         self._shared: set[tuple[int, str]] = set()
 

@@ -8,6 +8,7 @@ that other functions can walk the tree without checks of their own.
 from __future__ import annotations
 
 import re
+from itertools import chain
 
 from ruamel.yaml.cyaml import CParser  # type: ignore[attr-defined]  # it is there, but not exported
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -47,7 +48,7 @@ def compose(text: str) -> Node:
 # -- line breaks of YAML 1.1 ------------------------------------------------------------------
 
 _BREAKS = ("\x85", "\u2028", "\u2029")
-_PRIVATE = (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE))
+_PRIVATE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE))
 
 
 def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
@@ -60,7 +61,7 @@ def _without_breaks(text: str) -> tuple[str, dict[int, str]]:
     if not there:
         return text, {}
     taken, escapes = set(text), text.lower()
-    free = (code for code in _PRIVATE if chr(code) not in taken and f"{code:04x}" not in escapes)
+    free = (code for code in chain(*_PRIVATE) if chr(code) not in taken and f"{code:04x}" not in escapes)
     placeholders = dict(zip(free, there, strict=False))
     if len(placeholders) < len(there):
         raise _forbidden(text, text.index(there[-1]))
