@@ -110,9 +110,11 @@ def _traces(traces: Mapping[str, Trace]) -> object:
 
 
 class Decoder:
-    """JSON → instances. Texts and traces that many of them have are held once."""
+    """JSON → instances. Texts, lists of texts, traces and places that many of them have are held once."""
 
     def __init__(self) -> None:
+        self._lists: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._last = Position("", 0, 0)
         self._traces: dict[tuple[tuple[str, ...], tuple[str, ...]], Trace] = {}
 
     def instance(self, value: Any) -> DesiredInstance:
@@ -145,10 +147,17 @@ class Decoder:
             creds_owner=owner,
             ignored=frozenset(ignored) if ignored else _NONE,
             kind=kind,
-            creds_at=creds_at and _at(creds_at, file),
+            creds_at=creds_at and self._creds_at(creds_at, file),
             origins=_NO_ORIGINS,
             traces=self._traced(traces) if traces else _NO_TRACES,
         )
+
+    def _creds_at(self, value: Any, file: str) -> Position:
+        """Where a credential is named: often the same place for all bots of an instance."""
+        found = _at(value, file)
+        if found != self._last:
+            self._last = found
+        return self._last
 
     def _settings(self, path: str, value: Any, file: str) -> DesiredSettings:
         fields, at, creds, fallback, merge_jids, creds_at, traces = value
@@ -169,7 +178,8 @@ class Decoder:
             if kind is str:
                 values[name] = intern(value)
             elif kind is list:
-                values[name] = tuple([intern(each) for each in value])
+                texts = tuple([intern(each) for each in value])
+                values[name] = self._lists.setdefault(texts, texts)
             elif kind is dict:
                 [(tag, found)] = value.items()
                 ref = hidden.template(found) if tag == "url" else hidden.reference(table[name], tag, found)

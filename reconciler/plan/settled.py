@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fields
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
@@ -89,8 +91,13 @@ def _is_unverified(bot: DesiredBot) -> bool:
 
 def _short(bot: RemoteBot, marker: str) -> RemoteBot:
     """A bot with what is asked about the bots of other instances."""
-    fields: Fields = {
-        "description": marker,
-        **{name: value for name, value in bot.fields.items() if name == bot.kind.credential},
-    }
+    fields = _fields(marker, bot.kind.credential, bot.fields.get(bot.kind.credential or ""))
     return RemoteBot(bot.id, fields, instance_id=bot.instance_id, kind=bot.kind)
+
+
+@lru_cache(1000)
+def _fields(marker: str, credential: str | None, id: Value | None) -> Fields:
+    """The fields of such a bot, the same for bots of one name that share a credential."""
+    if credential is None or id is None:
+        return {"description": marker}
+    return {"description": marker, credential: id}
