@@ -23,10 +23,10 @@ from typing import BinaryIO, NoReturn, Self
 from reconciler.domain import signals
 from reconciler.manifests.cache import Line
 
-PATIENCE = 40
+PATIENCE = 10
 """Manifests that are parsed before others help: a copy is made in 20 ms, and a manifest is parsed in 2."""
 
-LEAST = 40
+LEAST = 20
 """Manifests for each process."""
 
 Work = Callable[[Path], Iterable[Line]]
