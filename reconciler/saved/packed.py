@@ -1,9 +1,12 @@
-"""A document with each text once, and back. Pure.
+"""A document with each text once, and lists of like mappings as tables, and back. Pure.
 
 A prompt stands in a plan up to four times for each bot: as the bot is, as the change shows it, and in the
 call. In a file each text that occurs more than once stands in `texts`, under its digest, and where it occurs
 stands `text:` with that digest. A text that begins so itself is always in `texts`, so that nothing is
 ambiguous.
+
+A list of mappings with the same keys is a table, `{"rows": {"same": {...}, "each": {...}}}`: by its key, what
+all of them have, or a list of what each has.
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 
 MOST_CHARACTERS = 2**31
 """A document with more in its texts, each as often as it occurs, is neither written nor read."""
 
 _MARK = "text:"
 _SHORT = 64  # characters; a shorter text takes no more room than its digest
+_TABLE, _SAME, _EACH = "rows", "same", "each"
 
 
 class PackedError(Exception):
@@ -27,7 +31,7 @@ class PackedError(Exception):
 
 
 def pack(document: Mapping[str, object]) -> dict[str, object]:
-    """The document with its texts once."""
+    """The document with its texts once, and its tables. Raises PackedError."""
     found = Counter(_texts(document))
     if sum(len(text) * number for text, number in found.items()) > MOST_CHARACTERS:
         raise PackedError("has too many long texts")
@@ -37,7 +41,7 @@ def pack(document: Mapping[str, object]) -> dict[str, object]:
         if number > 1 or text.startswith(_MARK)
     }
     marks = {text: _MARK + digest for text, digest in digests.items()}
-    packed = {name: _replaced(value, marks) for name, value in document.items()}
+    packed = {name: _with_tables(_replaced(value, marks)) for name, value in document.items()}
     return packed | {"texts": {digest: text for text, digest in digests.items()}}
 
 
@@ -49,7 +53,7 @@ def unpack(packed: Mapping[str, object]) -> dict[str, Any]:
     texts = packed.get("texts")
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise PackedError("lacks its texts")
-    rest = {name: value for name, value in packed.items() if name != "texts"}
+    rest = {name: _without_tables(value) for name, value in packed.items() if name != "texts"}
     found = Counter(mark for mark in _texts(rest) if mark.startswith(_MARK))
     marks = {mark: texts.get(mark.removeprefix(_MARK)) for mark in found}
     if None in marks.values():
@@ -79,3 +83,58 @@ def _replaced(value: object, by: Mapping[str, object]) -> object:
     if isinstance(value, Mapping):
         return {name: _replaced(part, by) for name, part in value.items()}
     return [_replaced(part, by) for part in value] if isinstance(value, list | tuple) else value
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def _with_tables(value: object) -> object:
+    """The value with tables in it. Raises PackedError for one that has what looks like a table."""
+    if isinstance(value, dict):
+        if value.keys() == {_TABLE}:
+            raise PackedError(f"has a mapping with no other key than {_TABLE}")
+        return {name: _with_tables(part) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) < 2 or not all(isinstance(one, dict) and one.keys() == value[0].keys() for one in value):
+        return [_with_tables(part) for part in value]
+    if not value[0]:
+        return value
+    columns = {name: [_with_tables(one[name]) for one in value] for name in value[0]}
+    same = {name: column[0] for name, column in columns.items() if _is_same(column)}
+    if len(same) == len(columns):
+        del same[next(iter(columns))]  # one tells how many rows there are
+    each = {name: column for name, column in columns.items() if name not in same}
+    return {_TABLE: {_SAME: same, _EACH: each}}
+
+
+def _is_same(column: list[object]) -> bool:
+    """Whether a column has one value, which is small: a file is never much smaller than its document."""
+    first = column[0]
+    if isinstance(first, str):
+        small = len(first) <= _SHORT
+    else:
+        small = first is None or isinstance(first, bool | int) or first in ([], {})
+    return small and all(type(one) is type(first) and one == first for one in column)
+
+
+def _without_tables(value: object) -> object:
+    """The value with lists in the place of its tables. Raises PackedError."""
+    if isinstance(value, list):
+        return [_without_tables(part) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() != {_TABLE}:
+        return {name: _without_tables(part) for name, part in value.items()}
+    table = value[_TABLE]
+    same, each = (table.get(_SAME), table.get(_EACH)) if isinstance(table, dict) else (None, None)
+    if not isinstance(same, dict) or not isinstance(each, dict) or not each:
+        raise PackedError("has a broken table")
+    columns = [*each.values()]
+    if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
+        raise PackedError("has a broken table")
+    names = [*each]
+    return [
+        {**same, **{name: _without_tables(part) for name, part in zip(names, row, strict=True)}}
+        for row in zip(*columns, strict=True)
+    ]
