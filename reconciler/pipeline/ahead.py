@@ -23,12 +23,6 @@ if TYPE_CHECKING:
     from reconciler.evolution.reader import Target
     from reconciler.pipeline.reader import Order
 
-LEAST = 20
-"""Manifests from which on the servers are read ahead.
-
-Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
-"""
-
 PATIENCE = 10.0
 """Seconds beyond the longest limit of one request in which an answer must come."""
 
@@ -99,19 +93,11 @@ def reading(
     if not targets:
         yield None
         return
-    with (
-        nullcontext(begun)
-        if begun
-        else process.begun(request.bots, process.LEAST if known else LEAST) as other
-    ):
-        order = other and _order(request, targets, known() if known else None)
-        yield ordered(other, order) if other and order else None
+    with nullcontext(begun) if begun else process.begun(request.bots) as other:
+        yield ordered(other, _order(request, targets, known() if known else None)) if other else None
 
 
-def _order(request: Request, targets: dict[str, Target], known: Known | None) -> Order | None:
-    """None where there is little to read."""
-    if known is None and not process.is_large(request.bots, LEAST):
-        return None
+def _order(request: Request, targets: dict[str, Target], known: Known | None) -> Order:
     return {
         "bots": request.bots,
         "instance": request.instance,

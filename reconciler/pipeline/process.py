@@ -17,7 +17,10 @@ from typing import NoReturn
 from reconciler.domain import signals
 
 LEAST = 10
-"""Manifests from which on a process is begun."""
+"""Manifests from which on the servers are read ahead.
+
+Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
+"""
 
 
 class Process:
@@ -36,9 +39,9 @@ class Process:
 
 
 @contextmanager
-def begun(directory: str, least: int = LEAST) -> Iterator[Process | None]:
+def begun(directory: str) -> Iterator[Process | None]:
     """The process, for the length of the block; None where the directory probably has fewer manifests."""
-    if os.name != "posix" or not is_large(directory, least):  # elsewhere no process takes a socket
+    if os.name != "posix" or not _is_large(directory):  # elsewhere no process takes a socket
         yield None
         return
     with started() as process:
@@ -66,13 +69,13 @@ def started(*, copied: bool | None = None) -> Iterator[Process | None]:
             process.end()
 
 
-def is_large(directory: str, least: int) -> bool:
-    """Whether a directory probably has so many manifests."""
+def _is_large(directory: str) -> bool:
+    """Whether a directory probably has enough manifests."""
     number = 0
     for _, folders, files in os.walk(directory):
         folders[:] = [name for name in folders if name[0] not in "._"]
         number += sum(name.endswith((".yaml", ".yml", ".json")) for name in files)
-        if number >= least:
+        if number >= LEAST:
             return True
     return False
 

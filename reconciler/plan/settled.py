@@ -92,7 +92,7 @@ def _is_unverified(bot: DesiredBot) -> bool:
 def _short(bot: RemoteBot, marker: str) -> RemoteBot:
     """A bot with what is asked about the bots of other instances."""
     fields = _fields(marker, bot.kind.credential, bot.fields.get(bot.kind.credential or ""))
-    return RemoteBot(bot.id, fields, instance_id=bot.instance_id, kind=bot.kind)
+    return RemoteBot(bot.id, fields, instance_id=intern(bot.instance_id), kind=bot.kind)
 
 
 @lru_cache(1000)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from reconciler.pipeline.ahead import LEAST
+from reconciler.pipeline.process import LEAST
 from tests.cli.conftest import Run
 from tests.support import World
 
