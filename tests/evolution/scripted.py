@@ -124,6 +124,8 @@ async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterato
         yield spy
     finally:
         server.close()
+        for _ in range(10):  # until connections that were just accepted have their tasks
+            await asyncio.sleep(0)
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
