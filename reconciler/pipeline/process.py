@@ -101,7 +101,8 @@ def _read(theirs: socket.socket, ours: socket.socket) -> NoReturn:
     try:
         ours.close()  # so that it ends when nobody reads any more
         for number in signals.NAMES:
-            signal.signal(number, signal.SIG_DFL)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nothing, stream)
