@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.saved import encode, packed
 
 WHOLE = 100
 """max_examples of the profile `night`, and of a property that does not name its own number."""
@@ -117,3 +119,9 @@ T = TypeVar("T")
 def of_openai(settings: T | None) -> dict[str, T]:
     """Settings by kind, of OpenAI's bots alone."""
     return {} if settings is None else {OPENAI.path: settings}
+
+
+def unpacked(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved plan, or its results, as `show --format json` prints it."""
+    whole = {**packed.unpack(document), "version": encode.VERSION}
+    return {**whole, "sha256": encode.sha256(whole)}

@@ -14,7 +14,7 @@ from reconciler.domain.plan import Plan
 from reconciler.sandbox import Sandbox
 from reconciler.saved import encode
 from tests.cli.conftest import ROOT, Run
-from tests.support import World
+from tests.support import World, unpacked
 from tests.workflows.runner import obeyed
 
 _SCHEMA = json.loads((ROOT / "docs" / "plan.schema.json").read_text())
@@ -35,7 +35,7 @@ def test_a_plan_is_saved_shown_and_applied_as_it_is(
     run: Run, server: Sandbox, loja: World, bots: Path, tmp_path: Path
 ) -> None:
     printed = run("plan", "--bots", bots, "--out", "plan.json")
-    document = json.loads((tmp_path / "plan.json").read_text())
+    document = unpacked(json.loads((tmp_path / "plan.json").read_text()))
     validate(document, _SCHEMA)
     assert document["tool"]
     assert document["commit"] is None
@@ -54,7 +54,7 @@ def test_a_plan_is_saved_shown_and_applied_as_it_is(
     applied = run("apply", "plan.json", "--yes", "--out", "results.json")
     assert (applied.exit_code, applied.stdout.endswith("2 changes: 2 applied.\n")) == (0, True)
     assert [bot["maxTokens"] for bot in loja.bots("loja")] in ([100, 200], [200, 100])
-    validate(json.loads((tmp_path / "results.json").read_text()), _SCHEMA)
+    validate(unpacked(json.loads((tmp_path / "results.json").read_text())), _SCHEMA)
     assert "2 changes: 2 applied." in run("show", "results.json").stdout
     assert "**2 changes: 2 applied.**" in run("show", "results.json", "--format", "markdown").stdout
 
@@ -228,7 +228,7 @@ def test_a_saved_plan_says_where_the_key_is_and_apply_reads_it(
     world.instance("loja")
     _declared(bots)
     run("plan", "--bots", bots, "--out", "plan.json")
-    document = json.loads((tmp_path / "plan.json").read_text())
+    document = unpacked(json.loads((tmp_path / "plan.json").read_text()))
     validate(document, _SCHEMA)
     secrets = [step["secret"] for step in document["instances"][0]["steps"] if step["secret"]]
     assert secrets == [{"tag": "env", "name": "OPENAI_KEY_LOJA"}]

@@ -18,6 +18,7 @@ from reconciler.domain import files, shards
 from reconciler.domain.shards import PlanShard, Shard
 from reconciler.saved import encode
 from tests.cli.servers import BOT, Fleet, fleet
+from tests.support import unpacked
 
 SHOPS = ("aa", "bo", "ca", "do")
 OTHER = BOT.replace("100", "200")
@@ -547,9 +548,9 @@ def test_the_documents_follow_the_schema(eu: Fleet) -> None:
     merged(eu, 2)
     _applied(eu, "1/2", "--out", "r1.json", "--max-delete-share", "100")
     printed = eu.done("plan", "--shard", "1/2", "--format", "json")
-    names = ("s1.json", "s2.json", "whole.json", "r1.json")
-    for text in (printed, *((eu.home / name).read_text() for name in names)):
-        Draft202012Validator(_SCHEMA, format_checker=FormatChecker()).validate(json.loads(text))
+    files = (json.loads((eu.home / f"{name}.json").read_text()) for name in ("s1", "s2", "whole", "r1"))
+    for document in (json.loads(printed), *map(unpacked, files)):
+        Draft202012Validator(_SCHEMA, format_checker=FormatChecker()).validate(document)
     assert "shard" not in json.loads((eu.home / "whole.json").read_text())
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox
 from tests.cli.conftest import Run, Shell, Start
-from tests.support import World, at_night
+from tests.support import World, at_night, unpacked
 
 _UNCHANGED = "\n# as it was\n"
 
@@ -151,7 +151,7 @@ def test_a_reader_that_goes_during_an_apply(
     assert process.returncode == 1
     assert "2 changes: 2 applied." in err
     assert err.endswith("Error: cannot write the output: Broken pipe.\n")
-    assert len(json.loads((tmp_path / "r.json").read_text())["results"]) == 2
+    assert len(unpacked(json.loads((tmp_path / "r.json").read_text()))["results"]) == 2
 
 
 # -- where --out cannot be written --------------------------------------------------------------

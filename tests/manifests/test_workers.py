@@ -49,7 +49,7 @@ def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for number in range(NUMBER):
         path = Path("bots", "ab"[number % 2], f"{number}.yaml")
         more = (
-            ", modle: x" if number % 50 == 7 else ", systemMessages: [!file prompt.md]" if number % 5 else ""
+            ", modle: x" if number % 20 == 7 else ", systemMessages: [!file prompt.md]" if number % 5 else ""
         )
         path.write_text(f"instance: loja-{number}\nbots:\n  um: {BOT}, triggerValue: {number}{more}}}\n")
     Path("bots/a/0.yaml").write_text("bots: [\n")
