@@ -88,7 +88,7 @@ def write(
     try:
         content = encode.saved(plan, results, origin, key(), shard=shard).encode("ascii")
     except PackedError:
-        raise _too_large(file.path, "more text than a saved plan may have") from None
+        raise _too_large(file.path, "more text or values than a saved plan may have") from None
     if len(content) > MAX_BYTES:
         raise _too_large(file.path, f"{len(content):,} bytes, and a saved plan has at most {MAX_BYTES:,}")
     file.write(content)

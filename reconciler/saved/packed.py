@@ -21,6 +21,9 @@ VERSION = 4
 MOST_CHARACTERS = 2**31
 """A document with more in its texts, each as often as it occurs, is neither written nor read."""
 
+MOST_CELLS = 2**25
+"""Of a document with more values in its tables the same is true: a small file would take all memory."""
+
 _MARK = "text:"
 _SHORT = 64  # characters; a shorter text takes no more room than its digest
 _TABLE, _SAME, _EACH = "rows", "same", "each"
@@ -41,7 +44,8 @@ def pack(document: Mapping[str, object]) -> dict[str, object]:
         if number > 1 or text.startswith(_MARK)
     }
     marks = {text: _MARK + digest for text, digest in digests.items()}
-    packed = {name: _with_tables(_replaced(value, marks)) for name, value in document.items()}
+    room = _Room()
+    packed = {name: _with_tables(_replaced(value, marks), room) for name, value in document.items()}
     return packed | {"texts": {digest: text for text, digest in digests.items()}}
 
 
@@ -53,7 +57,8 @@ def unpack(packed: Mapping[str, object]) -> dict[str, Any]:
     texts = packed.get("texts")
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
         raise PackedError("lacks its texts")
-    rest = {name: _without_tables(value) for name, value in packed.items() if name != "texts"}
+    room = _Room()
+    rest = {name: _without_tables(value, room) for name, value in packed.items() if name != "texts"}
     found = Counter(mark for mark in _texts(rest) if mark.startswith(_MARK))
     marks = {mark: texts.get(mark.removeprefix(_MARK)) for mark in found}
     if None in marks.values():
@@ -88,19 +93,33 @@ def _replaced(value: object, by: Mapping[str, object]) -> object:
 # -- tables -----------------------------------------------------------------------------------
 
 
-def _with_tables(value: object) -> object:
+class _Room:
+    """Counts the values in the tables of a document."""
+
+    def __init__(self) -> None:
+        self._left = MOST_CELLS
+
+    def take(self, cells: int) -> None:
+        """Raises PackedError where there are too many."""
+        self._left -= cells
+        if self._left < 0:
+            raise PackedError("has too many values in its tables")
+
+
+def _with_tables(value: object, room: _Room) -> object:
     """The value with tables in it. Raises PackedError for one that has what looks like a table."""
     if isinstance(value, dict):
         if value.keys() == {_TABLE}:
             raise PackedError(f"has a mapping with no other key than {_TABLE}")
-        return {name: _with_tables(part) for name, part in value.items()}
+        return {name: _with_tables(part, room) for name, part in value.items()}
     if not isinstance(value, list):
         return value
     if len(value) < 2 or not all(isinstance(one, dict) and one.keys() == value[0].keys() for one in value):
-        return [_with_tables(part) for part in value]
+        return [_with_tables(part, room) for part in value]
     if not value[0]:
         return value
-    columns = {name: [_with_tables(one[name]) for one in value] for name in value[0]}
+    room.take(len(value) * len(value[0]))
+    columns = {name: [_with_tables(one[name], room) for one in value] for name in value[0]}
     same = {name: column[0] for name, column in columns.items() if _is_same(column)}
     if len(same) == len(columns):
         del same[next(iter(columns))]  # one tells how many rows there are
@@ -109,23 +128,26 @@ def _with_tables(value: object) -> object:
 
 
 def _is_same(column: list[object]) -> bool:
-    """Whether a column has one value, which is small: a file is never much smaller than its document."""
+    """Whether a column has one value, which is small."""
     first = column[0]
-    if isinstance(first, str):
-        small = len(first) <= _SHORT
-    else:
-        small = first is None or isinstance(first, bool | int) or first in ([], {})
-    return small and all(type(one) is type(first) and one == first for one in column)
+    return _is_small(first) and all(type(one) is type(first) and one == first for one in column)
 
 
-def _without_tables(value: object) -> object:
+def _is_small(value: object) -> bool:
+    """Whether a value may stand once for all rows: a file is never much smaller than its document."""
+    if isinstance(value, str):
+        return len(value) <= _SHORT
+    return value is None or isinstance(value, bool | int) or value in ([], {})
+
+
+def _without_tables(value: object, room: _Room) -> object:
     """The value with lists in the place of its tables. Raises PackedError."""
     if isinstance(value, list):
-        return [_without_tables(part) for part in value]
+        return [_without_tables(part, room) for part in value]
     if not isinstance(value, dict):
         return value
     if value.keys() != {_TABLE}:
-        return {name: _without_tables(part) for name, part in value.items()}
+        return {name: _without_tables(part, room) for name, part in value.items()}
     table = value[_TABLE]
     same, each = (table.get(_SAME), table.get(_EACH)) if isinstance(table, dict) else (None, None)
     if not isinstance(same, dict) or not isinstance(each, dict) or not each:
@@ -133,8 +155,11 @@ def _without_tables(value: object) -> object:
     columns = [*each.values()]
     if not all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns):
         raise PackedError("has a broken table")
+    if not all(map(_is_small, same.values())):
+        raise PackedError("has a broken table")
+    room.take(len(columns[0]) * (len(same) + len(each)))
     names = [*each]
     return [
-        {**same, **{name: _without_tables(part) for name, part in zip(names, row, strict=True)}}
+        {**same, **{name: _without_tables(part, room) for name, part in zip(names, row, strict=True)}}
         for row in zip(*columns, strict=True)
     ]

@@ -98,11 +98,27 @@ def test_a_list_of_like_mappings_is_a_table() -> None:
         {"same": [], "each": {"a": [1, 2]}},
         {"same": {}, "each": {"a": 1}},
         {"same": {}, "each": {"a": [1, 2], "b": [1]}},
+        {"same": {"b": [0] * 9}, "each": {"a": [1, 2]}},
+        {"same": {"b": "x" * 65}, "each": {"a": [1, 2]}},
+        {"same": {"b": {"rows": {"same": {}, "each": {"a": [1, 2]}}}}, "each": {"a": [1, 2]}},
     ],
 )
 def test_a_broken_table_is_refused(table: object) -> None:
     with pytest.raises(packed.PackedError, match="broken table"):
         packed.unpack({"changes": [{"rows": table}], "texts": {}})
+
+
+def test_a_small_file_of_many_values_is_refused() -> None:
+    same = {str(number): 0 for number in range(10_000)}
+    table = {"rows": {"same": same, "each": {"a": [0] * 10_000}}}
+    with pytest.raises(packed.PackedError, match="too many values in its tables"):
+        packed.unpack({"changes": table, "texts": {}})
+
+
+def test_a_document_of_too_many_values_is_not_packed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "MOST_CELLS", 3)
+    with pytest.raises(packed.PackedError, match="too many values in its tables"):
+        packed.pack({"changes": [{"a": 1, "b": 2}] * 2})
 
 
 def test_a_text_that_many_have_is_in_a_file_once() -> None:
