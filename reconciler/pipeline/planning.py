@@ -241,6 +241,8 @@ class Planner:
         declared = self._by_name[0][instance.name]
         names = dict.fromkeys(bot.creds_owner or instance.name for bot in declared.bots)
         owners = [self._owners[name] for name in names if name != instance.name and name in self._owners]
+        if self._wanted.base is not None and any(one.name not in self._settling for one in owners):
+            return None  # the base's plan may differ, as it knows another key
         found = settle(declared, owners, seen, self._options)
         if found is None:
             return None
