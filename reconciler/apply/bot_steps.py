@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 
 from reconciler.apply import bot_writes
@@ -13,6 +12,7 @@ from reconciler.apply.state import NotAppliedError, State, Unseen
 from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclear
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Call, Step, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.results import Outcome
 from reconciler.plan import differ, matching
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 from reconciler.apply import verify
 from reconciler.apply.state import UNSEEN, NotAppliedError, State, Unseen, despite
@@ -21,6 +20,7 @@ from reconciler.domain.errors import InstanceError, Refused, ServerError, Unclea
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Step
+from reconciler.domain.records import replace
 from reconciler.domain.results import Outcome
 from reconciler.plan import differ
 

@@ -15,13 +15,13 @@ import json
 import os
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan, Step
+from reconciler.domain.records import dataclass
 from reconciler.domain.results import Outcome, Result
 
 FILE = Path(".reconciler/journal")

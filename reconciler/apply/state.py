@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import copy
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.apply.bot_table import BotTable
@@ -13,6 +12,7 @@ from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import DEFAULT, Kind, Value
 from reconciler.domain.plan import NEW_BOT, NEW_CREDENTIAL, Call, Change, InstancePlan, Of, Plan, Step
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.results import Outcome, Result
 from reconciler.evolution.client import Client
 from reconciler.manifests import secrets

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import reduce
 from typing import NoReturn
 
@@ -21,6 +20,7 @@ from reconciler.domain.errors import InstanceError, Position, ReconcilerError, S
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, RemoteBot
 from reconciler.domain.plan import Plan, bot_label
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.reports import Switched, SwitchReport
 from reconciler.domain.results import Outcome, Result
 from reconciler.domain.text import quoted

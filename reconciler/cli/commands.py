@@ -317,10 +317,9 @@ def apply(request: Request, yes: bool, reviewed: tuple[str, ...], resume: bool, 
     With a FILE from `plan --out` or `merge --out`, make exactly the calls of that plan. The manifests are not
     read.
     """
-    from dataclasses import replace
-
     from reconciler.cli import terminal
     from reconciler.cli.reading import reading
+    from reconciler.domain.records import replace
     from reconciler.pipeline import outfile, stages
 
     streams.check()

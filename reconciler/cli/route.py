@@ -77,7 +77,7 @@ def asked_version(text: str | None) -> Version | None:
 
 
 def _given(messages: tuple[str, ...], default: Message) -> Iterator[Message]:
-    from dataclasses import replace
+    from reconciler.domain.records import replace
 
     if messages == ("-",):
         texts = (line.rstrip("\r\n") for line in sys.stdin)

@@ -24,6 +24,7 @@ __all__ = [
     "observed",
     "origins",
     "plan",
+    "records",
     "reports",
     "rerouted",
     "results",

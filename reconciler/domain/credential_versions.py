@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain.observed import RemoteCredential
 from reconciler.domain.plan import NEW_CREDENTIAL, Standing
+from reconciler.domain.records import dataclass, field
 
 LONGEST = 255
 """Characters of a credential's name, at most."""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, KINDS, OPENAI, Kind, Value
 from reconciler.domain.origins import Origin, Trace
+from reconciler.domain.records import dataclass, field, replace
 
 Fields = Mapping[str, Value]
 """Fields of a bot by the API's names, in the order of the kind's table."""

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from reconciler.domain.records import dataclass
 
 
 class ReconcilerError(Exception):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain.errors import Position
+from reconciler.domain.records import dataclass, field
 
 
 class Mark(StrEnum):

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import dataclass, replace
 
 ID = "ID"
 INSTANCE = "INSTANCE"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 
 from reconciler.domain.observed import Observed, ObservedInstance
+from reconciler.domain.records import replace
 from reconciler.domain.servers import full
 
 

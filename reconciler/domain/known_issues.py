@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 
 from reconciler.domain import versions
+from reconciler.domain.records import dataclass
 from reconciler.domain.versions import Version
 
 

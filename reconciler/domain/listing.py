@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import OPENAI
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.servers import local
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.records import dataclass, field, replace
 
 Unread = tuple[tuple[str, str], ...]
 """What of a row is not understood: the field, and why: ("expire", "is not of type int")."""

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict
 from enum import StrEnum
 from typing import Literal
 
@@ -14,6 +14,7 @@ from reconciler.domain.desired import Fields, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import DEFAULT, OPENAI, Kind, Value
 from reconciler.domain.observed import RemoteBot
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.servers import local
 

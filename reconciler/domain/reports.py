@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.results import Outcome
 from reconciler.domain.servers import full
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.domain.plan import Change
+from reconciler.domain.records import dataclass
 
 
 class Outcome(StrEnum):

@@ -10,12 +10,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.text import listed, near, quoted
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

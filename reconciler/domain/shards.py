@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from reconciler.domain.plan import InstancePlan
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.rerouted import Rerouted
 
 MOST = 1000

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from socket import socket
 from typing import Self
 
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution.exchange import Answer, log_call
 from reconciler.evolution.frames import Frame, Frames
 

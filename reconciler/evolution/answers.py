@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from sys import intern
 from typing import Any
 
 from reconciler.domain import hidden
 from reconciler.domain.kinds import DEFAULT, INT32_MAX, KINDS, Field, Kind, Type, Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings, Unread
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.secret import SecretStr
 from reconciler.domain.text import is_id
 from reconciler.evolution.parsing import NotUnderstood, as_dict, as_list

@@ -9,11 +9,11 @@ A list of bots is incomplete where a credential of the instance shows more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import TypeVar
 
 from reconciler.domain.errors import InstanceError
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.domain.records import replace
 from reconciler.domain.text import is_id
 from reconciler.evolution import answers
 from reconciler.evolution.masking import Secrets

@@ -10,10 +10,10 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from reconciler.domain.errors import ServerError
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution import answers, failures
 from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.limiter import Limiter

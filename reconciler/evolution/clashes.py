@@ -7,10 +7,10 @@ count.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain import credential_versions, shared_credentials
 from reconciler.domain.observed import RemoteCredential
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.secret import SecretStr
 from reconciler.evolution.answers import Credentials
 from reconciler.evolution.stored_credentials import Declared

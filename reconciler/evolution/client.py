@@ -14,7 +14,6 @@ text, are dropped as soon as they are read; OpenAI keys leave here only with the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +23,7 @@ from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.key_format import server_key_fault
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.secret import SecretStr
 from reconciler.evolution import address, answers, paths
 from reconciler.evolution.belonging import Belonging

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from reconciler.domain import hidden
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import RemoteBot, RemoteSettings
+from reconciler.domain.records import replace
 from reconciler.evolution.answers import NO_ID
 from reconciler.evolution.masking import Secrets
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler import __version__
+from reconciler.domain.records import dataclass
 
 HEADERS = {
     "accept": "application/json",

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import InstanceError, Position, ReconcilerError
 from reconciler.domain.keys import Keys
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential
+from reconciler.domain.records import replace
 from reconciler.evolution import problems
 from reconciler.evolution.answers import Listed
 from reconciler.evolution.belonging import with_confirmed_users

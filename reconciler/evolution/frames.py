@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from dataclasses import dataclass
+
+from reconciler.domain.records import dataclass
 
 _HEAD = struct.Struct("!HHf?HI")
 _LAST = 0

@@ -6,7 +6,6 @@ Reads only, one call after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import DesiredInstance
@@ -19,6 +18,7 @@ from reconciler.domain.observed import (
     RemoteSettings,
     not_understood,
 )
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution.belonging import check_whole, hidden
 from reconciler.evolution.client import Client
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, compare

@@ -10,10 +10,10 @@ import ipaddress
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution import address
 
 _PORTS = {"http": 80, "https": 443}

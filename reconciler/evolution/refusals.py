@@ -19,7 +19,6 @@ A Foreign answer is one to the read of an instance.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 
 from reconciler.domain.errors import (
     Absent,
@@ -34,6 +33,7 @@ from reconciler.domain.errors import (
     Unclear,
 )
 from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution import address, failures
 from reconciler.evolution.exchange import BUSY, Answer, NoAnswer
 from reconciler.evolution.masking import Secrets

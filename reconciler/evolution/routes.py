@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain import hidden
 from reconciler.domain.kinds import DEFAULT, Kind
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution import paths
 
 

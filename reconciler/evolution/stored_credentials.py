@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired
 from reconciler.domain.keys import Keys
 from reconciler.domain.observed import RemoteCredential
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.secret import SecretStr
 from reconciler.evolution.answers import Credentials
 from reconciler.evolution.client import Client

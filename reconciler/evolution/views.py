@@ -12,8 +12,9 @@ import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
+
+from reconciler.domain.records import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -17,6 +16,7 @@ from reconciler.domain.errors import ManifestError, Problem
 from reconciler.domain.kinds import KINDS, Kind, Value
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Change, InstancePlan, Of, Verb, settings_label
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.servers import Servers
 from reconciler.importer import layout
 from reconciler.importer.draft import BOT, DOUBLE, FIELD, Draft, called, tree

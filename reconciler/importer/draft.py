@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import TypeGuard
@@ -23,6 +22,7 @@ from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Value
 from reconciler.domain.markers import NO_MARKER, describe, human_text, marked, unstamped
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteCredential, RemoteSettings
 from reconciler.domain.plan import settings_label
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.reports import LeftOut
 from reconciler.domain.servers import declared_on
 from reconciler.domain.text import looks_like_key, quoted

@@ -8,7 +8,6 @@ what a manifest cannot declare.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.domain import credential_versions, hidden, markers
 from reconciler.domain.credential_versions import CredentialVersions
@@ -17,6 +16,7 @@ from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import DEFAULT, KINDS, Field, Kind, Type, Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import settings_label
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.reports import Note
 from reconciler.importer import layout
 from reconciler.importer.layout import CREDENTIAL

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.kinds import DEFAULT
+from reconciler.domain.records import dataclass
 from reconciler.importer.included import included
 from reconciler.importer.layout import CREDENTIAL
 from reconciler.yaml import MappingNode

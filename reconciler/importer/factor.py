@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.domain import hidden
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind, Type
 from reconciler.domain.observed import ObservedInstance
+from reconciler.domain.records import dataclass
 from reconciler.importer import layout, page
 from reconciler.importer.draft import Draft, Entry, tree
 from reconciler.importer.layout import CREDENTIAL

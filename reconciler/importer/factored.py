@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.reports import Apart
 from reconciler.importer import called, layout, naming, page
 from reconciler.importer.factor import BUILT_IN, Group, Member, Piece, has, is_same, plain

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from reconciler.domain import signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import Position, ReconcilerError
 from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.observed import ObservedInstance, RemoteBot
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.text import listed, near, quoted
 from reconciler.evolution.client import Client, Server
 from reconciler.importer.draft import Draft, Extent, drafts

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.observed import ObservedInstance, RemoteBot
+from reconciler.domain.records import dataclass
 from reconciler.domain.reports import Candidate
 from reconciler.domain.text import near, quoted
 from reconciler.importer import naming

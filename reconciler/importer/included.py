@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.kinds import KINDS, Value
 from reconciler.domain.origins import Origin
 from reconciler.domain.plan import settings_label
+from reconciler.domain.records import dataclass
 from reconciler.manifests.confined import MAX_INCLUDED
 from reconciler.manifests.variables import literal
 from reconciler.yaml import Node, SequenceNode, tag

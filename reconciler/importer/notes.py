@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.origins import Origin
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import listed
 from reconciler.importer.drift import Drift
 from reconciler.importer.edits import in_defaults, is_own

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
 from reconciler.domain.kinds import DEFAULT, KINDS
+from reconciler.domain.records import dataclass, field
 from reconciler.importer import layout, naming
 from reconciler.importer.draft import Draft, Entry, tree
 from reconciler.importer.layout import CREDENTIAL

@@ -8,12 +8,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from reconciler.domain.errors import Disabled, InstanceError, ReconcilerError, Refused, Unauthorized
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import ObservedInstance, RemoteCredential, not_understood
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import Version, version
 from reconciler.evolution.answers import Credentials

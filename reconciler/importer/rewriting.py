@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, essence
 from reconciler.domain.errors import ManifestError
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.reports import Note
 from reconciler.domain.servers import Servers, bare
 from reconciler.importer.drift import Drift

@@ -12,7 +12,6 @@ import os
 import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import reduce
 from pathlib import Path, PurePosixPath
@@ -23,6 +22,7 @@ from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import Observed
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
 from reconciler.domain.servers import Servers, of_server
 from reconciler.evolution.client import Client

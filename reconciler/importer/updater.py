@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import reduce
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from reconciler.domain import files, links, signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import InstanceError, ReconcilerError, ServerError
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import replace
 from reconciler.domain.reports import Edited, Note, UpdateReport
 from reconciler.domain.servers import Servers, full, of_server
 from reconciler.domain.uniqueness import Claim, holds, takes

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby, pairwise
+
+from reconciler.domain.records import dataclass
 
 _PHONE = r"\+?(?:\d{2}\s)?\(?\b\d{2}\)?\s?9?\d{4}[-\s]\d{4}\b"
 _MAIL, _URL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", r"https?://[^\s<>\"')]*[^\s<>\"').,;:!?]"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from reconciler.domain.desired import DesiredBot, DesiredInstance, DesiredSettings
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import KINDS, Kind, Value
+from reconciler.domain.records import dataclass
 from reconciler.domain.versions import NEWEST, Version
 from reconciler.lint import triggers
 from reconciler.routing.choice import uses_fallback

@@ -7,11 +7,11 @@ Imports no rule: what was found may come from the cache, and then no rule is nee
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.domain.errors import Position
 from reconciler.domain.findings import Warning
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import quoted
 
 UNKNOWN = "unknown-rule"

@@ -8,9 +8,9 @@ warning, and --strict makes all of them errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.versions import Version
 from reconciler.lint import addresses, characters, doubles, starting, values, written
 from reconciler.lint.context import Context, Remark

@@ -22,9 +22,9 @@ startsWith "a" and is hidden by nothing but an advanced bot. What cannot be deci
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reconciler.domain.desired import DesiredBot
+from reconciler.domain.records import dataclass
 from reconciler.routing import advanced, jsregex
 from reconciler.routing.advanced import Demand, implies, normal
 from reconciler.routing.values import STEPS, Rule, enabled

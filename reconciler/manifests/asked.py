@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.records import dataclass
 
 _NAME = rb"""(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)|"([A-Za-z0-9_.-]+)"|'([A-Za-z0-9_.-]+)')"""
 _PLAIN = re.compile(r"[A-Za-z0-9_.@-]+")

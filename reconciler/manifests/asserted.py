@@ -5,9 +5,8 @@ A manifest has the tests of the folders' files above it, and may replace or drop
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from reconciler.domain.desired import DesiredTest
+from reconciler.domain.records import replace
 from reconciler.domain.text import near, quoted
 from reconciler.manifests import nodes
 from reconciler.manifests.layer import Entry

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from reconciler.domain import files
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ManifestError, ReconcilerError
+from reconciler.domain.records import dataclass
 from reconciler.domain.servers import NONE, Servers
 from reconciler.domain.text import quoted
 from reconciler.manifests import git

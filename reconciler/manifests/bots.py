@@ -8,7 +8,6 @@ kinds, the nearest folder's, the next one's. What the bot's kind does not have i
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, reduce
 from typing import Any
 
@@ -16,6 +15,7 @@ from reconciler.domain import hidden
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.markers import claimed
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import near, quoted
 from reconciler.manifests.layer import EMPTY, Part, of_kind, over
 from reconciler.manifests.scope import Scope

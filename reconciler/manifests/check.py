@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import quoted
 from reconciler.manifests import nodes
 from reconciler.manifests.layer import Part

@@ -9,10 +9,10 @@ it does not hold the claim that it takes; the plan orders the calls for that.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reconciler.domain.desired import DesiredBot
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import listed, quoted
 from reconciler.domain.uniqueness import Claim, holds, takes
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from reconciler.domain.errors import Position, Problem, ReconcilerError
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.text import quoted
 from reconciler.manifests.confined import UnreadableError
 from reconciler.manifests.directory import Directory, shown

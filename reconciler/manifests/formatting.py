@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain.desired import DesiredInstance, essence
 from reconciler.domain.errors import ManifestError, Position, Problem
+from reconciler.domain.records import dataclass
 from reconciler.manifests import discovery
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded

@@ -13,11 +13,11 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain import links
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass
 
 TIMEOUT = 60
 """Seconds after which a call of git is stopped."""

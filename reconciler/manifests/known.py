@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reconciler.domain.caches import digest
 from reconciler.domain.desired import DesiredInstance
+from reconciler.domain.records import dataclass
 from reconciler.manifests.cache import Cache, Recorder
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory

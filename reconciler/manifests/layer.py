@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.domain.desired import DesiredTest, SecretRef
 from reconciler.domain.errors import Position
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass, field
 from reconciler.manifests.source import Origin, Source
 from reconciler.manifests.tables import CREDENTIAL, fields, keys
 from reconciler.yaml import Node

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import os.path
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.servers import of_server
 from reconciler.domain.text import quoted
 from reconciler.manifests import sharing

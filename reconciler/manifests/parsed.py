@@ -6,11 +6,11 @@ Imports the parser and the models, which take longer to import than a few manife
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.errors import Position, Problem
+from reconciler.domain.records import dataclass, replace
 from reconciler.manifests import merge
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.decode import decoded

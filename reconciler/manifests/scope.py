@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from reconciler.domain.kinds import Field
+from reconciler.domain.records import dataclass
 from reconciler.manifests.layer import Layer, Part
 from reconciler.manifests.messages import misnamed, too_long
 from reconciler.manifests.source import Source

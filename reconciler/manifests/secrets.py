@@ -11,7 +11,6 @@ import hmac
 import os
 import stat
 from collections.abc import Callable, Collection
-from dataclasses import replace
 
 from reconciler.domain import hidden, shared_credentials
 from reconciler.domain.credential_versions import split
@@ -32,6 +31,7 @@ from reconciler.domain.key_format import fault, part_fault, password_fault, url_
 from reconciler.domain.keys import Keys
 from reconciler.domain.kinds import Field, Kind
 from reconciler.domain.plan import Plan
+from reconciler.domain.records import replace
 from reconciler.domain.secret import SecretStr
 from reconciler.domain.text import listed, quoted
 from reconciler.manifests.clashes import clashes

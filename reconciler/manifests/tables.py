@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import cache
 
 from reconciler.domain.kinds import KINDS, Field, Kind
+from reconciler.domain.records import replace
 from reconciler.domain.text import listed
 
 FOLDER = ("server", "vars", "settings", "silence", "defaults", "kinds", "bots", "tests")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from reconciler.domain.caches import digest
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass
 from reconciler.manifests import discovery
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory

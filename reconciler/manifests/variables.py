@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 from reconciler.domain import hidden
 from reconciler.domain.errors import Position
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.text import near, quoted
 from reconciler.manifests.environment import not_a_variable
 from reconciler.manifests.tables import IDENTIFIER

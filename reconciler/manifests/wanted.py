@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Problem
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.servers import NONE, Servers, local
 from reconciler.domain.shards import Assigned
 from reconciler.manifests import base, changed

@@ -15,12 +15,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn, Self
 
 from reconciler.domain import signals
+from reconciler.domain.records import dataclass
 from reconciler.manifests.cache import Line
 
 PATIENCE = 10

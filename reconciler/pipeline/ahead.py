@@ -9,10 +9,10 @@ import json
 import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass, field
 from reconciler.evolution.frames import Frame, Frames
 from reconciler.pipeline import process
 from reconciler.pipeline.process import Process

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from reconciler.domain.errors import ManifestError, ReconcilerError
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot
 from reconciler.domain.plan import Plan, Prune, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.servers import full, local
 from reconciler.domain.shards import Crossing, Variant
 from reconciler.evolution.fetch import OnRead

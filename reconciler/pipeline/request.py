@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from reconciler.domain import files, markers
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Prune
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.servers import Servers, ServerSettings
 from reconciler.pipeline.embedded import salt
 

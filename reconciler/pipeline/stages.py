@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from reconciler.domain import signals
 from reconciler.domain.desired import Desired
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Of, Plan, Prune
+from reconciler.domain.records import replace
 from reconciler.domain.results import Result, Results
 from reconciler.domain.servers import full, local
 from reconciler.domain.shards import ApplyShard

@@ -15,7 +15,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from hmac import compare_digest
 from pathlib import Path
@@ -25,6 +24,7 @@ from reconciler.domain import caches, files
 from reconciler.domain.desired import Desired, PasswordRef, SecretRef, UrlRef, UrlTemplate
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import InstancePlan, Plan
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.evolution import paths
 from reconciler.evolution.exchange import log_call
 from reconciler.manifests import tree

@@ -8,10 +8,10 @@ that of the first of them; every other one is the shard's that its own hash give
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from hashlib import blake2b
 
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, InstancePlan, Of, Plan
+from reconciler.domain.records import replace
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.shards import ApplyShard, Assigned, Shard, number
 from reconciler.plan.components import Groups

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from reconciler.domain import known_issues
 from reconciler.domain.markers import NO_MARKER
 from reconciler.domain.observed import RemoteBot, not_understood
 from reconciler.domain.plan import Cause, Change, FieldChange, Of, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.uniqueness import describe, key_claim
 from reconciler.plan import differ
 from reconciler.plan.blocked import Impossible

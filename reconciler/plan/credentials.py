@@ -6,7 +6,6 @@ Rotations come later (rotations.py), when it is known which bots move.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.domain import credential_versions, markers
@@ -14,6 +13,7 @@ from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Desired, DesiredCredential, DesiredInstance
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Call, Change, FieldChange, Of, Standing, Step, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.text import quoted
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from reconciler.domain import credential_versions, markers
 from reconciler.domain.desired import Desired, DesiredInstance, Former
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Of, Plan, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.servers import full, local
 from reconciler.domain.shards import Crossing, Orphan, Place, Variant
 from reconciler.plan import moves, notes, routes

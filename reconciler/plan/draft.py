@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.plan import Change, InstancePlan, Step
+from reconciler.domain.records import dataclass
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.options import Options
 from reconciler.plan.removal import OldCredential

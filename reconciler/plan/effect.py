@@ -7,10 +7,10 @@ A change that both plans have was there before, and is none of the pull request'
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, DesiredSettings, Former
 from reconciler.domain.plan import NEW_CREDENTIAL, Call, Change, FieldChange, InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import replace
 from reconciler.plan.limits import deletes
 from reconciler.plan.notes import unchanged_unread
 from reconciler.plan.options import Effect, Review

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields, Former
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import ObservedInstance, RemoteBot, RemoteSettings
 from reconciler.domain.plan import Change, Of, bot_label
+from reconciler.domain.records import dataclass, field
 from reconciler.plan import settings
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.matching import Matches

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import replace
 from typing import NamedTuple
 
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import NEW_BOT, Call, Change, FieldChange, Of, Step, Verb
+from reconciler.domain.records import replace
 from reconciler.plan import changes, removal, rotations, settings, steps, targets
 from reconciler.plan.draft import Draft
 from reconciler.plan.inputs import Inputs

@@ -13,12 +13,12 @@ The rest is put together. The plan is the one that would be made without shards.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 
 from reconciler.domain.kinds import KINDS
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.rerouted import Rerouted
 from reconciler.domain.servers import local
 from reconciler.domain.shards import Crossing, Place, PlanShard, Variant

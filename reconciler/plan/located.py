@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
 
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.origins import Trace
 from reconciler.domain.plan import Change, FieldChange, InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import replace
 
 Edited = Callable[[Iterable[str]], str]
 """The last commit that changed any of these files, "" where that is not known."""

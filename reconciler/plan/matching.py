@@ -17,7 +17,6 @@ server lists its bots does not matter.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reconciler.domain import hidden, markers
@@ -25,6 +24,7 @@ from reconciler.domain.desired import DesiredBot, DesiredInstance, Fields
 from reconciler.domain.kinds import Kind
 from reconciler.domain.markers import NO_MARKER, owners
 from reconciler.domain.observed import RemoteBot, not_understood
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.uniqueness import key_claim
 from reconciler.plan import routes
 from reconciler.plan.differ import same

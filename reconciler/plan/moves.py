@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import RemoteBot
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.domain.uniqueness import holds, takes
 from reconciler.plan.matching import Matches
 from reconciler.plan.options import Crossings

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 
 from reconciler.domain.plan import Change, Prune, Verb
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.plan.targeted import Targets
 
 

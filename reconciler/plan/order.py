@@ -17,10 +17,10 @@ call.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass, field
 from reconciler.plan.blocked import Blocked, Impossible
 from reconciler.plan.components import Mark
 from reconciler.plan.cycles import Cycles, Edge, exclusion

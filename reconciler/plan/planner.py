@@ -27,7 +27,6 @@ fallback after (settings.py). Bots are compared as if every rotation of a creden
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import replace
 from functools import reduce
 
 from reconciler.domain.desired import Desired, DesiredInstance, Former
@@ -35,6 +34,7 @@ from reconciler.domain.errors import Position
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.servers import declared_on
 from reconciler.plan import instance, moves, removal
 from reconciler.plan.credentials import CredentialIndex

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, replace
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import DesiredInstance, Former
 from reconciler.domain.kinds import Kind
 from reconciler.domain.observed import RemoteCredential
 from reconciler.domain.plan import Call, Change, Of, Prune, Step, Verb
+from reconciler.domain.records import dataclass, replace
 from reconciler.plan import rotations
 from reconciler.plan.inputs import Inputs
 from reconciler.plan.options import Options

@@ -8,11 +8,11 @@ a key is found where the manifest says was reviewed with the manifest.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.plan import Change, FieldChange, Of, Plan, Verb
+from reconciler.domain.records import replace
 from reconciler.plan.options import Review
 
 _STAYS = frozenset({Verb.UPDATE, Verb.REPLACE})

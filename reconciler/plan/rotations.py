@@ -16,12 +16,12 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 
 from reconciler.domain.credential_versions import CredentialVersions
 from reconciler.domain.desired import Fields
 from reconciler.domain.observed import RemoteCredential
 from reconciler.domain.plan import Call, Change, Of, Step, Verb
+from reconciler.domain.records import dataclass, replace
 from reconciler.plan import settings
 from reconciler.plan.credentials import key_change
 from reconciler.plan.inputs import Inputs

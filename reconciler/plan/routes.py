@@ -6,7 +6,6 @@ What there will be is what was observed, with the plan's changes: what is blocke
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from reconciler.domain import markers, versions
@@ -14,6 +13,7 @@ from reconciler.domain.desired import Desired, Fields
 from reconciler.domain.kinds import KINDS, Value
 from reconciler.domain.observed import Observed, ObservedInstance
 from reconciler.domain.plan import Call, Change, InstancePlan, Of, Plan, Step, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.rerouted import Answered, Rerouted
 from reconciler.domain.versions import Version
 from reconciler.routing.sides import called

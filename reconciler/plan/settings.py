@@ -9,7 +9,6 @@ it comes last.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, replace
 
 from reconciler.domain import shared_credentials
 from reconciler.domain.credential_versions import CredentialVersions, split
@@ -17,6 +16,7 @@ from reconciler.domain.desired import DesiredInstance, DesiredSettings, Fields
 from reconciler.domain.kinds import Kind, Value
 from reconciler.domain.observed import RemoteBot, RemoteCredential, RemoteSettings, not_understood
 from reconciler.domain.plan import Change, FieldChange, Of, Verb
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.plan.differ import same
 
 NO_ROW = RemoteSettings(exists=False, fields={})

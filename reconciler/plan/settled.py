@@ -8,7 +8,6 @@ drafts, and of its bots what is asked about the bots of others.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from sys import intern
 from typing import NamedTuple
@@ -18,6 +17,7 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance, Fiel
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.domain.records import replace
 from reconciler.plan.credentials import CredentialIndex
 from reconciler.plan.draft import Draft
 from reconciler.plan.options import Options

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from reconciler.domain.desired import Fields
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.plan.claims import ClaimIndex
 from reconciler.plan.components import Components, Mark

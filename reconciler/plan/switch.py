@@ -7,7 +7,6 @@ without a marker can be named by its id; one with another owner's marker cannot 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from reconciler.domain import markers
@@ -16,6 +15,7 @@ from reconciler.domain.errors import Position, ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Value
 from reconciler.domain.observed import ObservedInstance, RemoteBot, not_understood
 from reconciler.domain.plan import Call, Change, InstancePlan, Step, Verb, bot_label
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.text import quoted
 from reconciler.domain.uniqueness import describe, holds, takes
 from reconciler.plan import differ

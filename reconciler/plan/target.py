@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from reconciler.domain import markers
 from reconciler.domain.credential_versions import CredentialVersions
@@ -11,6 +10,7 @@ from reconciler.domain.desired import DesiredBot, Fields
 from reconciler.domain.kinds import Value
 from reconciler.domain.observed import RemoteBot, RemoteSettings
 from reconciler.domain.plan import Cause
+from reconciler.domain.records import dataclass
 from reconciler.plan import differ
 from reconciler.plan.matching import Found, How
 

@@ -8,13 +8,13 @@ other bots too. Where another bot holds what a chosen one needs, the chosen one 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.observed import Observed, ObservedInstance, RemoteCredential
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.text import near, quoted
 from reconciler.plan.located import answering
 from reconciler.plan.switch import Address, address, matches

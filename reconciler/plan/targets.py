@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 
 from reconciler.domain import shared_credentials
@@ -12,6 +11,7 @@ from reconciler.domain.desired import DesiredBot
 from reconciler.domain.hidden import Hidden
 from reconciler.domain.observed import RemoteBot
 from reconciler.domain.plan import Change, Verb
+from reconciler.domain.records import replace
 from reconciler.domain.uniqueness import Claim, holds, takes
 from reconciler.plan import differ, settings
 from reconciler.plan.inputs import Inputs

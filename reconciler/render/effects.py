@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 
 from reconciler.domain import safe
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import Change, InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import replace
 
 _CATCH_ALL = frozenset({"all", "none"})
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from textwrap import wrap
 from typing import NamedTuple
 
 from reconciler.domain import safe
 from reconciler.domain.groups import grouped
 from reconciler.domain.plan import Change
+from reconciler.domain.records import replace
 from reconciler.domain.results import Outcome, Result, Results
 from reconciler.domain.text import count
 from reconciler.render.summary import listed

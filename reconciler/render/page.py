@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import count
 from reconciler.render.html import closed, code, fitting, size
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from reconciler.domain import safe
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import listed, quoted
 from reconciler.routing.choice import uses_fallback
 from reconciler.routing.explanation import Explanation, Reason, Verdict, explain

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 
 from reconciler.domain import safe
 from reconciler.domain.errors import Problem
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import count, listed, near, quoted
 from reconciler.render import coverage, routing
 from reconciler.render.routing import Routed

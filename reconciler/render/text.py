@@ -7,11 +7,11 @@ them. The fewer instances a head names, the earlier it stands, so what differs f
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 from reconciler.domain import safe
 from reconciler.domain.groups import Group, groups, problems
 from reconciler.domain.plan import InstancePlan, Of, Plan, Verb
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.text import count
 from reconciler.render import calls, effects, rerouted, summary
 from reconciler.render.change import FIELD, change, sentence, wrapped

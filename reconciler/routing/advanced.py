@@ -12,12 +12,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import product
 from math import prod
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import quoted
 
 OPERATORS = ("contains", "notcontains", "startswith", "endswith", "exact")

@@ -8,10 +8,10 @@ itself where a world makes a difference of that; and any other text.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import chain, combinations, islice, product
 
 from reconciler.domain.kinds import KINDS
+from reconciler.domain.records import dataclass, field
 from reconciler.routing import witnesses
 from reconciler.routing.choice import ignored, route, uses_fallback
 from reconciler.routing.values import CONTACT, STEPS, Bot, Instance, Message, Rule, enabled

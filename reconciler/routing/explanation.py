@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass
 from reconciler.routing.advanced import BrokenError
 from reconciler.routing.choice import Hush, answer, hush, matches
 from reconciler.routing.javascript import UndecidedError

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
+from reconciler.domain.records import dataclass
 from reconciler.routing import javascript
 from reconciler.routing.javascript import UndecidedError
 from reconciler.routing.jstree import (

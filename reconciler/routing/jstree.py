@@ -7,7 +7,8 @@ reads as something else.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from reconciler.domain.records import dataclass, field
 
 MAX_DEPTH = 30
 """The deepest nesting of groups that is read."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
 from reconciler.domain.desired import DesiredInstance, DesiredTest
+from reconciler.domain.records import dataclass
 from reconciler.domain.versions import Version
 from reconciler.routing import sides
 from reconciler.routing.choice import route, uses_fallback

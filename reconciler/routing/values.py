@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
 from reconciler.domain.kinds import KINDS, Kind, Value
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.versions import NEWEST, Version
 
 CONTACT = "5511999999999@s.whatsapp.net"

@@ -19,7 +19,6 @@ import re
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -29,6 +28,7 @@ from starlette.routing import Router
 from starlette.types import Receive, Scope, Send
 
 from reconciler.domain.kinds import OPENAI, Kind
+from reconciler.domain.records import dataclass
 from reconciler.sandbox import schema
 from reconciler.sandbox.body import LIMIT, parse, too_large
 from reconciler.sandbox.controllers import VERSIONS, Controllers, OfKind

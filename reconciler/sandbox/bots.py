@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from reconciler.domain.kinds import Kind
 from reconciler.domain.kinds.common import COPIED
+from reconciler.domain.records import dataclass, replace
 from reconciler.sandbox.refusals import RefusalError, failure
 from reconciler.sandbox.rows import LAST_RESORT, copied, id_parameter, instance_id, is_falsy, own_fields
 from reconciler.sandbox.schema import Body, Call

@@ -8,9 +8,9 @@ controller does not catch is one that the server does not catch either. Of HTTP 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.records import dataclass
 from reconciler.sandbox.bots import Bots
 from reconciler.sandbox.credentials import Credentials
 from reconciler.sandbox.kinds_2_2 import KINDS_2_2

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.domain.kinds import OPENAI
+from reconciler.domain.records import dataclass
 from reconciler.sandbox.refusals import bad_request, failure
 from reconciler.sandbox.rows import instance_id
 from reconciler.sandbox.schema import Call

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 
+from reconciler.domain.records import dataclass
 from reconciler.sandbox.refusals import bad_request, not_found, unauthorized
 from reconciler.sandbox.schema import Body, Call
 from reconciler.sandbox.store import DatabaseError, Row, Store, new_uuid

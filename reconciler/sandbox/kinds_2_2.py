@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.domain.kinds import KINDS, Kind
 from reconciler.domain.kinds.common import SPLIT
+from reconciler.domain.records import dataclass, replace
 from reconciler.sandbox.store import Row
 
 VERSION = (2, 2, 3)

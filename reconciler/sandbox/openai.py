@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.domain.kinds import OPENAI
 from reconciler.domain.kinds.common import COPIED
+from reconciler.domain.records import dataclass, replace
 from reconciler.sandbox.bots import Bots
 from reconciler.sandbox.refusals import failure
 from reconciler.sandbox.rows import LAST_RESORT, WITHOUT_ROW, instance_id

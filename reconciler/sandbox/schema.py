@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from reconciler.domain.kinds import Field, Kind, Type
 from reconciler.domain.kinds.common import SPLIT
+from reconciler.domain.records import dataclass
 
 Body = dict[str, Any]
 """A request's body: an object, or an array by its indices."""

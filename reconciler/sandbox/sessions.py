@@ -6,9 +6,8 @@ which calls the Typebot, is not served.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass
 from reconciler.sandbox.refusals import RefusalError, failure
 from reconciler.sandbox.rows import id_parameter, instance_id
 from reconciler.sandbox.schema import Call

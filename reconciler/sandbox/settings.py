@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from reconciler.domain.kinds import Kind
+from reconciler.domain.records import dataclass
 from reconciler.sandbox.refusals import RefusalError, failure
 from reconciler.sandbox.rows import WITHOUT_ROW, instance_id
 from reconciler.sandbox.schema import Body, Call

@@ -17,12 +17,12 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
+from reconciler.domain.records import dataclass
 
 Row = dict[str, Any]
 """A row as the API shows it: JSON values by column name."""

@@ -7,9 +7,8 @@ Sessions and models are those of 2.3.6.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 from reconciler.domain.kinds.common import COPIED
+from reconciler.domain.records import dataclass, replace
 from reconciler.sandbox.bots import Bots
 from reconciler.sandbox.credentials import Credentials
 from reconciler.sandbox.kinds_2_2 import NOTHING_SET, TYPEBOT_DEFAULTS, WORDS, Words, without_younger

@@ -15,7 +15,6 @@ from __future__ import annotations
 import codecs
 import hmac
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +23,7 @@ from reconciler import __version__
 from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.plan import Plan
+from reconciler.domain.records import dataclass
 from reconciler.domain.results import Results
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -29,6 +28,7 @@ from reconciler.domain.errors import (
 from reconciler.domain.findings import Finding, Mark
 from reconciler.domain.kinds import DEFAULT, KINDS, Kind
 from reconciler.domain.observed import RemoteBot
+from reconciler.domain.records import dataclass, replace
 from reconciler.domain.servers import of_server
 from reconciler.domain.text import count, listed, near, quoted
 from reconciler.evolution import answers

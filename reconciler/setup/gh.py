@@ -9,10 +9,10 @@ import os
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reconciler.domain.errors import ReconcilerError
+from reconciler.domain.records import dataclass, replace
 
 RULESETS = ".github/rulesets"
 ENVIRONMENTS = {"plan": "refs/pull/*/merge", "production": ""}

@@ -14,13 +14,13 @@ import os
 import re
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
 from reconciler.domain import files, links
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Kind
+from reconciler.domain.records import dataclass
 from reconciler.manifests import git, schema
 from reconciler.setup import gh, starter, wheel
 from reconciler.setup import shards as sharded

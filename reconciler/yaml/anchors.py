@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml import replace
 from reconciler.yaml.lists import Splice
 from reconciler.yaml.replace import Place

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import Node
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml import emit
 from reconciler.yaml.matching import reused
 

@@ -8,10 +8,10 @@ in a way that is not understood.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml.anchors import Anchors
 from reconciler.yaml.blocks import CannotEditError
 from reconciler.yaml.change import Changer

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from ruamel.yaml.resolver import implicit_resolvers
 
 from reconciler.domain import safe
+from reconciler.domain.records import dataclass
 
 WIDTH = 100
 """Columns that a line should not exceed."""

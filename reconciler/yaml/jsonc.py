@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.safe import named
 from reconciler.yaml.tree import MAX_DEPTH, UNTAGGED, MalformedError, malformed, too_deep
 

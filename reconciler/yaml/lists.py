@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ruamel.yaml.nodes import SequenceNode
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml.matching import Matched
 from reconciler.yaml.spans import Entry, Spans
 from reconciler.yaml.tree import index

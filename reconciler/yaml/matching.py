@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
+from reconciler.domain.records import dataclass
 from reconciler.domain.sequences import equal
 
 

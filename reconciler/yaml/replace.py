@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import ScalarNode
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml import emit
 from reconciler.yaml.blocks import Block
 from reconciler.yaml.lists import Splice, comment

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from reconciler.domain.records import dataclass
 from reconciler.yaml.blocks import Block, CannotEditError
 from reconciler.yaml.jsonc import uncommented
 from reconciler.yaml.tree import end, index

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 
 from ruamel.yaml.nodes import MappingNode, Node
 
 from reconciler.domain.kinds import Value
+from reconciler.domain.records import dataclass, field
 from reconciler.yaml import emit
 from reconciler.yaml.spans import Spans, is_block
 

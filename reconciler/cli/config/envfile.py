@@ -16,7 +16,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from dotenv.parser import Binding, parse_stream
@@ -26,6 +25,7 @@ from reconciler.cli.config.values import SECRET
 from reconciler.domain import files
 from reconciler.domain.errors import ConfigError, Position, Problem, ReconcilerError
 from reconciler.domain.key_format import placeholder
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import looks_like_key
 
 STDIN = "-"

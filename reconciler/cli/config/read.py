@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import click
 
@@ -12,6 +11,7 @@ from reconciler.cli.config.keys import LINT, NOT_IN_FILE, Setting
 from reconciler.cli.config.source import Source
 from reconciler.cli.config.values import SECRET, Unfit, fit
 from reconciler.domain.errors import ConfigError, Problem
+from reconciler.domain.records import dataclass
 from reconciler.domain.servers import ServerSettings
 from reconciler.domain.text import near, quoted
 

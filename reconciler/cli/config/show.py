@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import click
@@ -17,6 +17,7 @@ from reconciler.cli.config.command import State
 from reconciler.cli.config.keys import LINT, NOT_IN_FILE, Setting
 from reconciler.cli.config.servers import KEY_FILE, TABLE
 from reconciler.domain import safe
+from reconciler.domain.records import dataclass
 from reconciler.domain.text import near, quoted
 from reconciler.evolution import address
 

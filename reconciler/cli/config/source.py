@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from reconciler.cli.config import places
 from reconciler.domain import files
 from reconciler.domain.errors import ConfigError, Position, Problem
+from reconciler.domain.records import dataclass
 
 PYPROJECT = "pyproject.toml"
 _TABLE = ("tool", "reconciler")

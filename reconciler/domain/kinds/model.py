@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from reconciler.domain.records import dataclass, field
 from reconciler.domain.versions import Version
 
 INT32_MAX = 2**31 - 1

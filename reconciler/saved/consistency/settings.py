@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 from reconciler.domain.kinds import Value
 from reconciler.domain.plan import NEW_BOT, Call, Change, Of, Step, Verb, bot_label
+from reconciler.domain.records import replace
 from reconciler.plan.differ import same
 from reconciler.saved.consistency.contradiction import refuse_change
 from reconciler.saved.consistency.fields import CREDS, FALLBACK, check_values, expect_calls, settings_table
