@@ -11,7 +11,14 @@ from typing import Any
 
 import click
 
+from reconciler.cli.config.keys import Shared
+
 _Option = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def shared(*names: str, **given: Any) -> _Option:
+    """An option of several commands."""
+    return click.option(*names, cls=Shared, **given)
 
 
 def offered(what: str) -> Callable[..., list[str]]:
@@ -26,7 +33,7 @@ def offered(what: str) -> Callable[..., list[str]]:
     return complete
 
 
-BOTS = click.option(
+BOTS = shared(
     "--bots",
     type=click.Path(),
     default="bots",
@@ -49,7 +56,7 @@ class Kinds(click.Choice[str]):
         return tuple(KINDS)
 
 
-def output(help: str, *formats: str) -> _Option:
+def output(help: str, *formats: str, cls: type[click.Option] = click.Option) -> _Option:
     """The --format of a command, by default the first; without formats, text or JSON."""
     formats = formats or ("text", "json")
     return click.option(
@@ -61,6 +68,7 @@ def output(help: str, *formats: str) -> _Option:
         default=formats[0],
         show_default=True,
         help=help,
+        cls=cls,
     )
 
 
@@ -69,9 +77,10 @@ FORMAT = output(
     "text",
     "json",
     "markdown",
+    cls=Shared,
 )
 
-ENV_FILE = click.option(
+ENV_FILE = shared(
     "--env-file",
     multiple=True,
     type=click.Path(),
@@ -83,7 +92,7 @@ ENV_FILE = click.option(
 
 # -- where and how to call the server ------------------------------------------------------------
 
-INSTANCE = click.option(
+INSTANCE = shared(
     "--instance",
     multiple=True,
     metavar="GLOB",
@@ -108,7 +117,7 @@ class _Shard(click.ParamType[Any]):
             self.fail(str(error), param, ctx)
 
 
-SHARD = click.option(
+SHARD = shared(
     "--shard",
     type=_Shard(),
     metavar="I/N",
@@ -116,31 +125,31 @@ SHARD = click.option(
 )
 
 CALLING = (
-    click.option(
+    shared(
         "--url", envvar="EVOLUTION_API_URL", show_envvar=True, metavar="URL", help="The server's address."
     ),
-    click.option(
+    shared(
         "--api-key",
         envvar="EVOLUTION_API_KEY",
         show_envvar=True,
         metavar="KEY",
         help="The server's global key. Better set the variable: other users can see a command's options.",
     ),
-    click.option(
+    shared(
         "--server",
         multiple=True,
         metavar="GLOB",
         help="Only servers of [servers] in reconciler.toml whose names match. May be repeated.",
     ),
-    click.option(
+    shared(
         "--sandbox",
         is_flag=True,
         help="Use the embedded server instead of --url. It keeps its state in .reconciler/sandbox.db.",
     ),
-    click.option(
+    shared(
         "--allow-http", is_flag=True, help="Allow plain http to another machine. The key is not encrypted."
     ),
-    click.option(
+    shared(
         "--owner",
         envvar="EVOLUTION_RECONCILER_OWNER",
         show_envvar=True,
@@ -149,7 +158,7 @@ CALLING = (
         metavar="NAME",
         help="The owner in the markers of your bots. Repositories that share a server need different owners.",
     ),
-    click.option(
+    shared(
         "--concurrency",
         type=click.IntRange(1, 100),
         default=32,
@@ -157,13 +166,13 @@ CALLING = (
         metavar="N",
         help="The most requests at a time. It begins with 10, and adapts to the server.",
     ),
-    click.option(
+    shared(
         "--max-rate",
         type=click.FloatRange(min=0, min_open=True),
         metavar="N",
         help="The most requests a second. May be below 1.  [default: no limit]",
     ),
-    click.option(
+    shared(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True),
         default=30,
@@ -171,12 +180,12 @@ CALLING = (
         metavar="SECONDS",
         help="The longest that one request may take.",
     ),
-    click.option(
+    shared(
         "--verbose",
         is_flag=True,
         help="Show each call on stderr: its method, path, status and time.",
     ),
-    click.option("--quiet", is_flag=True, help="Show nothing but errors on stderr, and no progress."),
+    shared("--quiet", is_flag=True, help="Show nothing but errors on stderr, and no progress."),
     ENV_FILE,
 )
 
@@ -184,7 +193,7 @@ SERVER = (INSTANCE, *CALLING)
 
 # -- what plan and apply share -------------------------------------------------------------------
 
-_SERVER_NAME = click.option(
+_SERVER_NAME = shared(
     "--server-name",
     envvar="EVOLUTION_SERVER_NAME",
     show_envvar=True,
@@ -193,7 +202,7 @@ _SERVER_NAME = click.option(
     help="A name for the server in plans, for a server with more than one address.",
 )
 
-OUT = click.option(
+OUT = shared(
     "--out",
     type=click.Path(dir_okay=False),
     metavar="FILE",
@@ -205,24 +214,24 @@ PLANNING = (
     *SERVER,
     SHARD,
     _SERVER_NAME,
-    click.option(
+    shared(
         "--target",
         multiple=True,
         metavar="BOT@INSTANCE",
         shell_complete=offered("bots"),
         help="Only these bots and what they need, such as 'menu@loja-*'. May be repeated.",
     ),
-    click.option(
+    shared(
         "--rotate-keys",
         is_flag=True,
         help="Only renew keys that changed where the manifests say they are. The rest is left as it is.",
     ),
-    click.option(
+    shared(
         "--replace",
         is_flag=True,
         help="Delete and recreate bots that differ, instead of updating them. Their sessions are lost.",
     ),
-    click.option(
+    shared(
         "--prune",
         type=click.Choice(["never", "reviewed", "always"]),
         is_flag=False,
@@ -231,20 +240,20 @@ PLANNING = (
         show_default=True,
         help="When to delete what no manifest declares any more: by a saved or reviewed plan, or by any.",
     ),
-    click.option(
+    shared(
         "--scope",
         type=click.Choice(["all", "declared"]),
         default="all",
         show_default=True,
         help="Which instances to read: all of the server, or only those that manifests declare.",
     ),
-    click.option(
+    shared(
         "--known-instance",
         multiple=True,
         metavar="GLOB",
         help="Instances that were yours, although no manifest or commit names them. May be repeated.",
     ),
-    click.option(
+    shared(
         "--max-deletes",
         type=click.IntRange(min=0),
         default=5,
@@ -252,7 +261,7 @@ PLANNING = (
         metavar="N",
         help="Delete nothing when a plan would delete more bots than this.",
     ),
-    click.option(
+    shared(
         "--max-delete-share",
         type=click.IntRange(0, 100),
         default=50,
@@ -260,7 +269,7 @@ PLANNING = (
         metavar="PERCENT",
         help="Delete nothing when a plan would delete a larger share of an instance's or of all bots.",
     ),
-    click.option(
+    shared(
         "--allow-deletes",
         multiple=True,
         metavar="CODE",
@@ -269,6 +278,8 @@ PLANNING = (
     FORMAT,
     OUT,
 )
+
+YES = shared("--yes", is_flag=True, help="Do not ask before applying.")
 
 RESTORING = (BOTS, *CALLING, _SERVER_NAME, FORMAT, OUT)
 

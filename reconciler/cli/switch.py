@@ -9,7 +9,7 @@ import click
 
 from reconciler.cli import streams
 from reconciler.cli.config.command import Command
-from reconciler.cli.options import SERVER, gathered, offered
+from reconciler.cli.options import SERVER, gathered, offered, shared
 
 if TYPE_CHECKING:
     from reconciler.pipeline.request import Request
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 _NAMED = (
     click.argument("named", nargs=-1, metavar="[BOT@INSTANCE]...", shell_complete=offered("bots")),
     *SERVER,
-    click.option("--all", "every", is_flag=True, help="All our bots on the instances that --instance names."),
-    click.option("--yes", is_flag=True, help="Do not ask. Asked for --all and for globs only."),
-    click.option("--dry-run", is_flag=True, help="Show what would be done. Writes nothing."),
+    shared("--all", "every", is_flag=True, help="All our bots on the instances that --instance names."),
+    shared("--yes", is_flag=True, help="Do not ask. Asked for --all and for globs only."),
+    shared("--dry-run", is_flag=True, help="Show what would be done. Writes nothing."),
 )
 
 

@@ -31,7 +31,7 @@ _CONFIG, _NO_CONFIG, _NO_COLOR, _ENV_FILE = "config_file", "no_config", "no_colo
 def _options(save: Any = None) -> tuple[click.Option, click.Option]:
     """--config and --no-config, for the program or for a command."""
     return (
-        click.Option(
+        keys.Shared(
             ["--config", _CONFIG],
             type=click.Path(),
             metavar="FILE",
@@ -39,7 +39,7 @@ def _options(save: Any = None) -> tuple[click.Option, click.Option]:
             callback=save,
             help="The configuration, or a directory with one.  [default: the nearest reconciler.toml]",
         ),
-        click.Option(
+        keys.Shared(
             ["--no-config", _NO_CONFIG],
             is_flag=True,
             expose_value=False,
@@ -50,7 +50,7 @@ def _options(save: Any = None) -> tuple[click.Option, click.Option]:
 
 
 def _no_color(**given: Any) -> click.Option:
-    return click.Option(["--no-color", _NO_COLOR], is_flag=True, help="Print no colours.", **given)
+    return keys.Shared(["--no-color", _NO_COLOR], is_flag=True, help="Print no colours.", **given)
 
 
 class Command(click.Command):
@@ -59,6 +59,7 @@ class Command(click.Command):
     def __init__(self, *args: Any, **given: Any) -> None:
         super().__init__(*args, **given)
         self.params += [*_options(), _no_color()]
+        keys.bind(str(self.name), self.params)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         typed = self.make_parser(ctx).parse_args(args=list(args))[0]

@@ -1,13 +1,12 @@
 """The key in reconciler.toml and the environment variable of each option, derived from the options.
 
-An option that several commands share, declared once in `cli/options.py`, has one key at the top of the file.
-Any other has its key in the table of its command. Imports click alone: it is used at every start.
+An option that several commands share is `Shared`, and has one key at the top of the file. Any other has its
+key in the table of its command. Imports click alone: it is used at every start.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import click
@@ -19,6 +18,10 @@ LINT = "lint"
 
 NOT_IN_FILE = frozenset({"api-key", "config", "no-config"})
 """Options that a file cannot set: a secret, and which file is read."""
+
+
+class Shared(click.Option):
+    """An option of several commands, which has one key for all of them."""
 
 
 class Setting(NamedTuple):
@@ -40,9 +43,9 @@ class Setting(NamedTuple):
         return str(self.option.envvar)
 
 
-def bind(main: click.Group) -> None:
-    """Give every option that has no environment variable its own, named after its key."""
-    for setting in settings(main):
+def bind(command: str, options: Iterable[click.Parameter]) -> None:
+    """Give every option of a command that has no environment variable its own, named after its key."""
+    for setting in _settings(command, options):
         if setting.option.envvar is None:
             parts = filter(None, (setting.table, setting.key))
             setting.option.envvar = PREFIX + "_".join(parts).replace("-", "_").upper()
@@ -50,16 +53,14 @@ def bind(main: click.Group) -> None:
 
 def settings(main: click.Group) -> Iterator[Setting]:
     """The options of all commands, in the order in which they are declared."""
-    options = [
-        (command, option)
-        for command, about in main.commands.items()
-        for option in about.params
-        if isinstance(option, click.Option)
-    ]
-    uses = Counter(_declaration(option) for _, option in options)
-    for command, option in options:
-        shared = uses[_declaration(option)] > 1
-        yield Setting(command, "" if shared else command, key(option), option)
+    for name, about in main.commands.items():
+        yield from _settings(name, about.params)
+
+
+def _settings(command: str, options: Iterable[click.Parameter]) -> Iterator[Setting]:
+    for option in options:
+        if isinstance(option, click.Option):
+            yield Setting(command, "" if isinstance(option, Shared) else command, key(option), option)
 
 
 def shared(main: click.Group) -> Mapping[str, Setting]:
@@ -69,14 +70,9 @@ def shared(main: click.Group) -> Mapping[str, Setting]:
 
 def of(main: click.Group, command: str) -> Mapping[str, Setting]:
     """The settings of one command, shared ones too, by their keys."""
-    return {setting.key: setting for setting in settings(main) if setting.command == command}
+    return {setting.key: setting for setting in _settings(command, main.commands[command].params)}
 
 
 def key(option: click.Option) -> str:
     """The option's first long name without its dashes: `max-deletes`."""
     return next(name for name in option.opts if name.startswith("--")).removeprefix("--")
-
-
-def _declaration(option: click.Option) -> tuple[str, str | None, str | None]:
-    """Equal for options that come from one declaration, of which each command has its own copy."""
-    return key(option), option.metavar, option.help

@@ -1,0 +1,69 @@
+"""The table of the commands, and what each command's import costs the others."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+
+import click
+import pytest
+
+from reconciler.cli.commands import main
+from reconciler.cli.config import keys
+
+
+def test_the_help_is_the_one_that_click_makes_of_the_commands() -> None:
+    context = click.Context(main, info_name="reconciler", **main.context_settings)
+    formatter = context.make_formatter()
+    click.Group.format_commands(main, context, formatter)
+
+    assert formatter.getvalue().strip() in main.get_help(context)
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_a_command_has_the_name_that_the_table_says(name: str) -> None:
+    assert main.commands[name].name == name
+
+
+def test_an_unknown_command_is_none() -> None:
+    assert "nothing" not in main.commands
+    assert main.commands.get("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("args", "loaded"),
+    [
+        (["--help"], set()),
+        (["--version"], set()),
+        (["version"], {"about"}),
+        (["validate", "--help"], {"checking"}),
+        (["plan", "--help"], {"planning"}),
+    ],
+    ids=" ".join,
+)
+def test_no_other_command_is_imported(args: list[str], loaded: set[str]) -> None:
+    modules = {"about", "applying", "checking", "fmt", "listing", "making", "merge", "planning"} | {
+        "route",
+        "serving",
+        "switch",
+        "testing",
+    }
+    code = (
+        "import sys; from reconciler.cli.commands import main\n"
+        f"try: main({args!r})\n"
+        "finally: print(*(one for one in sys.modules if 'reconciler.cli.' in one), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert {each.rpartition(".")[2] for each in ran.stderr.split()} & modules == loaded
+
+
+def test_an_option_is_shared_exactly_if_several_commands_declare_it() -> None:
+    """One that is declared alike in two commands has one key in reconciler.toml, and a class that says so."""
+    settings = list(keys.settings(main))
+    uses = Counter((one.key, one.option.metavar, one.option.help) for one in settings)
+
+    for one in settings:
+        several = uses[one.key, one.option.metavar, one.option.help] > 1
+        assert isinstance(one.option, keys.Shared) == several, f"{one.command} --{one.key}"
