@@ -331,13 +331,11 @@ def gathered(*options: _Option) -> Callable[[Callable[..., int]], Callable[..., 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
         @wraps(command)
         def gathered(**given: Any) -> int:
-            from dataclasses import fields
-
             from reconciler.cli.config import command as config
             from reconciler.pipeline.request import Request
 
             _show(verbose=given.pop("verbose", False), quiet=given.pop("quiet", False))
-            asked = {field.name: given.pop(field.name) for field in fields(Request) if field.name in given}
+            asked = {name: given.pop(name) for name in Request.__match_args__ if name in given}
             context = click.get_current_context()
             asked["secrets"] = config.secrets(context)
             if (found := config.of(context).config) is not None:

@@ -10,9 +10,6 @@ from reconciler.cli.config.command import Command
 from reconciler.cli.options import ENV_FILE, FORMAT, PLANNING, gathered, reading_begun
 
 if TYPE_CHECKING:
-    from reconciler.domain.plan import Plan
-    from reconciler.domain.shards import PlanShard
-    from reconciler.pipeline.ahead import Reader
     from reconciler.pipeline.process import Process
     from reconciler.pipeline.request import Request
 
@@ -46,7 +43,7 @@ def plan(
     with ahead.reading(request, changed_since, known.paths if known else None, begun) as reader:
         from reconciler.cli import terminal
         from reconciler.cli.reading import reading
-        from reconciler.pipeline import outfile
+        from reconciler.pipeline import making, outfile
 
         with outfile.out(request) as save:
             made, shard = None, None
@@ -54,7 +51,7 @@ def plan(
                 with reading() as on_read:
                     made = unchanged.plan(known, reader, on_read)
             if made is None:
-                made, shard = _planned(request, changed_since, base, reader)
+                made, shard = making.plan(request, changed_since, base, reader, reading, terminal.warn)
             try:
                 terminal.plan(made, request.format, shard=shard)
             finally:
@@ -63,23 +60,6 @@ def plan(
     if made.problems:
         return 1
     return 2 if detailed_exitcode and made.pending else 0
-
-
-def _planned(
-    request: Request, changed_since: str | None, base: str | None, reader: Reader | None
-) -> tuple[Plan, PlanShard | None]:
-    """Make a plan, and remember it where that may be of use. Raises ReconcilerError."""
-    from reconciler.cli import terminal
-    from reconciler.cli.reading import reading
-    from reconciler.pipeline import planning, shards, stages, unchanged
-
-    sources = unchanged.sources(request) if changed_since is None and base is None else None
-    wanted = planning.wanted(request, changed_since, base, terminal.warn)
-    with stages.servers(request, wanted.desired) as running:
-        made, shard = shards.plan(request, running, wanted, reading=reading, reader=reader, sources=sources)
-    if sources is not None:
-        unchanged.remember(request, made, sources, wanted.every)
-    return made, shard
 
 
 @click.command(cls=Command)

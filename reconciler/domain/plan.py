@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Literal
 
@@ -382,6 +381,8 @@ class Plan:
                 ],
             )
             digest.update((", " if number else "").encode() + json.dumps(part).encode())
+        from dataclasses import asdict  # noqa: PLC0415  slow to import
+
         routing = [[asdict(one) for one in self.routing]] if self.routing else []
         digest.update("".join(["]", *(f", {json.dumps(part)}" for part in routing), "]"]).encode())
         return digest.hexdigest()[:32]

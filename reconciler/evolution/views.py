@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -96,6 +95,8 @@ def unescape(text: str) -> str:
 def _meant(match: re.Match[str]) -> str:
     kind = match.lastgroup or ""
     if kind == "named":
+        import html  # noqa: PLC0415  slow to import
+
         return html.unescape(match[0])
     if kind == "plain":
         return match[kind] if match[kind] not in "nrtbfv" else " "

@@ -27,7 +27,7 @@ from reconciler.importer.rewriting import Manifests, NotDoneError
 from reconciler.manifests import confined
 from reconciler.manifests.confined import UnreadableError
 from reconciler.manifests.load import load
-from reconciler.pipeline import fleet, planning, stages
+from reconciler.pipeline import fleet, selecting, stages
 from reconciler.pipeline.request import Request
 
 
@@ -37,7 +37,7 @@ def run(request: Request, *, for_all: bool = False) -> UpdateReport:
     Raises ReconcilerError.
     """
     links.check(Path(request.bots))
-    wanted = planning.desired(request)
+    wanted = selecting.desired(request)
 
     async def updated(running: fleet.Running) -> UpdateReport:
         async with fleet.clients(running) as clients:

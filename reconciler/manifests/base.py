@@ -9,7 +9,6 @@ import os
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 
 from reconciler.domain import files
 from reconciler.domain.desired import Desired
@@ -100,6 +99,8 @@ def _written(top: Path, commit: str, folder: str) -> Iterator[Path]:
     if not entries:
         raise NoManifestsError("there is no manifest")
     contents = git.contents(top, (entry.id for entry in entries.values()))
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  slow to import
+
     with TemporaryDirectory(prefix="reconciler-base-") as temporary:
         place = Path(temporary).resolve()
         # Links come last, so that no file is written through one.

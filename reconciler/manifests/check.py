@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, SchemaValidator, ValidationError
 
 from reconciler.domain.records import dataclass
 from reconciler.domain.text import quoted
 from reconciler.manifests import nodes
 from reconciler.manifests.layer import Part
 from reconciler.manifests.messages import wrong, wrong_key
-from reconciler.manifests.model import model, section
 from reconciler.manifests.nodes import Entries
 from reconciler.manifests.source import Source
+from reconciler.manifests.validators import section, top
 from reconciler.manifests.variables import ENV, VARIABLE
 from reconciler.yaml import Node, SequenceNode
 
@@ -42,7 +41,7 @@ def check(source: Source, found: Unchecked, *, folder: bool, variables: bool) ->
 def _check_top(source: Source, found: Unchecked, *, folder: bool) -> None:
     given = {name: value for name, value in found.values.items() if value is not None}
     given["bots"] = dict.fromkeys(found.bots)
-    for detail in _errors(model(folder=folder), given):
+    for detail in _errors(top(folder=folder), given):
         match detail["loc"]:
             case ("instance",) if "instance" not in found.top:
                 source.report(None, wrong(detail, "instance"))
@@ -57,9 +56,9 @@ def _check_top(source: Source, found: Unchecked, *, folder: bool) -> None:
                 source.report(_item(found.top[name][1], rest), wrong(detail, name))
 
 
-def _errors(model: type[BaseModel], values: Mapping[str, Any]) -> list[ErrorDetails]:
+def _errors(validator: SchemaValidator, values: Mapping[str, Any]) -> list[ErrorDetails]:
     try:
-        model.model_validate(values)
+        validator.validate_python(values)
     except ValidationError as error:
         return error.errors(include_url=False)
     return []

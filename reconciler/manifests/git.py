@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -220,6 +218,9 @@ def run(root: Path, *arguments: str, timeout: float = TIMEOUT, given: bytes = b"
     timeout: in seconds. given: its input.
     """
     env = _environment(root)
+    import shutil  # noqa: PLC0415  slow to import, and most plans need no git
+    import subprocess  # noqa: PLC0415  likewise
+
     git = shutil.which("git", path=env["PATH"])
     if git is None or not Path(git).is_absolute():
         raise GitError("git is not installed")

@@ -17,12 +17,12 @@ from reconciler.domain.errors import ManifestError, Position, Problem, Reconcile
 from reconciler.domain.records import dataclass, field
 from reconciler.domain.servers import Servers, local
 from reconciler.manifests import asked as asking
-from reconciler.manifests import cache, discovery, naming_servers
+from reconciler.manifests import cache, discovery, naming_servers, workers
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import ELSE, Directory, shown
 from reconciler.manifests.discovery import Found
 from reconciler.manifests.include import Includes
-from reconciler.manifests.known import Known, Look
+from reconciler.manifests.known import Known, Look, One
 from reconciler.manifests.loaded import Loaded
 from reconciler.manifests.workers import Workers
 
@@ -74,6 +74,7 @@ def read_all(
     servers: Servers | None = None,
     look: Look | None = None,
     asked: Collection[str] = (),
+    meanwhile: Callable[[], object] | None = None,
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
@@ -81,7 +82,8 @@ def read_all(
     edited: contents that replace those of files, by their paths without links. cached: whether to use the
     cache, for instances without origins, and to add to it. servers: those that manifests may name; None where
     any will do. look: is taken at each valid instance, before it has a server. asked: names of instances that
-    are enough: where these are declared and valid, nothing is read but what tells all of them.
+    are enough: where these are declared and valid, nothing is read but what tells all of them. meanwhile: is
+    called while other processes parse, if any do.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -91,7 +93,7 @@ def read_all(
     paths = found.manifests
     with (cache.of(directory) if cached else None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
-        loader = _Loader(home, includes, found.defaults, entries, known, look, origins)
+        loader = _Loader(home, includes, found.defaults, entries, known, look, origins, meanwhile)
         few = partial(loader.loaded, whole=False)
         if asked and (some := _some(asked, home, found, includes, few, servers)):
             if entries:
@@ -205,7 +207,8 @@ def _contents(home: Directory, path: Path) -> bytes:
 class _Loader:
     """Reads the files of a directory.
 
-    folders: the file of each. entries, known: the cache, and what is in it. look, origins: see read_all.
+    folders: the file of each. entries, known: the cache, and what is in it. look, origins, meanwhile: see
+    read_all.
     """
 
     home: Directory
@@ -215,12 +218,38 @@ class _Loader:
     known: Known | None
     look: Look | None
     origins: Origins
+    meanwhile: Callable[[], object] | None
 
     def loaded(self, paths: Sequence[Path], *, whole: bool = True) -> _Loaded:
         """The folders' files, then the manifests.
 
         whole: whether also the files of folders are read that none of the manifests is in.
         """
+        above = self.folders if whole else {folder for path in paths for folder in path.parents}
+        folders = sorted(self.folders.keys() & above, key=lambda each: len(each.parts))
+        with _no_collecting():
+            found = {path: self._found(path) for path in paths}
+            loaded = self._parsed(
+                [folder for folder in folders if self.known is None or not self.known.is_valid(folder)], found
+            )
+            for path, one in found.items():
+                if one is None:
+                    continue
+                if one.declares:
+                    loaded.declaring.add(path)
+                if one.instance:
+                    loaded.instances.append(one.instance)
+                    loaded.seen[str(path)] = one.seen
+        return loaded
+
+    def _found(self, path: Path) -> One | None:
+        """What the cache has of a manifest."""
+        if self.known is None or self._traced(path):
+            return None
+        return self.known.manifest(path, self.known.contents(path), self.look)
+
+    def _parsed(self, folders: Sequence[Path], found: dict[Path, One | None]) -> _Loaded:
+        """Parse these folders' files, and the manifests that were not found, which are added."""
         loaded, known = _Loaded(), self.known
         parser: Parser | None = None
 
@@ -229,26 +258,17 @@ class _Loader:
             parser = parser or self._parser(loaded.problems, known)
             return parser
 
-        with _no_collecting(), self._workers() or nullcontext() as workers:
-            above = self.folders if whole else {folder for path in paths for folder in path.parents}
-            for folder in sorted(self.folders.keys() & above, key=lambda each: len(each.parts)):
+        missing = [path for path, one in found.items() if one is None]
+        with self._workers(folders, missing) as workers:
+            for folder in folders:
+                self._take(workers)
                 if known is None or not known.is_valid(folder):
                     parsing().folder(folder)
-            for number, path in enumerate(paths):
-                if workers:
-                    workers.come_to(path)
-                traced = self._traced(path)
-                data = None if known is None else known.contents(path)
-                found = None if known is None or traced else known.manifest(path, data, self.look)
-                if found is None:
-                    if workers:
-                        workers.miss(paths[number + 1 :])
-                    found = parsing().manifest(path, data, origins=traced)
-                if found.declares:
-                    loaded.declaring.add(path)
-                if found.instance:
-                    loaded.instances.append(found.instance)
-                    loaded.seen[str(path)] = found.seen
+            for path in missing:
+                self._take(workers)
+                found[path] = self._found(path) or parsing().manifest(
+                    path, known.contents(path) if known else None, origins=self._traced(path)
+                )
         return loaded
 
     def _traced(self, path: Path) -> bool:
@@ -259,24 +279,35 @@ class _Loader:
 
         return Parser(self.home, self.includes, self.folders, problems, known, self.look)
 
-    def _workers(self) -> Workers | None:
-        """Those that parse for the cache what is not in it; None where instances keep their origins."""
-        entries, known = self.entries, self.known
-        if entries is None or known is None or self.origins is not False:
-            return None
+    @contextmanager
+    def _workers(self, folders: Sequence[Path], missing: Sequence[Path]) -> Iterator[Workers | None]:
+        """Those that parse for the cache what is not in it; None where there are none."""
+        files, known = [*folders, *missing], self.known
+        of_use = known is not None and not any(map(self._traced, missing))
+        number = workers.number(len(files), busy=self.meanwhile is not None) if of_use else 0
+        if known is None or not number:
+            yield None
+            return
         recorder = cache.Recorder()
         parser: Parser | None = None
 
         def work(path: Path) -> list[cache.Line]:
             nonlocal parser
-            data = known.contents(path)
-            if known.manifest(path, data, self.look) is None:
-                mine = Known(recorder, self.home, self.includes, self.folders)
-                parser = parser or self._parser(set(), mine)
-                parser.manifest(path, data, origins=False)
+            parser = parser or self._parser(set(), Known(recorder, self.home, self.includes, self.folders))
+            if path in self.folders:
+                parser.folder(path)
+            else:
+                parser.manifest(path, known.contents(path), origins=False)
             return recorder.taken()
 
-        return Workers(work, entries.take)
+        with Workers(files, number, work) as found:
+            if self.meanwhile:
+                self.meanwhile()
+            yield found
+
+    def _take(self, workers: Workers | None) -> None:
+        if workers and self.entries:
+            self.entries.take(workers.lines())
 
 
 def _both(path: Path, includes: Includes, what: str = "a manifest") -> Problem:

@@ -1,7 +1,8 @@
 """What a manifest may say: its keys, the fields of a bot and of the settings.
 
 The pydantic models are made from the tables of the kinds, each when it is first used. They know keys, types,
-limits and choices, and give the JSON Schema. bots.py checks what must come together.
+limits and choices, and give the JSON Schema; validators.py checks the same. bots.py checks what must come
+together.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pydantic import Field as Constrained
 
 from reconciler.domain import signals
 from reconciler.domain.kinds import INT32_MAX, KINDS, Field, Kind, Type
-from reconciler.manifests.tables import CREDENTIAL, IDENTIFIER, MAX_NAME, ON_DRIFT, fields, keys
+from reconciler.manifests.tables import BOT_NAME, CREDENTIAL, IDENTIFIER, MAX_NAME, ON_DRIFT, fields, keys
 
-_NAME = StringConstraints(strict=True, max_length=64, pattern=r"^[a-z0-9][a-z0-9-]*$")
+_NAME = StringConstraints(strict=True, max_length=64, pattern=BOT_NAME)
 _LONG_NAME = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME)]
 
 

@@ -29,6 +29,9 @@ IDENTIFIER = "[A-Za-z_][A-Za-z0-9_]*"
 VERSION_SUFFIX = re.compile("@[0-9]+$", re.ASCII)
 """The end of the name of a credential version that a rotation made."""
 
+BOT_NAME = "^[a-z0-9][a-z0-9-]*$"
+"""The name of a bot, and the id of a lint rule; at most 64 characters."""
+
 ON_DRIFT = ("update", "replace")
 
 MAX_NAME = 255

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 
@@ -144,16 +144,20 @@ def read(
     all_read: bool = False,
     servers: Servers = NONE,
     chosen: Sequence[str] = (),
+    meanwhile: Callable[[], object] | None = None,
 ) -> Wanted:
     """Load the manifests of the work tree and of the base, and select. Raises ReconcilerError.
 
     changed_since: a commit; only what changed since then is wanted. ref: the base. targets: see Wanted.
     others_valid: whether all manifests must be valid; else only those that are selected, and what they need.
-    all_read: whether all are read, even if they need not be valid. servers, chosen: see Wanted.
+    all_read: whether all are read, even if they need not be valid. servers, chosen: see Wanted. meanwhile:
+    see read_all.
     """
     partly = not (others_valid or all_read or changed_since is not None)
     asked = names_alone(globs, targets) if partly else ()
-    loaded = read_all(directory, origins=False, cached=True, servers=servers, asked=asked)
+    loaded = read_all(
+        directory, origins=False, cached=True, servers=servers, asked=asked, meanwhile=meanwhile
+    )
     broken = loaded.of_others(targets or globs)
     if broken and others_valid:
         raise ManifestError(sorted(loaded.every_problem))

@@ -1,9 +1,8 @@
-"""Many manifests that are not in the cache are parsed by several processes side by side, one for each core.
+"""Many files that are not in the cache are parsed by several processes side by side, one for each core.
 
-Each is a copy of this process, made when the first of them are parsed. It parses a share of the manifests
-that come later, and sends for each that is valid what the cache keeps of it, so that this process finds it
-there when its turn comes. What is not there this process parses itself: every error is found and told in one
-place.
+Each is a copy of this process, made before this one imports the parser. It parses a part of the files in
+order, and sends for each that is valid what the cache keeps of it, so that this process finds it there when
+its turn comes. What is not there this process parses itself: every error is found and told in one place.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn, Self
@@ -23,14 +22,17 @@ from reconciler.domain import signals
 from reconciler.domain.records import dataclass
 from reconciler.manifests.cache import Line
 
-PATIENCE = 10
-"""Manifests that are parsed before others help: a copy is made in 20 ms, and a manifest is parsed in 2."""
+LEAST = 25
+"""Files for each process: to start it and to import the parser takes as long as to parse half as many."""
 
-LEAST = 20
-"""Manifests for each process."""
+_AT_A_TIME = 4
+"""Files that one process takes before the next one takes some, so that all are done at the same time."""
+
+_PIPE = 2**20
+"""Bytes that a process can be ahead, as far as the system allows it: some hundred files."""
 
 Work = Callable[[Path], Iterable[Line]]
-"""Gives what the cache is to keep of a manifest."""
+"""Gives what the cache is to keep of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,9 @@ class _Worker:
     pid: int
     results: BinaryIO
 
-    def lines(self) -> Iterable[Line]:
-        """All that it has found, as soon as it is done."""
-        while head := self.results.readline():
+    def lines(self) -> Iterator[Line]:
+        """What it has found in its next file; nothing if it has ended."""
+        while (head := self.results.readline()) not in (b"", b"\n"):
             key, size = head.split()
             entry = self.results.read(int(size))
             if len(entry) == int(size):  # else it was ended
@@ -57,52 +59,52 @@ class _Worker:
 
 
 class Workers:
-    """A context manager, at whose end no worker is left. work: is done in each. take: gets what is found."""
+    """A context manager, at whose end no worker is left. files: in the order in which they are asked for."""
 
-    def __init__(self, work: Work, take: Callable[[Iterable[Line]], None]) -> None:
-        self._work, self._take = work, take
-        self._missing = 0
-        self._due: dict[Path, _Worker] = {}
+    def __init__(self, files: Sequence[Path], number: int, work: Work) -> None:
+        self._files, self._number, self._work = files, number, work
+        self._workers: list[_Worker] = []
+        self._next = 0
+        self._started = ExitStack()
 
     def __enter__(self) -> Self:
+        with self._started, suppress(OSError):  # where the system has no room for one more process
+            for each in range(self._number):
+                mine = [file for place, file in enumerate(self._files) if _of(place, self._number) == each]
+                worker = _start(mine, self._work)
+                self._started.callback(worker.end)
+                self._workers.append(worker)
+            self._started = self._started.pop_all()
+            return self
+        self._workers = []
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for worker in self._due.values():
-            worker.end()
+        self._started.close()
 
-    def come_to(self, path: Path) -> None:
-        """Take what was found, if this is the first manifest of a share."""
-        if worker := self._due.pop(path, None):
-            try:
-                self._take(worker.lines())
-            finally:
-                worker.end()
-
-    def miss(self, rest: Sequence[Path]) -> None:
-        """A manifest is not in the cache. rest: those that come after it."""
-        self._missing += 1
-        if self._missing != PATIENCE or not _can_fork():
-            return
-        number = min(_cores(), len(rest) // LEAST)
-        for each in range(1, number):  # the first share is this process's own
-            share = rest[len(rest) * each // number : len(rest) * (each + 1) // number]
-            with suppress(OSError):
-                self._due[share[0]] = _start(share, self._work)
+    def lines(self) -> Iterable[Line]:
+        """What was found in the next file."""
+        place, self._next = self._next, self._next + 1
+        return self._workers[_of(place, self._number)].lines() if self._workers else ()
 
 
-def _can_fork() -> bool:
-    """Whether a copy of this process works: on macOS some libraries do not, and no thread is copied."""
-    return sys.platform == "linux" and threading.active_count() == 1
+def number(files: int, *, busy: bool) -> int:
+    """How many processes are of use for so many files. busy: whether this one has something else to do."""
+    if not files or sys.platform != "linux" or threading.active_count() > 1:
+        return 0  # on macOS a copy of a process does not always work, and no thread is copied
+    cores = len(os.sched_getaffinity(0))
+    several = min(cores, files // LEAST)
+    return several if several > 1 else int(busy and cores > 1)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1
+def _of(place: int, number: int) -> int:
+    """Which process parses the file at a place."""
+    return place // _AT_A_TIME % number
 
 
-def _start(share: Sequence[Path], work: Work) -> _Worker:
+def _start(files: Sequence[Path], work: Work) -> _Worker:
     """Raises OSError where the system has no room for one more process."""
     ours, theirs = os.pipe()
     try:
@@ -110,7 +112,7 @@ def _start(share: Sequence[Path], work: Work) -> _Worker:
             pid = os.fork()
             if pid == 0:
                 os.close(ours)  # so that it ends when nobody reads any more
-                _run(share, work, theirs)
+                _run(files, work, theirs)
     except OSError:
         os.close(ours)
         raise
@@ -119,15 +121,25 @@ def _start(share: Sequence[Path], work: Work) -> _Worker:
     return _Worker(pid, os.fdopen(ours, "rb"))
 
 
-def _run(share: Sequence[Path], work: Work, to: int) -> NoReturn:
+def _run(files: Sequence[Path], work: Work, to: int) -> NoReturn:
     """Do the work in a copy of this process, and end that: what was begun is not written twice."""
     code = 1
     try:
         gc.disable()
-        found = [line for path in share for line in work(path)]  # all at once: a pipe holds little
+        _widen(to)
         with os.fdopen(to, "wb") as results:
-            for key, entry in found:
-                results.write(b"%b %d\n%b" % (key.encode(), len(entry), entry))
+            for file in files:
+                for key, entry in work(file):
+                    results.write(b"%b %d\n%b" % (key.encode(), len(entry), entry))
+                results.write(b"\n")
+                results.flush()
         code = 0
     finally:
         os._exit(code)
+
+
+def _widen(pipe: int) -> None:
+    import fcntl  # noqa: PLC0415  no other system has it
+
+    with suppress(OSError):
+        fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)

@@ -3,7 +3,9 @@
 With --sandbox the embedded server runs around them. Prints nothing and decides nothing about bots.
 
 request     the options of a command as one value
-planning    load, fetch and plan
+selecting   the manifests that a request is about
+planning    fetch and plan
+making      both, and the plan remembered, for `plan`
 ahead       the servers, read by another process (process, reader) while the manifests are loaded
 reader      that process
 fleet       the servers of a request, side by side
@@ -22,11 +24,13 @@ __all__ = [
     "embedded",
     "fleet",
     "listing",
+    "making",
     "outfile",
     "planning",
     "process",
     "request",
     "routing",
+    "selecting",
     "shards",
     "stages",
     "unchanged",

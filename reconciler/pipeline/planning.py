@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from pathlib import Path
 from typing import Any
 
-from reconciler import saved
 from reconciler.domain import markers, signals
 from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, ReconcilerError
@@ -19,15 +17,13 @@ from reconciler.domain.servers import full, local
 from reconciler.domain.shards import Crossing, Variant
 from reconciler.evolution.fetch import OnRead
 from reconciler.manifests import secrets
-from reconciler.manifests import wanted as manifests
-from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import matches
 from reconciler.manifests.wanted import Wanted, both
 from reconciler.pipeline import fleet, sharding
 from reconciler.pipeline.ahead import Reader
-from reconciler.pipeline.request import ALL, DECLARED, Request, check_owner, keys_of
+from reconciler.pipeline.request import ALL, Request, keys_of
 from reconciler.pipeline.unchanged import Sources
-from reconciler.plan import applying, crossing, effect, matching, renewed, routes, targeted
+from reconciler.plan import crossing, effect, matching, renewed, routes, targeted
 from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Crossings, Options
 from reconciler.plan.planner import Drafts, make
@@ -37,49 +33,6 @@ from reconciler.saved import binding
 
 MOST_ALONE = 5
 """Of the bots of an instance that may move, how many are planned to be the only one that stays."""
-
-Warn = Callable[[str], object]
-"""Takes a sentence for the person."""
-
-
-def wanted(
-    request: Request,
-    changed_since: str | None = None,
-    base: str | None = None,
-    warn: Warn | None = None,
-    reviewed: Sequence[Plan] = (),
-) -> Wanted:
-    """What is to be planned: the selected manifests, and those of the base. Raises ReconcilerError.
-
-    warn: takes what is wrong with manifests that are not selected. Without it all must be valid. reviewed:
-    the plans by which instances that wait for each other are of one shard.
-    """
-    check_owner(request)
-    saved.key()  # signs the plan at the end: a bad key is an error now
-    found = manifests.read(
-        Path(request.bots),
-        request.instance,
-        changed_since,
-        base,
-        targets=[one.instance for one in targeted.parse(request.target)],
-        others_valid=warn is None,
-        all_read=request.shard is not None,
-        servers=request.named,
-        chosen=request.chosen,
-    )
-    if warn is not None and found.broken:
-        warn(warning(found.broken))
-    if request.scope == DECLARED:
-        found.check(())
-    return found if request.shard is None else found.of(applying.assigned(reviewed, request.shard))
-
-
-def desired(request: Request) -> Desired:
-    """What the selected manifests declare. Raises ReconcilerError."""
-    found = wanted(request)
-    found.check(())
-    return found.desired
-
 
 Reading = Callable[[], AbstractContextManager[OnRead]]
 """Surrounds the reading of a server, and yields what is told how far it is."""

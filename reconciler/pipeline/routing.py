@@ -17,8 +17,8 @@ from reconciler.evolution.fetch import fetch
 from reconciler.manifests.load import read_all
 from reconciler.manifests.loaded import warning
 from reconciler.manifests.selection import names_alone
-from reconciler.pipeline.planning import Warn
 from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.selecting import Warn
 from reconciler.pipeline.stages import server_of
 from reconciler.routing import sides
 from reconciler.routing.values import Instance

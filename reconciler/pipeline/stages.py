@@ -22,8 +22,9 @@ from reconciler.evolution.client import Server
 from reconciler.manifests import secrets
 from reconciler.pipeline import ahead, fleet
 from reconciler.pipeline.embedded import make_home
-from reconciler.pipeline.planning import Reading, Warn, check_deletes, plan, silently, wanted
+from reconciler.pipeline.planning import Reading, check_deletes, plan, silently
 from reconciler.pipeline.request import Request, keys_of
+from reconciler.pipeline.selecting import Warn, wanted
 from reconciler.plan import applying
 from reconciler.saved import binding
 

@@ -37,7 +37,7 @@ from reconciler.evolution.belonging import check_whole
 from reconciler.evolution.client import OLDEST, Client, Server
 from reconciler.evolution.observing import find_all
 from reconciler.manifests import secrets
-from reconciler.pipeline import fleet, planning, stages
+from reconciler.pipeline import fleet, selecting, stages
 from reconciler.pipeline.request import Request
 from reconciler.plan import matching
 from reconciler.plan.matching import How
@@ -112,7 +112,7 @@ def _of_several(request: Request, desired: Desired) -> list[Finding]:
 
 def _manifests(request: Request) -> tuple[Desired, list[Finding]]:
     try:
-        desired = planning.desired(request)
+        desired = selecting.desired(request)
     except ManifestError as error:
         said = f"{count(len(error.problems), 'error')}, the first at {error.problems[0]}"
         return Desired(()), [Finding(Mark.BAD, "manifests", said, "See all errors: reconciler validate")]
@@ -164,7 +164,7 @@ def _bare(one: DesiredInstance) -> DesiredInstance:
 
 def needed(request: Request) -> dict[str, tuple[bool, Sequence[str]]]:
     """The variables that the manifests name, whether each is set, and what for. Calls no server."""
-    names = secrets.variables(planning.desired(request))
+    names = secrets.variables(selecting.desired(request))
     return {name: (secrets.is_set(name), uses) for name, uses in names.items()}
 
 

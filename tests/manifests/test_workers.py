@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifests.load import read_all
-from reconciler.manifests.workers import LEAST, PATIENCE
+from reconciler.manifests.workers import LEAST
 
-NUMBER = PATIENCE + 4 * LEAST
+NUMBER = 4 * LEAST
 BOT = "{botType: chatCompletion, model: gpt-4o, maxTokens: 100, triggerType: keyword, triggerOperator: equals"
 
 LOAD = """
@@ -67,9 +67,9 @@ def loaded(fleet: Path, cache: str, how: str = "whole") -> tuple[int, str]:
         text=True,
     )
     assert result.stderr == ""
-    number, _, rest = result.stdout.partition(" ")
+    forks, _, rest = result.stdout.partition(" ")
     assert rest.endswith("no child is left\n")
-    return int(number), rest.removesuffix("no child is left\n").strip()
+    return int(forks), rest.removesuffix("no child is left\n").strip()
 
 
 @several
@@ -78,12 +78,12 @@ def test_what_several_processes_parse(fleet: Path, how: str) -> None:
     alone = read_all(Path("bots"), origins=False)
     expected = f"{[repr(one) for one in alone.instances]} {sorted(map(str, alone.problems))}"
     assert len(alone.problems) > 4
-    number, found = loaded(fleet, "cache", how)
-    assert number == min(len(os.sched_getaffinity(0)), 4) - 1
+    forks, found = loaded(fleet, "cache", how)
+    assert forks == min(len(os.sched_getaffinity(0)), 4)
     assert found == expected
     if how == "whole":
-        number, found = loaded(fleet, "cache")
-        assert number == 0
+        forks, found = loaded(fleet, "cache")
+        assert forks == 0
         assert found == expected
 
 
@@ -105,6 +105,44 @@ def test_the_cache_is_what_one_process_makes(fleet: Path) -> None:
     )
     assert one.stdout.startswith("0 ")
     assert _entries(fleet / "cache") == _entries(fleet / "other")
+
+
+@several
+def test_how_many_processes_are_of_use() -> None:
+    code = (
+        "from reconciler.manifests.workers import LEAST, number\n"
+        "files = (0, 1, 2 * LEAST - 1, 2 * LEAST, 1000 * LEAST)\n"
+        "print(*(number(each, busy=busy) for busy in (False, True) for each in files))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    cores = len(os.sched_getaffinity(0))
+
+    assert ran.stdout.split() == ["0", "0", "0", "2", str(cores), "0", "1", "1", "2", str(cores)]
+
+
+MEANWHILE = """
+from pathlib import Path
+from reconciler.manifests.load import read_all
+
+for _ in range(2):
+    read_all(Path("bots"), origins=False, cached=True, meanwhile=lambda: print("meanwhile"))
+"""
+
+
+@several
+def test_what_is_done_meanwhile(fleet: Path) -> None:
+    """It is done once, where others parse, and not where nothing is to be parsed."""
+    for path in {problem.at.file for problem in read_all(Path("bots"), origins=False).problems}:
+        Path(path).unlink()
+    ran = subprocess.run(
+        [sys.executable, "-c", MEANWHILE],
+        env={**os.environ, "XDG_CACHE_HOME": str(fleet / "cache")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.stdout == "meanwhile\n"
 
 
 def _entries(home: Path) -> dict[str, bytes]:

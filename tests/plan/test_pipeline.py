@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.desired import Desired
-from reconciler.pipeline import embedded, planning
+from reconciler.pipeline import embedded, selecting
 from reconciler.pipeline.request import Request
 
 BOT = "botType: assistant, assistantId: a1, triggerType: none"
@@ -33,7 +33,7 @@ def desired(directory: Path, *selected: str) -> Desired:
         concurrency=1,
         timeout=1,
     )
-    return planning.desired(request)
+    return selecting.desired(request)
 
 
 @pytest.mark.parametrize(

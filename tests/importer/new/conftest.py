@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from reconciler.cli.commands import main
 from reconciler.domain.plan import Change, Of, Plan, Verb
 from reconciler.manifests import schema
-from reconciler.pipeline import planning, stages
+from reconciler.pipeline import planning, selecting, stages
 from reconciler.pipeline.request import Request
 from tests.importer.new.servers import CANARY, OPENAI_KEY, Server, serving
 
@@ -57,7 +57,7 @@ class Here:
         """What plan says of all manifests."""
         url, key = self.server.sandbox.url, self.server.sandbox.api_key
         request = Request("bots", (), url, key, False, False, "gitops", 8, 30)
-        with stages.servers(request, (wanted := planning.wanted(request)).desired) as running:
+        with stages.servers(request, (wanted := selecting.wanted(request)).desired) as running:
             return planning.plan(request, running, wanted)
 
     def adopt(self) -> None:
