@@ -13,7 +13,7 @@ from itertools import chain
 from reconciler.domain.records import dataclass
 from reconciler.domain.versions import Version
 from reconciler.lint import addresses, characters, doubles, starting, values, written
-from reconciler.lint.context import Context, Remark
+from reconciler.lint.context import FIELDS, Context, Remark
 from reconciler.lint.found import UNKNOWN
 
 
@@ -263,13 +263,13 @@ RULES = (
     Rule(
         "yaml-sign",
         "YAML reads a character of the value as something else",
-        written.FIELDS,
+        FIELDS,
         written.yaml_sign,
     ),
     Rule(
         "file-name",
         "Other systems may not find a file by its name",
-        written.FIELDS,
+        FIELDS,
         written.file_name,
     ),
     Rule(

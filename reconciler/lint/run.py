@@ -14,9 +14,10 @@ from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.findings import Warning
 from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.origins import Origin
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint.context import of_kinds
+from reconciler.lint.context import Place, of_kinds, place
 from reconciler.lint.found import UNKNOWN, Found, Policy, Said, warnings
 from reconciler.lint.rules import RULES
 
@@ -39,19 +40,19 @@ def examine(instance: DesiredInstance, server: Version) -> Found:
     useful = _useful(instance)
     contexts = list(of_kinds(instance, server, useful))
     said = []
+    seen = Counter[tuple[str, Position, int]]()
     for rule in RULES:
         if not rule.holds(server) or rule.id in instance.ignored:
             continue
-        seen = Counter[tuple[Position, int]]()
         for remark in rule.remarks(contexts):
             bot = remark.subject if isinstance(remark.subject, DesiredBot) else None
             if bot and rule.id in bot.ignored:
                 continue
             at, own = remark.at, remark.at.file == instance.at.file
-            nth = seen[at, id(remark.subject)]
-            said.append(Said(at, own, rule.id, nth, bot.name if bot else "", remark.text))
-            seen[at, id(remark.subject)] += 1
-    shared = frozenset(at for at in useful if at.file != instance.at.file)
+            what = rule.id, at, id(remark.subject)
+            said.append(Said(at, own, rule.id, seen[what], bot.name if bot else "", remark.text))
+            seen[what] += 1
+    shared = frozenset(one.at for one in useful.values() if one.source.file != instance.at.file)
     return Found(said, shared, list(_unknown(instance)))
 
 
@@ -62,15 +63,15 @@ def unread(server: Version | None, kind: Kind) -> frozenset[str]:
     return kind.unused if kind.uses_fallback else kind.unused | {"fallbackId"}
 
 
-def _useful(instance: DesiredInstance) -> frozenset[Position]:
-    """The places of the values that have an effect for some bot: defaults and anchors are shared."""
-    return frozenset(
-        origin.at
-        for bot in instance.bots
-        for field in _LIMITED[bot.kind.path]
-        if field.applies(bot.fields.get("botType"), bot.fields.get("triggerType"))
-        and (origin := bot.origins.get(field.name))
-    )
+def _useful(instance: DesiredInstance) -> dict[Place, Origin]:
+    """Where the values are that have an effect for some bot: defaults and anchors are shared."""
+    found: dict[Place, Origin] = {}
+    for bot in instance.bots:
+        bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
+        for field in _LIMITED[bot.kind.path]:
+            if field.applies(bot_type, trigger_type) and (origin := bot.origins.get(field.name)):
+                found[place(origin)] = origin
+    return found
 
 
 def _unknown(instance: DesiredInstance) -> Iterator[tuple[Position, dict[str, str]]]:

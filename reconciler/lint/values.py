@@ -9,7 +9,7 @@ from reconciler.domain import markers
 from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.text import listed, quoted
 from reconciler.domain.versions import Version
-from reconciler.lint.context import Context, Remark
+from reconciler.lint.context import Context, Remark, place
 from reconciler.manifests.tables import IDENTIFIER
 
 _JID = re.compile(
@@ -41,7 +41,7 @@ def no_effect(context: Context) -> Iterator[Remark]:
             if field.applies(bot_type, trigger_type) or value in ("", ()):
                 continue  # an empty value clears what another type left there
             origin = bot.origins.get(name)
-            if origin and origin.at in context.useful:
+            if origin and place(origin) in context.useful:
                 continue
             where, given = (
                 ("botType", bot_type)
@@ -56,9 +56,10 @@ def no_effect(context: Context) -> Iterator[Remark]:
 def never_read(context: Context) -> Iterator[Remark]:
     """Fields that are never read, unless they say what happens anyway: zero, the empty text, no."""
     whose = "" if context.kind is DEFAULT else " of this kind of bot"
+    unread = context.unread
     for subject, fields in context.holders:
         for name in fields:
-            if name in context.unread and fields[name]:
+            if name in unread and fields[name]:
                 yield Remark(subject, name, f"{name}{whose} is stored, but never read since 2.3.0: remove it")
 
 
@@ -280,6 +281,8 @@ def variable_without_vars(context: Context) -> Iterator[Remark]:
             value = fields.get(name, "")
             texts = value if isinstance(value, tuple) else (str(value),)
             for item, text in enumerate(texts):
+                if "${" not in text:
+                    continue
                 for variable in dict.fromkeys(_VARIABLE.findall(text)):
                     declare = "`vars: {}`" if variable == "instance" else "it under `vars:`"
                     yield Remark(

@@ -9,21 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reconciler.domain.kinds import KINDS, Type
 from reconciler.domain.origins import Source
 from reconciler.domain.text import quoted
 from reconciler.lint.characters import IDS
-from reconciler.lint.context import Context, Remark, Subject
-from reconciler.yaml import MappingNode, Node, ScalarNode, SequenceNode, end, hints, index, tag
-
-FIELDS = tuple(
-    {
-        name: None
-        for kind in KINDS.values()
-        for name, field in {**kind.fields, **kind.settings}.items()
-        if field.type in (Type.TEXT, Type.TEXTS) and field.hides != "whole"
-    }
-)
+from reconciler.lint.context import Context, Remark
+from reconciler.yaml import ScalarNode, end, hints, index, tag
 
 _ANCHOR = re.compile(r"&([^\s,\[\]{}]+)\s")
 _COMMENT = re.compile(r"[ \t]+(#[^\s#]\S*)")
@@ -32,37 +22,22 @@ _TAGGED = re.compile(r"!(file|env|secret-file)[ \t]+\S+")
 
 def yaml_sign(context: Context) -> Iterator[Remark]:
     """Characters that YAML does not read as text, or tags that it does: one remark per text."""
-    for subject, name, source, item, node in _texts(context):
+    for subject, name, source, item, node in context.written:
         if text := _misread(source, node, name):
             yield Remark(subject, name, text, item)
 
 
 def file_name(context: Context) -> Iterator[Remark]:
     """A file that other systems may not find by its name."""
-    for subject, name, source, item, node in _texts(context):
+    for subject, name, source, item, node in context.written:
         if source.elsewhere and tag(node) == "!file" and (why := source.elsewhere.get(node.value)):
             yield Remark(subject, name, f"the file {quoted(node.value)} {why}: rename it", item)
-
-
-def _texts(context: Context) -> Iterator[tuple[Subject, str, Source, int | None, ScalarNode]]:
-    """Every scalar of the fields that are texts or lists of them: subject, field, source, item and node."""
-    for subject, _ in context.holders:
-        for name in FIELDS:
-            if origin := subject.origins.get(name):
-                node = origin.value
-                if isinstance(node, MappingNode) and node.value:  # `ignoreJids: {merge: [...]}`
-                    node = node.value[0][1]
-                nodes: list[Node] = node.value if isinstance(node, SequenceNode) else [node]
-                for item, each in enumerate(nodes):
-                    if isinstance(each, ScalarNode):
-                        number = item if isinstance(node, SequenceNode) else None
-                        yield subject, name, origin.source, number, each
 
 
 def _misread(source: Source, node: ScalarNode, name: str) -> str:
     """What YAML reads differently than it looks, and what to do; "" for nothing."""
     raw, at = source.raw, index(node)
-    if _TAGGED.fullmatch(node.value) and node.style in ("'", '"'):
+    if node.value[:1] == "!" and _TAGGED.fullmatch(node.value) and node.style in ("'", '"'):
         if source.file.lower().endswith(".json"):
             return f"{name} is the text {node.value!r}, as JSON has no tags: make the manifest a .yaml file"
         return f"{node.value!r} in quotes is a text, not a tag: write {node.value} without quotes"

@@ -128,17 +128,24 @@ def incomplete(name: str, bot: Bot) -> Iterator[Error]:
 
 
 def _missing(name: str, bot: Bot) -> Iterator[Error]:
-    kind, bot_type, trigger_type = bot.kind, bot.values.get("botType", ""), bot.values.get("triggerType", "")
-    whose = "a bot" if kind is DEFAULT else f"a bot of kind {kind.path}"
-    needed = {field.name: whose for field in kind.fields.values() if field.required}
-    if kind.omitted_key == "refused":
-        needed |= dict.fromkeys(kind.keys.get(bot_type, ()), f"a bot of botType {bot_type}")
-    needed |= dict.fromkeys(kind.trigger_parts.get(trigger_type, ()), f"a bot of triggerType {trigger_type}")
-    for field, whose in needed.items():
+    bot_type, trigger_type = bot.values.get("botType", ""), bot.values.get("triggerType", "")
+    for field, whose in _needed(bot.kind, bot_type, trigger_type).items():
         if field not in bot.origins:
             yield bot.source, bot.key, f"{quoted(name)} has no {field}, which {whose} needs: add it"
         elif bot.values.get(field) == "":
             yield *_value(bot, field), f"{field} is empty, and {whose} needs it: write a value"
+
+
+@cache
+def _needed(kind: Kind, bot_type: str, trigger_type: str) -> Mapping[str, str]:
+    """The fields that a bot of these types needs, and which bot it is that needs each."""
+    whose = "a bot" if kind is DEFAULT else f"a bot of kind {kind.path}"
+    needed = {field.name: whose for field in kind.fields.values() if field.required}
+    if kind.omitted_key == "refused":
+        needed |= dict.fromkeys(kind.keys.get(bot_type, ()), f"a bot of botType {bot_type}")
+    return needed | dict.fromkeys(
+        kind.trigger_parts.get(trigger_type, ()), f"a bot of triggerType {trigger_type}"
+    )
 
 
 def _credential(name: str, bot: Bot) -> Iterator[Error]:

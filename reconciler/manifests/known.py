@@ -69,11 +69,15 @@ class Known:
         entry = None if key is None else self._cache.find(key)
         return entry is not None and self._are_same(entry)
 
-    def manifest(self, path: Path, data: bytes | None, look: Look | None) -> One | None:
-        """What a manifest declares, and what a Look made of it; None where that is not known."""
-        key = self._key(path, data)
-        entry = None if key is None else self._cache.find(key)
-        if key is None or entry is None:
+    def key(self, path: Path, data: bytes | None) -> str | None:
+        """The key of a manifest with these contents; None where they or a file above cannot be read."""
+        above = self._chain(path.parent)
+        return None if data is None or above is None else digest(os.fsencode(path), data, above.encode())
+
+    def manifest(self, key: str, look: Look | None) -> One | None:
+        """What the manifest of a key declares, and what a Look made of it; None where that is not known."""
+        entry = self._cache.find(key)
+        if entry is None:
             return None
         try:
             included, declares, instance = entry
@@ -96,7 +100,7 @@ class Known:
 
     def keep(self, path: Path, data: bytes | None, included: Included, one: One, look: Look | None) -> None:
         """Remember a manifest that has no error, nor has a file above it."""
-        key = self._key(path, data)
+        key = self.key(path, data)
         if key is None or one.instance is None:
             return
         try:
@@ -105,10 +109,6 @@ class Known:
                 self._cache.keep(self._seen_key(key, included, look), one.seen)
         except SecretInsideError:
             pass
-
-    def _key(self, path: Path, data: bytes | None) -> str | None:
-        above = self._chain(path.parent)
-        return None if data is None or above is None else digest(os.fsencode(path), data, above.encode())
 
     def _seen_key(self, key: str, included: Included, look: Look) -> str:
         """The key of what a Look made, which may also be about the names of the included files."""

@@ -228,9 +228,12 @@ class _Loader:
         above = self.folders if whole else {folder for path in paths for folder in path.parents}
         folders = sorted(self.folders.keys() & above, key=lambda each: len(each.parts))
         with _no_collecting():
-            found = {path: self._found(path) for path in paths}
+            keys = {path: self._key(path) for path in paths}
+            found = {path: self._found(key) for path, key in keys.items()}
             loaded = self._parsed(
-                [folder for folder in folders if self.known is None or not self.known.is_valid(folder)], found
+                [folder for folder in folders if self.known is None or not self.known.is_valid(folder)],
+                keys,
+                found,
             )
             for path, one in found.items():
                 if one is None:
@@ -242,13 +245,19 @@ class _Loader:
                     loaded.seen[str(path)] = one.seen
         return loaded
 
-    def _found(self, path: Path) -> One | None:
-        """What the cache has of a manifest."""
+    def _key(self, path: Path) -> str | None:
+        """The key of a manifest in the cache; None where it has none."""
         if self.known is None or self._traced(path):
             return None
-        return self.known.manifest(path, self.known.contents(path), self.look)
+        return self.known.key(path, self.known.contents(path))
 
-    def _parsed(self, folders: Sequence[Path], found: dict[Path, One | None]) -> _Loaded:
+    def _found(self, key: str | None) -> One | None:
+        """What the cache has of a manifest."""
+        return None if self.known is None or key is None else self.known.manifest(key, self.look)
+
+    def _parsed(
+        self, folders: Sequence[Path], keys: Mapping[Path, str | None], found: dict[Path, One | None]
+    ) -> _Loaded:
         """Parse these folders' files, and the manifests that were not found, which are added."""
         loaded, known = _Loaded(), self.known
         parser: Parser | None = None
@@ -266,7 +275,7 @@ class _Loader:
                     parsing().folder(folder)
             for path in missing:
                 self._take(workers)
-                found[path] = self._found(path) or parsing().manifest(
+                found[path] = self._found(keys[path]) or parsing().manifest(
                     path, known.contents(path) if known else None, origins=self._traced(path)
                 )
         return loaded

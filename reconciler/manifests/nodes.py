@@ -59,6 +59,20 @@ def entries(source: Source, node: Node, what: str, *, secret: bool = False) -> E
 
 def text(source: Source, node: Node, name: str, *, files: bool = False) -> str | None:
     """A scalar's text, None where it is wrong. files: whether `!file` may name a file that has the text."""
+    if (
+        type(node) is ScalarNode
+        and node.value
+        and (node.style or node.value not in _NULLS)
+        and "\0" not in node.value
+        and not tag(node)
+        and not source.raw.startswith("!", index(node))
+    ):
+        return str(node.value)
+    return _other_text(source, node, name, files=files)
+
+
+def _other_text(source: Source, node: Node, name: str, *, files: bool) -> str | None:
+    """The text of a node that is not just that, None where it is wrong."""
     given = tag(node) or ("!" if source.raw.startswith("!", index(node)) else None)
     if not isinstance(node, ScalarNode):
         message = f"{name} must be a text, not {_described(node)}: write a text"

@@ -50,7 +50,8 @@ class Scope:
         found = {
             name: value
             for name, value in part.values.items()
-            if (name in table or name == "openaiCreds") and holds(value, sign)
+            if (sign in value if type(value) is str else holds(value, sign))
+            and (name in table or name == "openaiCreds")
         }
         if not found:
             return part

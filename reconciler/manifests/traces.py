@@ -8,7 +8,7 @@ from functools import cache
 
 from reconciler.domain.origins import Trace
 from reconciler.manifests.source import Origin
-from reconciler.yaml import Node, SequenceNode, tag
+from reconciler.yaml import Node, ScalarNode, SequenceNode, tag
 
 _OTHER_NAMES = {"openaiCreds": "openaiCredsId", "fallback": "fallbackId"}
 
@@ -17,6 +17,15 @@ def traces(origins: Mapping[str, Origin], own: str) -> Mapping[str, Trace]:
     """The traces of values that another file than `own` or a folder's file declares, or with variables."""
     found: dict[str, Trace] = {}
     for name, origin in origins.items():
+        node = origin.value
+        if (
+            origin.layer == "bot"
+            and type(node) is ScalarNode
+            and not tag(node)
+            and not origin.variables
+            and origin.source.file == own
+        ):
+            continue  # as nearly all
         places = _places(origin, own)
         if origin.variables or any(places):
             found[_OTHER_NAMES.get(name, name)] = _shared(places, tuple(origin.variables))
