@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from io import StringIO
-from traceback import walk_tb
 
 import click
 
@@ -108,6 +107,8 @@ def _places(error: BaseException) -> Iterator[str]:
     """Where the errors of the chain happened, without their messages."""
     for one in reversed(_linked(error)):
         yield type(one).__qualname__
+        from traceback import walk_tb
+
         for frame, line in deque(walk_tb(one.__traceback__), maxlen=FRAMES):
             code = frame.f_code
             yield safe.inert(safe.line(f"  {code.co_filename}:{line} in {code.co_name}"))

@@ -71,11 +71,13 @@ def warnings(found: Sequence[Warning], format: str) -> None:
     """Print the warnings about the manifests."""
     if not found and format in {"text", "github"}:
         return
-    from reconciler.render import github, warnings
+    from reconciler.render import warnings
 
     if format in {"json", "sarif"}:
         click.echo(_findings((), found, format), nl=False)
     elif format == "github":
+        from reconciler.render import github
+
         click.echo(github.warnings(found), nl=False)
         click.echo(f"{warnings.counted(found)} in the manifests.", err=True)
     else:

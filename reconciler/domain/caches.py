@@ -9,11 +9,15 @@ import os
 import stat
 import sys
 from collections.abc import Iterable
-from hashlib import blake2b
 from importlib.util import find_spec
 from pathlib import Path
 
 from reconciler.domain import files
+
+try:
+    from _blake2 import blake2b  # hashlib's own, without OpenSSL, which hashlib loads too: 3 ms
+except ImportError:
+    from hashlib import blake2b
 
 _FOLDER = "evolution-reconciler"
 

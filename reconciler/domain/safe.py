@@ -9,21 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable
+from functools import cache
 
-_UNSAFE = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # C0, DEL and C1 controls, ESC and newline among them
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"  # shown as nothing
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, line separators, bidi controls
-    "\ud800-\udfff"  # lone surrogates, which no encoding takes
-    "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # as well
-    "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # signs of formats
-    "\u2800\U00013430-\U0001345f\U00016fe4"  # blanks, and controls of hieroglyphs
-    "\ue000-\uf8ff\U000f0000-\U0010ffff"  # private use: what they look like depends on the font
-    "\ufdd0-\ufdef\ufffe\uffff\U00040000-\U000dffff"  # no characters, or none that any font has
-    "\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe\U0003ffff"
-    "]"
-)
 _COMMAND = re.compile(r"(?m:^)([^\S\n]*):(?=:)")
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+[^\s'\"]+")
 _JOINER = "\u200d"
@@ -54,7 +41,26 @@ def replaced(text: str, sign: Callable[[str], str]) -> str:
         joins = character == _JOINER and _joins_emoji(match.string, match.start())
         return character if joins else sign(character)
 
-    return _UNSAFE.sub(put, text)
+    return _unsafe().sub(put, text)
+
+
+@cache
+def _unsafe() -> re.Pattern[str]:
+    """Every character that may not be shown as it is. Most texts have none, and are not searched for any."""
+    return re.compile(
+        "["
+        "\x00-\x1f\x7f-\x9f"  # C0, DEL and C1 controls, ESC and newline among them
+        "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0e\uffa0"  # shown as nothing
+        "\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # zero width, line separators, bidi controls
+        "\ud800-\udfff"  # lone surrogates, which no encoding takes
+        "\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"  # as well
+        "\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"  # signs of formats
+        "\u2800\U00013430-\U0001345f\U00016fe4"  # blanks, and controls of hieroglyphs
+        "\ue000-\uf8ff\U000f0000-\U0010ffff"  # private use: what they look like depends on the font
+        "\ufdd0-\ufdef\ufffe\uffff\U00040000-\U000dffff"  # no characters, or none that any font has
+        "\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe\U0003ffff"
+        "]"
+    )
 
 
 def _is_latin(text: str) -> bool:

@@ -16,7 +16,6 @@ from reconciler.domain.desired import Desired, DesiredInstance
 from reconciler.domain.errors import ManifestError, Position, Problem, ReconcilerError
 from reconciler.domain.records import dataclass, field
 from reconciler.domain.servers import Servers, local
-from reconciler.manifests import asked as asking
 from reconciler.manifests import cache, discovery, naming_servers, workers
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import ELSE, Directory, shown
@@ -171,6 +170,8 @@ def _some(
 
     None where all manifests have to be read: to find an instance, or to say all that is wrong.
     """
+    from reconciler.manifests import asked as asking  # noqa: PLC0415  slow to import
+
     names = {local(servers.of(name) if servers else "", name) for name in wanted}
     shown = {path: asking.shown(path, _contents(home, path)) for path in found.manifests}
     chosen = [path for path, one in shown.items() if one.name is None or one.name in names]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import click
 import pytest
 
+from reconciler.__main__ import HELP
 from reconciler.cli.commands import main
 from reconciler.cli.config import keys
 
@@ -19,6 +21,39 @@ def test_the_help_is_the_one_that_click_makes_of_the_commands() -> None:
     click.Group.format_commands(main, context, formatter)
 
     assert formatter.getvalue().strip() in main.get_help(context)
+
+
+def test_the_help_of_the_package_is_the_one_that_click_makes() -> None:
+    """After a change: `reconciler help > reconciler/help.txt`."""
+    context = click.Context(main, info_name="reconciler", **main.context_settings)
+
+    assert Path(HELP).read_text(encoding="ascii") == main.get_help(context) + "\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize("name", ["reconciler", "evolution-reconciler", "python -m reconciler"])
+def test_help_is_printed_without_click(name: str, option: str) -> None:
+    program = "/some/__main__.py" if " " in name else f"/some/{name}"
+    code = (
+        "import sys; from reconciler.__main__ import run\n"
+        f"sys.argv = [{program!r}, {option!r}]; run(); print('click' in sys.modules)"
+    )
+    ran = subprocess.run([sys.executable, "-u", "-c", code], capture_output=True, text=True, check=True)
+    context = click.Context(main, info_name=name, **main.context_settings)
+
+    assert ran.stdout == f"{main.get_help(context)}\nFalse\n"
+
+
+def test_help_that_cannot_be_written_is_an_error() -> None:
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-m", "reconciler", "--help"], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+
+    assert (ran.returncode, ran.stderr) == (
+        1,
+        b"Error: cannot write the output: No space left on device.\n",
+    )
 
 
 @pytest.mark.parametrize("name", main.commands)
