@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -93,8 +93,8 @@ def stamp(format: str, packages: Iterable[str], libraries: Iterable[str]) -> str
             spec = find_spec(name)
             [folder] = (spec and spec.submodule_search_locations) or []
             parts += sorted(each for each in os.listdir(Path(folder).parent) if _is_about(each, name))  # noqa: PTH208 - names alone
-        root = Path(__file__).parents[1]
-        paths = sorted(path for package in packages for path in (root / package).rglob("*.py"))
+        root = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - pathlib takes five times as long
+        paths = sorted(path for package in packages for path in _code(os.path.join(root, package)))  # noqa: PTH118
         return digest(*map(str.encode, parts), *(each for path in paths for each in _named(path)))
     except (OSError, ValueError):
         return None
@@ -104,5 +104,11 @@ def _is_about(file: str, library: str) -> bool:
     return file.lower().startswith(library) and file.endswith((".dist-info", ".egg-info"))
 
 
-def _named(path: Path) -> tuple[bytes, bytes]:
-    return os.fsencode(path.name), path.read_bytes()
+def _code(package: str) -> Iterator[str]:
+    for folder, _, names in os.walk(package):
+        yield from (f"{folder}/{name}" for name in names if name.endswith(".py"))
+
+
+def _named(path: str) -> tuple[bytes, bytes]:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as above
+        return os.fsencode(path.rpartition("/")[2]), file.read()
