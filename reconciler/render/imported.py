@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from reconciler.domain import safe
+from reconciler.domain.groups import ranges
 from reconciler.domain.reports import Candidate, GroupReport, ImportReport, LeftOut, Saving, Written
 from reconciler.domain.text import count, listed
 from reconciler.saved.encode import printed
@@ -37,10 +38,16 @@ def text(report: ImportReport) -> str:
 
 def _files(report: ImportReport) -> Iterator[str]:
     """The manifests, those of a group below its folder, and what groups saved."""
-    plain = [one for one in report.written if not one.group]
-    width = max((len(str(one.path)) for one in plain), default=0)
-    for one in plain:
-        yield f"{safe.line(str(one.path)):{width}}  {_contents(one)}"
+    alike: dict[tuple[str, str], list[str]] = {}
+    for one in report.written:
+        if not one.group:
+            path = safe.line(str(one.path))
+            stem = path.removesuffix(one.path.suffix)
+            alike.setdefault((_contents(one), path[len(stem) :]), []).append(stem)
+    found = [(f"{path}{end}", what) for (what, end), paths in alike.items() for path, _ in ranges(paths)]
+    width = max((len(path) for path, _ in found), default=0)
+    for path, what in sorted(found):
+        yield f"{path:{width}}  {what}"
     for group in report.groups:
         its = [one for one in report.written if one.group == group.folder]
         if its:
@@ -145,7 +152,10 @@ def _candidates(found: Iterable[Candidate]) -> Iterator[str]:
 
 
 def _listed(title: str, what: Iterable[LeftOut]) -> list[str]:
-    said = (f"  {one.instance}: {f'{one.what}: ' if one.what else ''}{one.reason}" for one in what)
+    alike: dict[str, list[str]] = {}
+    for one in what:
+        alike.setdefault(f"{f'{one.what}: ' if one.what else ''}{one.reason}", []).append(one.instance)
+    said = (f"  {listed(_few([name for name, _ in ranges(names)]))}: {why}" for why, names in alike.items())
     lines = [safe.inert(safe.line(line)) for line in said]
     return [title, *lines] if lines else []
 
