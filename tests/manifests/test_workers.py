@@ -17,7 +17,7 @@ NUMBER = 4 * LEAST
 BOT = "{botType: chatCompletion, model: gpt-4o, maxTokens: 100, triggerType: keyword, triggerOperator: equals"
 
 LOAD = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from reconciler.manifests.load import read_all
 
@@ -25,6 +25,8 @@ forks = []
 sys.addaudithook(lambda event, args: forks.append(event) if event == "os.fork" else None)
 if sys.argv[1] == "killed":
     os.register_at_fork(after_in_child=lambda: os._exit(9))
+if sys.argv[1] == "killed later":
+    os.register_at_fork(after_in_child=lambda: signal.setitimer(signal.ITIMER_REAL, 0.2))
 loaded = read_all(Path("bots"), origins=False, cached=True)
 print(len(forks), [repr(one) for one in loaded.instances], sorted(map(str, loaded.problems)))
 try:
@@ -73,7 +75,7 @@ def loaded(fleet: Path, cache: str, how: str = "whole") -> tuple[int, str]:
 
 
 @several
-@pytest.mark.parametrize("how", ["whole", "killed"])
+@pytest.mark.parametrize("how", ["whole", "killed", "killed later"])
 def test_what_several_processes_parse(fleet: Path, how: str) -> None:
     alone = read_all(Path("bots"), origins=False)
     expected = f"{[repr(one) for one in alone.instances]} {sorted(map(str, alone.problems))}"
