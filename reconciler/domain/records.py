@@ -141,6 +141,7 @@ def _dataclass(
         added: dict[str, Any] = {
             _FIELDS: fields,
             "__dataclass_fields__": _Standard(),
+            "__replace__": _replace,
             "__match_args__": tuple(name for name, each in fields.items() if each.init),
         }
         compared = _getter([name for name, each in fields.items() if each.compare])
