@@ -7,7 +7,7 @@ try:
 except KeyboardInterrupt:
     raise SystemExit(130) from None
 
-HELP = os.path.join(os.path.dirname(__file__), "help.txt")  # noqa: PTH118, PTH120  pathlib takes as long as Python
+HELP = os.path.join(os.path.dirname(__file__), "cli", "help.txt")  # noqa: PTH118, PTH120  pathlib takes as long as Python
 """What `reconciler help` prints: a test compares them."""
 
 

@@ -26,7 +26,6 @@ __all__ = [
     "listing",
     "making",
     "outfile",
-    "planning",
     "process",
     "request",
     "routing",

@@ -40,4 +40,4 @@ def plan(
 
 def _import() -> None:
     from reconciler.pipeline import shards, stages  # noqa: F401, PLC0415  so that they are there
-    from reconciler.render import summary, text  # noqa: F401, PLC0415
+    from reconciler.render import text  # noqa: F401, PLC0415

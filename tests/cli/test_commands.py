@@ -24,7 +24,7 @@ def test_the_help_is_the_one_that_click_makes_of_the_commands() -> None:
 
 
 def test_the_help_of_the_package_is_the_one_that_click_makes() -> None:
-    """After a change: `reconciler help > reconciler/help.txt`."""
+    """After a change: `reconciler help > reconciler/cli/help.txt`."""
     context = click.Context(main, info_name="reconciler", **main.context_settings)
 
     assert Path(HELP).read_text(encoding="ascii") == main.get_help(context) + "\n"
