@@ -123,15 +123,16 @@ async def serving(*acts: Act, tls: ssl.SSLContext | None = None) -> AsyncIterato
     try:
         yield spy
     finally:
-        server.close()
-        for _ in range(10):  # until connections that were just accepted have their tasks
+        for _ in range(10):  # until those that were just accepted have their tasks: a close would lose them
             await asyncio.sleep(0)
+        server.close()
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for writer in writers:  # what nobody reads any more would keep a connection open
-            writer.transport.abort()
-        await asyncio.sleep(0)
+        for _ in range(10):  # what was accepted late has its task only now
+            for writer in writers:  # what nobody reads any more would keep a connection open
+                writer.transport.abort()
+            await asyncio.sleep(0)
 
 
 async def _serve(
