@@ -269,7 +269,7 @@ class _Loader:
             return parser
 
         missing = [path for path, one in found.items() if one is None]
-        with self._workers(folders, missing) as workers:
+        with self._workers(folders, missing, len(found) - len(missing)) as workers:
             for folder in folders:
                 self._take(workers)
                 if known is None or not known.is_valid(folder):
@@ -290,11 +290,17 @@ class _Loader:
         return Parser(self.home, self.includes, self.folders, problems, known, self.look)
 
     @contextmanager
-    def _workers(self, folders: Sequence[Path], missing: Sequence[Path]) -> Iterator[Workers | None]:
-        """Those that parse for the cache what is not in it; None where there are none."""
+    def _workers(
+        self, folders: Sequence[Path], missing: Sequence[Path], found: int
+    ) -> Iterator[Workers | None]:
+        """Those that parse for the cache what is not in it; None where there are none.
+
+        found: how many manifests are in it.
+        """
         files, known = [*folders, *missing], self.known
         of_use = known is not None and not any(map(self._traced, missing))
-        number = workers.number(len(files), busy=self.meanwhile is not None) if of_use else 0
+        busy = self.meanwhile is not None and found <= workers.MANY
+        number = workers.number(len(files), busy=busy) if of_use else 0
         if known is None or not number:
             yield None
             return
@@ -310,10 +316,10 @@ class _Loader:
                 parser.manifest(path, known.contents(path), origins=False)
             return recorder.taken()
 
-        with Workers(files, number, work) as found:
+        with Workers(files, number, work) as made:
             if self.meanwhile:
                 self.meanwhile()
-            yield found
+            yield made
 
     def _take(self, workers: Workers | None) -> None:
         if workers and self.entries:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifests.load import read_all
-from reconciler.manifests.workers import LEAST
+from reconciler.manifests.workers import LEAST, MANY
 
 NUMBER = 4 * LEAST
 BOT = "{botType: chatCompletion, model: gpt-4o, maxTokens: 100, triggerType: keyword, triggerOperator: equals"
@@ -145,6 +145,28 @@ def test_what_is_done_meanwhile(fleet: Path) -> None:
     )
 
     assert ran.stdout == "meanwhile\n"
+
+
+@several
+def test_one_of_many_is_parsed_without_a_copy_that_has_them_all(tmp_path: Path) -> None:
+    (tmp_path / "bots").mkdir()
+    for number in range(MANY + 2):
+        (tmp_path / f"bots/{number}.yaml").write_text(f"instance: loja-{number}\nbots: {{}}\n")
+
+    def said() -> str:
+        ran = subprocess.run(
+            [sys.executable, "-c", MEANWHILE],
+            cwd=tmp_path,
+            env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return ran.stdout
+
+    assert said() == "meanwhile\n"
+    (tmp_path / "bots/7.yaml").write_text("instance: loja-7\nbots: {}  # other\n")
+    assert said() == ""
 
 
 def _entries(home: Path) -> dict[str, bytes]:
