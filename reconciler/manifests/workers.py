@@ -26,7 +26,7 @@ LEAST = 25
 """Files for each process: to start it and to import the parser takes as long as to parse half as many."""
 
 MANY = 1_000
-"""Manifests from the cache beside which this process parses a few itself: a copy of it would have them too."""
+"""Manifests from the cache beside which this process parses a few itself: a copy would have them too."""
 
 _AT_A_TIME = 4
 """Files that one process takes before the next one takes some, so that all are done at the same time."""
