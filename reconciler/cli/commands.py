@@ -20,38 +20,32 @@ from reconciler.cli import streams
 from reconciler.cli.config import command
 from reconciler.domain import signals
 
-_COMMANDS: Mapping[str, tuple[str, str]] = {
-    "validate": ("checking.validate", "Check the manifests offline, and run their tests."),
-    "explain": ("checking.explain", "Show a bot's values, and the file and line of each."),
-    "schema": ("checking.schema", "Print the JSON Schema of a manifest, for editors."),
-    "plan": ("planning.plan", "Show what differs between the manifests and the server."),
-    "apply": ("applying.apply", "Show the plan, ask, and make its calls."),
-    "restore": ("applying.restore", "Put back what instances lost when they were recreated on the server."),
-    "show": ("planning.show", "Show a saved plan, or saved results."),
-    "sandbox": ("serving.sandbox", "Run the embedded Evolution API server, for trials and tests."),
-    "doctor": ("serving.doctor", "Check the URL, key, version, instances and credentials."),
-    "config": ("about.config", "Show the configuration, and where each value comes from."),
-    "completion": ("about.completion", "Print a script that completes commands, options and names."),
-    "help": ("about.help_", "Show the help of a command, as `--help` does."),
-    "version": ("about.version", "Print the version, as `--version` does."),
-    "init": ("making.init", "Scaffold a repository in DIR."),
-    "import": ("making.import_", "Write manifests for what the server has."),
-    "list": ("listing.list_", "List the instances and their bots, of the manifests and of the server."),
-    "get": ("listing.get", "Print a bot as the server has it, as a manifest that declares all of it."),
-    "route": (
-        "route.route",
-        "Show which bot answers a message, by which rule, and why each other bot does not.",
-    ),
-    "test": ("testing.test", "Run the tests of the manifests: who answers which message."),
-    "disable": ("switch.disable", "Switch bots off on the server now."),
-    "enable": ("switch.enable", "Switch bots on that `disable` switched off."),
-    "fmt": ("fmt.fmt", "Format the manifests, as `import` writes them."),
-    "merge": (
-        "merge.merge",
-        "Join the plans of all shards into one, or the results of applying one in shards.",
-    ),
+_COMMANDS: Mapping[str, str] = {
+    "validate": "checking.validate",
+    "explain": "checking.explain",
+    "schema": "checking.schema",
+    "plan": "planning.plan",
+    "apply": "applying.apply",
+    "restore": "applying.restore",
+    "show": "planning.show",
+    "sandbox": "serving.sandbox",
+    "doctor": "serving.doctor",
+    "config": "about.config",
+    "completion": "about.completion",
+    "help": "about.help_",
+    "version": "about.version",
+    "init": "making.init",
+    "import": "making.import_",
+    "list": "listing.list_",
+    "get": "listing.get",
+    "route": "route.route",
+    "test": "testing.test",
+    "disable": "switch.disable",
+    "enable": "switch.enable",
+    "fmt": "fmt.fmt",
+    "merge": "merge.merge",
 }
-"""The module and function of each command, and the first sentence of its help."""
+"""The module and function of each command."""
 
 
 class _Commands(MutableMapping[str, click.Command]):
@@ -62,7 +56,7 @@ class _Commands(MutableMapping[str, click.Command]):
 
     def __getitem__(self, name: str) -> click.Command:
         if name not in self._imported:
-            module, _, function = _COMMANDS[name][0].partition(".")
+            module, _, function = _COMMANDS[name].partition(".")
             self._imported[name] = getattr(import_module(f"reconciler.cli.{module}"), function)
         return self._imported[name]
 
@@ -89,17 +83,6 @@ class _Main(click.Group):
         super().__init__(*args, **given)
         self.commands = _Commands()
         self.params += command.main_options()
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, which would import all commands for it."""
-        room = formatter.width - 6 - max(map(len, _COMMANDS))
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, click.Command(name, help=_COMMANDS[name][1]).get_short_help_str(room))
-                    for name in sorted(_COMMANDS)
-                ]
-            )
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         streams.prepare()

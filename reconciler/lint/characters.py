@@ -60,10 +60,11 @@ def odd_characters(context: Context) -> Iterator[Remark]:
 def _odd(name: str, text: str, regex: bool) -> str:
     """What is odd in a text of a field; "" for nothing. regex: a class may have both characters."""
     whose = "customers do not type it" if name in _TYPED else "no name or id contains it"
-    other = "" if text.isascii() else _replaced(name, text, regex, whose)
+    odd = ""
+    if not text.isascii():
+        odd = _replaced(name, text, regex, whose) or _other_letter(name, text, regex, whose)
     return (
-        other
-        or ("" if text.isascii() else _other_letter(name, text, regex, whose))
+        odd
         or (_not_of_a_name(name, text, whose) if name in IDS else "")
         or ("" if regex else _commented(name, text, whose))
     )

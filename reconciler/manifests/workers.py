@@ -47,7 +47,7 @@ class _Worker:
 
     def lines(self) -> Iterator[Line]:
         """What it has found in its next file; nothing if it has ended."""
-        while (head := self.results.readline()) not in (b"", b"\n"):
+        while (head := self.results.readline()).endswith(b"\n") and head != b"\n":
             key, size = head.split()
             entry = self.results.read(int(size))
             if len(entry) == int(size):  # else it was ended

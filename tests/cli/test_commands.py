@@ -15,14 +15,6 @@ from reconciler.cli.commands import main
 from reconciler.cli.config import keys
 
 
-def test_the_help_is_the_one_that_click_makes_of_the_commands() -> None:
-    context = click.Context(main, info_name="reconciler", **main.context_settings)
-    formatter = context.make_formatter()
-    click.Group.format_commands(main, context, formatter)
-
-    assert formatter.getvalue().strip() in main.get_help(context)
-
-
 def test_the_help_of_the_package_is_the_one_that_click_makes() -> None:
     """After a change: `reconciler help > reconciler/cli/help.txt`."""
     context = click.Context(main, info_name="reconciler", **main.context_settings)
@@ -69,7 +61,6 @@ def test_an_unknown_command_is_none() -> None:
 @pytest.mark.parametrize(
     ("args", "loaded"),
     [
-        (["--help"], set()),
         (["--version"], set()),
         (["version"], {"about"}),
         (["validate", "--help"], {"checking"}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.manifests.load import read_all
-from reconciler.manifests.workers import LEAST, MANY
+from reconciler.manifests.workers import LEAST, MANY, _Worker
 
 NUMBER = 4 * LEAST
 BOT = "{botType: chatCompletion, model: gpt-4o, maxTokens: 100, triggerType: keyword, triggerOperator: equals"
@@ -145,6 +146,17 @@ def test_what_is_done_meanwhile(fleet: Path) -> None:
     )
 
     assert ran.stdout == "meanwhile\n"
+
+
+def test_what_a_process_sends_may_end_anywhere() -> None:
+    """Each entry is taken whole, or not at all."""
+    first, second = b"one 4\nabc\n", b"two 5\nabcd\n"
+    sent = first + b"\n" + second + b"\n"
+    for end in range(len(sent)):
+        worker = _Worker(0, io.BytesIO(sent[:end]))
+        whole = (end >= len(first)) + (end >= len(first) + 1 + len(second))
+
+        assert [*worker.lines(), *worker.lines()] == [("one", b"abc\n"), ("two", b"abcd\n")][:whole]
 
 
 @several
