@@ -62,9 +62,9 @@ async def fetch(
     named = declared(desired, keys)
     stored = StoredCredentials(client)
     needs_credentials = {name for name, former in desired.former.items() if former.credentials}
-    observer = Observer(client, stored, named, needs_settings, needs_credentials)
+    observer = Observer(client, stored, named, needs_settings, settle, needs_credentials)
 
-    seen, listed, unlisted = await _read_and_list(observer, desired.instances, others, on_read, settle)
+    seen, listed, unlisted = await _read_and_list(observer, desired.instances, others, on_read)
     known = {instance.name for instance in desired.instances}
     more = [
         DesiredInstance(name, (), Position("", 1, 1))
@@ -72,7 +72,9 @@ async def fetch(
         if (name in listed.ids and others is not None and others(name)) or name in needs_credentials
     ]
     done = len(known)
-    seen |= await _read(observer, more, lambda number, of: on_read(done + number, done + of))
+    seen |= await _read(
+        replace(observer, settle=None), more, lambda number, of: on_read(done + number, done + of)
+    )
     found, failed = _trusted(client, seen)
     if not found:
         problems.raise_if_common(client, failed.values())
@@ -104,12 +106,11 @@ async def _read_and_list(
     instances: Sequence[DesiredInstance],
     others: Others | None,
     on_read: OnRead,
-    settle: Settle | None,
 ) -> tuple[dict[str, Seen | InstanceError], Listed, str]:
     """What was read of the declared instances, and beside that the server's list, or why there is none."""
     listing = asyncio.ensure_future(_list(observer.client, others))
     try:
-        seen = await _read(observer, instances, on_read, settle)
+        seen = await _read(observer, instances, on_read)
         return seen, *await listing
     finally:
         listing.cancel()
@@ -126,10 +127,7 @@ async def _list(client: Client, others: Others | None) -> tuple[Listed, str]:
 
 
 async def _read(
-    observer: Observer,
-    instances: Sequence[DesiredInstance],
-    on_read: OnRead,
-    settle: Settle | None = None,
+    observer: Observer, instances: Sequence[DesiredInstance], on_read: OnRead
 ) -> dict[str, Seen | InstanceError]:
     """What was read of each instance, by name; those whose rows are mixed up are read once more."""
     client = observer.client
@@ -137,11 +135,7 @@ async def _read(
 
     async def observe(instance: DesiredInstance) -> None:
         try:
-            found = await observer.observe(instance)
-            if settle and not found.unreadable:
-                bots = settle(instance, found.instance)
-                found = found if bots is None else replace(found, instance=replace(found.instance, bots=bots))
-            seen[instance.name] = found
+            seen[instance.name] = await observer.observe(instance)
         except InstanceError as error:
             seen[instance.name] = error
         on_read(len(seen), len(instances))

@@ -6,6 +6,7 @@ Reads only, one call after the other.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Mapping
+from typing import Protocol
 
 from reconciler.domain import credential_versions
 from reconciler.domain.desired import DesiredInstance
@@ -18,7 +19,8 @@ from reconciler.domain.observed import (
     RemoteSettings,
     not_understood,
 )
-from reconciler.domain.records import dataclass, field
+from reconciler.domain.records import dataclass, field, replace
+from reconciler.evolution.answers import Credentials
 from reconciler.evolution.belonging import check_whole, hidden
 from reconciler.evolution.client import Client
 from reconciler.evolution.stored_credentials import Declared, StoredCredentials, compare
@@ -29,10 +31,16 @@ NeedsSettings = Callable[[DesiredInstance, tuple[RemoteBot, ...], Kind], bool]
 The instance is given with what it declares of that kind."""
 
 
-Settle = Callable[[DesiredInstance, ObservedInstance], tuple[RemoteBot, ...] | None]
-"""The bots of an instance, which was just read, with no more than the plan still needs of them; None for all.
+class Settle(Protocol):
+    """Gives the bots of an instance, which was just read, with no more than the plan still needs of them.
 
-It is asked of those alone of which all was read."""
+    None for all. It is asked of those alone of which all was read. early: the settings were not read, and are
+    only if it gives None.
+    """
+
+    def __call__(
+        self, instance: DesiredInstance, seen: ObservedInstance, /, *, early: bool
+    ) -> tuple[RemoteBot, ...] | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +72,15 @@ async def find_all(client: Client, instance: str, off: dict[str, str]) -> tuple[
 class Observer:
     """Reads instances for one fetch.
 
-    needs_credentials: the instances of which they are read in any case. off: as of find_all.
+    settle: is given each instance as soon as it was read. needs_credentials: the instances of which they are
+    read in any case. off: as of find_all.
     """
 
     client: Client
     stored: StoredCredentials
     declared: Declared
     needs_settings: NeedsSettings
+    settle: Settle | None = None
     needs_credentials: Container[str] = ()
     off: dict[str, str] = field(default_factory=dict)
 
@@ -87,6 +97,17 @@ class Observer:
             credential_versions.need_rotation(self.declared.of(owner), there)
             for owner, there in ((name, compared), *shared.items())
         )
+        seen = ObservedInstance(
+            name,
+            bots,
+            None if stored is None else compared,
+            shared_creds=shared,
+            unread=self._unread(stored),
+            off=self.off,
+        )
+        settle = None if unreadable else self.settle
+        if settle and not rotating and (left := settle(instance, seen, early=True)) is not None:
+            return Seen(replace(seen, bots=left), unreadable)
         settings: dict[str, RemoteSettings] = {}
         for kind in self._kinds_with_settings(instance, bots, rotating=rotating):
             row = settings[kind.path] = await client.settings(name, kind)
@@ -94,21 +115,17 @@ class Observer:
                 # Creating settings takes a credential of the instance's own.
                 stored = await self.stored.read(name)
                 compared = compare(name, stored, self.declared)
-        return Seen(
-            ObservedInstance(
-                name,
-                bots,
-                None if stored is None else compared,
-                settings,
-                shared,
-                unread=tuple(
-                    (client.secrets.clean(what), not_understood(why))
-                    for what, why in (() if stored is None else stored.unread)
-                ),
-                off=self.off,
-            ),
-            unreadable,
-        )
+        if stored is not None:
+            seen = replace(seen, credentials=compared, unread=self._unread(stored))
+        seen = replace(seen, settings=settings)
+        if settle and (left := settle(instance, seen, early=False)) is not None:
+            seen = replace(seen, bots=left)
+        return Seen(seen, unreadable)
+
+    def _unread(self, stored: Credentials | None) -> tuple[tuple[str, str], ...]:
+        """The credentials whose rows are not understood, and why."""
+        rows = () if stored is None else stored.unread
+        return tuple((self.client.secrets.clean(what), not_understood(why)) for what, why in rows)
 
     def _has_credentials(self) -> bool:
         """Whether the kind that has credentials is switched on."""

@@ -178,8 +178,10 @@ async def fetched(
         def needs(instance: DesiredInstance, bots: tuple[RemoteBot, ...], kind: Kind) -> bool:
             return needs_settings(called(instance, server), bots, kind)
 
-        def settles(instance: DesiredInstance, seen: ObservedInstance) -> tuple[RemoteBot, ...] | None:
-            return settle(called(instance, server), named(seen, server)) if settle else None
+        def settles(
+            instance: DesiredInstance, seen: ObservedInstance, /, *, early: bool
+        ) -> tuple[RemoteBot, ...] | None:
+            return settle(called(instance, server), named(seen, server), early=early) if settle else None
 
         theirs = None if others is None else lambda name: others(full(server, name))
         own, on = keys.get(server, Keys()), partial(count, server)

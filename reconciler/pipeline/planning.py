@@ -28,7 +28,7 @@ from reconciler.plan.limits import deletes, exceeded
 from reconciler.plan.options import Crossings, Options
 from reconciler.plan.planner import Drafts, make
 from reconciler.plan.removal import TOO_MUCH
-from reconciler.plan.settled import settle
+from reconciler.plan.settled import at_a_glance, settle
 from reconciler.saved import binding
 
 MOST_ALONE = 5
@@ -186,8 +186,13 @@ class Planner:
         mine = [each[instance.name].of_kind(kind) for each in self._by_name if instance.name in each]
         return any(matching.needs_settings(one, bots, owner, kind, replace=replaces) for one in mine)
 
-    def settle(self, instance: DesiredInstance, seen: ObservedInstance) -> tuple[RemoteBot, ...] | None:
-        """Plan an instance that was just read, and keep that, if it is as it is declared: see settled.py."""
+    def settle(
+        self, instance: DesiredInstance, seen: ObservedInstance, /, *, early: bool
+    ) -> tuple[RemoteBot, ...] | None:
+        """Plan an instance that was just read, and keep that, if it is as it is declared: see settled.py.
+
+        early: see Settle.
+        """
         self._settled.pop(instance.name, None)  # it may have been read before
         if instance.name not in self._settling:
             return None
@@ -196,7 +201,7 @@ class Planner:
         owners = [self._owners[name] for name in names if name != instance.name and name in self._owners]
         if self._wanted.base is not None and any(one.name not in self._settling for one in owners):
             return None  # the base's plan may differ, as it knows another key
-        found = settle(declared, owners, seen, self._options)
+        found = (at_a_glance if early else settle)(declared, owners, seen, self._options)
         if found is None:
             return None
         self._settled[instance.name] = found.drafts

@@ -9,7 +9,7 @@ from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Plan
 from reconciler.plan.options import Options
 from reconciler.plan.planner import Drafts, make
-from reconciler.plan.settled import settle
+from reconciler.plan.settled import at_a_glance, settle
 
 
 def settled(desired: Desired, observed: Observed, options: Options) -> tuple[Observed, dict[str, Drafts]]:
@@ -20,7 +20,11 @@ def settled(desired: Desired, observed: Observed, options: Options) -> tuple[Obs
         names = dict.fromkeys(bot.creds_owner or one.name for bot in one.bots)
         owners = [declared[name] for name in names if name in declared and name != one.name]
         seen = observed.instances[one.name]
-        if one.name in desired.former or (found := settle(one, owners, seen, options)) is None:
+        if one.name in desired.former:
+            continue
+        glanced, found = at_a_glance(one, owners, seen, options), settle(one, owners, seen, options)
+        assert glanced in (None, found), one.name
+        if found is None:
             continue
         drafts[one.name] = found.drafts
         instances[one.name] = replace(seen, bots=found.bots)

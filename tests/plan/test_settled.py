@@ -7,11 +7,25 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from reconciler.domain.desired import Desired, DesiredBot, DesiredCredential, DesiredInstance, SecretRef
-from reconciler.domain.observed import Observed, ObservedInstance, RemoteBot, RemoteCredential
+from reconciler.domain.desired import (
+    Desired,
+    DesiredBot,
+    DesiredCredential,
+    DesiredInstance,
+    DesiredSettings,
+    SecretRef,
+)
+from reconciler.domain.hidden import Hidden
+from reconciler.domain.observed import (
+    Observed,
+    ObservedInstance,
+    RemoteBot,
+    RemoteCredential,
+    RemoteSettings,
+)
 from reconciler.domain.plan import Verb
 from reconciler.plan.planner import make
-from reconciler.plan.settled import settle
+from reconciler.plan.settled import at_a_glance, settle
 from tests.plan.builders import AT, options_of
 from tests.plan.house import House, in_order
 from tests.plan.settling import check, settled
@@ -53,6 +67,10 @@ def remote(id: str = "b1", **fields: object) -> RemoteBot:
     )
 
 
+def of_bot(**fields: object) -> DesiredInstance:
+    return replace(LOJA, bots=(replace(LOJA.bots[0], fields={**BOT.fields, **fields}),))  # type: ignore[dict-item]
+
+
 def loja(*bots: RemoteBot, **stored: RemoteCredential) -> ObservedInstance:
     return ObservedInstance(
         "loja", bots, shared_creds={"matriz": stored or {"main": RemoteCredential("c1", same=True)}}
@@ -76,6 +94,7 @@ NOT_SETTLED = {
     "a bot is missing": loja(),
     "a bot is not ours": loja(remote(), remote("b2", description="")),
     "a bot is not declared": loja(remote(), remote("b2", description="[gitops:bia]")),
+    "a person changed the marker's case": loja(remote(description="[GitOps:ana]")),
     "a bot is switched off by hand": loja(remote(description="[gitops:ana]~off20261128", enabled=False)),
     "a row is not understood": loja(replace(remote(), unread=(("expire", "is not of type int"),))),
     "a credential's row is not understood": replace(loja(remote()), unread=(("x", "has no id"),)),
@@ -93,6 +112,78 @@ NOT_SETTLED = {
 @pytest.mark.parametrize("why", NOT_SETTLED)
 def test_others_are_not_settled(why: str) -> None:
     assert settle(LOJA, [MATRIZ], NOT_SETTLED[why], OPTIONS) is None
+    assert at_a_glance(LOJA, [MATRIZ], NOT_SETTLED[why], OPTIONS) is None
+
+
+STAMPED = "[gitops:ana]~1234abcd"
+SEEN = RemoteSettings(True, {"openaiCredsId": "c1"})
+
+AT_A_GLANCE = {
+    "the very values": (LOJA, loja(remote())),
+    "with a stamp": (LOJA, loja(remote(description=STAMPED))),
+    "with a text of a person, which no manifest declares": (
+        LOJA,
+        loja(remote(description="Ana (night) [gitops:ana]~1234abcd.")),
+    ),
+    "with a declared text": (
+        of_bot(description="Front desk"),
+        loja(remote(description=f"Front desk {STAMPED}")),
+    ),
+    "with a number and a list": (
+        of_bot(expire=1, ignoreJids=("@g.us",)),
+        loja(remote(expire=1, ignoreJids=("@g.us",))),
+    ),
+    "with a secret": (
+        of_bot(functionUrl=Hidden("https://a.example/***", "https://a.example/s3cret")),
+        loja(remote(functionUrl=Hidden("https://a.example/***", "https://a.example/s3cret"))),
+    ),
+}
+"""Instances that are as they are declared, which is seen without a plan."""
+
+PLANNED = {
+    "null and empty are the same": (of_bot(unknownMessage=""), loja(remote())),
+    "there is another bracket": (LOJA, loja(remote(description=f"Ana [night] {STAMPED}"))),
+    "a field is not shown": (
+        of_bot(expire=1),
+        loja(replace(remote(), unseen=frozenset({"expire"}))),
+    ),
+    "drift replaces": (
+        replace(LOJA, bots=(replace(LOJA.bots[0], on_drift="replace"),)),
+        loja(remote()),
+    ),
+    "settings are declared": (
+        replace(LOJA, settings={"openai": DesiredSettings({}, AT)}),
+        loja(remote()),
+    ),
+    "settings were read": (LOJA, replace(loja(remote()), settings={"openai": SEEN})),
+}
+"""Instances that are as they are declared, which only a plan says."""
+
+
+@pytest.mark.parametrize("case", AT_A_GLANCE)
+def test_what_is_seen_at_a_glance(case: str) -> None:
+    desired, seen = AT_A_GLANCE[case]
+    found = at_a_glance(desired, [MATRIZ], seen, OPTIONS)
+    assert found is not None
+    assert found == settle(desired, [MATRIZ], seen, OPTIONS)
+
+
+@pytest.mark.parametrize("case", PLANNED)
+def test_what_a_glance_leaves_to_the_plan(case: str) -> None:
+    desired, seen = PLANNED[case]
+    assert at_a_glance(desired, [MATRIZ], seen, OPTIONS) is None
+    assert settle(desired, [MATRIZ], seen, OPTIONS) is not None
+
+
+def test_a_number_is_no_switch() -> None:
+    """In Python 1 == True."""
+    assert at_a_glance(of_bot(expire=1), [MATRIZ], loja(remote(expire=True)), OPTIONS) is None
+
+
+def test_a_secret_that_is_not_known_here_is_named() -> None:
+    unknown = Hidden("!env URL", None, SecretRef("env", "URL"), "URL is not set")
+    seen = loja(remote(functionUrl=unknown))
+    assert at_a_glance(of_bot(functionUrl=unknown), [MATRIZ], seen, OPTIONS) is None
 
 
 def test_an_instance_that_turns_out_to_be_mixed_up_with_another() -> None:
