@@ -24,6 +24,7 @@ from reconciler.importer.factor import Member
 from reconciler.importer.factored import Factored, factor
 from reconciler.importer.layout import CREDENTIAL
 from reconciler.importer.page import Page, Place, content, file_names, lift, page
+from reconciler.manifests.cache import Memory
 from reconciler.manifests.load import folders, load
 from reconciler.manifests.variables import literal
 from reconciler.plan.options import Options
@@ -97,6 +98,7 @@ class Check:
         self.skipped: dict[str, str] = {}
         self._directory, self._taken, self._beside, self._flat = directory, taken, beside, flat
         self._servers = servers
+        self._loaded = Memory()
         self._written: Files = {}
         self._faults: dict[str, str] = {}  # of the last round, by instance
         self._pages: dict[str, tuple[str, Page]] = {}
@@ -117,13 +119,17 @@ class Check:
             if not self.drafts:
                 return
             try:
-                desired = load(self._directory, servers=self._servers)
+                desired = self._load()
             except ManifestError as error:
                 self._correct_errors(error)
                 continue
             self._correct_changes(desired, seen, owner)
             if not self._faults:
                 return
+
+    def _load(self) -> Desired:
+        """What all manifests declare. Raises ManifestError."""
+        return load(self._directory, origins=False, cached=self._loaded, servers=self._servers)
 
     def _write(self) -> None:
         """Write the drafts to the directory."""
@@ -250,7 +256,7 @@ class Check:
             return False
         by_path = {str(self._directory / path): group for group in shared for path in group.pages}
         try:
-            desired = load(self._directory, servers=self._servers)
+            desired = self._load()
         except ManifestError as error:
             known = False
             for problem in error.problems:

@@ -5,9 +5,8 @@ OpenAI keys, which the server returns with credentials, are dropped at once.
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from reconciler.domain.errors import Disabled, InstanceError, ReconcilerError, Refused, Unauthorized
@@ -19,6 +18,7 @@ from reconciler.domain.versions import Version, version
 from reconciler.evolution.answers import Credentials
 from reconciler.evolution.belonging import check_whole
 from reconciler.evolution.client import Client
+from reconciler.evolution.concurrent import side_by_side
 from reconciler.evolution.covering import cover_bots, cover_settings
 from reconciler.evolution.observing import find_all
 
@@ -57,7 +57,7 @@ async def read(client: Client, globs: Sequence[str]) -> Reading:
             problems[name] = str(error)
 
     chosen = [name for name in names if not globs or any(_matches(name, glob) for glob in globs)]
-    await _side_by_side(one(name) for name in chosen)
+    await side_by_side(chosen, one, client.concurrency)
     for name in [*instances]:
         if why := client.belonging.disbelieved(name, client.secrets):
             problems[name] = why
@@ -156,15 +156,5 @@ async def _creds_owners(
             found[name] = credentials
 
     if used - own - {None}:
-        await _side_by_side(one(name) for name in names)
+        await side_by_side(names, one, client.concurrency)
     return found
-
-
-async def _side_by_side(work: Iterable[Coroutine[None, None, None]]) -> None:
-    """Run all at once; the client limits the requests. The first error cancels the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for each in work:
-                group.create_task(each)
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None

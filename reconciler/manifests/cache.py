@@ -55,6 +55,35 @@ class Recorder:
         return found
 
 
+class Memory:
+    """The entries of a directory of manifests that is loaded several times, for as long as this is held."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, bytes] = {}
+
+    def __enter__(self) -> Memory:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def find(self, key: str) -> Any:
+        """The entry of a key, None where there is none."""
+        return json.loads(self._lines[key]) if key in self._lines else None
+
+    def keep(self, key: str, entry: object) -> None:
+        """Add an entry."""
+        with suppress(ValueError):
+            self._lines[key] = line(entry)
+
+    def take(self, lines: Iterable[Line]) -> None:
+        """Add entries that another process has made."""
+        self._lines.update(lines)
+
+    def save(self, *, whole: bool = True) -> None:
+        """Nothing: it is all there."""
+
+
 class Cache:
     """The entries of one directory of manifests, by their keys."""
 

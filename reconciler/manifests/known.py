@@ -10,7 +10,7 @@ from typing import Any
 from reconciler.domain.caches import digest
 from reconciler.domain.desired import DesiredInstance
 from reconciler.domain.records import dataclass
-from reconciler.manifests.cache import Cache, Recorder
+from reconciler.manifests.cache import Cache, Memory, Recorder
 from reconciler.manifests.confined import MAX_MANIFEST, UnreadableError
 from reconciler.manifests.directory import Directory
 from reconciler.manifests.encoded import Decoder, SecretInsideError, encode
@@ -49,7 +49,11 @@ class Known:
     """
 
     def __init__(
-        self, cache: Cache | Recorder, home: Directory, includes: Includes, folders: Mapping[Path, Path]
+        self,
+        cache: Cache | Memory | Recorder,
+        home: Directory,
+        includes: Includes,
+        folders: Mapping[Path, Path],
     ) -> None:
         self._cache, self._home, self._includes, self._folders = cache, home, includes, folders
         self._decoder = Decoder()

@@ -50,7 +50,7 @@ def load(
     edited: Mapping[Path, bytes] | None = None,
     *,
     origins: Origins = True,
-    cached: bool = False,
+    cached: bool | cache.Memory = False,
     servers: Servers | None = None,
     asked: Collection[str] = (),
 ) -> Desired:
@@ -69,7 +69,7 @@ def read_all(
     edited: Mapping[Path, bytes] | None = None,
     *,
     origins: Origins = True,
-    cached: bool = False,
+    cached: bool | cache.Memory = False,
     servers: Servers | None = None,
     look: Look | None = None,
     asked: Collection[str] = (),
@@ -77,12 +77,12 @@ def read_all(
 ) -> Loaded:
     """Everything that the manifests in the directory declare, as far as they are valid, and what is wrong.
 
-    origins: whether to keep where each value comes from, which takes twice the memory of all else.
-    edited: contents that replace those of files, by their paths without links. cached: whether to use the
-    cache, for instances without origins, and to add to it. servers: those that manifests may name; None where
-    any will do. look: is taken at each valid instance, before it has a server. asked: names of instances that
-    are enough: where these are declared and valid, nothing is read but what tells all of them. meanwhile: is
-    called while other processes parse, if any do.
+    origins: whether to keep where each value comes from, which takes twice the memory of all else. edited:
+    contents that replace those of files, by their paths without links. cached: whether to use the cache, for
+    instances without origins, and to add to it; or what is used instead of it. servers: those that manifests
+    may name; None where any will do. look: is taken at each valid instance, before it has a server. asked:
+    names of instances that are enough: where these are declared and valid, nothing is read but what tells all
+    of them. meanwhile: is called while other processes parse, if any do.
     Raises ReconcilerError when there is no such directory or no manifest in it (which never means "delete
     everything").
     """
@@ -90,7 +90,7 @@ def read_all(
     found = discovery.find(home)
     includes = Includes(home)
     paths = found.manifests
-    with (cache.of(directory) if cached else None) or nullcontext() as entries:
+    with (cache.of(directory) if cached is True else cached or None) or nullcontext() as entries:
         known = Known(entries, home, includes, found.defaults) if entries else None
         loader = _Loader(home, includes, found.defaults, entries, known, look, origins, meanwhile)
         few = partial(loader.loaded, whole=False)
@@ -215,7 +215,7 @@ class _Loader:
     home: Directory
     includes: Includes
     folders: Mapping[Path, Path]
-    entries: cache.Cache | None
+    entries: cache.Cache | cache.Memory | None
     known: Known | None
     look: Look | None
     origins: Origins

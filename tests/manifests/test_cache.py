@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.domain.kinds import KINDS
-from reconciler.manifests.cache import Cache
+from reconciler.manifests.cache import Cache, Memory
 from reconciler.manifests.load import read_all
 from tests.manifests.writing import CHAT, cached, everything_of, whole, write
 
@@ -109,6 +109,17 @@ def test_what_changed_is_read_anew(tmp_path: Path, change: str) -> None:
     after = cached(root)
     everything = [everything_of(one) for one in after.instances]
     assert after.problems or everything != [everything_of(one) for one in before.instances]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changed_is_read_anew_from_memory(tmp_path: Path, home: Path, change: str) -> None:
+    root, memory = write(tmp_path, FILES), Memory()
+    read_all(root, origins=False, cached=memory)
+    CHANGES[change](root)
+    found, plain = (read_all(root, origins=False, cached=each) for each in (memory, False))
+    assert found.every_problem == plain.every_problem
+    assert [*map(everything_of, found.instances)] == [*map(everything_of, plain.instances)]
+    assert not kept(home)
 
 
 def test_another_path_of_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
