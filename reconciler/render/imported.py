@@ -18,6 +18,9 @@ FORMAT, VERSION = "evolution-reconciler/import", 1
 _SHOWN = 5
 """The most differences of a group, and groups that might be declared."""
 
+_VARIABLES = 10
+"""The most variables to set that are named one by one."""
+
 
 def text(report: ImportReport) -> str:
     """What was written, and the next steps."""
@@ -27,8 +30,11 @@ def text(report: ImportReport) -> str:
     lines = [*_files(report)]
     bots = sum(one.bots for one in report.written)
     lines += ["", f"Wrote {count(len(report.written), 'manifest')} with {count(bots, 'bot')}. Next:"]
-    names = dict.fromkeys(name for one in report.written for name in one.variables)
-    lines += [f"  export {name}=..." for name in names]
+    names = [*dict.fromkeys(name for one in report.written for name in one.variables)]
+    shown = names if len(names) <= _VARIABLES + 1 else names[:_VARIABLES]
+    lines += [f"  export {name}=..." for name in shown]
+    if more := len(names) - len(shown):
+        lines.append(f"  ... and {more} more: each `!env NAME` in the manifests reads one")
     where = [] if report.directory == Path("bots") else ["--bots", safe.line(str(report.directory))]
     lines.append(
         f"  {shlex.join(['reconciler', 'plan', *where])}    # shows only adoptions: bots that get our marker"

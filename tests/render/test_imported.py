@@ -50,3 +50,19 @@ def test_many_that_do_not_count_up_are_not_all_named() -> None:
     report = ImportReport(Path("bots"), (), (), found, 0, failed=False)
 
     assert imported.notes(report).splitlines()[1] == "  ana, bea, caio, davi and 3 more: it is gone"
+
+
+def test_the_variables_of_many_are_not_all_named() -> None:
+    def said(instances: int) -> list[str]:
+        written = tuple(
+            Written(f"l{n}", Path(f"bots/l{n}.yaml"), 1, 1, settings=False, variables=(f"KEY_{n}", "SHARED"))
+            for n in range(instances)
+        )
+        lines = imported.text(ImportReport(Path("bots"), written, (), (), 0, failed=False)).splitlines()
+        return [line for line in lines if line.startswith(("  export", "  ..."))]
+
+    assert len(said(10)) == 11
+    assert said(1000)[9:] == [
+        "  export KEY_8=...",
+        "  ... and 991 more: each `!env NAME` in the manifests reads one",
+    ]
