@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from reconciler.domain.errors import ReconcilerError
-from reconciler.domain.records import dataclass, field
+from reconciler.domain.records import dataclass, field, replace
 from reconciler.evolution.frames import Frame, Frames
 from reconciler.pipeline import process
 from reconciler.pipeline.process import Process
@@ -36,13 +36,15 @@ class Reader:
     """What the other process reads, as it comes.
 
     servers: the names of those it reads. patience: seconds in which an answer must come. known: whether it
-    reads what was known before. early: what has come already; frames: the rest of that.
+    reads what was known before. unsent: the order, where it gets that when an answer is asked for. early:
+    what has come already; frames: the rest of that.
     """
 
     process: Process
     servers: tuple[str, ...]
     patience: float
     known: bool
+    unsent: bytes = b""
     frames: Frames = field(default_factory=Frames)
     early: list[Frame] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Reader:
 
     def answers(self) -> Ahead:
         """What it reads, for those who ask for it."""
+        _send(self.process, self.unsent)
         from reconciler.evolution.ahead import Ahead  # noqa: PLC0415  slow to import
 
         return Ahead(
@@ -88,13 +91,31 @@ def reading(
 
     known: tells what is read, where that need not be guessed. begun: the process, if it was begun already.
     """
-    partly = request.sandbox or request.target or changed_since is not None
-    targets = {} if partly else targets_of(request)
-    if not targets:
+    if not (targets := _targets(request, changed_since)):
         yield None
         return
     with nullcontext(begun) if begun else process.begun(request.bots) as other:
         yield ordered(other, _order(request, targets, known() if known else None)) if other else None
+
+
+@contextmanager
+def waiting(request: Request, changed_since: str | None = None) -> Iterator[Reader | None]:
+    """A reader that asks for nothing until its answers are asked for; None where that would gain nothing.
+
+    Where there are few manifests, no call is made before what is wrong with them is told.
+    """
+    if not process.POSSIBLE or not (targets := _targets(request, changed_since)):
+        yield None
+        return
+    order = _order(request, targets, None)
+    with process.started() as other:
+        yield replace(_reader(other, order), unsent=_line(order)) if other else None
+
+
+def _targets(request: Request, changed_since: str | None) -> dict[str, Target]:
+    """The servers that are read ahead."""
+    partly = request.sandbox or request.target or changed_since is not None
+    return {} if partly else targets_of(request)
 
 
 def _order(request: Request, targets: dict[str, Target], known: Known | None) -> Order:
@@ -111,8 +132,20 @@ def _order(request: Request, targets: dict[str, Target], known: Known | None) ->
 
 def ordered(process: Process, order: Order) -> Reader:
     """What a process reads that gets this order."""
+    _send(process, _line(order))
+    return _reader(process, order)
+
+
+def _line(order: Order) -> bytes:
+    return json.dumps(order).encode() + b"\n"
+
+
+def _send(process: Process, line: bytes) -> None:
     with suppress(OSError):
-        process.socket.sendall(json.dumps(order).encode() + b"\n")
+        process.socket.sendall(line)
+
+
+def _reader(process: Process, order: Order) -> Reader:
     servers = order["servers"]
     patience = PATIENCE + max(target["timeout"] for target in servers.values())
     return Reader(process, tuple(servers), patience, order["known"] is not None)

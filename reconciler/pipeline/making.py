@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from reconciler.pipeline import selecting, unchanged
+from reconciler.pipeline import ahead, selecting, unchanged
 from reconciler.pipeline.ahead import Reader
 from reconciler.pipeline.request import Request
 
@@ -29,10 +30,13 @@ def plan(
     """
     sources = unchanged.sources(request) if changed_since is None and base is None else None
     wanted = selecting.wanted(request, changed_since, base, warn, meanwhile=_import)
-    from reconciler.pipeline import shards, stages  # noqa: PLC0415  slow to import
+    with nullcontext(reader) if reader else ahead.waiting(request, changed_since) as reads:
+        from reconciler.pipeline import shards, stages  # noqa: PLC0415  slow to import
 
-    with stages.servers(request, wanted.desired) as running:
-        made, shard = shards.plan(request, running, wanted, reading=reading, reader=reader, sources=sources)
+        with stages.servers(request, wanted.desired) as running:
+            made, shard = shards.plan(
+                request, running, wanted, reading=reading, reader=reads, sources=sources
+            )
     if sources is not None:
         unchanged.remember(request, made, sources, wanted.every)
     return made, shard

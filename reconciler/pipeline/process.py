@@ -17,10 +17,13 @@ from typing import NoReturn
 from reconciler.domain import signals
 
 LEAST = 10
-"""Manifests from which on the servers are read ahead.
+"""Manifests from which on the servers are read while these are loaded.
 
 Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
 """
+
+POSSIBLE = os.name == "posix"
+"""Whether a process takes a socket."""
 
 
 class Process:
@@ -41,7 +44,7 @@ class Process:
 @contextmanager
 def begun(directory: str) -> Iterator[Process | None]:
     """The process, for the length of the block; None where the directory probably has fewer manifests."""
-    if os.name != "posix" or not _is_large(directory):  # elsewhere no process takes a socket
+    if not POSSIBLE or not _is_large(directory):
         yield None
         return
     with started() as process:

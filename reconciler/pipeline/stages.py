@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,8 +68,11 @@ def planned(
         seen = [saved.read_plan(Path(file)) for file in reviewed]
         with ahead.reading(request) as reader:
             found = wanted(request, warn=warn, reviewed=seen)
-            with servers(request, found.desired) as running:
-                made = plan(request, running, found, seen, applies=True, reading=reading, reader=reader)
+            with (
+                nullcontext(reader) if reader else ahead.waiting(request) as reads,
+                servers(request, found.desired) as running,
+            ):
+                made = plan(request, running, found, seen, applies=True, reading=reading, reader=reads)
                 yield (
                     running,
                     made,
