@@ -6,6 +6,7 @@ directory. Asks no server.
 """
 
 __all__ = [
+    "cache",
     "confined",
     "discovery",
     "formatting",
