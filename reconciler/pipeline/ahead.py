@@ -102,9 +102,10 @@ def reading(
 def waiting(request: Request, changed_since: str | None = None) -> Iterator[Reader | None]:
     """A reader that asks for nothing until its answers are asked for; None where that would gain nothing.
 
-    Where there are few manifests, no call is made before what is wrong with them is told.
+    Where there are few manifests, no call is made before what is wrong with them is told. A copy of this
+    process takes less time than to import what reads here; a new interpreter does not.
     """
-    if not process.POSSIBLE or not (targets := _targets(request, changed_since)):
+    if not process.can_fork() or not (targets := _targets(request, changed_since)):
         yield None
         return
     order = _order(request, targets, None)

@@ -22,9 +22,6 @@ LEAST = 10
 Even one would gain by it, but where there are few, no call is made before what is wrong with them is told.
 """
 
-POSSIBLE = os.name == "posix"
-"""Whether a process takes a socket."""
-
 
 class Process:
     """The process. socket: the way to it, and back."""
@@ -44,7 +41,7 @@ class Process:
 @contextmanager
 def begun(directory: str) -> Iterator[Process | None]:
     """The process, for the length of the block; None where the directory probably has fewer manifests."""
-    if not POSSIBLE or not _is_large(directory):
+    if os.name != "posix" or not _is_large(directory):  # elsewhere no process takes a socket
         yield None
         return
     with started() as process:
@@ -57,7 +54,7 @@ def started(*, copied: bool | None = None) -> Iterator[Process | None]:
 
     copied: whether it is a copy of this one; None where that can be.
     """
-    copied = _can_fork() if copied is None else copied
+    copied = can_fork() if copied is None else copied
     ours, theirs = socket.socketpair()
     with ours:
         try:
@@ -83,7 +80,7 @@ def _is_large(directory: str) -> bool:
     return False
 
 
-def _can_fork() -> bool:
+def can_fork() -> bool:
     """Whether a copy of this process works: on macOS some libraries do not, and no thread is copied."""
     threading = sys.modules.get("threading")
     return sys.platform == "linux" and (threading is None or threading.active_count() == 1)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.pipeline.process import LEAST
-from tests.cli.conftest import Run
+from reconciler.sandbox import Sandbox
+from tests.cli.conftest import ROOT, Run, Start
 from tests.support import World
 
 MENU = "{openaiCreds: %s, botType: chatCompletion, triggerType: none, model: gpt-4o, maxTokens: 100}"
@@ -62,3 +66,60 @@ def test_broken_manifests_are_told_as_ever(run: Run, fleet: Path) -> None:
     assert result.exit_code == 1
     assert "bots/a-1.yaml:1:" in result.stderr
     assert "modle" in result.stderr
+
+
+@pytest.fixture
+def few(world: World, server: Sandbox, tmp_path: Path) -> Path:
+    """A manifest, fewer than LEAST, of an instance that is as it is declared; no call was made so far."""
+    world.bot("loja", world.instance("loja", "main")["main"], description="[gitops:menu]")
+    path = tmp_path / "bots" / "loja.yaml"
+    path.parent.mkdir()
+    path.write_text(f"bots: {{menu: {MENU % 'main'}}}\n")
+    server.calls.clear()
+    return path
+
+
+def _libraries(command: str) -> str:
+    """A command in a process of its own, which says at the end whether it imported what reads elsewhere."""
+    return (
+        "import sys, atexit; atexit.register(lambda: print('aiohttp' in sys.modules, file=sys.stderr));"
+        f"sys.argv = ['reconciler', *{command.split()!r}]; from reconciler.__main__ import run; run()"
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is copied")
+@pytest.mark.parametrize("command", ["plan", "apply --yes"])
+def test_few_are_read_by_the_other_process(
+    environment: dict[str, str], few: Path, server: Sandbox, command: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _libraries(command)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        cwd=few.parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "1 bot in sync" in done.stdout
+    assert done.stderr.splitlines()[-1] == "False"
+    paths = [call.path for call in server.calls]
+    assert len(paths) == len({*paths}), "each is asked for once"
+
+
+WRONG = {
+    "a manifest": ("bots: {menu: {modle: x}}\n", "modle"),
+    "a key": ("credentials: {main: {apiKey: !env OPENAI}}\nbots: {}\n", "OPENAI"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_no_call_is_made_before_what_is_wrong_with_few_is_told(
+    start: Start, few: Path, server: Sandbox, what: str
+) -> None:
+    text, told = WRONG[what]
+    few.write_text(text)
+    process = start("plan", env={"OPENAI": "$OPENAI"})
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert told in err
+    assert server.calls == []
