@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.measured import Cost, best, cost, keep
-from benchmarks.server import bot, serving
+from benchmarks.server import bot, names, serving
 
 SIZES = (10, 100, 1_000, 4_000, 10_000)
 BOTS = 10
@@ -96,13 +96,13 @@ class Fleet:
 @contextmanager
 def fleet(size: int) -> Iterator[Fleet]:
     """A fleet of so many instances, for the length of the block."""
-    names = [f"loja-{number:05}" for number in range(size)]
+    called = names(size)
     with tempfile.TemporaryDirectory() as directory, serving(MILLISECONDS, BOTS) as url:
         bots = Path(directory, "bots")
         bots.mkdir()
-        for name in names:
+        for name in called:
             (bots / f"{name}.yaml").write_text(manifest(name))
-        yield Fleet(names, Path(directory), url)
+        yield Fleet(called, Path(directory), url)
 
 
 def of_size(size: int) -> dict[str, Cost]:

@@ -1,11 +1,12 @@
 """A server that costs next to nothing: it answers every request after a fixed time, from memory.
 
-    python -m benchmarks.server MILLISECONDS BOTS
+    python -m benchmarks.server MILLISECONDS BOTS [INSTANCES]
 
-prints its URL. `GET /openai/find/{instance}` gives BOTS bots as `fleet.py` declares them,
-`GET /openai/creds/{instance}` the one credential that they name. All other kinds of bot are switched off but
-EvolutionBot, which cannot be, and has no bots. `GET /zone/{name}` gives the records of a zone,
-for peers. It knows no other route.
+prints its URL. It lists so many instances, none unless said; it answers for every other one all the same.
+`GET /openai/find/{instance}` gives BOTS bots as `fleet.py` declares them, `GET /openai/creds/{instance}` the
+one credential that they name. All other kinds of bot are switched off but EvolutionBot, which cannot be, and
+has no bots. `GET /{kind}/fetchSettings/{instance}` gives what the server answers where there are none. `GET
+/zone/{name}` gives the records of a zone, for peers. It knows no other route.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from functools import cache
 from zlib import crc32
 
 from reconciler.domain.kinds import KINDS
+
+INSTANCE = "c22def7d-036d-4bdf-80a5-60829d17abfc"
+"""The id of the instance in answers, before each gets its own."""
 
 
 def bot(number: int) -> dict[str, object]:
@@ -53,7 +57,7 @@ def bot(number: int) -> dict[str, object]:
         "createdAt": "2026-11-23T01:17:26.177Z",
         "updatedAt": "2026-11-23T01:17:26.177Z",
         "openaiCredsId": "cmwskpqe400034p7dxka4nrnh",
-        "instanceId": "c22def7d-036d-4bdf-80a5-60829d17abfc",
+        "instanceId": INSTANCE,
     }
 
 
@@ -83,7 +87,12 @@ def of_instance(instance: bytes, answer: bytes) -> bytes:
     own = crc32(instance)
     for id_ in (b"cmwskt57500", b"cmwskpqe400"):
         answer = answer.replace(id_, b"c%010d" % own)
-    return answer.replace(b"60829d17abfc", b"%012d" % own)
+    return answer.replace(INSTANCE.encode(), _id(instance).encode())
+
+
+def _id(instance: bytes) -> str:
+    """The id of an instance."""
+    return f"{INSTANCE[:-12]}{crc32(instance):012}"
 
 
 class Connection(asyncio.Protocol):
@@ -106,7 +115,29 @@ class Connection(asyncio.Protocol):
             self.later(self.seconds, self.transport.write, of_instance(instance, answer))
 
 
-async def serve(milliseconds: float, bots: int) -> None:
+SETTINGS = {
+    "expire": 300,
+    "keywordFinish": "bye",
+    "delayMessage": 1000,
+    "unknownMessage": "Sorry, I dont understand",
+    "listeningFromMe": True,
+    "stopBotFromMe": True,
+    "keepOpen": False,
+    "debounceTime": 1,
+    "ignoreJids": [],
+    "splitMessages": False,
+    "timePerChar": 0,
+    "fallbackId": "",
+    "fallback": None,
+}
+
+
+def names(instances: int) -> list[str]:
+    """What the instances of a fleet are called."""
+    return [f"loja-{number:05}" for number in range(instances)]
+
+
+async def serve(milliseconds: float, bots: int, instances: int) -> None:
     answers = {
         f"/{path}/find".encode(): response(
             {"status": 400, "error": "Bad Request", "response": {"message": [f"{kind.title} is disabled"]}},
@@ -119,8 +150,10 @@ async def serve(milliseconds: float, bots: int) -> None:
     answers |= {
         b"/openai/find": response([bot(number) for number in range(bots)]),
         b"/openai/creds": response(CREDENTIALS),
-        b"/instance": response([]),
+        b"/instance": response([{"name": name, "id": _id(name.encode())} for name in names(instances)]),
+        **{f"/{path}/fetchSettings".encode(): response(SETTINGS) for path in KINDS},
         b"/zone": response(RECORDS),
+        b"": response({"status": 200, "version": "2.3.6"}),
     }
     server = await asyncio.get_running_loop().create_server(
         lambda: Connection(milliseconds / 1000, answers), "127.0.0.1", 0, backlog=512
@@ -130,9 +163,9 @@ async def serve(milliseconds: float, bots: int) -> None:
 
 
 @contextmanager
-def serving(milliseconds: float, bots: int) -> Iterator[str]:
+def serving(milliseconds: float, bots: int, instances: int = 0) -> Iterator[str]:
     """Runs the server as a process of its own; gives its URL."""
-    command = [sys.executable, "-m", "benchmarks.server", str(milliseconds), str(bots)]
+    command = [sys.executable, "-m", "benchmarks.server", *map(str, (milliseconds, bots, instances))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -142,4 +175,4 @@ def serving(milliseconds: float, bots: int) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve(float(sys.argv[1]), int(sys.argv[2]), *map(int, sys.argv[3:] or [0])))
