@@ -7,6 +7,7 @@ Imports no rule: what was found may come from the cache, and then no rule is nee
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 from reconciler.domain.errors import Position
@@ -18,6 +19,9 @@ UNKNOWN = "unknown-rule"
 """The rule about ids of rules, which checks all manifests together."""
 
 _NO_EFFECT = "no-effect"
+
+_IN_ORDER = attrgetter("at.file", "at.line", "at.column", "rule", "text", "error")
+"""The order of warnings is their own. To ask each pair for it takes as long as to find them all."""
 
 _NAMED = 2
 """How many bots a warning names before it only counts them."""
@@ -97,7 +101,7 @@ def warnings(found: Mapping[str, Found], policy: Policy) -> list[Warning]:
     ]
     if UNKNOWN not in policy.ignored:
         made += _of_unknown(found.values(), error=UNKNOWN in policy.errors)
-    return sorted(made)
+    return sorted(made, key=_IN_ORDER)
 
 
 def _whose(at: Position, those: list[tuple[str, Said]]) -> str:

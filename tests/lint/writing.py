@@ -31,6 +31,7 @@ def linted(root: Path, server: Version = NEWEST) -> list[Warning]:
         loaded = read_all(root, origins=False, cached=True, look=look(server))
         kept = {one.name: seen(loaded.seen[one.files[0]]) for one in loaded.desired.instances}
         assert warnings(kept, Policy()) == found
+        assert found == sorted(found)
     return found
 
 
