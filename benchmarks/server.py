@@ -137,7 +137,7 @@ def names(instances: int) -> list[str]:
     return [f"loja-{number:05}" for number in range(instances)]
 
 
-async def serve(milliseconds: float, bots: int, instances: int) -> None:
+async def serve(milliseconds: float, bots: int, instances: int = 0) -> None:
     answers = {
         f"/{path}/find".encode(): response(
             {"status": 400, "error": "Bad Request", "response": {"message": [f"{kind.title} is disabled"]}},
@@ -175,4 +175,4 @@ def serving(milliseconds: float, bots: int, instances: int = 0) -> Iterator[str]
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(float(sys.argv[1]), int(sys.argv[2]), *map(int, sys.argv[3:] or [0])))
+    asyncio.run(serve(float(sys.argv[1]), *(int(each) for each in sys.argv[2:])))

@@ -23,30 +23,28 @@ MASK = "***"
 KEY = "[a key, not shown]"
 """What stands for a key that a server has put into a value of a bot."""
 
-_TAGGED = re.compile(r"!(env|secret-file) (.+)", re.DOTALL)
+_TAGGED = r"(?s)!(env|secret-file) (.+)"
 _PLACEHOLDER = r"\$\{env:[A-Za-z_][A-Za-z0-9_]*\}"
-_IN_URL = re.compile(rf"\$(\$\{{env:)|({_PLACEHOLDER})", re.ASCII)
+_IN_URL = rf"(?a)\$(\$\{{env:)|({_PLACEHOLDER})"
 """In a URL: what stands for `${env:` itself, or for a variable's value."""
 
-_ALONE = re.compile(rf"(?:{_PLACEHOLDER})+", re.ASCII)
-_USER = re.compile(rf"(?:{_PLACEHOLDER}|[\w.-]{{0,40}}):{_PLACEHOLDER}|{_PLACEHOLDER}:?", re.ASCII)
+_ALONE = rf"(?a)(?:{_PLACEHOLDER})+"
+_USER = rf"(?a)(?:{_PLACEHOLDER}|[\w.-]{{0,40}}):{_PLACEHOLDER}|{_PLACEHOLDER}:?"
 """What has no secret but a placeholder: a part of a URL, and its userinfo."""
 
-_NAMES = re.compile(
+_NAMES = (
     r"(?:^|[^a-z])(?:code|token|sig|signature|key|secret|auth|authorization|pass|passwd|password|pwd|pw|pin|"
     r"credentials?|hmac|hash|jwt|sas|session|sid|cookie|bearer|api_?key|nonce|otp|senha|chave|se|sp|sv)(?:$|[^a-z])"
 )
 """Names of a query's values that are secrets whatever they look like."""
 
-_BEFORE = re.compile(r"(?:api[-_]?|access[-_]?)?(?:key|token|secret|password|senha|chave)", re.IGNORECASE)
+_BEFORE = r"(?i)(?:api[-_]?|access[-_]?)?(?:key|token|secret|password|senha|chave)"
 """Parts of a path after which a secret stands, whatever it looks like."""
 
-_PLAIN = re.compile(r"(?:(?:[A-Za-z]{1,20}[0-9]{0,3}|[0-9]{1,6})(?:[-_., ]|$)){0,6}", re.ASCII)
+_PLAIN = r"(?a)(?:(?:[A-Za-z]{1,20}[0-9]{0,3}|[0-9]{1,6})(?:[-_., ]|$)){0,6}"
 """Values that no generator of secrets makes: a few short words or numbers."""
 
-_TOKEN = re.compile(
-    r"(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[\w=+.~:%-]{16,}|[0-9a-f-]{24,}|[A-Za-z0-9_=+~-]{32,}", re.ASCII
-)
+_RANDOM = r"(?a)(?=[^/]*[0-9])(?=[^/]*[A-Za-z])[\w=+.~:%-]{16,}|[0-9a-f-]{24,}|[A-Za-z0-9_=+~-]{32,}"
 """What could be a token in a path: long, and of letters and digits, or without any break."""
 
 _HOOKS = (
@@ -153,7 +151,7 @@ def ref_of(field: Field, value: object) -> SecretRef | None:
     if isinstance(value, Hidden):
         return value.ref
     if field.hides and isinstance(value, str):
-        if found := _TAGGED.fullmatch(value):
+        if found := re.fullmatch(_TAGGED, value):
             return reference(field, found[1], found[2])
         if field.hides == "url" and MASK not in value and variables_of(value):
             return template(value)
@@ -173,18 +171,18 @@ def template(url: str) -> UrlTemplate:
 
 def variables_of(url: str) -> list[str]:
     """The names of the variables that a URL has a `${env:NAME}` of."""
-    names = [found[2][6:-1] for found in _IN_URL.finditer(url) if found[2]]
+    names = [found[2][6:-1] for found in re.finditer(_IN_URL, url) if found[2]]
     return list(dict.fromkeys(names))
 
 
 def put_together(url: str, value: Callable[[str], str]) -> str:
     """A URL with the value of each variable in its place."""
-    return _IN_URL.sub(lambda found: found[1] or value(found[2][6:-1]), url)
+    return re.sub(_IN_URL, lambda found: found[1] or value(found[2][6:-1]), url)
 
 
 def is_tagged(text: str) -> bool:
     """Whether a text reads like a reference, and would be taken for one in a saved plan."""
-    return _TAGGED.fullmatch(text) is not None
+    return re.fullmatch(_TAGGED, text) is not None
 
 
 def fields(table: Mapping[str, Field], values: Fields) -> Fields:
@@ -292,7 +290,7 @@ def mask(url: str, *, template: bool = False) -> str:
     info, at, host = parts.netloc.rpartition("@")
     path = _path(host.lower().partition(":")[0], parts.path)
     scheme = url.partition(":")[0] + ":" if parts.scheme else ""
-    user = f"{info if _USER.fullmatch(info) else MASK}@" if at else ""
+    user = f"{info if re.fullmatch(_USER, info) else MASK}@" if at else ""
     shown = f"{scheme}//{user}{host}{path}" if parts.netloc else f"{scheme}{path}"
     if "?" in url.partition("#")[0]:
         shown += "?" + "".join(map(_query, re.split("([&;])", parts.query)))
@@ -320,8 +318,8 @@ def _path(host: str, path: str) -> str:
     return "/".join(
         MASK
         if segment
-        and (place >= kept or _is_token(segment) or _BEFORE.fullmatch(before) or _has_encoded(segment))
-        and not _ALONE.fullmatch(segment)
+        and (place >= kept or _is_token(segment) or re.fullmatch(_BEFORE, before) or _has_encoded(segment))
+        and not re.fullmatch(_ALONE, segment)
         else _pairs(segment)
         for place, (before, segment) in enumerate(pairwise(["", *segments]))
     )
@@ -337,7 +335,7 @@ def _pairs(segment: str) -> str:
     """A part of a path without the values of its parameters: `f;jsessionid=1`, `f,a=1`, `token:1`."""
 
     def masked(found: re.Match[str]) -> str:
-        shows = _ALONE.fullmatch(found[4]) or (found[3] == ":" and not _is_secret(found[2]))
+        shows = re.fullmatch(_ALONE, found[4]) or (found[3] == ":" and not _is_secret(found[2]))
         return found[0] if shows else f"{found[1]}{found[2]}{found[3]}{MASK}"
 
     return re.sub(r"(^|[;,&])([^=:;,&]*)([=:])([^;,&]+)", masked, segment)
@@ -345,7 +343,7 @@ def _pairs(segment: str) -> str:
 
 def _is_token(text: str) -> bool:
     words = re.split(r"[-_.]", text)
-    return _TOKEN.fullmatch(text) is not None and not all(
+    return re.fullmatch(_RANDOM, text) is not None and not all(
         re.fullmatch(r"[a-z]*|[A-Z][a-z]*|v?[0-9]{1,4}|[a-z]+[0-9]{1,2}", word) for word in words
     )
 
@@ -353,17 +351,17 @@ def _is_token(text: str) -> bool:
 def _query(item: str) -> str:
     """One `name=value` of a query. What is no pair is a value."""
     name, equals, value = item.partition("=")
-    if item in ("", "&", ";") or _ALONE.fullmatch(value or name):
+    if item in ("", "&", ";") or re.fullmatch(_ALONE, value or name):
         return item
     if not equals:
-        return item if _PLAIN.fullmatch(item) else MASK
-    shown = value if not value or (_PLAIN.fullmatch(unquote(value)) and not _is_secret(name)) else MASK
+        return item if re.fullmatch(_PLAIN, item) else MASK
+    shown = value if not value or (re.fullmatch(_PLAIN, unquote(value)) and not _is_secret(name)) else MASK
     return f"{MASK if _is_token(name) else name}={shown}"
 
 
 def _is_secret(name: str) -> bool:
     plain = unicodedata.normalize("NFKC", unquote(unquote(name)))
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", plain).lower()
-    return _NAMES.search(words) is not None or words.endswith(
+    return re.search(_NAMES, words) is not None or words.endswith(
         ("key", "token", "secret", "signature", "password")
     )

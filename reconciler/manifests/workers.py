@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gc
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -57,7 +56,7 @@ class _Worker:
         """End it, unless it has ended."""
         self.results.close()
         with suppress(OSError):
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, signals.KILL)
             os.waitpid(self.pid, 0)
 
 

@@ -7,7 +7,6 @@ that can be, it is a copy of this process, which need not start an interpreter.
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import sys
 from collections.abc import Iterator
@@ -33,7 +32,7 @@ class Process:
         """End it: when this returns, it asks for nothing more."""
         if self._pid:
             with suppress(OSError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self._pid, signals.KILL)
                 os.waitpid(self._pid, 0)
             self._pid = 0
 
@@ -100,9 +99,7 @@ def _read(theirs: socket.socket, ours: socket.socket) -> NoReturn:
     code = 1
     try:
         ours.close()  # so that it ends when nobody reads any more
-        for number in signals.NAMES:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup has it
-                signal.signal(number, signal.SIG_DFL)
+        signals.reset()
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nothing, stream)
