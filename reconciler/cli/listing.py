@@ -25,7 +25,7 @@ def list_(request: Request, offline: bool) -> int:
     from reconciler.cli.reading import reading
     from reconciler.pipeline import listing
 
-    found = listing.listed(request, offline=offline, reading=reading)
+    found = listing.listed(request, offline=offline, warn=terminal.warn, reading=reading)
     terminal.listed(found, request.format)
     return 1 if found.problems else 0
 

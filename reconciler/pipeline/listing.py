@@ -10,22 +10,31 @@ from reconciler.domain.listing import Listing
 from reconciler.domain.observed import Observed
 from reconciler.domain.plan import Plan
 from reconciler.manifests import wanted as manifests
+from reconciler.manifests.loaded import warning
 from reconciler.pipeline import fleet
 from reconciler.pipeline.planning import Reading, silently
 from reconciler.pipeline.request import Request, check_owner
+from reconciler.pipeline.selecting import Warn
 from reconciler.pipeline.stages import servers
 from reconciler.plan import listing
 
 
-def listed(request: Request, *, offline: bool, reading: Reading = silently) -> Listing:
+def listed(request: Request, *, offline: bool, warn: Warn, reading: Reading = silently) -> Listing:
     """The bots of the selected instances. Raises ReconcilerError.
 
-    offline: whether only the manifests are read. reading: shows how far the reading of the server is.
+    offline: whether only the manifests are read. warn: takes what is wrong with manifests that are not
+    selected. reading: shows how far the reading of the server is.
     """
     check_owner(request)
     wanted = manifests.read(
-        Path(request.bots), request.instance, servers=request.named, chosen=request.chosen
+        Path(request.bots),
+        request.instance,
+        others_valid=False,
+        servers=request.named,
+        chosen=request.chosen,
     )
+    if wanted.broken:
+        warn(warning(wanted.broken))
     if offline:
         wanted.check(())
         return listing.declared(wanted.desired)
@@ -34,9 +43,11 @@ def listed(request: Request, *, offline: bool, reading: Reading = silently) -> L
         tuple(DesiredInstance(one.name, (), one.at, server=one.server) for one in wanted.desired.instances)
     )
 
+    others = wanted.looks_at if wanted.complete else None
+
     async def read() -> Observed:
         async with fleet.clients(running) as clients:
-            return await fleet.fetched(clients, bare, lambda *_: False, {}, wanted.looks_at, on_read)
+            return await fleet.fetched(clients, bare, lambda *_: False, {}, others, on_read)
 
     with servers(request, wanted.desired) as running:
         with reading() as on_read:

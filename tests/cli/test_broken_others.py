@@ -38,6 +38,18 @@ def repo(tmp_path: Path, run: Run, world: World) -> Repo:
     return repo
 
 
+@pytest.mark.parametrize("options", [(), ("--offline",)])
+def test_the_others_are_listed_by_name(repo: Repo, options: tuple[str, ...]) -> None:
+    repo.write(three(filial=MALFORMED))
+    for named in ("loja", "loj[a]"):
+        result = repo.run("list", "--instance", named, *options, code=0)
+        assert ("in other manifests (" in result.stderr) is ("[" in named)  # by its name nothing else is read
+        assert "um" in result.stdout
+        assert "filial" not in result.stdout
+    result = repo.run("list", *options, code=1)
+    assert "filial.json:" in result.stderr
+
+
 def three(**texts: Any) -> dict[str, Any]:
     return {**{name: manifest(name) for name in NAMES}, **texts}
 
