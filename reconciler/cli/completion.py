@@ -101,8 +101,9 @@ def _declared(context: Context) -> Iterator[tuple[str, list[str]]]:
     from reconciler.domain.errors import ReconcilerError
     from reconciler.manifests.load import load
 
+    directory = Path(context.params.get("bots") or "bots")
     try:
-        desired = load(Path(context.params.get("bots") or "bots"), servers=command.servers(context))
+        desired = load(directory, origins=False, cached=True, servers=command.servers(context))
     except ReconcilerError:
         return
     for instance in desired.instances:

@@ -21,7 +21,7 @@ def serve(port: int, db: str | None, bots: str | None, servers: Servers, say: Ca
     say: prints addresses and keys, as lines for a shell.
     """
     stages.log_nothing()
-    desired = load(Path(bots), origins=False, servers=servers) if bots else Desired(())
+    desired = load(Path(bots), origins=False, cached=True, servers=servers) if bots else Desired(())
     names = servers.names or ("",)
     ended = threading.Event()
     with ExitStack() as stack:
