@@ -316,6 +316,9 @@ class _Loader:
                 parser.manifest(path, known.contents(path), origins=False)
             return recorder.taken()
 
+        if number > 1:
+            from reconciler.manifests import parsed  # noqa: F401, PLC0415  once for all of them
+
         with Workers(files, number, work) as made:
             if self.meanwhile:
                 self.meanwhile()
