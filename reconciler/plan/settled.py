@@ -122,7 +122,7 @@ def _by_name(bots: Iterable[RemoteBot], owner: str) -> dict[str, tuple[RemoteBot
         if marker is None or marker[4]:
             return None
         written = f"[{owner}:{marker[1]}]"
-        if marker[1] in found or not marker[0].startswith(written):
+        if not marker[0].startswith(written):
             return None
         found[marker[1]] = bot, text[: marker.start()] + written + text[marker.end() :]
     return found
@@ -135,11 +135,8 @@ def _is_the_same(bot: DesiredBot, there: RemoteBot, description: str, owner: str
     """
     if bot.kind is not there.kind or bot.on_drift == "replace":
         return False
-    unseen, fields = there.unseen, there.fields
     for name, value in bot.fields.items():
-        if unseen and name in unseen:
-            return False
-        stored = fields.get(name)
+        stored = there.fields.get(name)
         if name == "description":
             if type(value) is not str or markers.describe(value, owner, bot.name) != description:
                 return False
@@ -153,9 +150,9 @@ def _is_the_same(bot: DesiredBot, there: RemoteBot, description: str, owner: str
 
 
 def _current(index: CredentialIndex, instance: str, bot: DesiredBot) -> str:
-    """The id of the credential that a bot names; "" where that is not simply the one."""
+    """The id of the credential that a bot names; "" for none. Of a steady one there is no other version."""
     versions = index.versions(instance, bot.creds or "", bot.creds_owner)
-    return versions.current if isinstance(versions, CredentialVersions) and not versions.old else ""
+    return versions.current if isinstance(versions, CredentialVersions) else ""
 
 
 def _alone(

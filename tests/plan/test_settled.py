@@ -16,6 +16,7 @@ from reconciler.domain.desired import (
     SecretRef,
 )
 from reconciler.domain.hidden import Hidden
+from reconciler.domain.kinds import KINDS
 from reconciler.domain.observed import (
     Observed,
     ObservedInstance,
@@ -104,6 +105,11 @@ NOT_SETTLED = {
         remote(),
         **{"main": RemoteCredential("c1", same=True), "main@2": RemoteCredential("c2", same=False)},
     ),
+    "its kind is switched off, and a bot is there": replace(
+        loja(remote()), off={"openai": "OpenAI is switched off"}
+    ),
+    "a bot uses another credential": loja(remote(openaiCredsId="c9")),
+    "a bot is of another kind": loja(replace(remote(), kind=KINDS["dify"])),
     "it could not be read": ObservedInstance("loja", problem="It is not there."),
     "its kind is switched off": replace(loja(), off={"openai": "OpenAI is switched off"}),
 }
@@ -128,6 +134,10 @@ AT_A_GLANCE = {
     "with a declared text": (
         of_bot(description="Front desk"),
         loja(remote(description=f"Front desk {STAMPED}")),
+    ),
+    "that has the credential itself": (
+        replace(MATRIZ, bots=(BOT,)),
+        ObservedInstance("matriz", (remote(),), {"main": RemoteCredential("c1", same=True)}),
     ),
     "with a number and a list": (
         of_bot(expire=1, ignoreJids=("@g.us",)),
@@ -163,9 +173,10 @@ PLANNED = {
 @pytest.mark.parametrize("case", AT_A_GLANCE)
 def test_what_is_seen_at_a_glance(case: str) -> None:
     desired, seen = AT_A_GLANCE[case]
-    found = at_a_glance(desired, [MATRIZ], seen, OPTIONS)
+    owners = [MATRIZ] if desired.name != "matriz" else []
+    found = at_a_glance(desired, owners, seen, OPTIONS)
     assert found is not None
-    assert found == settle(desired, [MATRIZ], seen, OPTIONS)
+    assert found == settle(desired, owners, seen, OPTIONS)
 
 
 @pytest.mark.parametrize("case", PLANNED)
@@ -173,6 +184,34 @@ def test_what_a_glance_leaves_to_the_plan(case: str) -> None:
     desired, seen = PLANNED[case]
     assert at_a_glance(desired, [MATRIZ], seen, OPTIONS) is None
     assert settle(desired, [MATRIZ], seen, OPTIONS) is not None
+
+
+def test_a_text_behind_the_marker_is_a_person_s() -> None:
+    seen = loja(remote(description=f"Front desk {STAMPED} of the shop"))
+    for found in (at_a_glance, settle):
+        assert found(of_bot(description="Front desk"), [MATRIZ], seen, OPTIONS) is None
+
+
+def test_one_marker_on_two_bots_is_no_second_bot() -> None:
+    both = replace(LOJA, bots=(*LOJA.bots, replace(LOJA.bots[0], name="bia")))
+    for found in (at_a_glance, settle):
+        assert found(both, [MATRIZ], loja(remote(), remote("b2")), OPTIONS) is None
+
+
+def test_without_bots_it_may_still_be_unread() -> None:
+    empty = replace(LOJA, bots=())
+    for seen in (ObservedInstance("loja"), ObservedInstance("loja", problem="It is not there.")):
+        glanced, found = (each(empty, [], seen, OPTIONS) for each in (at_a_glance, settle))
+        assert glanced == found
+        assert (found is None) is (seen.problem is not None)
+
+
+def test_what_is_not_seen_at_a_glance_alone() -> None:
+    """A plan that replaces takes the settings, and a bot without a credential is none that a server makes."""
+    assert at_a_glance(LOJA, [MATRIZ], loja(remote()), replace(OPTIONS, replace=True)) is None
+    bare = replace(LOJA, bots=(replace(BOT, creds=None),))
+    fields = {name: value for name, value in remote().fields.items() if name != "openaiCredsId"}
+    assert at_a_glance(bare, [], loja(replace(remote(), fields=fields)), OPTIONS) is None
 
 
 def test_a_number_is_no_switch() -> None:
