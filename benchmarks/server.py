@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from functools import cache
 from zlib import crc32
 
-from reconciler.domain.kinds import KINDS
+from reconciler.domain.kinds import KINDS, Kind
 
 INSTANCE = "c22def7d-036d-4bdf-80a5-60829d17abfc"
 """The id of the instance in answers, before each gets its own."""
@@ -115,21 +115,10 @@ class Connection(asyncio.Protocol):
             self.later(self.seconds, self.transport.write, of_instance(instance, answer))
 
 
-SETTINGS = {
-    "expire": 300,
-    "keywordFinish": "bye",
-    "delayMessage": 1000,
-    "unknownMessage": "Sorry, I dont understand",
-    "listeningFromMe": True,
-    "stopBotFromMe": True,
-    "keepOpen": False,
-    "debounceTime": 1,
-    "ignoreJids": [],
-    "splitMessages": False,
-    "timePerChar": 0,
-    "fallbackId": "",
-    "fallback": None,
-}
+def settings(kind: Kind) -> dict[str, object]:
+    """What the server answers for an instance without settings: the defaults, and no id."""
+    defaults = {name: field.default for name, field in kind.settings.items()}
+    return {**defaults, "fallbackId": "", "fallback": None}
 
 
 def names(instances: int) -> list[str]:
@@ -151,7 +140,7 @@ async def serve(milliseconds: float, bots: int, instances: int = 0) -> None:
         b"/openai/find": response([bot(number) for number in range(bots)]),
         b"/openai/creds": response(CREDENTIALS),
         b"/instance": response([{"name": name, "id": _id(name.encode())} for name in names(instances)]),
-        **{f"/{path}/fetchSettings".encode(): response(SETTINGS) for path in KINDS},
+        **{f"/{path}/fetchSettings".encode(): response(settings(kind)) for path, kind in KINDS.items()},
         b"/zone": response(RECORDS),
         b"": response({"status": 200, "version": "2.3.6"}),
     }

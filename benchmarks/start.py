@@ -23,7 +23,7 @@ from benchmarks.server import serving
 RUNS = 20
 INSTANCES = 1_000
 FLOOR = "an interpreter"
-LIMITS = {"import click": 7, "--help": 3, "validate": 10, "plan": 40, "plan --instance": 40}
+LIMITS = {"import click": 7, "--help": 3, "validate": 8, "plan": 25, "plan --instance": 33}
 """How many times as long as the floor each may take. --help does not import click."""
 
 

@@ -21,7 +21,7 @@ UNKNOWN = "unknown-rule"
 _NO_EFFECT = "no-effect"
 
 _IN_ORDER = attrgetter("at.file", "at.line", "at.column", "rule", "text", "error")
-"""The order of warnings is their own. To ask each pair for it takes as long as to find them all."""
+"""Their own order, without a call for each pair that is compared."""
 
 _NAMED = 2
 """How many bots a warning names before it only counts them."""

@@ -1,6 +1,6 @@
 """Many files that are not in the cache are parsed by several processes side by side, one for each core.
 
-Each is a copy of this process, made before this one imports the parser. It parses a part of the files in
+Each is a copy of this process. It parses a part of the files in
 order, and sends for each that is valid what the cache keeps of it, so that this process finds it there when
 its turn comes. What is not there this process parses itself: every error is found and told in one place.
 """
@@ -22,7 +22,7 @@ from reconciler.domain.records import dataclass
 from reconciler.manifests.cache import Line
 
 LEAST = 25
-"""Files for each process: to start it and to import the parser takes as long as to parse half as many."""
+"""Files for each process; with fewer, one more gains little."""
 
 MANY = 1_000
 """Manifests from the cache beside which this process parses a few itself: a copy would have them too."""

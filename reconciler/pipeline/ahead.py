@@ -1,4 +1,4 @@
-"""The servers of a fleet are read by a second process (reader.py) while this one loads the manifests.
+"""The servers are read by a second process (reader.py): those of a fleet while this one loads the manifests.
 
 This is imported before all that the loading needs, so it imports little.
 """

@@ -55,4 +55,5 @@ def listed(request: Request, *, offline: bool, warn: Warn, reading: Reading = si
         wanted.check(observed.instances.keys())
         made = listing.made(wanted.desired, observed, request.owner)
         where = fleet.bound(request, running, Plan("", request.owner, ()))
-        return Listing(where.server, made.instances, made.note, where.servers)
+        note = "; ".join(filter(None, (made.note, *wanted.notes)))
+        return Listing(where.server, made.instances, note, where.servers)

@@ -1,7 +1,7 @@
 """Another process, which reads the servers ahead (reader.py), and the socket between it and this one.
 
-It is begun before all else, while this process still imports what it needs, so this imports little. Where
-that can be, it is a copy of this process, which need not start an interpreter.
+For a fleet it is begun before all else, while this process still imports what it needs, so this imports
+little. Where that can be, it is a copy of this process, which need not start an interpreter.
 """
 
 from __future__ import annotations

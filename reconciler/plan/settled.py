@@ -5,7 +5,7 @@ and none of its credentials is created, rotated or deleted. Then what it leaves 
 drafts, and of its bots what is asked about the bots of others.
 
 Most instances of a fleet are so at a glance: each bot is there under its own marker, with the very values
-that are declared, and nothing else is. That is found by comparing values alone, for a tenth of what a plan
+that are declared, and nothing else is. That is found by comparing values alone, for a fifth of what a plan
 costs; whatever is not that simple is planned.
 """
 
@@ -65,10 +65,9 @@ def settle(
 def at_a_glance(
     desired: DesiredInstance, owners: Iterable[DesiredInstance], seen: ObservedInstance, options: Options
 ) -> Settled | None:
-    """As settle, for an instance whose settings are neither declared nor read; None for most that are in sync
-    otherwise than by the very same values.
+    """As settle, by comparing values alone; None wherever that does not tell, and only a plan does.
 
-    Its settings need not be read: nothing is created.
+    The settings of an instance that is given need not be read: nothing of it is created.
     """
     owners = tuple(owners)
     kinds = _WITH_CREDENTIALS | {bot.kind.path for bot in desired.bots}

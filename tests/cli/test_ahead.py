@@ -1,4 +1,4 @@
-"""A large fleet, whose server is read by another process while the manifests are loaded."""
+"""The server is read by another process: that of a large fleet while its manifests are loaded."""
 
 from __future__ import annotations
 
@@ -104,6 +104,41 @@ def test_few_are_read_by_the_other_process(
     assert done.stderr.splitlines()[-1] == "False"
     paths = [call.path for call in server.calls]
     assert len(paths) == len({*paths}), "each is asked for once"
+
+
+_WAITING = """
+import sys, time
+from reconciler.pipeline import ahead
+from reconciler.pipeline.request import Request
+url, key = sys.argv[1:]
+given = dict(sandbox=False, allow_http=False, owner="gitops", concurrency=4, timeout=5.0)
+with ahead.waiting(Request("bots", (), url, key, **given)) as reader:
+    time.sleep(1)
+    print("waited", flush=True)
+    sys.stdin.readline()
+    reader.answers()
+    print("read", sum(not frame.last for frame in reader.come()))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no process is copied")
+def test_the_other_process_asks_for_nothing_until_an_answer_is_asked_for(
+    environment: dict[str, str], few: Path, server: Sandbox
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", _WAITING, environment["EVOLUTION_API_URL"], environment["EVOLUTION_API_KEY"]],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=few.parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "waited\n"
+        assert server.calls == []
+        out, _ = process.communicate("\n", timeout=60)
+    assert out == f"read {len(server.calls)}\n"
+    assert server.calls
 
 
 WRONG = {
