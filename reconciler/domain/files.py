@@ -52,8 +52,10 @@ class Replacement:
 
     def add(self, content: bytes) -> None:
         """Write a part of the content, without putting it in place yet."""
-        with _explained(self.path):
+        try:
             self._file.write(content)
+        except OSError as error:
+            raise _cannot_be_written(self.path, error) from None
 
     def write(self, content: bytes) -> None:
         """Put the content in the file's place, after what was added. May be called once."""
@@ -175,7 +177,11 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ReconcilerError(f"{path} cannot be written: {error.strerror}.") from None
+        raise _cannot_be_written(path, error) from None
+
+
+def _cannot_be_written(path: Path, error: OSError) -> ReconcilerError:
+    return ReconcilerError(f"{path} cannot be written: {error.strerror}.")
 
 
 def _regular(path: Path) -> os.stat_result | None:

@@ -43,13 +43,13 @@ def is_of_key(claim: Claim) -> bool:
 
 def holds(kind: Kind, fields: Mapping[str, Value]) -> frozenset[Claim]:
     """What others cannot take while this bot is as it is."""
-    claims = {*_held_keys(kind, fields)}
+    claims = {claim for claim in _held_keys(kind, fields) if claim}
     operator, value = fields.get("triggerOperator"), fields.get("triggerValue")
     if value:
         claims |= {("value", str(value)), ("trigger", str(operator), str(value))}
     if fields.get("triggerType") == "all" and fields.get("enabled"):
         claims.add(ALL)
-    return frozenset(claim for claim in claims if claim)
+    return frozenset(claims)
 
 
 def takes(kind: Kind, fields: Mapping[str, Value]) -> frozenset[Claim]:

@@ -45,9 +45,10 @@ _PICTURE = ("\u200d", "\ufe0f", "\u20e3")
 
 def odd_characters(context: Context) -> Iterator[Remark]:
     """Characters that are not what they look like, or are invisible: one remark per text."""
+    names = context.has(EXACT)
     for subject, fields in context.holders:
         regex = fields.get("triggerOperator") == "regex"
-        for name in EXACT:
+        for name in names:
             value = fields.get(name)
             if isinstance(value, Hidden):
                 value = None if value.ref else value.real

@@ -31,6 +31,12 @@ FIELDS = tuple(
     }
 )
 
+LIMITED = {
+    path: [field for field in kind.fields.values() if field.bot_types or field.trigger_types]
+    for path, kind in KINDS.items()
+}
+"""The fields of each kind that have an effect for some bots only."""
+
 Place = tuple[str, int]
 """Where a value begins: the file, and the index of the character."""
 
@@ -124,8 +130,9 @@ class Context:
     def written(self) -> Sequence[tuple[Subject, str, Source, int | None, ScalarNode]]:
         """Every scalar of the fields that are texts or lists of them: subject, field, source, item, node."""
         found: list[tuple[Subject, str, Source, int | None, ScalarNode]] = []
+        names = self.has(FIELDS)
         for subject, _ in self.holders:
-            for name in FIELDS:
+            for name in names:
                 if origin := subject.origins.get(name):
                     node = origin.value
                     if isinstance(node, MappingNode) and node.value:  # `ignoreJids: {merge: [...]}`
@@ -139,6 +146,10 @@ class Context:
                             if isinstance(each, ScalarNode)
                         )
         return found
+
+    def has(self, names: Sequence[str]) -> Sequence[str]:
+        """Those of the names that are fields of this kind, or of its settings."""
+        return [name for name in names if name in self.kind.fields or name in self.kind.settings]
 
     def effective(self, subject: Subject, field: str) -> tuple[Subject, Value | None]:
         """A field's declared value: the bot's, else that of the settings, which a create copies."""

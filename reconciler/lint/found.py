@@ -106,6 +106,8 @@ def warnings(found: Mapping[str, Found], policy: Policy) -> list[Warning]:
 
 def _whose(at: Position, those: list[tuple[str, Said]]) -> str:
     """The bots that a warning is about, the first few by name."""
+    if len(those) == 1 and (said := those[0][1]).own and said.bot:
+        return quoted(said.bot)  # as nearly all
     everywhere = len({instance for instance, _ in those}) > 1 or not those[0][1].own
     names = list(
         dict.fromkeys(

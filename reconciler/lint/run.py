@@ -8,26 +8,22 @@ bots of a kind match. found.py makes warnings of their remarks.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 from reconciler.domain.desired import Desired, DesiredBot, DesiredInstance
 from reconciler.domain.errors import Position
 from reconciler.domain.findings import Warning
-from reconciler.domain.kinds import KINDS, Kind
+from reconciler.domain.kinds import Kind
 from reconciler.domain.origins import Origin
 from reconciler.domain.text import near, quoted
 from reconciler.domain.versions import NEWEST, Version
-from reconciler.lint.context import Place, of_kinds, place
+from reconciler.lint.context import LIMITED, Place, of_kinds, place
 from reconciler.lint.found import UNKNOWN, Found, Policy, Said, warnings
-from reconciler.lint.rules import RULES
+from reconciler.lint.rules import RULES, Rule
 
 _UNREAD = "never-read"
 _KNOWN = frozenset(rule.id for rule in RULES)
-_LIMITED = {
-    path: [field for field in kind.fields.values() if field.bot_types or field.trigger_types]
-    for path, kind in KINDS.items()
-}
-"""The fields of each kind that have an effect for some bots only."""
 
 
 def lint(desired: Desired, server: Version = NEWEST, policy: Policy | None = None) -> list[Warning]:
@@ -41,19 +37,25 @@ def examine(instance: DesiredInstance, server: Version) -> Found:
     contexts = list(of_kinds(instance, server, useful))
     said = []
     seen = Counter[tuple[str, Position, int]]()
-    for rule in RULES:
-        if not rule.holds(server) or rule.id in instance.ignored:
+    for rule in _rules(server):
+        if rule.id in instance.ignored:
             continue
         for remark in rule.remarks(contexts):
             bot = remark.subject if isinstance(remark.subject, DesiredBot) else None
             if bot and rule.id in bot.ignored:
                 continue
-            at, own = remark.at, remark.at.file == instance.at.file
-            what = rule.id, at, id(remark.subject)
+            at = remark.at
+            what, own = (rule.id, at, id(remark.subject)), at.file == instance.at.file
             said.append(Said(at, own, rule.id, seen[what], bot.name if bot else "", remark.text))
             seen[what] += 1
     shared = frozenset(one.at for one in useful.values() if one.source.file != instance.at.file)
     return Found(said, shared, list(_unknown(instance)))
+
+
+@cache
+def _rules(server: Version) -> Sequence[Rule]:
+    """The rules that apply to a server of this version."""
+    return [rule for rule in RULES if rule.holds(server)]
 
 
 def unread(server: Version | None, kind: Kind) -> frozenset[str]:
@@ -68,7 +70,7 @@ def _useful(instance: DesiredInstance) -> dict[Place, Origin]:
     found: dict[Place, Origin] = {}
     for bot in instance.bots:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
-        for field in _LIMITED[bot.kind.path]:
+        for field in LIMITED[bot.kind.path]:
             if field.applies(bot_type, trigger_type) and (origin := bot.origins.get(field.name)):
                 found[place(origin)] = origin
     return found

@@ -9,7 +9,7 @@ from reconciler.domain import markers
 from reconciler.domain.kinds import DEFAULT, KINDS
 from reconciler.domain.text import listed, quoted
 from reconciler.domain.versions import Version
-from reconciler.lint.context import Context, Remark, place
+from reconciler.lint.context import LIMITED, Context, Remark, place
 from reconciler.manifests.tables import IDENTIFIER
 
 _JID = re.compile(
@@ -36,9 +36,9 @@ def no_effect(context: Context) -> Iterator[Remark]:
     """A field without an effect for the bot's botType or triggerType, unless a bot that shares it uses it."""
     for bot in context.bots:
         bot_type, trigger_type = bot.fields.get("botType"), bot.fields.get("triggerType")
-        for name, value in bot.fields.items():
-            field = context.kind.fields[name]
-            if field.applies(bot_type, trigger_type) or value in ("", ()):
+        for field in LIMITED[context.kind.path]:
+            name, value = field.name, bot.fields.get(field.name, "")
+            if value in ("", ()) or field.applies(bot_type, trigger_type):
                 continue  # an empty value clears what another type left there
             origin = bot.origins.get(name)
             if origin and place(origin) in context.useful:
@@ -276,8 +276,9 @@ def variable_without_vars(context: Context) -> Iterator[Remark]:
     """What looks like a variable where no variables are declared, each once in a text."""
     if context.instance.vars is not None:
         return
+    names = context.has(TEXTS)
     for subject, fields in context.holders:
-        for name in TEXTS:
+        for name in names:
             value = fields.get(name, "")
             texts = value if isinstance(value, tuple) else (str(value),)
             for item, text in enumerate(texts):

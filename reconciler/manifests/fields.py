@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from sys import intern
 from typing import Any
 
@@ -41,25 +42,21 @@ def part(
         kind = kind_named(source, found["kind"][1])
         if kind is None:
             return Part({}, {}, whole=False)
-    table = fields(section, kind)
     if not _OF_THE_SERVER.isdisjoint(found):
         _report_row(source, found, section, None if kind is DEFAULT else kind)
         return Part({}, {}, whole=False, kind=kind)
+    readers = _readers(section, kind)
     values: dict[str, Any] = {}
     for name, (_, value_node) in found.items():
-        value = _value(source, value_node, name, section, table)
-        if value is not None:
-            values[name] = _interned(value)
+        reader = readers.get(name)
+        value = reader(source, value_node, name) if reader else ""  # which the model refuses
+        if type(value) is str:
+            values[name] = intern(value)
+        elif value is not None:
+            values[name] = tuple(map(intern, value)) if type(value) is tuple else value
     layer = f"folder {layer or section}" if folder else layer or section
     origins = {name: Origin(source, *pair, layer) for name, pair in found.items()}
     return Part(origins, values, kind=kind)
-
-
-def _interned(value: object) -> object:
-    """The value, whose texts are held once however many manifests and rows have them."""
-    if type(value) is str:
-        return intern(value)
-    return tuple(map(intern, value)) if type(value) is tuple else value
 
 
 def kind_named(source: Source, node: Node) -> Kind | None:
@@ -94,40 +91,50 @@ def _has_marker(found: Entries) -> bool:
     return isinstance(node, ScalarNode) and bool(claimed(node.value))
 
 
-def _value(source: Source, node: Node, name: str, section: str, table: Mapping[str, Field]) -> object:
-    """The value of one key, None where it is wrong; an unknown key gets a value that the model refuses."""
-    value: object = ""
-    if name == "ignoreJids" and section == "settings" and isinstance(node, MappingNode):
-        value = _merged_jids(source, node)
-    elif field := table.get(name):
-        value = _hidden(source, node, field) if field.hides else nodes.value(source, node, name, field.type)
-    elif name in {"previously", "silence"}:
-        value = nodes.texts(source, node, name)
-    elif name == "openaiCreds" and isinstance(node, MappingNode):
-        value = _shared_credential(source, node)
-    elif name == "openaiCreds":
-        value = _named(source, node, nodes.text(source, node, name), name)
-    elif name in {"kind", "onDrift", "fallback"}:
-        value = nodes.text(source, node, name)
-    return value
+_Reader = Callable[[Source, Node, str], object]
+"""Gives the value of a key, None where it is wrong."""
 
 
-def _hidden(source: Source, node: Node, field: Field) -> object:
+@cache
+def _readers(section: str, kind: Kind | None) -> Mapping[str, _Reader]:
+    """What reads the value of each key. kind: None for all kinds together."""
+    readers: dict[str, _Reader] = dict.fromkeys(("previously", "silence"), nodes.texts)
+    readers |= dict.fromkeys(("kind", "onDrift", "fallback"), nodes.text)
+    readers["openaiCreds"] = _credential
+    readers |= {name: _reader(field) for name, field in fields(section, kind).items()}
+    return readers | {"ignoreJids": _jids} if section == "settings" else readers
+
+
+def _reader(field: Field) -> _Reader:
+    return partial(_hidden, field) if field.hides else nodes.READERS[field.type]
+
+
+def _jids(source: Source, node: Node, name: str) -> tuple[str, ...] | None:
+    """The ignoreJids of settings: a list, or a mapping of one that is added to the server's."""
+    if not isinstance(node, MappingNode):
+        return nodes.texts(source, node, name, files=True)
+    found = _only(source, node, name, ("merge",))
+    return nodes.texts(source, found["merge"], "merge") if found else None
+
+
+def _credential(source: Source, node: Node, name: str) -> str | dict[str, str] | None:
+    """The name of a credential, or that of a shared one and its instance."""
+    if isinstance(node, MappingNode):
+        return _shared_credential(source, node)
+    return _named(source, node, nodes.text(source, node, name), name)
+
+
+def _hidden(field: Field, source: Source, node: Node, _: str) -> object:
     """The value of a field that may hold a secret: where it is found, or a URL itself."""
     if field.hides == "whole" or tag(node) in ("!env", "!secret-file"):
         ref = secret(source, node, field.name)
         return hidden.of_ref(hidden.reference(field, ref.tag, ref.name)) if ref else None
-    value = nodes.value(source, node, field.name, field.type)
+    value = nodes.READERS[field.type](source, node, field.name)
     if isinstance(value, str) and hidden.is_tagged(value):
         given = value.partition(" ")[0]
         source.report(node, f"{field.name} starts like a tag: write {given} without quotes")
         return None
     return value
-
-
-def _merged_jids(source: Source, node: Node) -> tuple[str, ...] | None:
-    found = _only(source, node, "ignoreJids", ("merge",))
-    return nodes.texts(source, found["merge"], "merge") if found else None
 
 
 def _shared_credential(source: Source, node: Node) -> dict[str, str] | None:

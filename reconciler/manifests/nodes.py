@@ -7,6 +7,8 @@ merge keys, not fields: model.py says what a field allows.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
+from functools import partial
 
 from reconciler.domain.kinds import Type, Value
 from reconciler.domain.text import quoted
@@ -36,7 +38,7 @@ def entries(source: Source, node: Node, what: str, *, secret: bool = False) -> E
     merge: tuple[Node, Node] | None = None
     for pair in node.value:
         key = pair[0]
-        if not isinstance(key, ScalarNode) or tag(key):
+        if not isinstance(key, ScalarNode) or (source.tags and tag(key)):
             given = "" if secret else f", not {_described(key)}"
             source.report(key, f"a key of {what} must be a plain text{given}: write a name")
         elif key.value == "<<" and not key.style:
@@ -61,13 +63,12 @@ def text(source: Source, node: Node, name: str, *, files: bool = False) -> str |
     """A scalar's text, None where it is wrong. files: whether `!file` may name a file that has the text."""
     if (
         type(node) is ScalarNode
-        and node.value
-        and (node.style or node.value not in _NULLS)
-        and "\0" not in node.value
-        and not tag(node)
-        and not source.raw.startswith("!", index(node))
+        and (value := node.value)
+        and (node.style or value not in _NULLS)
+        and "\0" not in value
+        and (not source.tags or not (tag(node) or source.raw.startswith("!", index(node))))
     ):
-        return str(node.value)
+        return value  # type: ignore[no-any-return]  # always a str
     return _other_text(source, node, name, files=files)
 
 
@@ -135,7 +136,7 @@ def texts(source: Source, node: Node, name: str, *, files: bool = False) -> tupl
 
 def boolean(source: Source, node: Node, name: str) -> bool | None:
     """Only plain true or false."""
-    if isinstance(node, ScalarNode) and not node.style and not tag(node):
+    if isinstance(node, ScalarNode) and not node.style and not (source.tags and tag(node)):
         if node.value == "true":
             return True
         if node.value == "false":
@@ -147,7 +148,7 @@ def boolean(source: Source, node: Node, name: str) -> bool | None:
 
 def integer(source: Source, node: Node, name: str) -> int | None:
     """Only plain decimal digits. A number that no server stores is cut, and is still too large."""
-    if isinstance(node, ScalarNode) and _INT.fullmatch(node.value) and not tag(node):
+    if isinstance(node, ScalarNode) and _INT.fullmatch(node.value) and not (source.tags and tag(node)):
         if not node.style:
             return int(node.value[:12])
         hint = "write it without quotes"
@@ -158,19 +159,14 @@ def integer(source: Source, node: Node, name: str) -> int | None:
     return None
 
 
-def value(source: Source, node: Node, name: str, kind: Type) -> Value | None:
-    """The value of a field of this type, None where it is wrong."""
-    match kind:
-        case Type.TEXT:
-            return text(source, node, name, files=True)
-        case Type.ENUM:
-            return text(source, node, name)
-        case Type.TEXTS:
-            return texts(source, node, name, files=True)
-        case Type.BOOL:
-            return boolean(source, node, name)
-        case Type.INT:
-            return integer(source, node, name)
+READERS: Mapping[Type, Callable[[Source, Node, str], Value | None]] = {
+    Type.TEXT: partial(text, files=True),
+    Type.ENUM: text,
+    Type.TEXTS: partial(texts, files=True),
+    Type.BOOL: boolean,
+    Type.INT: integer,
+}
+"""What reads the value of a field, by its type; it gives None where that is wrong."""
 
 
 def _described(node: Node) -> str:

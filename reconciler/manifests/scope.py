@@ -13,6 +13,9 @@ from reconciler.manifests.source import Source
 from reconciler.manifests.variables import ENV, VARIABLE, Filler, Variables, holds
 from reconciler.yaml import Node
 
+_PLAIN = {bool, int}
+"""What has no text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scope:
@@ -50,7 +53,7 @@ class Scope:
         found = {
             name: value
             for name, value in part.values.items()
-            if (sign in value if type(value) is str else holds(value, sign))
+            if (sign in value if type(value) is str else type(value) not in _PLAIN and holds(value, sign))
             and (name in table or name == "openaiCreds")
         }
         if not found:

@@ -20,11 +20,20 @@ class TooManyProblemsError(Exception):
     """The file has MAX_PROBLEMS errors. Its message is the file's name."""
 
 
+def _may_have_tags(text: str) -> bool:
+    """Whether some `!` could begin a tag, which none does that a letter or another `!` is before."""
+    at = text.find("!")
+    while at > 0 and (text[at - 1].isalnum() or text[at - 1] == "!"):
+        at = text.find("!", at + 1)
+    return at >= 0
+
+
 class Source:
     """A file that is being read.
 
     file: its path as shown to people. raw: its text. folder: its directory, from the current directory.
-    include: the text of a `!file`'s path; raises ValueError with the rest of a sentence.
+    tags: whether there may be one in it. include: the text of a `!file`'s path; raises ValueError with the
+    rest of a sentence.
     elsewhere: paths of `!file` that other systems may not find, and why.
     """
 
@@ -39,6 +48,7 @@ class Source:
         self.file = file
         self.folder = folder
         self.raw = text
+        self.tags = _may_have_tags(text)
         self.places = Places(text)
         self.include = include
         self.elsewhere = {} if elsewhere is None else elsewhere

@@ -8,7 +8,7 @@ from functools import cache
 
 from reconciler.domain.origins import Trace
 from reconciler.manifests.source import Origin
-from reconciler.yaml import Node, ScalarNode, SequenceNode, tag
+from reconciler.yaml import Node, SequenceNode, tag
 
 _OTHER_NAMES = {"openaiCreds": "openaiCredsId", "fallback": "fallbackId"}
 
@@ -17,13 +17,12 @@ def traces(origins: Mapping[str, Origin], own: str) -> Mapping[str, Trace]:
     """The traces of values that another file than `own` or a folder's file declares, or with variables."""
     found: dict[str, Trace] = {}
     for name, origin in origins.items():
-        node = origin.value
+        source = origin.source
         if (
-            origin.layer == "bot"
-            and type(node) is ScalarNode
-            and not tag(node)
+            source.file == own
+            and not source.tags
             and not origin.variables
-            and origin.source.file == own
+            and not origin.layer.startswith("folder")
         ):
             continue  # as nearly all
         places = _places(origin, own)

@@ -46,6 +46,16 @@ def test_a_directory_without_manifests_is_never_no_bots(tmp_path: Path, files: d
         read(tmp_path, files)
 
 
+def test_ignored_jids_of_settings_may_be_files_and_merged_ones_may_not(tmp_path: Path) -> None:
+    files = {"a.yaml": 'bots: {}\nsettings:\n  openaiCreds: c\n  ignoreJids: [!file jid.txt, "@lid"]\n'}
+    found = read(tmp_path, {**files, "jid.txt": "@g.us"}).instances[0]
+    assert found.settings["openai"].fields["ignoreJids"] == ("@g.us", "@lid")
+    merged = files["a.yaml"].replace("[", "{merge: [").replace("]", "]}")
+    assert problems(tmp_path, {"a.yaml": merged}) == [
+        "a.yaml:4:24: an item of merge cannot come from a file: write it here, without `!file`"
+    ]
+
+
 def test_names_as_the_person_gave_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path, {"x/loja.YAML": "bots: 1"})
     monkeypatch.chdir(tmp_path)
