@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli.config import command
 from reconciler.cli.config.command import Command
 from reconciler.cli.options import SERVER, Kinds, gathered, output
 
@@ -158,7 +159,15 @@ def init(
     if shards is not None and not (github or gitlab):
         raise click.UsageError("--shards needs --github or --gitlab.")
     forge = "github" if github else "gitlab" if gitlab else ""
-    made = scaffold(Path(directory), instance, forge=forge, branch=branch, shards=shards, kind=KINDS[kind])
+    made = scaffold(
+        Path(directory),
+        instance,
+        forge=forge,
+        branch=branch,
+        shards=shards,
+        kind=KINDS[kind],
+        servers=command.servers_of(click.get_current_context(), directory),
+    )
     terminal.scaffolded(made, runs=runs)
     if then_import:
         args = ["--config", directory, "--into", str(Path(directory, "bots"))]

@@ -383,6 +383,8 @@ def needed(names: Needed, format: str) -> None:
 
 def scaffolded(done: Scaffold, *, runs: bool) -> None:
     """Print what init wrote and did not change, and the next steps. runs: do those for GitHub."""
+    from reconciler.setup import gh
+
     for name in done.written:
         click.echo(f"+ {safe.inert(safe.line(name))}")
     for name in done.kept:
@@ -390,7 +392,7 @@ def scaffolded(done: Scaffold, *, runs: bool) -> None:
     manifest = safe.line(done.sample or "bots")
     steps = [
         f"Edit {manifest}. To try it on the embedded server: reconciler apply --sandbox --yes",
-        "Set EVOLUTION_API_URL and EVOLUTION_API_KEY, then run: reconciler doctor",
+        f"Set {gh.few(done.secrets)}, then run: reconciler doctor",
         "See the changes, then apply them: reconciler plan, reconciler apply",
     ]
     forge = done.forge
@@ -409,19 +411,24 @@ def scaffolded(done: Scaffold, *, runs: bool) -> None:
         for number, step in enumerate(steps, 1):
             click.echo(f"{number}. {step}")
     if forge is not None and forge.name == "github":
-        _on_github(forge, runs=runs)
+        _on_github(forge, done.secrets, runs=runs)
 
 
-def _on_github(forge: Forge, *, runs: bool) -> None:
+def _on_github(forge: Forge, secrets: Sequence[str], *, runs: bool) -> None:
     """Print the commands that set up the repository on GitHub, and maybe run them."""
     from reconciler.setup import gh
 
     click.echo()
     if runs:
-        gh.run(forge.top, forge.branch, lambda said: click.echo(f"    {safe.inert(safe.line(said))}"))
+        gh.run(
+            forge.top,
+            forge.branch,
+            secrets,
+            lambda said: click.echo(f"    {safe.inert(safe.line(said))}"),
+        )
         click.echo("\nDone. Start the first apply: gh workflow run apply.yml -f apply-unreviewed=true")
         return
-    for step in gh.steps(forge.branch):
+    for step in gh.steps(forge.branch, secrets):
         click.echo(f"    {step}")
     click.echo("\nREADME.md says what differs in a private repository on GitHub Free, Pro or Team.")
 

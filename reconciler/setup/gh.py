@@ -8,17 +8,20 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.records import dataclass, replace
+from reconciler.domain.servers import ServerSettings
+from reconciler.domain.text import listed
 
 RULESETS = ".github/rulesets"
 ENVIRONMENTS = {"plan": "refs/pull/*/merge", "production": ""}
 """By name the refs that may use it; "" for the branch that is applied."""
 
 SECRETS = ("EVOLUTION_API_URL", "EVOLUTION_API_KEY")
+"""The address and the key of the only server."""
 
 _ME = ("gh", "api", "user", "--jq", ".id")
 _REVIEWER = "reviewers[][id]="
@@ -41,7 +44,20 @@ class Step:
         return given + " ".join(words)
 
 
-def steps(branch: str) -> Iterator[Step]:
+def secrets(servers: Iterable[ServerSettings]) -> tuple[str, ...]:
+    """What the workflows need of these servers: the key of each, and the address of one that has none."""
+    named = [
+        name for one in servers for name in (*(() if one.url else (one.url_variable,)), one.key_variable)
+    ]
+    return tuple(named) or SECRETS
+
+
+def few(secrets: Sequence[str]) -> str:
+    """Their names in a sentence: the first ones, where they are many."""
+    return listed(secrets) if len(secrets) < 4 else f"{', '.join(secrets[:2])} and {len(secrets) - 2} more"
+
+
+def steps(branch: str, secrets: Iterable[str]) -> Iterator[Step]:
     """All commands, in order: the rules for the branch come last, as they refuse a push."""
     put = ("gh", "api", "--silent", "--method")
     of = "repos/{owner}/{repo}"
@@ -61,7 +77,7 @@ def steps(branch: str) -> Iterator[Step]:
         policies = f"{of}/environments/{name}/deployment-branch-policies"
         yield Step((*put, "POST", policies, "-f", f"name={refs or branch}"))
     for name in ENVIRONMENTS:
-        for variable in SECRETS:
+        for variable in secrets:
             yield Step(("gh", "secret", "set", variable, "--env", name), variable)
     yield Step((*put, "POST", f"{of}/rulesets", "--input", f"{RULESETS}/main.json"))
 
@@ -76,27 +92,25 @@ NO_REVIEWERS = (
 NO_ENVIRONMENTS = (
     "the environments cannot be set up. A private repository on GitHub Free has neither these nor rulesets: "
     "whoever can push can read the server's key there. Make it one of a Team, or let only those push who "
-    "may have the key, and set the secrets for the whole repository:\n"
-    + "\n".join(f"    printenv {name} | gh secret set {name}" for name in SECRETS)
+    "may have the key, and set the secrets for the whole repository:"
 )
 
 _THERE = ("HTTP 303", "already exists", "must be unique", "has already been taken")
 """What GitHub answers where a run before has done it."""
 
 
-def run(top: Path, branch: str, say: Callable[[str], object]) -> None:
+def run(top: Path, branch: str, secrets: Sequence[str], say: Callable[[str], object]) -> None:
     """Run the commands in the repository. Raises ReconcilerError for the first that fails.
 
     say: takes each command before it is run, and what a person has to know.
     """
-    if missing := [name for name in SECRETS if not os.environ.get(name)]:
-        raise ReconcilerError(
-            f"nothing was set up: set {' and '.join(missing)}, which become secrets on GitHub."
-        )
+    if missing := [name for name in secrets if not os.environ.get(name)]:
+        which = "which becomes a secret" if len(missing) == 1 else "which become secrets"
+        raise ReconcilerError(f"nothing was set up: set {few(missing)}, {which} on GitHub.")
     me = _run(top, _ME)
     if me.returncode:
         raise ReconcilerError(f"nothing was set up: {_why(me)}")
-    for each in steps(branch):
+    for each in steps(branch, secrets):
         step = _filled(each, me.stdout.strip())
         say(str(step))
         done = _run(top, step.argv, os.environ.get(step.variable, ""))
@@ -107,7 +121,8 @@ def run(top: Path, branch: str, say: Callable[[str], object]) -> None:
                 say(NO_REVIEWERS)
         if done.returncode and not _is_there(done):
             if any("environments/" in each or each == "--env" for each in step.argv):
-                raise ReconcilerError(f"{NO_ENVIRONMENTS}\nGitHub said: {_why(done)}")
+                whole = "".join(f"\n    printenv {name} | gh secret set {name}" for name in secrets)
+                raise ReconcilerError(f"{NO_ENVIRONMENTS}{whole}\nGitHub said: {_why(done)}")
             raise ReconcilerError(
                 f"a command failed: {_why(done)}\nWhat ran before it is done. Run this again."
             )

@@ -21,6 +21,7 @@ from reconciler.domain import files, links
 from reconciler.domain.errors import ReconcilerError
 from reconciler.domain.kinds import DEFAULT, Kind
 from reconciler.domain.records import dataclass
+from reconciler.domain.servers import ServerSettings
 from reconciler.manifests import git, schema
 from reconciler.setup import gh, starter, wheel
 from reconciler.setup import shards as sharded
@@ -55,13 +56,18 @@ class Forge:
 
 @dataclass(frozen=True, slots=True)
 class Scaffold:
-    """What init did. written, kept: paths from the directory. sample: the sample manifest's path, if any."""
+    """What init did.
+
+    written, kept: paths from the directory. sample: the sample manifest's path, if any. secrets: the
+    variables of the servers' addresses and keys.
+    """
 
     directory: Path
     written: tuple[str, ...]
     kept: tuple[str, ...]
     sample: str | None
     forge: Forge | None
+    secrets: tuple[str, ...]
 
 
 def scaffold(
@@ -72,21 +78,23 @@ def scaffold(
     branch: str | None = None,
     shards: int | None = None,
     kind: Kind = DEFAULT,
+    servers: Sequence[ServerSettings] = (),
 ) -> Scaffold:
     """Write the files that do not exist. forge: github or gitlab, whose files are written too; "" for none.
 
     branch: the one that is applied there; by default git's. shards: in how many jobs the fleet is planned and
-    applied there; None for one. kind: of the bots in the sample.
+    applied there; None for one. kind: of the bots in the sample. servers: that reconciler.toml names.
 
     Writes no sample where bots/ has manifests, as plan would fail for an instance that does not exist.
     Raises ReconcilerError, before it writes anything, for an invalid name of an instance, for a branch, a
     path or a number of shards that a workflow cannot have, and for a path with a link in it.
     """
     links.check(directory)
+    secrets = gh.secrets(servers)
     try:
         root = directory.resolve()
-        made, shared = _forge(root, forge, branch, shards) if forge else (None, {})
-        ours, sample = _wanted(root, instance, kind, made)
+        made, shared = _forge(root, forge, branch, shards, secrets) if forge else (None, {})
+        ours, sample = _wanted(root, instance, kind, made, secrets)
         places = [(root, name, content) for name, content in ours.items()]
         places += [(made.top, name, content) for name, content in shared.items() if made]
         problems = dict.fromkeys(said for base, name, _ in places if (said := _obstacle(base, name)))
@@ -100,24 +108,26 @@ def scaffold(
         raise ReconcilerError(f"{place} cannot be written: {why}.") from None
     written = tuple(name for name, new in names.items() if new)
     kept = tuple(name for name, new in names.items() if not new)
-    return Scaffold(directory, written, kept, sample, made)
+    return Scaffold(directory, written, kept, sample, made, secrets)
 
 
 # -- what is written ---------------------------------------------------------------------------
 
 
 def _wanted(
-    root: Path, instance: str, kind: Kind, forge: Forge | None
+    root: Path, instance: str, kind: Kind, forge: Forge | None, secrets: Sequence[str]
 ) -> tuple[dict[str, bytes], str | None]:
     """The files of the directory by path, and the path of the sample manifest, if it is one of them."""
     path = f"bots/{_stem(instance)}.yaml"
     wanted = os.path.lexists(root / path) or not _has_manifests(root / "bots")
     files = sample(instance, path, kind) if wanted else {}
     config = (TEMPLATES / CONFIG).read_text(encoding="utf-8").replace('"gitops"', f'"{_owner(root)}"')
-    return files | {CONFIG: config.encode()} | _project(forge), path if wanted else None
+    return files | {CONFIG: config.encode()} | _project(forge, secrets), path if wanted else None
 
 
-def _forge(root: Path, forge: str, branch: str | None, shards: int | None) -> tuple[Forge, dict[str, bytes]]:
+def _forge(
+    root: Path, forge: str, branch: str | None, shards: int | None, secrets: tuple[str, ...]
+) -> tuple[Forge, dict[str, bytes]]:
     """The files for GitHub or GitLab, by their paths from the top of the repository."""
     if shards is not None:
         sharded.check(shards, forge)
@@ -133,7 +143,10 @@ def _forge(root: Path, forge: str, branch: str | None, shards: int | None) -> tu
     name, content = wheel.build()
     digest = sha256(content).hexdigest()
     place = ACTION if forge == "github" else GITLAB
-    files = (_github if forge == "github" else _gitlab)(branch, bots, digest, shards)
+    if forge == "github":
+        files = _github(branch, bots, digest, shards, secrets)
+    else:
+        files = _gitlab(bots, digest, shards)
     other = _other(top, place, _INSTALLS[forge], name, digest)
     if other is None:
         files[f"{place}/{name}"] = content
@@ -144,13 +157,15 @@ _INSTALLS = {"github": "action.yml", "gitlab": "install"}
 """The file that names the wheel's sha256."""
 
 
-def _github(branch: str, bots: str, digest: str, shards: int | None) -> dict[str, bytes]:
+def _github(
+    branch: str, bots: str, digest: str, shards: int | None, secrets: Sequence[str]
+) -> dict[str, bytes]:
     files = {each: shipped(each) for each in SHIPPED}
     for each in SHIPPED:
         if each.startswith(".github/workflows/"):
             name = PurePosixPath(each).stem
             text = files[each].decode() if shards is None else sharded.workflow(name, shards)
-            files[each] = _workflow(text, branch, bots)
+            files[each] = _workflow(text, branch, bots, secrets)
     files[f"{ACTION}/action.yml"] = _naming(files[f"{ACTION}/action.yml"], digest)
     above = PurePosixPath(bots).parent.as_posix()
     for path in sorted((TEMPLATES / "github").rglob("*")):
@@ -163,8 +178,8 @@ def _github(branch: str, bots: str, digest: str, shards: int | None) -> dict[str
     return files
 
 
-def _gitlab(branch: str, bots: str, digest: str, shards: int | None) -> dict[str, bytes]:
-    """branch: no file has it, as GitLab says in each pipeline which one is the default branch."""
+def _gitlab(bots: str, digest: str, shards: int | None) -> dict[str, bytes]:
+    """Without a branch, as GitLab says in each pipeline which one is the default, and without secrets."""
     there = TEMPLATES / "gitlab"
     pipeline = (there / "gitlab-ci.yml").read_text(encoding="utf-8")
     if shards is not None:
@@ -187,8 +202,13 @@ def _naming(text: bytes, digest: str) -> bytes:
     return re.sub(rb'(WHEEL_SHA256(?:: |=))""', rb'\1"' + digest.encode() + b'"', text)
 
 
-def _workflow(text: str, branch: str, bots: str) -> bytes:
-    """A workflow with its branch and the path of the manifests filled in."""
+def _workflow(text: str, branch: str, bots: str, secrets: Sequence[str]) -> bytes:
+    """A workflow with its branch, the path of the manifests and the servers' secrets filled in."""
+    text = re.sub(
+        r"(?m)^( +)EVOLUTION_API_URL: .*\n +EVOLUTION_API_KEY: .*\n",
+        lambda found: "".join(f"{found[1]}{name}: ${{{{ secrets.{name} }}}}\n" for name in secrets),
+        text,
+    )
     text = text.replace("branches: [main]", f"branches: [{_plain(branch)}]")
     text = text.replace("'refs/heads/main'", f"'refs/heads/{branch}'")
     text = text.replace("BOTS: bots", f"BOTS: {_plain(bots)}")
@@ -224,12 +244,16 @@ def sample(instance: str, manifest: str, kind: Kind) -> dict[str, bytes]:
     return {manifest: text.encode()} | {path: each.encode() for path, each in found.items()}
 
 
-def _project(forge: Forge | None) -> dict[str, bytes]:
+def _project(forge: Forge | None, secrets: Sequence[str]) -> dict[str, bytes]:
     about = (TEMPLATES / "README.md").read_text(encoding="utf-8")
+    if secrets != gh.SECRETS:
+        keys = f"    export {secrets[0]}=…   # and so for each server of reconciler.toml\n"
+        about = re.sub(r"(?m)(^    export EVOLUTION_API_.*\n)+", keys, about)
     if forge is not None:
         more = (TEMPLATES / forge.name / "README.md").read_text(encoding="utf-8")
-        commands = "".join(f"    {step}\n" for step in gh.steps(forge.branch))
+        commands = "".join(f"    {step}\n" for step in gh.steps(forge.branch, secrets))
         about += more.replace("`main`", f"`{forge.branch}`").replace("COMMANDS\n", f"{commands}\n")
+        about = about.replace("SERVER_SECRETS", gh.few([f"`{name}`" for name in secrets]))
     return {
         f"bots/{schema.FILE}": schema.document().encode(),
         "README.md": about.encode(),

@@ -18,7 +18,8 @@ from reconciler.cli.config import keys
 if TYPE_CHECKING:
     from reconciler.cli.config.envfile import Variables
     from reconciler.cli.config.read import Config
-    from reconciler.domain.servers import Servers
+    from reconciler.cli.config.source import Source
+    from reconciler.domain.servers import Servers, ServerSettings
     from reconciler.lint import Policy
 
 _META = "reconciler.config"
@@ -109,6 +110,7 @@ class State:
     def __init__(self) -> None:
         self.asked: Mapping[str, Any] = {}  # the options before the command
         self.looked = False
+        self.off = False  # no file is to be read
         self.config: Config | None = None
         self.variables: Variables = {}
         self.asked_env_files: Sequence[str] = ()  # those on the command line
@@ -142,6 +144,14 @@ def servers(ctx: click.Context) -> Servers:
     if config is None:
         return Servers()
     return Servers(tuple(one.name for one in config.servers), config.default_server)
+
+
+def servers_of(ctx: click.Context, directory: str) -> Sequence[ServerSettings]:
+    """The servers that the file of a directory names, which need not be the one that counts here."""
+    from reconciler.cli.config import find
+
+    source = None if _state(ctx).off else find.of(directory)
+    return () if source is None else _read(ctx, source).servers
 
 
 def main_options() -> Sequence[click.Option]:
@@ -178,12 +188,16 @@ def _config(ctx: click.Context, asked: Mapping[str, Any]) -> Config | None:
     if len(asked) > 1:
         raise click.UsageError("--config and --no-config cannot be combined.", ctx)
     if _NO_CONFIG in asked:
+        _state(ctx).off = True
         return None
     from reconciler.cli.config import find
 
     source = find.named(asked[_CONFIG]) if asked else find.search()
-    if source is None:
-        return None
+    return None if source is None else _read(ctx, source)
+
+
+def _read(ctx: click.Context, source: Source) -> Config:
+    """What a file says. Raises ConfigError."""
     from reconciler.cli.config.read import read
 
     main = ctx.find_root().command

@@ -48,12 +48,25 @@ def named(path: str) -> Source | None:
     return found
 
 
+def of(directory: str) -> Source | None:
+    """The file of a directory, which may not be there; none of one that is data. Raises as search."""
+    is_one = os.path.isdir(directory)  # noqa: PTH112  of any path, as long as it may be
+    found = _in(Path(directory), directory) if is_one else None
+    return None if found is None or _is_of_the_data(found.path) else found
+
+
 def _check_is_none_of_the_data(path: str) -> None:
+    if _is_of_the_data(path):
+        raise among_manifests(path)
+
+
+def _is_of_the_data(path: str) -> bool:
     above: Source | None = None
     for directory in _down(Path(path).resolve().parent):
         if _is_data(directory, above):
-            raise among_manifests(path)
+            return True
         above = _in(directory, str(directory)) or above
+    return False
 
 
 def among_manifests(path: str) -> ReconcilerError:
