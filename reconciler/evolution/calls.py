@@ -1,7 +1,8 @@
 """A call from its request to the meaning of its answer: sent, tried again where that is harmless, judged.
 
-Reads, PUT and DELETE are tried again after a dropped connection, a time-out and what a busy proxy answers.
-POST never is, because nobody can tell whether the server did it.
+Reads, PUT and DELETE are tried again after a dropped connection, a time-out and what a busy proxy answers:
+four times in all, and while a busy server still answers others, for as long as the patience lasts. POST never
+is, because nobody can tell whether the server did it.
 """
 
 from __future__ import annotations
@@ -28,6 +29,13 @@ LONGEST_VERSION = 40
 """Characters of a version that are shown."""
 
 TRIES = 4
+
+ALIVE = 15.0
+"""Seconds after an answer in which a server that says that it is busy is not taken to be down."""
+
+LONGEST_DELAY = 2.0
+"""Seconds between two tries at most, plus or minus a half, unless the server asks for more."""
+
 SUCCESS = frozenset({200, 201})
 """What the server answers when it did something. Any other status is a failure, whatever the body."""
 
@@ -114,7 +122,9 @@ class Calls:
         while True:
             outcome = await self._try(request)
             tries += 1
-            if request.method == "POST" or tries == TRIES or not _may_pass(request, outcome):
+            if request.method == "POST" or not _may_pass(request, outcome):
+                break
+            if tries >= TRIES and not self._is_only_busy(outcome):
                 break
             delay = self._delay(tries, outcome)
             if time.monotonic() - start + delay > self.patience:
@@ -124,6 +134,12 @@ class Calls:
         if isinstance(outcome, NoAnswer):
             raise self.refusals.unreachable(request, outcome, sent=seen or outcome.sent)
         return outcome, seen
+
+    def _is_only_busy(self, outcome: Answer | NoAnswer) -> bool:
+        """Whether the server turned this away, and does not turn everything away."""
+        if isinstance(outcome, NoAnswer) or outcome.status not in BUSY:
+            return False
+        return time.monotonic() - self.limiter.answered < ALIVE
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
         if self.ahead is not None and request.reads and (answer := await self.ahead(request.path)):
@@ -144,14 +160,14 @@ class Calls:
     ) -> Answer:
         """The answer to one try, when it is its turn. Raises NoAnswer."""
         began = await self.limiter.begin()
-        busy, wait = False, None
+        busy, wait, lost = False, None, True
         try:
             answer = await self.connect().send(method, path, body, headers=headers, timeout=timeout)
             busy = answer.status in BUSY
-            wait = failures.retry_after(answer.headers) if busy else None
+            wait, lost = failures.retry_after(answer.headers) if busy else None, False
             return answer
         finally:
-            self.limiter.end(began, _route(method, path), busy=busy, retry_after=wait)
+            self.limiter.end(began, _route(method, path), busy=busy, retry_after=wait, lost=lost)
 
     def _delay(self, tries: int, outcome: Answer | NoAnswer) -> float:
         """Seconds before the next try. tries: those made so far."""
@@ -159,7 +175,7 @@ class Calls:
         if asked is not None:
             return asked
         spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
-        return self.retry_delay * 2.0 ** (tries - 1) * spread
+        return min(self.retry_delay * 2.0 ** (tries - 1), LONGEST_DELAY) * spread
 
 
 def _route(method: str, path: str) -> str:

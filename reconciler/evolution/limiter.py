@@ -37,7 +37,8 @@ class Limiter:
     """Gives requests their turn. Each waits for `begin`, and says with `end` how it went.
 
     window: requests at a time, as of now. most: what it never exceeds. rate: the most that begin in a second;
-    None for no cap. clock, used: seconds, of the clock and of this process's computing.
+    None for no cap. answered: when the server last answered, and not that it is busy. clock, used: seconds,
+    of the clock and of this process's computing.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Limiter:
     ) -> None:
         self.most, self.rate = most, rate
         self.window = float(min(START, most))
+        self.answered = float("-inf")
         self._clock, self._used = clock, used
         self._running = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -75,9 +77,23 @@ class Limiter:
             raise
         return self._clock()
 
-    def end(self, began: float, route: str, *, busy: bool = False, retry_after: float | None = None) -> None:
-        """End a turn. route: what else is asked as this was. busy: whether the server said that it is."""
+    def end(
+        self,
+        began: float,
+        route: str,
+        *,
+        busy: bool = False,
+        retry_after: float | None = None,
+        lost: bool = False,
+    ) -> None:
+        """End a turn.
+
+        route: what else is asked as this was. busy: whether the server said that it is. lost: whether there
+        was no answer.
+        """
         now = self._clock()
+        if not (busy or lost):
+            self.answered = now
         if retry_after is not None:
             self._paused = max(self._paused, now + retry_after)
         if busy or retry_after is not None:

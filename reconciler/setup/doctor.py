@@ -322,12 +322,15 @@ def _instances(
             f"{len(missing)} of {len(looked)} {verb} not exist: {said}.",
             "Correct the name in the manifest (case and spaces matter), or create the instance.",
         )
-    for one in _first(
+    other = Counter(
         str(one)
         for one in looked.values()
         if isinstance(one, ReconcilerError) and not isinstance(one, Missing | Unauthorized)
+    )
+    for said in _first(
+        one if number == 1 else f"{number} of {len(looked)}: {one}" for one, number in other.items()
     ):
-        yield Finding(Mark.BAD, "instances", one)
+        yield Finding(Mark.BAD, "instances", said)
     if looked and not any(isinstance(one, ReconcilerError) for one in looked.values()):
         others = len(set(known) - looked.keys())
         besides = f" The server has {others} more, which no manifest declares." if others else ""

@@ -22,6 +22,7 @@ from reconciler.domain.errors import (
     Unclear,
 )
 from reconciler.domain.secret import SecretStr
+from reconciler.evolution.calls import ALIVE
 from reconciler.evolution.client import Client, Server
 from reconciler.evolution.unpacking import MAX_ANSWER
 from tests.evolution.scripted import (
@@ -276,6 +277,51 @@ def test_patience_ends() -> None:
     outcome, spy = asked(CALLS["find"], refusal(503, "busy", "Retry-After: 9\r\n"), patience=8.0)
     assert isinstance(outcome, ServerError)
     assert len(spy.requests) == 1
+
+
+@pytest.mark.parametrize("name", ["find", "update", "delete"])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_server_that_is_often_busy_is_asked_on(name: str, status: int) -> None:
+    async def after_another(client: Client) -> object:
+        await client.find("another")
+        return await CALLS[name](client)
+
+    busy = [page(status, "x")] * 9
+    outcome, spy = asked(after_another, reply(200, []), *busy, reply(200, GOOD[name]))
+    assert not isinstance(outcome, Exception)
+    assert len(spy.requests) == 11
+
+
+@pytest.mark.parametrize(
+    ("since", "act", "tries"),
+    [
+        pytest.param(0.0, reply(500, b"x"), range(4, 5), id="is broken"),
+        pytest.param(0.0, drop, range(4, 5), id="drops"),
+        pytest.param(ALIVE, page(503, "x"), range(4, 5), id="answers nobody any more"),
+        pytest.param(ALIVE - 0.3, page(503, "x"), range(5, 15), id="answers nobody, as of a moment ago"),
+    ],
+)
+def test_a_server_that_is_down_is_not_asked_on(since: float, act: Act, tries: range) -> None:
+    async def after_another(client: Client) -> object:
+        await client.find("another")
+        client.calls.limiter.answered -= since
+        return await CALLS["find"](client)
+
+    outcome, spy = asked(after_another, reply(200, []), act)
+    assert isinstance(outcome, ServerError)
+    assert len(spy.requests) - 1 in tries
+
+
+def test_the_patience_with_a_busy_server_ends() -> None:
+    async def after_another(client: Client) -> object:
+        await client.find("another")
+        return await CALLS["find"](client)
+
+    start = time.monotonic()
+    outcome, spy = asked(after_another, reply(200, []), page(503, "x"), patience=0.5, retry_delay=0.05)
+    assert isinstance(outcome, ServerError)
+    assert time.monotonic() - start < 5
+    assert len(spy.requests) < 20
 
 
 def test_unclear_tells_how_long_the_server_wants_to_be_left_alone() -> None:
