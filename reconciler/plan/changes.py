@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from reconciler.domain import known_issues
 from reconciler.domain.markers import NO_MARKER
@@ -38,7 +38,8 @@ def of_target(given: Inputs, target: Target) -> Change:
     if target.found is None:
         body = {**target.shown, "description": target.stamped}
         fields = tuple(FieldChange(name, None, value) for name, value in body.items())
-    verb, reason = _verb(given, target, fields)
+    cause, unkept = target.moved
+    verb, reason = _verb(given, target, fields, cause, unkept)
     if target.late and len(fields) > 1:
         # A rotation's other bots don't show it either, so a review holds wherever an apply was interrupted.
         fields = tuple(field for field in fields if field.name != "openaiCredsId")
@@ -55,15 +56,17 @@ def of_target(given: Inputs, target: Target) -> Change:
         fields,
         before=before,
         at=target.bot.at,
-        cause=target.cause,
+        cause=cause,
         other=given.moves.arriving.get(target.bot.name, "") if verb is Verb.MOVE else "",
         kind=given.kind,
-        unkept=tuple(target.unkept),
+        unkept=tuple(unkept),
     )
 
 
-def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tuple[Verb, str]:
-    """What is done with a bot, and the reason."""
+def _verb(
+    given: Inputs, target: Target, fields: Sequence[FieldChange], cause: Cause, unkept: Sequence[str]
+) -> tuple[Verb, str]:
+    """What is done with a bot, and the reason. cause, unkept: see Target.moved."""
     found = target.found
     if found is None:
         return _created(given, target.bot.name)
@@ -76,7 +79,7 @@ def _verb(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> tup
         return Verb.UPDATE, f"it was named {found.old_name} before"
     if target.recreate:
         return Verb.REPLACE, "it differs, and is recreated: its open sessions are lost"
-    return Verb.UPDATE, _update_reason(given, target, fields)
+    return Verb.UPDATE, _update_reason(given, target, fields, cause, unkept)
 
 
 def _created(given: Inputs, name: str) -> tuple[Verb, str]:
@@ -95,21 +98,23 @@ def _created(given: Inputs, name: str) -> tuple[Verb, str]:
 _OURS = "it becomes ours"
 
 
-def _update_reason(given: Inputs, target: Target, fields: tuple[FieldChange, ...]) -> str:
+def _update_reason(
+    given: Inputs, target: Target, fields: Sequence[FieldChange], cause: Cause, unkept: Sequence[str]
+) -> str:
     if not fields:
         return "it is moved aside while another bot is written, and back: it answers nobody meanwhile"
     if is_parked(target.start):
         return "an interrupted run left it parked"
     if [field.name for field in fields] == ["openaiCredsId"] and target.late:
         return "it gets the new credential as soon as the server accepts a change to it"
-    if unkept := target.unkept:
+    if unkept:
         return _unkept_reason(unkept, given.version)
-    if target.cause == "" and target.lost:
+    if cause == "" and target.lost:
         return f"the server has no value for {', '.join(target.lost)} any more"
-    return _REASONS[target.cause]
+    return _REASONS[cause]
 
 
-def _unkept_reason(fields: list[str], version: str) -> str:
+def _unkept_reason(fields: Sequence[str], version: str) -> str:
     server = f"Evolution API {version}" if version else "the server"
     known = "".join(f"; known issue: {issue}" for issue in known_issues.of(fields, version))
     return (

@@ -159,29 +159,34 @@ def restamped(fields: Fields, owner: str, kind: Kind) -> str | None:
     return markers.with_stamp(text, owner, markers.name_of(text, owner), now)
 
 
-def unkept(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str) -> list[str]:
-    """The fields that the last apply wrote as they should be and the server did not keep.
+def moved(bot: DesiredBot, remote: RemoteBot, target: Fields, owner: str) -> tuple[Cause, list[str]]:
+    """Who moved since the last apply, and the fields that it wrote and that were not kept.
 
-    They differ, although neither the manifest nor the bot was edited since: its stamp says what was declared,
-    and what the bot became.
+    Those differ, although neither the manifest nor the bot was edited since: its stamp says what was
+    declared, and what the bot became.
     """
     was = markers.stamped(str(remote.fields.get("description", "")), owner)
-    if not was or was != stamp(bot, remote.fields, owner):
-        return []
+    if not was:
+        return "", []
+    now = stamp(bot, remote.fields, owner)
+    if was != now:
+        return _cause(bot, remote, owner, was, now), []
     start, end = dict(_state(remote.fields, owner, bot.kind)), dict(_state(target, owner, bot.kind))
-    return [name for name in bot.kind.fields if not same(start.get(name), end.get(name))]
+    return "", [name for name in bot.kind.fields if not same(start.get(name), end.get(name))]
 
 
 def cause(bot: DesiredBot, remote: RemoteBot, owner: str) -> Cause:
-    """Who moved since the last apply: the bot on the server, its manifest, or both.
+    """Who moved since the last apply: the bot on the server, its manifest, or both."""
+    was = markers.stamped(str(remote.fields.get("description", "")), owner)
+    return _cause(bot, remote, owner, was, stamp(bot, remote.fields, owner)) if was else ""
+
+
+def _cause(bot: DesiredBot, remote: RemoteBot, owner: str, was: str, now: str) -> Cause:
+    """Who moved. was, now: the stamp that the bot carries, and the one that it would be given as it is.
 
     A field that the server fills in every bot is not emptied by hand: it is lost when the server's version
     changes, which is no drift. Nor is it when all that differs are lost values.
     """
-    was = markers.stamped(str(remote.fields.get("description", "")), owner)
-    if not was:
-        return ""
-    now = stamp(bot, remote.fields, owner)
     if was == now:  # they differ in a secret alone, which no stamp is over
         return ""
     declared, state = was[1:5] == now[1:5], was[5:] == now[5:]

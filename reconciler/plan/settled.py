@@ -47,7 +47,9 @@ def settle(
     owners: the declared instances whose credentials its bots use. seen: without the clashes of credentials.
     """
     owners = tuple(owners)
-    if seen.problem is not None or seen.unread or not _are_steady((desired, *owners), seen):
+    if seen.problem is not None or seen.unread or _is_plainly_different(desired, seen, options.owner):
+        return None
+    if not _are_steady((desired, *owners), seen):
         return None
     every, alone, index = _alone(desired, owners, seen, options)
     observed = replace(alone, parts={seen.server: alone}) if seen.server else alone
@@ -146,6 +148,32 @@ def _is_the_same(bot: DesiredBot, there: RemoteBot, description: str, owner: str
         if isinstance(value, Hidden) and value.real is None:
             return False
     return True
+
+
+def _is_plainly_different(desired: DesiredInstance, seen: ObservedInstance, owner: str) -> bool:
+    """Whether a bot with our marker is missing or has another value, so that there is something to do.
+
+    False where that takes a closer look.
+    """
+    names = {
+        (bot.kind, markers.name_of(str(bot.fields.get("description", "")), owner)): bot.fields
+        for bot in seen.bots
+    }
+    return any(
+        (there := names.get((bot.kind, bot.name))) is None
+        or any(
+            name != "description" and _are_plainly_different(value, there.get(name))
+            for name, value in bot.fields.items()
+        )
+        for bot in desired.bots
+    )
+
+
+def _are_plainly_different(value: Value, stored: Value | None) -> bool:
+    """Whether they differ, and neither is empty or hides something."""
+    if value == stored or stored is None or value in ("", ()) or stored in ("", ()):
+        return False
+    return not (isinstance(value, Hidden) or isinstance(stored, Hidden))
 
 
 def _current(index: CredentialIndex, instance: str, bot: DesiredBot) -> str:

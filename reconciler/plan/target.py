@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from reconciler.domain import markers
 from reconciler.domain.credential_versions import CredentialVersions
@@ -54,17 +54,16 @@ class Target:
         return "" if self.remote is None else differ.switched_off(self.bot, self.remote.fields, self.owner)
 
     @property
-    def cause(self) -> Cause:
-        """Who moved since the last apply, where the bot was applied before."""
-        start = {**self.start, **self._credential} if self.late else self.start
-        if self.remote is None or differ.equal(start, self.fields):
-            return ""
-        return "" if self.unkept else differ.cause(self.bot, self.remote, self.owner)
+    def moved(self) -> tuple[Cause, Sequence[str]]:
+        """Who moved since the last apply, and the fields that it wrote and the server did not keep.
 
-    @property
-    def unkept(self) -> list[str]:
-        """The fields that the last apply wrote and the server did not keep."""
-        return [] if self.remote is None else differ.unkept(self.bot, self.remote, self.fields, self.owner)
+        "" where the bot was not applied before, or is as it is to become.
+        """
+        if self.remote is None:
+            return "", ()
+        cause, unkept = differ.moved(self.bot, self.remote, self.fields, self.owner)
+        start = {**self.start, **self._credential} if self.late else self.start
+        return "" if differ.equal(start, self.fields) else cause, unkept
 
     @property
     def lost(self) -> list[str]:

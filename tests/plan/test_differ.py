@@ -339,7 +339,7 @@ def test_what_is_empty_on_both_sides_is_not_lost() -> None:
 def test_without_a_stamp_nobody_knows_who_moved() -> None:
     there = remote("i1", "x", "none", "[gitops:ana]", expire=6)
     assert differ.cause(bot("ana", "x", expire=5), there, OWNER) == ""
-    assert differ.unkept(bot("ana", "x", expire=5), there, {**there.fields, "expire": 5}, OWNER) == []
+    assert differ.moved(bot("ana", "x", expire=5), there, {**there.fields, "expire": 5}, OWNER) == ("", [])
     assert differ.cause(bot("ana", "x", expire=5), remote("i1", "x"), OWNER) == ""
 
 
@@ -351,10 +351,10 @@ def test_what_the_server_did_not_keep() -> None:
     assert restamped is not None
     there = RemoteBot("i1", {**became.fields, "description": restamped})
     target = {**there.fields, "expire": 5, "openaiCredsId": "another"}
-    assert differ.unkept(desired, there, target, OWNER) == ["expire"]
-    assert differ.unkept(desired, there, there.fields, OWNER) == []
-    assert differ.unkept(desired, became, target, OWNER) == []
-    assert differ.unkept(bot("ana", "x", expire=7), there, target, OWNER) == []
+    assert differ.moved(desired, there, target, OWNER) == ("", ["expire"])
+    assert differ.moved(desired, there, there.fields, OWNER) == ("", [])
+    assert differ.moved(desired, became, target, OWNER) == ("drift", [])
+    assert differ.moved(bot("ana", "x", expire=7), there, target, OWNER) == ("pending", [])
     assert differ.cause(desired, there, OWNER) == ""
 
 
@@ -393,7 +393,7 @@ def test_who_moved_is_said_only_of_a_bot_that_differs() -> None:
             declared, found, None, RemoteSettings(False, {}), OWNER, recreate=False, late=False
         )
         assert differ.cause(declared, there, OWNER) == "pending"
-        assert (target.cause, target.differs) == (cause, bool(cause))
+        assert (target.moved[0], target.differs) == (cause, bool(cause))
 
 
 @pytest.mark.parametrize(
