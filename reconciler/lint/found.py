@@ -7,6 +7,7 @@ Imports no rule: what was found may come from the cache, and then no rule is nee
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -90,24 +91,31 @@ def _place(at: Position) -> list[Any]:
 def warnings(found: Mapping[str, Found], policy: Policy) -> list[Warning]:
     """What was found in instances, by their names, as warnings: what many bots share gets one."""
     useful = frozenset[Position]().union(*(one.useful for one in found.values()))
-    places: dict[tuple[Position, str, int], list[tuple[str, Said]]] = {}
+    places: dict[tuple[str, int, int, str, int], list[tuple[str, Said]]] = {}
     for instance, one in found.items():
         for said in one.said:
             if said.rule not in policy.ignored and not (said.rule == _NO_EFFECT and said.at in useful):
-                places.setdefault((said.at, said.rule, said.nth), []).append((instance, said))
-    made = [
-        Warning(at, rule, f"{_whose(at, those)}: {those[0][1].text}", rule in policy.errors, those[0][1].text)
-        for (at, rule, _), those in places.items()
-    ]
+                at = said.at
+                place = at.file, at.line, at.column, said.rule, said.nth
+                places.setdefault(place, []).append((instance, said))
+    made = []
+    for those in places.values():
+        said = those[0][1]
+        text = f"{_whose(said.at, those)}: {said.text}"
+        made.append(Warning(said.at, said.rule, text, said.rule in policy.errors, said.text))
     if UNKNOWN not in policy.ignored:
         made += _of_unknown(found.values(), error=UNKNOWN in policy.errors)
     return sorted(made, key=_IN_ORDER)
 
 
+_quoted = lru_cache(1000)(quoted)
+"""Many instances have bots of the same name."""
+
+
 def _whose(at: Position, those: list[tuple[str, Said]]) -> str:
     """The bots that a warning is about, the first few by name."""
     if len(those) == 1 and (said := those[0][1]).own and said.bot:
-        return quoted(said.bot)  # as nearly all
+        return _quoted(said.bot)  # as nearly all
     everywhere = len({instance for instance, _ in those}) > 1 or not those[0][1].own
     names = list(
         dict.fromkeys(
