@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ SEEDED_KEY = "sk-seeded-"
 _GONE = "An operation failed because it depends on one or more records that were required but not found."
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
+_COUNTER = count()
 
 
 class DatabaseError(Exception):
@@ -267,13 +269,17 @@ def timestamp() -> str:
 
 
 def new_id() -> str:
-    """A new id of a row, in the form of a cuid: 25 characters, c first."""
-    milliseconds = int(time.time() * 1000)
-    digits = ""
-    while milliseconds:
-        milliseconds, digit = divmod(milliseconds, 36)
-        digits = _BASE36[digit] + digits
-    return "c" + digits + "".join(secrets.choice(_BASE36) for _ in range(24 - len(digits)))
+    """A new id of a row, a cuid as the API makes them: 25 characters, and later ones are greater.
+
+    c, the milliseconds, a number that counts on, and what tells processes and guesses apart.
+    """
+    begins = f"c{_base36(int(time.time() * 1000), 8)}{_base36(next(_COUNTER), 4)}"
+    return begins + "".join(secrets.choice(_BASE36) for _ in range(25 - len(begins)))
+
+
+def _base36(number: int, digits: int) -> str:
+    """The last digits of a number."""
+    return "".join(_BASE36[number // 36**place % 36] for place in reversed(range(digits)))
 
 
 def new_uuid() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import http.client
+import re
 import socket
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from reconciler.sandbox import Sandbox
 from reconciler.sandbox.app import Served
 from reconciler.sandbox.body import LIMIT
 from reconciler.sandbox.server import stop_accepting
+from reconciler.sandbox.store import new_id
 from tests.support import World, segment
 
 RUN = """
@@ -236,3 +238,9 @@ def test_a_caller_who_leaves_in_the_middle_disturbs_nobody(sandbox: Sandbox, wor
             b"POST /openai/create/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nhalf"
         )
     assert world.done("GET", "/")["version"] == "2.3.6"
+
+
+def test_ids_tell_the_order_within_a_millisecond_too() -> None:
+    ids = [new_id() for _ in range(5000)]
+    assert ids == sorted(ids)
+    assert all(re.fullmatch("c[a-z0-9]{24}", one) for one in ids)
