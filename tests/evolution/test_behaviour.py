@@ -293,21 +293,22 @@ def test_a_server_that_is_often_busy_is_asked_on(name: str, status: int) -> None
 
 
 @pytest.mark.parametrize(
-    ("since", "act", "tries"),
+    ("since", "acts", "tries"),
     [
-        pytest.param(0.0, reply(500, b"x"), range(4, 5), id="is broken"),
-        pytest.param(0.0, drop, range(4, 5), id="drops"),
-        pytest.param(ALIVE, page(503, "x"), range(4, 5), id="answers nobody any more"),
-        pytest.param(ALIVE - 0.3, page(503, "x"), range(5, 15), id="answers nobody, as of a moment ago"),
+        pytest.param(0.0, [reply(500, b"x")], range(4, 5), id="is broken"),
+        pytest.param(0.0, [drop], range(4, 5), id="drops"),
+        pytest.param(ALIVE, [drop, page(503, "x")], range(4, 5), id="drops, and answers nobody any more"),
+        pytest.param(ALIVE, [page(503, "x")], range(4, 5), id="answers nobody any more"),
+        pytest.param(ALIVE - 0.3, [page(503, "x")], range(5, 15), id="answers nobody, as of a moment ago"),
     ],
 )
-def test_a_server_that_is_down_is_not_asked_on(since: float, act: Act, tries: range) -> None:
+def test_a_server_that_is_down_is_not_asked_on(since: float, acts: list[Act], tries: range) -> None:
     async def after_another(client: Client) -> object:
         await client.find("another")
         client.calls.limiter.answered -= since
         return await CALLS["find"](client)
 
-    outcome, spy = asked(after_another, reply(200, []), act)
+    outcome, spy = asked(after_another, reply(200, []), *acts)
     assert isinstance(outcome, ServerError)
     assert len(spy.requests) - 1 in tries
 
