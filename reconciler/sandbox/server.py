@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import secrets
 import socket
 import sqlite3
 import threading
@@ -20,7 +21,7 @@ from reconciler.domain import files
 from reconciler.domain.errors import ReconcilerError
 from reconciler.sandbox.app import Options, Served, application
 from reconciler.sandbox.instances import new_instance
-from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store, new_id
+from reconciler.sandbox.store import MEMORY, SEEDED_KEY, DatabaseError, Store
 
 HOST = "127.0.0.1"
 _REMEMBERED = 100_000
@@ -247,7 +248,7 @@ async def _seed_instance(store: Store, name: str, creds: Iterable[str]) -> None:
         instance = await store.insert("instances", new_instance(name))
     for creds_name in creds:
         if not await store.first("creds", name=creds_name, instanceId=instance["id"]):
-            key = SEEDED_KEY + new_id()
+            key = SEEDED_KEY + secrets.token_hex(12)
             await store.insert("creds", {"name": creds_name, "apiKey": key, "instanceId": instance["id"]})
 
 
