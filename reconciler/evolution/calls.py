@@ -1,8 +1,8 @@
 """A call from its request to the meaning of its answer: sent, tried again where that is harmless, judged.
 
 Reads, PUT and DELETE are tried again after a dropped connection, a time-out and what a busy proxy answers:
-four times in all, and while a busy server still answers others, for as long as the patience lasts. POST never
-is, because nobody can tell whether the server did it.
+four times in all, and more often while a busy server still answers others. POST never is, because nobody can
+tell whether the server did it.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ LONGEST_VERSION = 40
 
 TRIES = 4
 
-ALIVE = 15.0
-"""Seconds after an answer in which a server that says that it is busy is not taken to be down."""
-
-LONGEST_DELAY = 2.0
-"""Seconds between two tries at most, plus or minus a half, unless the server asks for more."""
+ALIVE, ASKED_ON, LONGEST_DELAY = 40, 80, 4
+"""Times the first delay: how long after an answer a server that says that it is busy is not taken to be down;
+how long it is asked on then, after a call's first try; and between two tries at most, plus or minus a half.
+By default 10, 20 and 1 seconds.
+"""
 
 SUCCESS = frozenset({200, 201})
 """What the server answers when it did something. Any other status is a failure, whatever the body."""
@@ -127,7 +127,8 @@ class Calls:
             if tries >= TRIES and not self._is_only_busy(outcome):
                 break
             delay = self._delay(tries, outcome)
-            if time.monotonic() - start + delay > self.patience:
+            most = self.patience if tries < TRIES else min(self.patience, ASKED_ON * self.retry_delay)
+            if time.monotonic() - start + delay > most:
                 break
             seen = seen or not isinstance(outcome, NoAnswer) or outcome.sent
             await asyncio.sleep(delay)
@@ -139,7 +140,7 @@ class Calls:
         """Whether the server turned this away, and does not turn everything away."""
         if isinstance(outcome, NoAnswer) or outcome.status not in BUSY:
             return False
-        return time.monotonic() - self.limiter.answered < ALIVE
+        return time.monotonic() - self.limiter.answered < ALIVE * self.retry_delay
 
     async def _try(self, request: Request) -> Answer | NoAnswer:
         if self.ahead is not None and request.reads and (answer := await self.ahead(request.path)):
@@ -175,7 +176,7 @@ class Calls:
         if asked is not None:
             return asked
         spread = random.uniform(0.5, 1.5)  # noqa: S311 - it guards nothing
-        return min(self.retry_delay * 2.0 ** (tries - 1), LONGEST_DELAY) * spread
+        return self.retry_delay * min(2.0 ** (tries - 1), LONGEST_DELAY) * spread
 
 
 def _route(method: str, path: str) -> str:

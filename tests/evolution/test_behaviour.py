@@ -286,10 +286,10 @@ def test_a_server_that_is_often_busy_is_asked_on(name: str, status: int) -> None
         await client.find("another")
         return await CALLS[name](client)
 
-    busy = [page(status, "x")] * 9
-    outcome, spy = asked(after_another, reply(200, []), *busy, reply(200, GOOD[name]))
+    busy = [page(status, "x")] * 7
+    outcome, spy = asked(after_another, reply(200, []), *busy, reply(200, GOOD[name]), retry_delay=0.05)
     assert not isinstance(outcome, Exception)
-    assert len(spy.requests) == 11
+    assert len(spy.requests) == 9
 
 
 @pytest.mark.parametrize(
@@ -299,30 +299,42 @@ def test_a_server_that_is_often_busy_is_asked_on(name: str, status: int) -> None
         pytest.param(0.0, [drop], range(4, 5), id="drops"),
         pytest.param(ALIVE, [drop, page(503, "x")], range(4, 5), id="drops, and answers nobody any more"),
         pytest.param(ALIVE, [page(503, "x")], range(4, 5), id="answers nobody any more"),
-        pytest.param(ALIVE - 0.3, [page(503, "x")], range(5, 15), id="answers nobody, as of a moment ago"),
+        pytest.param(ALIVE / 2, [page(503, "x")], range(5, 15), id="answers nobody, as of a moment ago"),
     ],
 )
 def test_a_server_that_is_down_is_not_asked_on(since: float, acts: list[Act], tries: range) -> None:
     async def after_another(client: Client) -> object:
         await client.find("another")
-        client.calls.limiter.answered -= since
+        client.calls.limiter.answered -= since * client.retry_delay
         return await CALLS["find"](client)
 
-    outcome, spy = asked(after_another, reply(200, []), *acts)
+    outcome, spy = asked(after_another, reply(200, []), *acts, retry_delay=0.02)
     assert isinstance(outcome, ServerError)
     assert len(spy.requests) - 1 in tries
 
 
-def test_the_patience_with_a_busy_server_ends() -> None:
-    async def after_another(client: Client) -> object:
-        await client.find("another")
-        return await CALLS["find"](client)
+@pytest.mark.parametrize(("patience", "tries"), [(60.0, range(15, 50)), (0.4, range(4, 15))])
+def test_one_route_that_is_always_busy_is_given_up(patience: float, tries: range) -> None:
+    """Whatever else the server answers meanwhile."""
 
-    start = time.monotonic()
-    outcome, spy = asked(after_another, reply(200, []), page(503, "x"), patience=0.5, retry_delay=0.05)
+    async def act(request: Request, writer: asyncio.StreamWriter) -> None:
+        await (page(503, "x") if "/loja" in request.target else reply(200, []))(request, writer)
+
+    async def beside_others(client: Client) -> object:
+        async def others() -> None:
+            while True:
+                await client.find("another")
+                await asyncio.sleep(0.05)
+
+        other = asyncio.create_task(others())
+        try:
+            return await client.find("loja")
+        finally:
+            other.cancel()
+
+    outcome, spy = asked(beside_others, act, patience=patience, retry_delay=0.02)
     assert isinstance(outcome, ServerError)
-    assert time.monotonic() - start < 5
-    assert len(spy.requests) < 20
+    assert sum("/loja" in request.target for request in spy.requests) in tries
 
 
 def test_unclear_tells_how_long_the_server_wants_to_be_left_alone() -> None:
