@@ -249,9 +249,22 @@ def test_stderr_that_cannot_be_written(bots: Path, command: list[str], redirect:
     assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
 
 
+_WITHOUT_UNICODEDATA = """
+import sys
+
+class Broken:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == "unicodedata":
+            raise ImportError("hunter2")
+
+sys.meta_path.insert(0, Broken)
+"""
+
+
 def test_broken_library_in_the_net_itself(start: Start, bots: Path, tmp_path: Path) -> None:
-    """Here what shows the error cannot be imported either."""
-    (tmp_path / "unicodedata.py").write_text("raise ImportError('hunter2')\n")
+    """Here what shows the error cannot be imported either. Some builds of Python have it built in."""
+    (tmp_path / "sitecustomize.py").write_text(_WITHOUT_UNICODEDATA)
     process = start(
         "validate", "--bots", bots, env={"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
     )
