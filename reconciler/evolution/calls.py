@@ -30,11 +30,14 @@ LONGEST_VERSION = 40
 
 TRIES = 4
 
-ALIVE, ASKED_ON, LONGEST_DELAY = 40, 80, 4
-"""Times the first delay: how long after an answer a server that says that it is busy is not taken to be down;
-how long it is asked on then, after a call's first try; and between two tries at most, plus or minus a half.
-By default 10, 20 and 1 seconds.
-"""
+ALIVE = 40
+"""How long after an answer a busy server is not taken to be down, in first delays: 10 seconds by default."""
+
+ASKED_ON = 80
+"""How long after a call's first try such a server is asked on, in first delays: 20 seconds by default."""
+
+LONGEST_DELAY = 4
+"""Between two tries at most, plus or minus a half, in first delays: a second by default."""
 
 SUCCESS = frozenset({200, 201})
 """What the server answers when it did something. Any other status is a failure, whatever the body."""
